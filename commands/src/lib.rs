@@ -1,0 +1,1 @@
+//! Executes a command: read, decide, append.

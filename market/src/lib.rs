@@ -1,0 +1,1 @@
+//! The running market: followers, reactors, deadlines, imports, the simulated market.

@@ -1,0 +1,1 @@
+//! The read-model engine, the models and their queries.

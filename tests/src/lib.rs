@@ -1,0 +1,1 @@
+//! Stories, laws, crash and fault tests, real-data tests, architecture tests.
