@@ -1,0 +1,261 @@
+//! The types of the journal contract: what is appended, what is read, what can go wrong.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+/// Where an event stands in the whole log: 1 is the first, 0 is "before everything".
+/// Dense in the SQL backends and in memory; only ordered in others.
+pub type Position = u64;
+
+/// Where an event stands in its stream: 1 is the first, 0 is "the stream does not exist yet".
+pub type Version = u64;
+
+/// Microseconds since the Unix epoch, UTC.
+pub type Micros = i64;
+
+/// An event as it is handed to the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    /// Identity of the event, unique in the log by construction (not by an index).
+    pub id: Uuid,
+    /// Type name, e.g. `OrderPlaced`.
+    pub kind: Cow<'static, str>,
+    /// Schema version of `data`, from 1.
+    pub schema: u16,
+    /// When it happened in the business.
+    pub occurred_at: Micros,
+    /// The references the stream knows, a JSON object.
+    pub refs: String,
+    /// The payload, a JSON object; stored byte for byte.
+    pub data: String,
+}
+
+/// What the writer expects of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// The stream has no events yet.
+    NoStream,
+    /// The stream's last event has this version.
+    At(Version),
+    /// No expectation: traffic and other streams that carry their own batch numbers.
+    Any,
+}
+
+/// The command behind an append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Identity of the command; unique within the stream.
+    pub command: Uuid,
+    /// Fingerprint of the command's content: the same id with another content is refused.
+    pub fingerprint: [u8; 16],
+    /// The request or chain of reactions this belongs to.
+    pub correlation: Uuid,
+    /// Who acted: a principal's name, `system`, `import:olist`, ... (not personal data).
+    pub actor: Cow<'static, str>,
+}
+
+/// One item of an append: all of its events are written, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// The stream, `category-id`.
+    pub stream: String,
+    /// The condition on the stream.
+    pub expected: Expected,
+    /// Why.
+    pub cause: Cause,
+    /// At least one event, at most [`limits::MAX_EVENTS_PER_APPEND`](crate::limits::MAX_EVENTS_PER_APPEND).
+    pub events: Vec<NewEvent>,
+}
+
+/// Proof that an append is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Position of the first event.
+    pub first: Position,
+    /// Position of the last event.
+    pub last: Position,
+    /// Version of the stream after the append.
+    pub version: Version,
+    /// True when this command had been accepted before and nothing was written now.
+    pub replayed: bool,
+}
+
+/// An event as it is read: borrowed from the page or row it lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded<'a> {
+    /// Position in the log.
+    pub position: Position,
+    /// Stream name, `category-id`.
+    pub stream: &'a str,
+    /// Version in the stream.
+    pub version: Version,
+    /// Identity.
+    pub id: Uuid,
+    /// Type name.
+    pub kind: &'a str,
+    /// Schema version of `data`.
+    pub schema: u16,
+    /// Business time.
+    pub occurred_at: Micros,
+    /// When the journal took it.
+    pub recorded_at: Micros,
+    /// Command id.
+    pub command: Uuid,
+    /// Fingerprint of the command.
+    pub fingerprint: [u8; 16],
+    /// Correlation id.
+    pub correlation: Uuid,
+    /// Who acted.
+    pub actor: &'a str,
+    /// References, a JSON object.
+    pub refs: &'a str,
+    /// Payload, a JSON object, byte for byte as appended.
+    pub data: &'a str,
+}
+
+/// Which events of the log a reader wants. Everything by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only these event types; `None` is all.
+    pub kinds: Option<Vec<Cow<'static, str>>>,
+    /// Only streams of these categories; `None` is all.
+    pub categories: Option<Vec<Cow<'static, str>>>,
+}
+
+/// What a scan hands each event to. Break to stop early.
+pub type Visit<'v> = &'v mut dyn FnMut(Recorded<'_>) -> ControlFlow<()>;
+
+/// The end of what a scan has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scanned {
+    /// Everything up to and including this position was visited or filtered out.
+    pub through: Position,
+    /// The log's head when the scan began.
+    pub head: Position,
+}
+
+/// Why the journal did not do what was asked. Closed; every case says whether anything was written.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum JournalError {
+    /// The stream is not where the writer thought. Nothing was written: read it again and decide again.
+    #[error("stream {stream} is at version {actual}, not where the writer expected it ({expected:?}); read it again and decide again")]
+    Conflict {
+        /// The stream.
+        stream: String,
+        /// What was expected.
+        expected: Expected,
+        /// Where it is.
+        actual: Version,
+    },
+    /// This command id was used in this stream for another content. Nothing was written.
+    #[error("command {command} was already used on {stream} with other content; use a new id for a new command")]
+    CommandReused {
+        /// The stream.
+        stream: String,
+        /// The command id.
+        command: Uuid,
+    },
+    /// A limit of [`limits`](crate::limits) is exceeded. Nothing was written.
+    #[error("{what} is {actual}, more than the limit of {limit}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// Its size.
+        actual: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The append is malformed (no event, a bad stream name). Nothing was written.
+    #[error("malformed append: {0}")]
+    Malformed(String),
+    /// The journal cannot take it now (database gone, disk full, shutting down). Nothing was written.
+    #[error("the journal is unavailable: {0}")]
+    Unavailable(String),
+    /// The commit may or may not have happened: send the same command again, it takes effect once.
+    #[error("the outcome is unknown: {0}; send the same command again")]
+    OutcomeUnknown(String),
+    /// Another process writes this journal.
+    #[error("{0}")]
+    Locked(String),
+    /// The file is not a journal, of another schema version, or damaged.
+    #[error("{0}")]
+    Corrupt(String),
+}
+
+impl JournalError {
+    /// Whether the same call may succeed later without any change by the caller.
+    #[must_use]
+    pub fn transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::OutcomeUnknown(_))
+    }
+}
+
+/// The answer to an append, when it comes: one result per item, in order.
+pub type Appending<'a> =
+    Pin<Box<dyn Future<Output = Vec<Result<Receipt, JournalError>>> + Send + 'a>>;
+
+/// The append-only log.
+pub trait Journal: Send + Sync + 'static {
+    /// A short name of the backend and where it is, for messages: `sqlite:daybook.db`.
+    fn describe(&self) -> String;
+
+    /// Appends each item; resolves when all that were accepted are durable.
+    ///
+    /// A repeat of an accepted command is recognised before `expected` is looked at and answers with the
+    /// first receipt, `replayed` set.
+    fn append(&self, items: Vec<Append>) -> Appending<'_>;
+
+    /// Position of the last event, 0 when empty.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`] when the backend cannot be read.
+    fn head(&self) -> Result<Position, JournalError>;
+
+    /// Visits the events with `after < position <= upto` in position order. `upto` = `None`: to the head as it
+    /// is when the scan begins. Every backend holds a bounded part of the log in memory at a time.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`] or [`JournalError::Corrupt`].
+    fn scan(
+        &self,
+        after: Position,
+        upto: Option<Position>,
+        filter: &Filter,
+        visit: Visit<'_>,
+    ) -> Result<Scanned, JournalError>;
+
+    /// Visits the events of one stream with `after < version`, in version order; returns the last version
+    /// (0: the stream does not exist).
+    ///
+    /// # Errors
+    /// As [`scan`](Journal::scan).
+    fn read_stream(
+        &self,
+        stream: &str,
+        after: Version,
+        visit: Visit<'_>,
+    ) -> Result<Version, JournalError>;
+
+    /// Visits the events of `streams` in position order, up to `upto`: one entity's history without a scan.
+    ///
+    /// # Errors
+    /// As [`scan`](Journal::scan).
+    fn read_streams(
+        &self,
+        streams: &[&str],
+        upto: Option<Position>,
+        visit: Visit<'_>,
+    ) -> Result<(), JournalError>;
+
+    /// Blocks until the head is beyond `after`, or `timeout` has passed; returns the head. This is how a
+    /// follower sleeps: wake, scan, sleep again.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`] when the backend cannot be read.
+    fn wait_beyond(&self, after: Position, timeout: Duration) -> Result<Position, JournalError>;
+}
