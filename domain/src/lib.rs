@@ -1,1 +1,28 @@
-//! Money, events, deciders and posting rules of a marketplace. Pure: no I/O, clock or random..
+//! Money, events, deciders and posting rules of a marketplace: the pure core of Daybook.
+//!
+//! `command -> decide (pure) -> events -> journal -> fold (pure) -> read models`. This crate holds what is
+//! pure: values, the events and their codec, each aggregate's `decide` and `evolve`, and the posting table.
+//! It does no I/O, knows no clock and draws no random number; time, ids and what other streams say come in
+//! with the [`Context`].
+
+pub mod account;
+pub mod books;
+pub mod checkout;
+pub mod codec;
+pub mod decider;
+pub mod deposit;
+pub mod ids;
+pub mod lead;
+pub mod merchant;
+pub mod money;
+pub mod order;
+pub mod posting;
+pub mod refs;
+pub mod time;
+
+pub use codec::{DecodeError, Event, EventKind};
+pub use decider::{Aggregate, CanBear, Context, Facts, MerchantFacts, Read, Rejection};
+pub use ids::*;
+pub use money::{Currency, Money, MoneyError, Rate, allocate};
+pub use refs::Refs;
+pub use time::Timestamp;

@@ -143,7 +143,9 @@ pub struct Scanned {
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum JournalError {
     /// The stream is not where the writer thought. Nothing was written: read it again and decide again.
-    #[error("stream {stream} is at version {actual}, not where the writer expected it ({expected:?}); read it again and decide again")]
+    #[error(
+        "stream {stream} is at version {actual}, not where the writer expected it ({expected:?}); read it again and decide again"
+    )]
     Conflict {
         /// The stream.
         stream: String,
@@ -153,7 +155,9 @@ pub enum JournalError {
         actual: Version,
     },
     /// This command id was used in this stream for another content. Nothing was written.
-    #[error("command {command} was already used on {stream} with other content; use a new id for a new command")]
+    #[error(
+        "command {command} was already used on {stream} with other content; use a new id for a new command"
+    )]
     CommandReused {
         /// The stream.
         stream: String,
@@ -196,8 +200,7 @@ impl JournalError {
 }
 
 /// The answer to an append, when it comes: one result per item, in order.
-pub type Appending<'a> =
-    Pin<Box<dyn Future<Output = Vec<Result<Receipt, JournalError>>> + Send + 'a>>;
+pub type Appending<'a> = Pin<Box<dyn Future<Output = Vec<Result<Receipt, JournalError>>> + Send + 'a>>;
 
 /// The append-only log.
 pub trait Journal: Send + Sync + 'static {
@@ -234,12 +237,7 @@ pub trait Journal: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`scan`](Journal::scan).
-    fn read_stream(
-        &self,
-        stream: &str,
-        after: Version,
-        visit: Visit<'_>,
-    ) -> Result<Version, JournalError>;
+    fn read_stream(&self, stream: &str, after: Version, visit: Visit<'_>) -> Result<Version, JournalError>;
 
     /// Visits the events of `streams` in position order, up to `upto`: one entity's history without a scan.
     ///

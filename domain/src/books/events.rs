@@ -1,0 +1,73 @@
+//! Events of `market-{id}` and `books-{market}`: settings, periods, bank movements, vouchers.
+
+use crate::codec::{event, words};
+use crate::{BankAccountId, Code, Currency, Money, PartyId, ProviderId, Reference, VoucherId};
+
+use super::Policy;
+
+words! {
+    /// Which side of an account.
+    Side { Debit = "debit", Credit = "credit" }
+}
+
+event! {
+    /// The market begins.
+    MarketOpened {
+        name: String,
+        /// IANA name; business days are days in it.
+        time_zone: Code,
+        currencies: Vec<Currency>,
+    }
+}
+event! {
+    /// Settings in force from here on.
+    PolicyAdopted { version: u32, policy: Policy }
+}
+event! {
+    /// A month's books are closed: what happened in it and comes later is booked in the first open one.
+    PeriodClosed {
+        /// `2018-05`.
+        period: Code,
+        /// Start of the next period, in the market's zone.
+        until: crate::Timestamp,
+        /// Digest of the trial balance, hex.
+        digest: Reference,
+        by: PartyId,
+    }
+}
+event! {
+    /// A closed month is open again; two persons.
+    PeriodReopened { period: Code, by: PartyId, approved_by: PartyId, reason: String;
+        /// Start of what is still closed after this: the end of the last closed period.
+        closed_until: crate::Timestamp }
+}
+event! {
+    /// A provider paid out to the market's bank; amount net of its fee.
+    ProviderPaidOut { provider: ProviderId, amount: Money, bank: BankAccountId, reference: Reference; fee: Money }
+}
+event! {
+    /// Tax went to its office.
+    TaxRemitted { jurisdiction: Code, amount: Money, bank: BankAccountId, reference: Reference }
+}
+event! {
+    /// A payable was paid.
+    PayableSettled { channel: Code, amount: Money, bank: BankAccountId, reference: Reference }
+}
+event! {
+    /// The market's own money moved between its accounts.
+    OwnFundsMoved { from: BankAccountId, to: BankAccountId, amount: Money, reference: Reference }
+}
+event! {
+    /// A line of a voucher.
+    VoucherEntry {
+        /// `Class:Name[:dimension]`.
+        account: Reference,
+        side: Side,
+        amount: Money,
+    }
+}
+event! {
+    /// Entries by hand; two persons, sums to zero in each currency.
+    JournalVoucher { voucher: VoucherId, entries: Vec<VoucherEntry>, reason: String, proposed_by: PartyId,
+        approved_by: PartyId }
+}

@@ -1,0 +1,4 @@
+//! The market's settings and its books.
+pub mod events;
+mod policy;
+pub use policy::Policy;

@@ -1,0 +1,2 @@
+//! See the events.
+pub mod events;

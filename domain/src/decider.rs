@@ -1,0 +1,155 @@
+//! The decider contract: `decide` says what happens, `evolve` remembers it. Both are pure.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::books::Policy;
+use crate::merchant::events::FeeScheduleAgreed;
+use crate::order::events::ReadVersion;
+use crate::{Event, MerchantId, Money, MoneyError, PartyId, Refs, Timestamp};
+
+/// What a decision may look at besides the stream's own state.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// The clock.
+    pub now: Timestamp,
+    /// When the thing happened in the business; the events take it.
+    pub occurred_at: Timestamp,
+    /// Who acts.
+    pub actor: PartyId,
+    /// The market's settings in force. What a decision takes from them is repeated in its events.
+    pub policy: &'a Policy,
+    /// True for an import: what happened is recorded, however odd; the importer decides its own deadlines.
+    pub import: bool,
+    /// What the streams named by [`Aggregate::reads`] said.
+    pub facts: &'a Facts,
+}
+
+/// A stream that a decision reads besides its own. Allowed only where the fact is monotone or the loss bounded;
+/// money that two streams could both spend is reserved in its source instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// `merchant-{id}`: standing and the fee schedule in force. Fills [`Facts::merchant`].
+    Merchant(MerchantId),
+    /// `account-{merchant}` and `deposit-{merchant}`: what a claim can be taken from. Fills [`Facts::can_bear`].
+    CanBear(MerchantId),
+}
+
+/// What other streams said when a decision was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The merchant's standing.
+    pub merchant: Option<MerchantFacts>,
+    /// What the merchant's account and deposit can bear.
+    pub can_bear: Option<CanBear>,
+    /// The streams read, with their versions: recorded in events that rest on them.
+    pub reads: Vec<ReadVersion>,
+}
+
+/// A merchant's standing as another stream sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MerchantFacts {
+    /// Whether its store may sell.
+    pub open: bool,
+    /// When it left, if it has.
+    pub terminated_at: Option<Timestamp>,
+    /// The fee schedule in force at the time of the decision, if one is.
+    pub schedule: Option<FeeScheduleAgreed>,
+}
+
+/// What a claim on a merchant can be taken from, besides escrow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CanBear {
+    /// Available and pending balance together, never below zero.
+    pub merchant: Money,
+    /// Deposit not frozen for another claim.
+    pub deposit: Money,
+}
+
+/// A refused command. The code is stable; the message says what to do about it. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Stable, `snake_case`, e.g. `order_not_funded`.
+    pub code: &'static str,
+    /// What is wrong and how to cure it; names the field.
+    pub message: Cow<'static, str>,
+}
+
+impl Rejection {
+    /// A rejection with this code and message.
+    pub fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)
+    }
+}
+impl std::error::Error for Rejection {}
+
+impl From<MoneyError> for Rejection {
+    fn from(e: MoneyError) -> Self {
+        let code = match e {
+            MoneyError::UnknownCurrency { .. } => "unknown_currency",
+            MoneyError::CurrencyMismatch { .. } => "currency_mismatch",
+            MoneyError::TooFine { .. } => "amount_too_fine",
+            MoneyError::NotANumber { .. } => "amount_not_a_number",
+            MoneyError::Overflow => "amount_overflow",
+            MoneyError::BadWeights => "amount_bad_weights",
+        };
+        Self::new(code, e.to_string())
+    }
+}
+
+/// One consistency boundary: the state of a stream, folded from its events.
+pub trait Aggregate: Default + Clone + fmt::Debug + PartialEq + Send + Sync + 'static {
+    /// The stream's category: the stream is named `category-id`.
+    const CATEGORY: &'static str;
+    /// What may be asked of it. Serialized for the fingerprint of a command.
+    type Command: serde::Serialize + Clone + fmt::Debug + Send + Sync;
+
+    /// Decides. An empty list means: already so, nothing to do.
+    ///
+    /// # Errors
+    /// A [`Rejection`] with a stable code.
+    fn decide(&self, command: &Self::Command, context: &Context<'_>) -> Result<Vec<Event>, Rejection>;
+
+    /// The streams that deciding `command` reads besides this one.
+    fn reads(&self, command: &Self::Command) -> Vec<Read> {
+        let _ = command;
+        Vec::new()
+    }
+
+    /// Remembers. Total: an event that does not concern the state is passed over.
+    fn evolve(&mut self, event: &Event, occurred_at: Timestamp);
+
+    /// The references of the stream as known after the last event.
+    fn refs(&self) -> Refs;
+
+    /// The status in one word, for tables and messages.
+    fn status(&self) -> &'static str;
+}
+
+/// Refuses a zero or negative amount.
+///
+/// # Errors
+/// `amount_not_positive`, naming the field.
+pub fn positive(field: &'static str, amount: Money) -> Result<(), Rejection> {
+    if amount.minor > 0 {
+        return Ok(());
+    }
+    Err(Rejection::new("amount_not_positive", format!("{field} is {amount}: it must be above zero")))
+}
+
+/// Refuses a negative amount.
+///
+/// # Errors
+/// `amount_negative`, naming the field.
+pub fn not_negative(field: &'static str, amount: Money) -> Result<(), Rejection> {
+    if amount.minor >= 0 {
+        return Ok(());
+    }
+    Err(Rejection::new("amount_negative", format!("{field} is {amount}: it must not be below zero")))
+}

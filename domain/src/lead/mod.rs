@@ -1,0 +1,2 @@
+//! Leads: recruiting merchants.
+pub mod events;

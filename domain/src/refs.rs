@@ -1,0 +1,36 @@
+//! References: the entities an event concerns, repeated on every event of a stream so that a reader routes
+//! it from itself alone.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{BuyerId, CampaignId, CheckoutId, DisputeId, LeadId, MerchantId, OrderId, VisitorId};
+
+/// What an event is about. Each is present where the stream knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Refs {
+    /// The merchant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merchant: Option<MerchantId>,
+    /// The order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// The checkout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkout: Option<CheckoutId>,
+    /// The buyer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<BuyerId>,
+    /// The dispute now open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<DisputeId>,
+    /// The visitor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visitor: Option<VisitorId>,
+    /// The campaign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<CampaignId>,
+    /// The lead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead: Option<LeadId>,
+}
