@@ -1,2 +1,3 @@
 //! Leads: recruiting merchants.
+pub mod commands;
 pub mod events;

@@ -1,2 +1,3 @@
 //! See the events.
+pub mod commands;
 pub mod events;

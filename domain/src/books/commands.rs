@@ -1,0 +1,109 @@
+//! What may be asked of a market's settings and of its books.
+
+use serde::{Deserialize, Serialize};
+
+use super::Policy;
+use super::events::VoucherEntry;
+use crate::{BankAccountId, Code, Currency, Money, PartyId, ProviderId, Reference, Timestamp, VoucherId};
+
+/// Something asked of `market-{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum MarketCommand {
+    /// Begins the market.
+    Open {
+        /// Its name.
+        name: String,
+        /// IANA name of its time zone, e.g. `America/Sao_Paulo`.
+        time_zone: Code,
+        /// The currencies it trades in; at least one.
+        currencies: Vec<Currency>,
+    },
+    /// Puts settings in force; the version is the next one.
+    AdoptPolicy {
+        /// The settings, whole.
+        policy: Policy,
+    },
+}
+
+/// Something asked of `books-{market}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum BooksCommand {
+    /// Closes a month.
+    ClosePeriod {
+        /// The month, `2018-05`; the one after the last closed.
+        period: Code,
+        /// Start of the next month in the market's zone.
+        until: Timestamp,
+        /// Digest of the trial balance, hex.
+        digest: Reference,
+    },
+    /// Opens the last closed month again. The actor approves what another person asked for.
+    ReopenPeriod {
+        /// The month.
+        period: Code,
+        /// Who asked for it; not the actor.
+        requested_by: PartyId,
+        /// Why.
+        reason: String,
+    },
+    /// Records that a provider paid out to the market's bank.
+    RecordProviderPayout {
+        /// The provider.
+        provider: ProviderId,
+        /// What arrived, net of its fee.
+        amount: Money,
+        /// The market's bank account.
+        bank: BankAccountId,
+        /// The provider's reference, used once.
+        reference: Reference,
+        /// What the provider kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fee: Option<Money>,
+    },
+    /// Records that tax went to its office.
+    RemitTax {
+        /// The tax jurisdiction.
+        jurisdiction: Code,
+        /// How much.
+        amount: Money,
+        /// The market's bank account.
+        bank: BankAccountId,
+        /// The bank's reference, used once.
+        reference: Reference,
+    },
+    /// Records that a payable was paid.
+    SettlePayable {
+        /// The channel or partner owed.
+        channel: Code,
+        /// How much.
+        amount: Money,
+        /// The market's bank account.
+        bank: BankAccountId,
+        /// The bank's reference, used once.
+        reference: Reference,
+    },
+    /// Records that the market's own money moved between its accounts.
+    MoveOwnFunds {
+        /// The account it left.
+        from: BankAccountId,
+        /// The account it reached.
+        to: BankAccountId,
+        /// How much.
+        amount: Money,
+        /// The bank's reference, used once.
+        reference: Reference,
+    },
+    /// Posts entries by hand. The actor approves what another person proposed.
+    PostVoucher {
+        /// The voucher.
+        voucher: VoucherId,
+        /// At least two; they sum to zero in each currency.
+        entries: Vec<VoucherEntry>,
+        /// Why.
+        reason: String,
+        /// Who proposed it; not the actor.
+        proposed_by: PartyId,
+    },
+}
