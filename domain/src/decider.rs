@@ -110,6 +110,11 @@ pub trait Aggregate: Default + Clone + fmt::Debug + PartialEq + Send + Sync + 's
     /// What may be asked of it. Serialized for the fingerprint of a command.
     type Command: serde::Serialize + Clone + fmt::Debug + Send + Sync;
 
+    /// The state of a stream without events. `id` is the stream's name after `category-`: a stream whose events do
+    /// not repeat it (a merchant's, a checkout's) knows it from here, for [`refs`](Self::refs) and
+    /// [`reads`](Self::reads).
+    fn named(id: &str) -> Self;
+
     /// Decides. An empty list means: already so, nothing to do.
     ///
     /// # Errors
