@@ -230,6 +230,7 @@ impl Money {
     ///
     /// # Errors
     /// [`MoneyError::CurrencyMismatch`], [`MoneyError::Overflow`].
+    #[allow(clippy::should_implement_trait)] // the operator cannot fail; this can
     pub fn add(self, other: Self) -> Result<Self, MoneyError> {
         if self.currency != other.currency {
             return Err(MoneyError::CurrencyMismatch { left: self.currency, right: other.currency });
@@ -242,6 +243,7 @@ impl Money {
     ///
     /// # Errors
     /// [`MoneyError::CurrencyMismatch`], [`MoneyError::Overflow`].
+    #[allow(clippy::should_implement_trait)] // as for `add`
     pub fn sub(self, other: Self) -> Result<Self, MoneyError> {
         self.add(Self { minor: other.minor.checked_neg().ok_or(MoneyError::Overflow)?, ..other })
     }
