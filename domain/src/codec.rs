@@ -136,7 +136,8 @@ registry! {
         MerchantSuspended 1, MerchantReinstated 1, MerchantAssessed 1, MerchantTerminated 1,
         LenderConsentGranted 1, LenderConsentRevoked 1;
     "deposit": DepositRequired 1, DepositPaid 1 Money, DepositPaidFromBalance 1 Money, DepositFrozen 1 Money,
-        DepositReleased 1 Money, DepositDeducted 1 Money, DepositRefunded 1 Money;
+        DepositReleased 1 Money, DepositDeducted 1 Money, DepositRefunded 1 Money,
+        DepositRestored 1 Money;
     "checkout": CheckoutOpened 1, PaymentAuthorised 1, PaymentVoided 1, PaymentCaptured 1 Money,
         StoredValueUsed 1 Money, PaymentFailed 1, PaymentReversed 1 Money, DueChanged 1, ShortfallAccepted 1,
         DifferenceRecognised 1 Money, MoneyUnallocated 1, FundsAllocated 1, AllocationReturned 1,

@@ -1,7 +1,7 @@
 //! Events of `deposit-{merchant}`: guarantee money (交易保证金).
 
 use crate::codec::event;
-use crate::{HoldId, Money, OrderId, ProviderId, Reference};
+use crate::{DisputeId, HoldId, MerchantId, Money, OrderId, ProviderId, Reference};
 use serde::{Deserialize, Serialize};
 
 /// Who gets what is deducted.
@@ -21,7 +21,7 @@ pub enum DeductedTo {
 
 event! {
     /// What the merchant must keep deposited, from its fee schedule.
-    DepositRequired { amount: Money }
+    DepositRequired { amount: Money, merchant: MerchantId }
 }
 event! {
     /// The merchant paid in.
@@ -51,4 +51,8 @@ event! {
 event! {
     /// The deposit was paid back after the merchant left.
     DepositRefunded { amount: Money, provider: ProviderId, provider_ref: Reference }
+}
+event! {
+    /// A ruling was reversed: the market gives back, at its own cost, what the deposit bore.
+    DepositRestored { amount: Money, dispute: DisputeId, reason: String }
 }

@@ -1,4 +1,15 @@
-//! The chart of accounts and the shape of an entry.
+//! Double entry: accounts, entries, the chart they stand in and the one rule per event.
+//!
+//! [`post`] is the only place where an event becomes entries. It is a pure function of the event and its
+//! references, so books can be derived again from the journal at any time. Every rule moves amounts from a
+//! debit to a credit account, which is why the entries of an event sum to zero in each currency by
+//! construction; the one exception, a voucher, is checked by its decider.
+
+mod chart;
+mod rules;
+
+pub use chart::{AccountError, CHART, ChartLine, account_sides};
+pub use rules::{POSTING_RULES_VERSION, STORED_VALUE_PROVIDER, post};
 
 use std::fmt;
 
