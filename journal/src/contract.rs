@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::check::category;
+
 /// Where an event stands in the whole log: 1 is the first, 0 is "before everything".
 /// Dense in the SQL backends and in memory; only ordered in others.
 pub type Position = u64;
@@ -44,6 +46,18 @@ pub enum Expected {
     At(Version),
     /// No expectation: traffic and other streams that carry their own batch numbers.
     Any,
+}
+
+impl Expected {
+    /// Whether a stream at version `actual` (0: it does not exist) meets the condition.
+    #[must_use]
+    pub fn holds(self, actual: Version) -> bool {
+        match self {
+            Self::NoStream => actual == 0,
+            Self::At(version) => actual == version,
+            Self::Any => true,
+        }
+    }
 }
 
 /// The command behind an append.
@@ -125,6 +139,21 @@ pub struct Filter {
     pub kinds: Option<Vec<Cow<'static, str>>>,
     /// Only streams of these categories; `None` is all.
     pub categories: Option<Vec<Cow<'static, str>>>,
+}
+
+impl Filter {
+    /// Whether an event of this type in this stream is wanted.
+    #[must_use]
+    pub fn wants(&self, kind: &str, stream: &str) -> bool {
+        self.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|k| k == kind)) && self.wants_stream(stream)
+    }
+
+    /// Whether events of this stream are wanted, by its category.
+    #[must_use]
+    pub fn wants_stream(&self, stream: &str) -> bool {
+        let wanted = category(stream);
+        self.categories.as_ref().is_none_or(|all| all.iter().any(|c| c == wanted))
+    }
 }
 
 /// What a scan hands each event to. Break to stop early.
