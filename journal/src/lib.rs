@@ -17,8 +17,10 @@ mod clock;
 mod contract;
 pub mod limits;
 mod memory;
+pub mod sqlite;
 
 pub use check::{category, check};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::*;
 pub use memory::MemoryJournal;
+pub use sqlite::SqliteJournal;

@@ -1,0 +1,41 @@
+//! The head as the writer has committed it, and those who wait for it to grow.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::Position;
+
+#[derive(Default)]
+pub(super) struct Head {
+    position: AtomicU64,
+    lock: Mutex<()>,
+    grown: Condvar,
+}
+
+impl Head {
+    pub(super) fn get(&self) -> Position {
+        self.position.load(Ordering::Acquire)
+    }
+
+    /// Call after a commit. Costs one uncontended lock when nobody waits.
+    pub(super) fn publish(&self, position: Position) {
+        if self.position.swap(position, Ordering::AcqRel) != position {
+            // Under the lock, or a waiter that has just looked would miss it.
+            drop(self.lock.lock());
+            self.grown.notify_all();
+        }
+    }
+
+    pub(super) fn wait_beyond(&self, after: Position, timeout: Duration) -> Position {
+        let deadline = Instant::now() + timeout;
+        let mut guard = self.lock.lock();
+        while self.get() <= after {
+            if self.grown.wait_until(&mut guard, deadline).timed_out() {
+                break;
+            }
+        }
+        self.get()
+    }
+}

@@ -1,0 +1,104 @@
+//! What waits for the writer: bounded in events, taken by the writer all at once.
+//!
+//! A push is one short lock; the writer swaps the whole vector out under the same lock, so the cost of
+//! handing over does not grow with the batch. Room is a semaphore of events: who finds none waits without
+//! holding a thread.
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::{Append, JournalError, Receipt};
+
+/// One result per item.
+pub(super) type Results = Vec<Result<Receipt, JournalError>>;
+
+/// One call of `append`.
+pub(super) struct Entry {
+    pub items: Vec<Append>,
+    /// The answers so far; the next item to write is `items[results.len()]`.
+    pub results: Results,
+    pub reply: oneshot::Sender<Results>,
+    /// Events of room it took.
+    pub room: u32,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Entry>,
+    closed: bool,
+    writer_sleeps: bool,
+}
+
+pub(super) struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+    room: Semaphore,
+    capacity: u32,
+}
+
+impl Queue {
+    /// A queue with room for so many events (at least one).
+    pub(super) fn new(capacity: u32) -> Self {
+        let capacity = capacity.max(1);
+        Self {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            room: Semaphore::new(capacity as usize),
+            capacity,
+        }
+    }
+
+    /// Waits for room, then hands `items` to the writer. `None`: the writer is gone.
+    pub(super) async fn push(&self, items: Vec<Append>) -> Option<oneshot::Receiver<Results>> {
+        let events = items.iter().map(|item| item.events.len()).sum::<usize>();
+        // A call larger than the queue takes all of it: it is one caller's memory in any case.
+        let room = u32::try_from(events).unwrap_or(u32::MAX).min(self.capacity);
+        self.room.acquire_many(room).await.ok()?.forget();
+        let (reply, answer) = oneshot::channel();
+        let results = Vec::with_capacity(items.len());
+        let mut state = self.state.lock();
+        if state.closed {
+            return None;
+        }
+        state.waiting.push(Entry { items, results, reply, room });
+        let wake = std::mem::take(&mut state.writer_sleeps);
+        drop(state);
+        if wake {
+            self.wake.notify_one();
+        }
+        Some(answer)
+    }
+
+    /// Appends everything that waits to `into`; sleeps while there is nothing and `into` is empty. False when
+    /// the queue is closed and empty: the writer may go.
+    pub(super) fn take(&self, into: &mut std::collections::VecDeque<Entry>) -> bool {
+        let mut state = self.state.lock();
+        while state.waiting.is_empty() && into.is_empty() {
+            if state.closed {
+                return false;
+            }
+            state.writer_sleeps = true;
+            self.wake.wait(&mut state);
+        }
+        state.writer_sleeps = false;
+        let mut taken = std::mem::take(&mut state.waiting);
+        drop(state);
+        let room: usize = taken.iter().map(|entry| entry.room as usize).sum();
+        into.extend(taken.drain(..));
+        self.room.add_permits(room);
+        true
+    }
+
+    /// No more pushes; what waits is still taken.
+    pub(super) fn close(&self) {
+        self.state.lock().closed = true;
+        self.room.close();
+        self.wake.notify_all();
+    }
+
+    /// Closes and forgets what waits: the writer died, and its callers must hear of it.
+    pub(super) fn abandon(&self) {
+        self.close();
+        self.state.lock().waiting.clear();
+    }
+}

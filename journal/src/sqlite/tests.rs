@@ -1,0 +1,173 @@
+//! What only this backend can get wrong: failing disks.
+
+use uuid::Uuid;
+
+use super::faults::Commit;
+use super::*;
+use crate::{Cause, Expected, NewEvent, Receipt};
+
+fn item(stream: &str, command: u128, expected: Expected, data: &str) -> Append {
+    Append {
+        stream: stream.into(),
+        expected,
+        cause: Cause {
+            command: Uuid::from_u128(command),
+            fingerprint: [7; 16],
+            correlation: Uuid::from_u128(9),
+            actor: "test".into(),
+        },
+        events: vec![NewEvent {
+            id: Uuid::from_u128(command << 8),
+            kind: "Tested".into(),
+            schema: 1,
+            occurred_at: 5,
+            refs: "{}".into(),
+            data: data.into(),
+        }],
+    }
+}
+
+fn append(journal: &SqliteJournal, items: Vec<Append>) -> queue::Results {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(journal.append(items))
+}
+
+fn stored(journal: &SqliteJournal) -> Vec<(Position, String, String)> {
+    let mut all = Vec::new();
+    let mut keep = |event: crate::Recorded<'_>| {
+        all.push((event.position, event.stream.to_owned(), event.data.to_owned()));
+        std::ops::ControlFlow::Continue(())
+    };
+    journal.scan(0, None, &Filter::default(), &mut keep).unwrap();
+    all
+}
+
+fn faulty() -> (tempfile::TempDir, SqliteJournal, Faults) {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = Faults::default();
+    let path = dir.path().join("faulty.db");
+    let journal = SqliteJournal::open_with(&path, Options::default(), faults.clone()).unwrap();
+    (dir, journal, faults)
+}
+
+#[test]
+fn a_commit_that_failed_without_writing_is_unavailable_and_the_same_command_then_succeeds() {
+    let (_dir, journal, faults) = faulty();
+    append(&journal, vec![item("order-1", 1, Expected::NoStream, "{}")]).remove(0).unwrap();
+    *faults.commit.lock() = Commit::LostBefore;
+    let lost = append(
+        &journal,
+        vec![
+            item("order-1", 2, Expected::At(1), r#"{"n":2}"#),
+            item("order-2", 3, Expected::NoStream, r#"{"n":3}"#),
+            item("order-2", 4, Expected::NoStream, r#"{"n":4}"#),
+        ],
+    );
+    for answer in &lost {
+        assert!(matches!(answer, Err(JournalError::Unavailable(_))), "{answer:?}");
+    }
+    assert_eq!(journal.head(), Ok(1));
+    let again = append(&journal, vec![item("order-1", 2, Expected::At(1), r#"{"n":2}"#)]).remove(0);
+    assert_eq!(again, Ok(Receipt { first: 2, last: 2, version: 2, replayed: false }));
+    let other = append(&journal, vec![item("order-2", 5, Expected::NoStream, "{}")]).remove(0);
+    assert_eq!(other, Ok(Receipt { first: 3, last: 3, version: 1, replayed: false }));
+    assert_eq!(stored(&journal).len(), 3);
+}
+
+#[test]
+fn a_commit_whose_answer_was_lost_is_found_in_the_log_and_receipted() {
+    let (_dir, journal, faults) = faulty();
+    *faults.commit.lock() = Commit::LostAfter;
+    let answer = append(&journal, vec![item("order-1", 1, Expected::NoStream, "{}")]).remove(0);
+    assert_eq!(answer, Ok(Receipt { first: 1, last: 1, version: 1, replayed: false }));
+    let again = append(&journal, vec![item("order-1", 1, Expected::NoStream, "{}")]).remove(0);
+    assert_eq!(again, Ok(Receipt { first: 1, last: 1, version: 1, replayed: true }));
+    assert_eq!(stored(&journal).len(), 1);
+}
+
+#[test]
+fn a_full_disk_refuses_with_a_clear_message_and_the_journal_goes_on_when_there_is_room() {
+    let (_dir, journal, faults) = faulty();
+    *faults.max_pages.lock() = 60;
+    let data = format!(r#"{{"fill":"{}"}}"#, "x".repeat(4000));
+    let mut accepted = 0;
+    let refusal = loop {
+        let command = accepted + 1;
+        match append(&journal, vec![item("order-1", command, Expected::Any, &data)]).remove(0) {
+            Ok(receipt) => {
+                accepted += 1;
+                assert_eq!(receipt.last, accepted as Position);
+            }
+            Err(error) => break error,
+        }
+        assert!(accepted < 1000, "the limit never struck");
+    };
+    assert!(accepted > 1);
+    assert!(matches!(&refusal, JournalError::Unavailable(why) if why.contains("no room on the disk")));
+    assert_eq!(stored(&journal).len() as u128, accepted, "readers go on");
+    *faults.max_pages.lock() = u32::MAX - 1;
+    // The limit is lifted between batches: the first answer may still be a refusal.
+    let next = || append(&journal, vec![item("order-1", accepted + 1, Expected::Any, &data)]).remove(0);
+    let receipt = next().or_else(|_| next()).unwrap();
+    assert_eq!(receipt.last, accepted as Position + 1);
+    assert_eq!(receipt.version, accepted as Version + 1);
+    assert!(!receipt.replayed);
+}
+
+#[test]
+fn when_the_file_cannot_be_opened_again_the_outcome_is_unknown_and_a_repeat_settles_it() {
+    let (dir, journal, faults) = faulty();
+    append(&journal, vec![item("order-1", 1, Expected::NoStream, "{}")]).remove(0).unwrap();
+    let (path, away) = (dir.path().join("faulty.db"), dir.path().join("away.db"));
+    std::fs::rename(&path, &away).unwrap();
+    std::fs::write(&path, "not a database at all, but long enough to be read as one").unwrap();
+    *faults.commit.lock() = Commit::LostAfter;
+    let lost = append(&journal, vec![item("order-1", 2, Expected::At(1), "{}")]).remove(0);
+    assert!(matches!(lost, Err(JournalError::OutcomeUnknown(_))), "{lost:?}");
+    let still = append(&journal, vec![item("order-1", 2, Expected::At(1), "{}")]).remove(0);
+    assert!(still.is_err(), "{still:?}");
+    std::fs::rename(&away, &path).unwrap();
+    let again = append(&journal, vec![item("order-1", 2, Expected::At(1), "{}")]).remove(0).unwrap();
+    assert_eq!((again.last, again.version), (2, 2));
+    assert_eq!(stored(&journal).len(), 2);
+}
+
+#[test]
+fn the_log_starts_over_while_the_load_never_pauses() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("busy.db");
+    let options = Options { checkpoint_pages: 256, max_batch_events: 16, ..Options::default() };
+    let journal = SqliteJournal::open(&path, options).unwrap();
+    let data = format!(r#"{{"fill":"{}"}}"#, "x".repeat(1000));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut longest = 0;
+    runtime.block_on(async {
+        let mut running = std::collections::VecDeque::new();
+        for command in 1..=3000_u128 {
+            let items = (0..16)
+                .map(|n| item(&format!("order-{n}"), command << 32 | n, Expected::Any, &data))
+                .collect();
+            let mut call = journal.append(items);
+            // Poll once, so that the next batch waits before this one is written.
+            let _ = futures_poll(&mut call);
+            running.push_back(call);
+            if running.len() > 4 {
+                for answer in running.pop_front().unwrap().await {
+                    answer.unwrap();
+                }
+            }
+            let log = dir.path().join("busy.db-wal");
+            longest = longest.max(std::fs::metadata(log).unwrap().len());
+        }
+        while let Some(call) = running.pop_front() {
+            call.await;
+        }
+    });
+    // Sixteen thresholds and a little; all that was written is about 100 MB.
+    assert!(longest < 16 * 256 * 8192 * 5 / 4, "the log grew to {longest} bytes");
+}
+
+fn futures_poll(call: &mut Appending<'_>) -> bool {
+    let waker = std::task::Waker::noop();
+    call.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_ready()
+}
