@@ -3,7 +3,7 @@
 //! One contract ([`Journal`]), several backends. A payload is opaque here: this crate knows streams,
 //! versions, positions and commands, and nothing of money.
 //!
-//! What every backend promises:
+//! What every backend promises, and the [`conformance`] suite checks:
 //! - position order is commit order; a prefix read up to `P` never changes;
 //! - an acknowledged append survives the death of the process and of the machine;
 //! - within one stream a command takes effect once, whatever is retried;
@@ -14,7 +14,9 @@
 
 mod check;
 mod clock;
+pub mod conformance;
 mod contract;
+pub mod follow;
 pub mod limits;
 mod memory;
 pub mod sqlite;
@@ -22,5 +24,6 @@ pub mod sqlite;
 pub use check::{category, check};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::*;
+pub use follow::Follower;
 pub use memory::MemoryJournal;
 pub use sqlite::SqliteJournal;
