@@ -34,35 +34,3 @@ pub struct Refs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lead: Option<LeadId>,
 }
-
-impl Refs {
-    /// The reference that a stream's own name holds: `order-{id}` is about that order, `deposit-{id}` and
-    /// `account-{id}` about that merchant. Empty for other categories, and for an id that is no token.
-    #[must_use]
-    pub fn of_stream(category: &str, id: &str) -> Self {
-        let mut refs = Self::default();
-        match category {
-            "order" => refs.order = OrderId::new(id).ok(),
-            "checkout" => refs.checkout = CheckoutId::new(id).ok(),
-            "merchant" | "deposit" | "account" => refs.merchant = MerchantId::new(id).ok(),
-            "lead" => refs.lead = LeadId::new(id).ok(),
-            _ => {}
-        }
-        refs
-    }
-
-    /// These, and where one is absent, that of `other`.
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            merchant: self.merchant.or(other.merchant),
-            order: self.order.or(other.order),
-            checkout: self.checkout.or(other.checkout),
-            buyer: self.buyer.or(other.buyer),
-            dispute: self.dispute.or(other.dispute),
-            visitor: self.visitor.or(other.visitor),
-            campaign: self.campaign.or(other.campaign),
-            lead: self.lead.or(other.lead),
-        }
-    }
-}

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DisputeId, HoldId, MerchantId, Money, OrderId, ProviderId, Reference};
+use crate::{DisputeId, HoldId, Money, OrderId, ProviderId, Reference};
 
 use super::events::DeductedTo;
 
@@ -12,8 +12,6 @@ use super::events::DeductedTo;
 pub enum DepositCommand {
     /// The fee schedule asks for this deposit. The first command on the stream.
     Require {
-        /// Whose deposit it is: the stream's own merchant.
-        merchant: MerchantId,
         /// What must be kept deposited; zero is allowed.
         amount: Money,
     },

@@ -1,7 +1,7 @@
 //! Events of `deposit-{merchant}`: guarantee money (交易保证金).
 
 use crate::codec::event;
-use crate::{DisputeId, HoldId, MerchantId, Money, OrderId, ProviderId, Reference};
+use crate::{DisputeId, HoldId, Money, OrderId, ProviderId, Reference};
 use serde::{Deserialize, Serialize};
 
 /// Who gets what is deducted.
@@ -21,7 +21,7 @@ pub enum DeductedTo {
 
 event! {
     /// What the merchant must keep deposited, from its fee schedule.
-    DepositRequired { amount: Money, merchant: MerchantId }
+    DepositRequired { amount: Money }
 }
 event! {
     /// The merchant paid in.
