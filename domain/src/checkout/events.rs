@@ -89,12 +89,14 @@ event! {
 }
 event! {
     /// Money above what was due is the market's: instalment interest, a rounding.
-    DifferenceRecognised { amount: Money, r#as: DifferenceKind, by: PartyId }
+    DifferenceRecognised { payment: PaymentId, amount: Money, r#as: DifferenceKind, by: PartyId }
 }
 event! {
-    /// Money stands without an order to take it. Posts nothing: it is still the checkout's.
+    /// Money stands without an order to take it. Posts nothing: it is still the checkout's. What stands under
+    /// a reason is the sum of these: one with a negative amount goes before every refund, recognition,
+    /// reversal or lost chargeback that takes from it.
     MoneyUnallocated {
-        /// The change of what stands unallocated.
+        /// The change of what stands unallocated under this reason.
         amount: Money,
         reason: UnallocatedReason;
         payment: PaymentId,
