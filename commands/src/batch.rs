@@ -1,0 +1,204 @@
+//! Many commands, decided as they come and appended together: the path of imports.
+//!
+//! A batch decides each command on the state that the ones before it leave, without waiting for the journal, and
+//! hands all appends over in one call. Several batches may be under way; they queue in the order in which
+//! [`Batch::submit`] was called.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use daybook_domain::{Aggregate, Event, Facts};
+use daybook_journal::{Append, NewEvent, Receipt, Version};
+
+use crate::handler::{Commands, expected_version};
+use crate::request::Identity;
+use crate::settle::Verdict;
+use crate::{CommandError, Request};
+
+/// What a command of a batch did.
+#[derive(Debug)]
+pub struct Added<'a> {
+    /// The events decided now; empty when the command was taken before or there was nothing to do.
+    pub events: &'a [Event],
+    /// The same as they will be written.
+    pub encoded: &'a [NewEvent],
+    /// Version of the stream after it.
+    pub version: Version,
+}
+
+/// Appends of one batch under way; resolves to one result per append, in order.
+pub type Submitted = Pin<Box<dyn Future<Output = Vec<Result<Receipt, CommandError>>> + Send>>;
+
+/// Commands decided and not yet written. Dropping it takes them back.
+pub struct Batch {
+    commands: Arc<Commands>,
+    items: Vec<Append>,
+    events: usize,
+    /// The events of the command added last.
+    last: Vec<Event>,
+}
+
+impl Commands {
+    /// A batch on these commands.
+    #[must_use]
+    pub fn batch(self: &Arc<Self>) -> Batch {
+        Batch { commands: Arc::clone(self), items: Vec::new(), events: 0, last: Vec::new() }
+    }
+}
+
+impl Batch {
+    /// Decides a command. Its effect is certain only when the batch has been written; an answer other than
+    /// events (a rejection, nothing to do) stands if everything before it in this and earlier batches is.
+    ///
+    /// # Errors
+    /// [`CommandError`] but never `OutcomeUnknown`; the batch goes on without the command.
+    pub fn add<A: Aggregate>(&mut self, request: &Request<A>) -> Result<Added<'_>, CommandError> {
+        let identity = Identity::of(request);
+        let commands = Arc::clone(&self.commands);
+        let policy = commands.policy()?;
+        let now = commands.now();
+        let mut facts = None;
+        loop {
+            let Some(mut entry) = commands.cache.get::<A>(&request.stream) else {
+                commands.load::<A>(&request.stream)?;
+                continue;
+            };
+            let reads = entry.state.reads(&request.command);
+            if facts.is_none() && !reads.is_empty() {
+                drop(entry);
+                facts = Some(commands.facts(&reads, request.occurred_at)?.0);
+                continue;
+            }
+            let none = Facts::default();
+            let verdict = entry.judge(request, &identity, now, &policy, facts.as_ref().unwrap_or(&none));
+            let version = entry.version;
+            drop(entry);
+            return self.take(request, verdict, version);
+        }
+    }
+
+    fn take<A: Aggregate>(
+        &mut self,
+        request: &Request<A>,
+        verdict: Verdict,
+        version: Version,
+    ) -> Result<Added<'_>, CommandError> {
+        let stream = || request.stream.clone();
+        match verdict {
+            Verdict::Append(append, events) => {
+                self.events += events.len();
+                self.last = events;
+                self.items.push(append);
+                let encoded = self.items.last().map_or(&[][..], |append| &append.events);
+                Ok(Added { events: &self.last, encoded, version })
+            }
+            Verdict::Repeat(_) | Verdict::AlreadySo => Ok(Added { events: &[], encoded: &[], version }),
+            Verdict::Reused => Err(CommandError::Reused { stream: stream(), command: request.command_id }),
+            Verdict::Elsewhere { actual } => Err(CommandError::Conflict {
+                stream: stream(),
+                expected: request.expected_version.unwrap_or_default(),
+                actual,
+            }),
+            Verdict::Rejected(rejection) => {
+                self.commands.keep_refusal(request, &rejection);
+                Err(rejection.into())
+            }
+        }
+    }
+
+    /// Events that wait to be written.
+    #[must_use]
+    pub const fn events(&self) -> usize {
+        self.events
+    }
+
+    /// Appends that wait to be written.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Hands everything to the journal before it returns; the future tells how it went and must be awaited.
+    /// The batch is empty again.
+    ///
+    /// After an error the states concerned are forgotten: send the failed commands again, in order. Those that
+    /// were written are recognised.
+    #[must_use = "whether the batch was written is known only to the future"]
+    pub fn submit(&mut self) -> Submitted {
+        let items = std::mem::take(&mut self.items);
+        self.events = 0;
+        let commands = Arc::clone(&self.commands);
+        let ahead: Vec<(String, Version)> = items
+            .iter()
+            .map(|item| (item.stream.clone(), expected_version(item) + item.events.len() as Version))
+            .collect();
+        let ahead = Underway { commands: Arc::clone(&commands), streams: ahead };
+        let mut submitted: Submitted = Box::pin(async move {
+            let results = commands.journal.append(items).await;
+            ahead.settle(results)
+        });
+        // Polled once here: the journal has it, in this order, whenever the future is awaited.
+        match submitted.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+            Poll::Ready(results) => Box::pin(std::future::ready(results)),
+            Poll::Pending => submitted,
+        }
+    }
+
+    /// Writes everything and waits for it.
+    ///
+    /// # Errors
+    /// The first of the appends' errors.
+    pub async fn commit(&mut self) -> Result<(), CommandError> {
+        self.submit().await.into_iter().try_for_each(|result| result.map(drop))
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        for item in &self.items {
+            self.commands.cache.forget(&item.stream);
+        }
+    }
+}
+
+/// Streams whose cached states are ahead of the journal until it answers.
+struct Underway {
+    commands: Arc<Commands>,
+    streams: Vec<(String, Version)>,
+}
+
+impl Underway {
+    fn settle(
+        mut self,
+        results: Vec<Result<Receipt, daybook_journal::JournalError>>,
+    ) -> Vec<Result<Receipt, CommandError>> {
+        let streams = std::mem::take(&mut self.streams);
+        let settled = streams.iter().zip(results).map(|((stream, version), result)| {
+            match &result {
+                Ok(receipt) if receipt.version == *version && !receipt.replayed => {
+                    self.commands.cache.written(stream, *version, receipt.last);
+                    self.commands.policies.written(stream);
+                }
+                _ => self.commands.cache.forget(stream),
+            }
+            result.map_err(CommandError::from)
+        });
+        settled.collect()
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        for (stream, _) in &self.streams {
+            self.commands.cache.forget(stream);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Folded states of live streams, in bounded shards.
+//!
+//! Lock doctrine: a shard's lock is held while a decision is made and handed to the journal's queue, so that
+//! appends to a stream queue in the order of their versions; it is never held while the journal reads or
+//! writes. No two shard locks are held at once.
+
+use std::any::Any;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use daybook_domain::{Aggregate, Event, Timestamp};
+use daybook_journal::{Position, Recorded, Version};
+use hashbrown::HashMap;
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
+use tokio::sync::Notify;
+
+use crate::CommandError;
+use crate::ledger::Ledger;
+
+/// More than the threads that could meet; a power of two.
+const SHARDS: usize = 128;
+
+/// A stream's state, and how much of it is durable.
+pub(crate) struct Entry<A> {
+    pub state: A,
+    /// Version of the last event folded, durable or on its way.
+    pub version: Version,
+    /// Version of the last event known to be durable.
+    pub durable: Version,
+    /// Position of that event.
+    pub position: Position,
+    /// Which loading of the stream this is: what an earlier one knew says nothing about it.
+    pub generation: u64,
+    pub ledger: Ledger,
+}
+
+impl<A: Aggregate> Entry<A> {
+    /// The state before the first event; `stream` is `category-id`.
+    pub(crate) fn new(stream: &str) -> Self {
+        static GENERATIONS: AtomicU64 = AtomicU64::new(1);
+        Self {
+            state: A::named(stream.get(A::CATEGORY.len() + 1..).unwrap_or_default()),
+            version: 0,
+            durable: 0,
+            position: 0,
+            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
+            ledger: Ledger::default(),
+        }
+    }
+
+    /// Folds an event read from the journal.
+    pub(crate) fn take(&mut self, event: &Recorded<'_>) -> Result<(), CommandError> {
+        let decoded = Event::decode(event.kind, event.schema, event.data).map_err(|e| {
+            CommandError::Unavailable(format!("{} version {}: {e}", event.stream, event.version))
+        })?;
+        self.state.evolve(&decoded, Timestamp(event.occurred_at));
+        self.ledger.take(event.command, event.fingerprint, event.version, event.position);
+        self.version = event.version;
+        self.durable = event.version;
+        self.position = event.position;
+        Ok(())
+    }
+}
+
+/// What the cache needs of any entry, whatever its state.
+trait Slot: Any + Send {
+    fn generation(&self) -> u64;
+    fn durable(&self) -> Version;
+    fn written(&mut self, version: Version, position: Position);
+    fn as_any(&mut self) -> &mut dyn Any;
+}
+
+impl<A: Aggregate> Slot for Entry<A> {
+    fn generation(&self) -> u64 {
+        self.generation
+    }
+    fn durable(&self) -> Version {
+        self.durable
+    }
+    fn written(&mut self, version: Version, position: Position) {
+        self.ledger.written(version, position);
+        if version > self.durable {
+            self.durable = version;
+            self.position = position;
+        }
+    }
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+type Map = HashMap<Box<str>, Box<dyn Slot>, ahash::RandomState>;
+
+/// Two generations: what is used moves to the young one; when that is full the old one is dropped.
+#[derive(Default)]
+struct Shard {
+    young: Map,
+    old: Map,
+}
+
+pub(crate) struct Cache {
+    shards: Box<[(Mutex<Shard>, Notify)]>,
+    hasher: ahash::RandomState,
+    /// Entries of a young generation before it becomes the old one.
+    capacity: usize,
+}
+
+impl Cache {
+    /// A cache of at most about `entries` states.
+    pub(crate) fn new(entries: usize) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Default::default()).collect(),
+            hasher: ahash::RandomState::new(),
+            capacity: (entries / SHARDS / 2).max(1),
+        }
+    }
+
+    fn shard(&self, stream: &str) -> &(Mutex<Shard>, Notify) {
+        &self.shards[self.hasher.hash_one(stream) as usize % SHARDS]
+    }
+
+    /// The entry, its shard locked, if it is there.
+    pub(crate) fn get<A: Aggregate>(&self, stream: &str) -> Option<MappedMutexGuard<'_, Entry<A>>> {
+        let mut shard = self.shard(stream).0.lock();
+        if !shard.young.contains_key(stream) {
+            let (name, slot) = shard.old.remove_entry(stream)?;
+            shard.insert(name, slot, self.capacity);
+        }
+        MutexGuard::try_map(shard, |shard| shard.young.get_mut(stream)?.as_any().downcast_mut()).ok()
+    }
+
+    /// Puts a loaded entry in, unless one that knows as much is there.
+    pub(crate) fn put<A: Aggregate>(&self, stream: &str, entry: Entry<A>) {
+        let mut shard = self.shard(stream).0.lock();
+        let there = shard.young.get(stream).or_else(|| shard.old.get(stream));
+        if there.is_some_and(|slot| slot.durable() >= entry.durable) {
+            return;
+        }
+        shard.old.remove(stream);
+        shard.insert(stream.into(), Box::new(entry), self.capacity);
+    }
+
+    /// Forgets a stream: what was folded optimistically did not come true.
+    pub(crate) fn forget(&self, stream: &str) {
+        let (shard, settled) = self.shard(stream);
+        {
+            let mut shard = shard.lock();
+            shard.young.remove(stream);
+            shard.old.remove(stream);
+        }
+        settled.notify_waiters();
+    }
+
+    /// The stream is durable through `version`, whose event stands at `position`.
+    pub(crate) fn written(&self, stream: &str, version: Version, position: Position) {
+        let (shard, settled) = self.shard(stream);
+        {
+            let mut shard = shard.lock();
+            let shard = &mut *shard;
+            if let Some(slot) = shard.young.get_mut(stream).or_else(|| shard.old.get_mut(stream)) {
+                slot.written(version, position);
+            }
+        }
+        settled.notify_waiters();
+    }
+
+    /// Waits until what `generation` knew through `version` is durable: true; or is gone: false.
+    pub(crate) async fn settled(&self, stream: &str, generation: u64, version: Version) -> bool {
+        let (shard, settled) = self.shard(stream);
+        loop {
+            let mut news = std::pin::pin!(settled.notified());
+            news.as_mut().enable();
+            {
+                let shard = shard.lock();
+                match shard.young.get(stream).or_else(|| shard.old.get(stream)) {
+                    Some(slot) if slot.generation() == generation => {
+                        if slot.durable() >= version {
+                            return true;
+                        }
+                    }
+                    _ => return false,
+                }
+            }
+            news.await;
+        }
+    }
+}
+
+impl Shard {
+    fn insert(&mut self, name: Box<str>, slot: Box<dyn Slot>, capacity: usize) {
+        if self.young.len() >= capacity {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(name, slot);
+    }
+}

@@ -1,0 +1,402 @@
+//! The one handler of every command.
+
+use std::future::{Future, poll_fn};
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use daybook_domain::{Aggregate, Event, Facts, MarketId, Read, Timestamp};
+use daybook_journal::{Append, Appending, Expected, Journal, JournalError, Receipt, Version};
+use uuid::Uuid;
+
+use crate::cache::{Cache, Entry};
+use crate::facts::{Basis, PendingBalance};
+use crate::policy::Policies;
+use crate::refusals::{MemoryRefusals, Refusal, Refusals};
+use crate::request::{Executed, Identity, Request};
+use crate::settle::{Ahead, Verdict};
+use crate::{Clock, CommandError, SystemClock};
+
+/// How often a command is decided again because another writer was faster.
+const TRIES: u32 = 16;
+
+/// Ports and bounds of [`Commands`].
+pub struct Options {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Whose settings are in force.
+    pub market: MarketId,
+    /// Streams whose state is kept, about.
+    pub cache_streams: usize,
+    /// True where this process alone writes the journal (SQLite, memory): what the cache knows is all there is.
+    pub exclusive: bool,
+    /// Where refused money commands are kept.
+    pub refusals: Arc<dyn Refusals>,
+    /// What merchants are owed beyond their account streams; `None`: only what the account itself holds counts.
+    pub pending: Option<Arc<dyn PendingBalance>>,
+}
+
+impl Options {
+    /// The system's clock, 200,000 states, one writer, refusals in memory.
+    #[must_use]
+    pub fn new(market: MarketId) -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            market,
+            cache_streams: 200_000,
+            exclusive: true,
+            refusals: Arc::new(MemoryRefusals::default()),
+            pending: None,
+        }
+    }
+}
+
+/// Executes commands on one journal. Share it in an `Arc`.
+pub struct Commands {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) cache: Cache,
+    pub(crate) policies: Policies,
+    pub(crate) options: Options,
+}
+
+/// One try at a command.
+enum Step<'a> {
+    /// The stream is not in the cache.
+    Load,
+    /// The decision needs to know what these streams say.
+    Read(Vec<Read>),
+    /// On its way.
+    Appending(Underway<'a>, Vec<Event>),
+    /// An answer that holds once `version` of this `generation` is durable.
+    Answer { verdict: Verdict, generation: u64, version: Version },
+}
+
+/// An append that was handed over: its answer, or the promise of one.
+enum Underway<'a> {
+    Ready(Vec<Result<Receipt, JournalError>>),
+    Waiting(Appending<'a>),
+}
+
+impl<'a> Underway<'a> {
+    /// Hands the append to the journal now, so that a stream's appends queue in the order they were decided.
+    fn start(mut appending: Appending<'a>, cx: &mut TaskContext<'_>) -> Self {
+        match Pin::new(&mut appending).poll(cx) {
+            Poll::Ready(results) => Self::Ready(results),
+            Poll::Pending => Self::Waiting(appending),
+        }
+    }
+
+    async fn result(self) -> Result<Receipt, JournalError> {
+        let mut results = match self {
+            Self::Ready(results) => results,
+            Self::Waiting(appending) => appending.await,
+        };
+        results
+            .pop()
+            .unwrap_or_else(|| Err(JournalError::OutcomeUnknown("the journal gave no answer".into())))
+    }
+}
+
+impl Commands {
+    /// A handler on `journal`.
+    #[must_use]
+    pub fn new(journal: Arc<dyn Journal>, options: Options) -> Self {
+        Self {
+            cache: Cache::new(options.cache_streams),
+            policies: Policies::new(options.market),
+            journal,
+            options,
+        }
+    }
+
+    /// The journal written to.
+    #[must_use]
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        &self.journal
+    }
+
+    /// The clock gone by.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.options.clock
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.options.clock.now())
+    }
+
+    /// The refused money commands.
+    #[must_use]
+    pub fn refusals(&self) -> &Arc<dyn Refusals> {
+        &self.options.refusals
+    }
+
+    /// The market's settings in force.
+    ///
+    /// # Errors
+    /// [`CommandError::Unavailable`] when the journal cannot be read.
+    pub fn policy(&self) -> Result<Arc<daybook_domain::books::Policy>, CommandError> {
+        self.policies.current(&*self.journal, self.options.exclusive)
+    }
+
+    /// The state of a stream as this process knows it, with its version, which may not be durable yet.
+    ///
+    /// # Errors
+    /// [`CommandError::Unavailable`] when the journal cannot be read.
+    pub fn state<A: Aggregate>(&self, id: impl AsRef<str>) -> Result<(A, Version), CommandError> {
+        self.peek::<A, _>(&format!("{}-{}", A::CATEGORY, id.as_ref()), |entry| {
+            (entry.state.clone(), entry.version)
+        })
+    }
+
+    /// Executes one command: durable when this returns.
+    ///
+    /// # Errors
+    /// [`CommandError`]; after anything but `OutcomeUnknown` nothing was written.
+    pub async fn execute<A: Aggregate>(&self, request: Request<A>) -> Result<Executed, CommandError> {
+        let identity = Identity::of(&request);
+        let result = self.run(&request, &identity).await;
+        if let Err(CommandError::Rejected(rejection)) = &result {
+            self.keep_refusal(&request, rejection);
+        }
+        result
+    }
+
+    async fn run<A: Aggregate>(
+        &self,
+        request: &Request<A>,
+        identity: &Identity,
+    ) -> Result<Executed, CommandError> {
+        let mut facts = None;
+        let mut fresh = None;
+        let mut actual = 0;
+        for _ in 0..TRIES {
+            let step = poll_fn(|cx| Poll::Ready(self.step(request, identity, facts.as_ref(), cx)));
+            match step.await? {
+                Step::Load => fresh = Some(self.load::<A>(&request.stream)?),
+                Step::Read(reads) => {
+                    let (found, bases) = self.facts(&reads, request.occurred_at)?;
+                    if self.settled(&bases).await {
+                        facts = Some((reads, found));
+                    }
+                }
+                Step::Appending(underway, events) => {
+                    let ahead = Ahead::new(&self.cache, &request.stream);
+                    match underway.result().await {
+                        Ok(receipt) if !receipt.replayed => {
+                            ahead.written(receipt.version, receipt.last);
+                            self.policies.written(&request.stream);
+                            return Ok(Executed {
+                                version: receipt.version,
+                                position: receipt.last,
+                                receipt: Some(receipt),
+                                events,
+                                already: false,
+                            });
+                        }
+                        Ok(receipt) => {
+                            drop(ahead);
+                            return self.repeated(request, receipt);
+                        }
+                        Err(JournalError::Conflict { actual: found, .. })
+                            if request.expected_version.is_none() =>
+                        {
+                            drop(ahead);
+                            facts = None;
+                            actual = found;
+                            tokio::task::yield_now().await;
+                        }
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                Step::Answer { verdict, generation, version } => {
+                    if !self.cache.settled(&request.stream, generation, version).await {
+                        continue;
+                    }
+                    let settled = matches!(verdict, Verdict::Repeat(_) | Verdict::Reused);
+                    if !settled && !self.options.exclusive && fresh != Some(generation) {
+                        // Another process may have moved the stream since it was cached.
+                        self.cache.forget(&request.stream);
+                        continue;
+                    }
+                    return self.answer(request, verdict);
+                }
+            }
+        }
+        Err(CommandError::Conflict { stream: request.stream.clone(), expected: actual, actual })
+    }
+
+    /// Decides under the shard's lock and hands the append over.
+    fn step<'a, A: Aggregate>(
+        &'a self,
+        request: &Request<A>,
+        identity: &Identity,
+        facts: Option<&(Vec<Read>, Facts)>,
+        cx: &mut TaskContext<'_>,
+    ) -> Result<Step<'a>, CommandError> {
+        static NO_FACTS: Facts = Facts { merchant: None, can_bear: None, reads: Vec::new() };
+        let policy = self.policy()?;
+        let now = self.now();
+        let Some(mut entry) = self.cache.get::<A>(&request.stream) else { return Ok(Step::Load) };
+        let reads = entry.state.reads(&request.command);
+        let facts = match facts {
+            Some((read, facts)) if *read == reads => facts,
+            _ if reads.is_empty() => &NO_FACTS,
+            _ => return Ok(Step::Read(reads)),
+        };
+        match entry.judge(request, identity, now, &policy, facts) {
+            Verdict::Append(append, events) => {
+                let appending = self.journal.append(vec![append]);
+                Ok(Step::Appending(Underway::start(appending, cx), events))
+            }
+            verdict => {
+                let version = if let Verdict::Repeat(done) = &verdict { done.last } else { entry.version };
+                Ok(Step::Answer { verdict, generation: entry.generation, version })
+            }
+        }
+    }
+
+    fn answer<A: Aggregate>(&self, request: &Request<A>, verdict: Verdict) -> Result<Executed, CommandError> {
+        let stream = || request.stream.clone();
+        match verdict {
+            Verdict::Rejected(rejection) => Err(rejection.into()),
+            Verdict::Reused => Err(CommandError::Reused { stream: stream(), command: request.command_id }),
+            Verdict::Elsewhere { actual } => Err(CommandError::Conflict {
+                stream: stream(),
+                expected: request.expected_version.unwrap_or_default(),
+                actual,
+            }),
+            Verdict::AlreadySo => {
+                let (version, position) =
+                    self.peek::<A, _>(&request.stream, |entry| (entry.durable, entry.position))?;
+                Ok(Executed { receipt: None, events: Vec::new(), already: true, version, position })
+            }
+            Verdict::Repeat(done) => self.first_answer(&request.stream, request.command_id, done.first - 1),
+            Verdict::Append(..) => {
+                Err(CommandError::OutcomeUnknown("the append was not awaited; send the command again".into()))
+            }
+        }
+    }
+
+    /// The journal knew the command though the cache did not.
+    fn repeated<A: Aggregate>(
+        &self,
+        request: &Request<A>,
+        receipt: Receipt,
+    ) -> Result<Executed, CommandError> {
+        let after = receipt.version.saturating_sub(receipt.last - receipt.first + 1);
+        self.first_answer(&request.stream, request.command_id, after)
+    }
+
+    /// Reads what a command did the first time, looking after version `after`.
+    fn first_answer(&self, stream: &str, command: Uuid, after: Version) -> Result<Executed, CommandError> {
+        let (mut events, mut broken) = (Vec::new(), None);
+        let mut receipt: Option<Receipt> = None;
+        self.journal.read_stream(stream, after, &mut |event| {
+            if event.command != command {
+                return if events.is_empty() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+            }
+            match Event::decode(event.kind, event.schema, event.data) {
+                Ok(decoded) => events.push(decoded),
+                Err(e) => {
+                    broken = Some(CommandError::Unavailable(format!("{stream}: {e}")));
+                    return ControlFlow::Break(());
+                }
+            }
+            receipt = Some(Receipt {
+                first: receipt.map_or(event.position, |r| r.first),
+                last: event.position,
+                version: event.version,
+                replayed: true,
+            });
+            ControlFlow::Continue(())
+        })?;
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        let receipt = receipt.ok_or_else(|| {
+            CommandError::Unavailable(format!("{stream} no longer shows the events of command {command}"))
+        })?;
+        Ok(Executed {
+            version: receipt.version,
+            position: receipt.last,
+            receipt: Some(receipt),
+            events,
+            already: true,
+        })
+    }
+
+    /// Reads a stream into the cache; returns the generation it has there.
+    pub(crate) fn load<A: Aggregate>(&self, stream: &str) -> Result<u64, CommandError> {
+        let mut entry = Entry::<A>::new(stream);
+        let mut broken = None;
+        self.journal.read_stream(stream, 0, &mut |event| match entry.take(&event) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                broken = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        let generation = entry.generation;
+        self.cache.put(stream, entry);
+        Ok(generation)
+    }
+
+    /// Looks at a stream's cached state, loading it first where needed.
+    pub(crate) fn peek<A: Aggregate, T>(
+        &self,
+        stream: &str,
+        look: impl Fn(&Entry<A>) -> T,
+    ) -> Result<T, CommandError> {
+        for _ in 0..TRIES {
+            if let Some(entry) = self.cache.get::<A>(stream) {
+                return Ok(look(&entry));
+            }
+            self.load::<A>(stream)?;
+        }
+        Err(CommandError::Unavailable(format!("{stream} is not kept in memory: give the cache more room")))
+    }
+
+    /// Whether all of these are durable as they were seen.
+    async fn settled(&self, bases: &[Basis]) -> bool {
+        for basis in bases {
+            if !self.cache.settled(&basis.stream, basis.generation, basis.version).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    pub(crate) fn keep_refusal<A: Aggregate>(
+        &self,
+        request: &Request<A>,
+        rejection: &daybook_domain::Rejection,
+    ) {
+        if !matches!(A::CATEGORY, "checkout" | "order" | "deposit" | "account" | "books") {
+            return;
+        }
+        self.options.refusals.record(Refusal {
+            at: self.now(),
+            stream: request.stream.clone(),
+            command: request.command_id,
+            actor: request.actor.to_string(),
+            code: rejection.code.to_owned(),
+            reason: rejection.message.clone().into_owned(),
+            body: serde_json::to_string(&request.command).unwrap_or_default(),
+        });
+    }
+}
+
+/// Version that an append expects, 0 for a new stream.
+pub(crate) const fn expected_version(append: &Append) -> Version {
+    match append.expected {
+        Expected::At(version) => version,
+        Expected::NoStream | Expected::Any => 0,
+    }
+}
