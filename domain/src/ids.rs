@@ -49,7 +49,8 @@ impl Token {
         if raw.len() > MAX_ID {
             return Err(IdError { what, why: "is too long" });
         }
-        if !raw.iter().all(u8::is_ascii_graphic) {
+        // without short-circuit, so that the loop is vectorised
+        if !raw.iter().fold(true, |all, byte| all & byte.is_ascii_graphic()) {
             return Err(IdError { what, why: "holds a character that is not visible ASCII" });
         }
         let mut bytes = [0; MAX_ID];
