@@ -158,3 +158,32 @@ pub fn not_negative(field: &'static str, amount: Money) -> Result<(), Rejection>
     }
     Err(Rejection::new("amount_negative", format!("{field} is {amount}: it must not be below zero")))
 }
+
+/// Refuses a text that says nothing, or more than a note should.
+///
+/// # Errors
+/// `text_empty` or `text_too_long`, naming the field.
+pub fn said(field: &'static str, text: &str) -> Result<(), Rejection> {
+    /// Longest free text in a command, in bytes.
+    const MAX_TEXT: usize = 2_000;
+    if text.trim().is_empty() {
+        return Err(Rejection::new("text_empty", format!("{field} is empty: say it in a few words")));
+    }
+    if text.len() > MAX_TEXT {
+        let message = format!("{field} has {} bytes: use at most {MAX_TEXT}", text.len());
+        return Err(Rejection::new("text_too_long", message));
+    }
+    Ok(())
+}
+
+/// Refuses a decision that one person would take alone.
+///
+/// # Errors
+/// `same_person`.
+pub fn two_persons(what: &'static str, first: PartyId, second: PartyId) -> Result<(), Rejection> {
+    if first != second {
+        return Ok(());
+    }
+    let message = format!("{what} was asked for by {first}: another person has to approve it");
+    Err(Rejection::new("same_person", message))
+}
