@@ -1,3 +1,5 @@
-//! Leads: recruiting merchants.
+//! Leads: recruiting merchants. captured -> qualified -> won or lost.
 pub mod commands;
 pub mod events;
+mod state;
+pub use state::{Lead, LeadStage};
