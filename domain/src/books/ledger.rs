@@ -6,6 +6,7 @@ use super::commands::BooksCommand;
 use super::events::*;
 use super::period::Month;
 use crate::decider::{not_negative, positive, said, two_persons};
+use crate::posting::Account;
 use crate::{Aggregate, BankAccountId, Code, Context, Event, Money, ProviderId};
 use crate::{Currency, Reference, Refs, Rejection, Timestamp, VoucherId};
 
@@ -119,38 +120,16 @@ fn voucher(
     ])
 }
 
-/// Accounts that a stream keeps beside the books: an entry by hand would part the two for ever. What is owed to a
-/// merchant is corrected by an adjustment, a buyer by a refund.
-const KEPT: &[&str] = &[
-    "Liabilities:Escrow",
-    "Liabilities:Refunds",
-    "Liabilities:Checkout",
-    "Liabilities:Deposit",
-    "Liabilities:DepositFrozen",
-    "Liabilities:MerchantPending",
-    "Liabilities:MerchantAvailable",
-    "Liabilities:MerchantHeld",
-    "Liabilities:MerchantReserve",
-    "Liabilities:PayoutInTransit",
-];
-
-fn free_account(account: Reference) -> Result<(), Rejection> {
-    let text = account.as_str();
-    let mut parts = text.split(':');
-    let class = parts.next().unwrap_or_default();
-    let name = parts.next().unwrap_or_default();
-    let known = ["Assets", "Liabilities", "Equity", "Income", "Expenses"].contains(&class);
-    if !known || name.is_empty() {
-        let message = format!(
-            "account {text} is unknown: use Class:Name[:dimension] with Assets, Liabilities, Equity, Income or Expenses"
-        );
-        return Err(Rejection::new("account_unknown", message));
+/// An account of the chart that no stream keeps beside the books: an entry by hand would part the two for ever.
+/// What is owed to a merchant is corrected by an adjustment, a buyer by a refund.
+fn free_account(text: Reference) -> Result<(), Rejection> {
+    let account =
+        Account::parse(text.as_str()).map_err(|e| Rejection::new("account_unknown", e.to_string()))?;
+    if account.chart_line().is_some_and(|line| line.by_hand) {
+        return Ok(());
     }
-    if KEPT.contains(&&text[..class.len() + 1 + name.len()]) {
-        let message = format!("account {text} is kept by its stream: use a refund or an adjustment instead");
-        return Err(Rejection::new("account_kept_by_stream", message));
-    }
-    Ok(())
+    let message = format!("account {text} is kept by its stream: use a refund or an adjustment instead");
+    Err(Rejection::new("account_kept_by_stream", message))
 }
 
 impl Aggregate for Books {
