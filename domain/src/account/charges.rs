@@ -1,0 +1,75 @@
+//! Fees, penalties and rewards. All go through the pending balance and are settled with the rest.
+
+use super::MerchantAccount;
+use super::decide::{Decided, one};
+use super::events::*;
+use crate::decider::{positive, said};
+use crate::merchant::events::FeeScheduleAgreed;
+use crate::{CampaignId, Code, Context, DisputeId, Money, Rate, Rejection};
+
+fn schedule<'a>(ctx: &Context<'a>) -> Option<&'a FeeScheduleAgreed> {
+    ctx.facts.merchant.as_ref().and_then(|m| m.schedule.as_ref())
+}
+
+fn vat(amount: Money, ctx: &Context<'_>) -> Result<Money, Rejection> {
+    let rate = schedule(ctx).and_then(|s| s.vat_on_fees).unwrap_or(Rate::ZERO);
+    Ok(amount.at_rate(rate)?)
+}
+
+pub(super) fn platform_fee(
+    a: &MerchantAccount,
+    period: Code,
+    amount: Option<Money>,
+    ctx: &Context<'_>,
+) -> Decided {
+    if a.fee_periods.contains(&period) {
+        return Ok(Vec::new());
+    }
+    let agreed = schedule(ctx).and_then(|s| s.platform_fee.as_ref()).map(|fee| fee.amount);
+    let amount = amount.or(agreed).ok_or_else(|| {
+        let message = "no platform fee is agreed in the fee schedule in force: agree one, or name the amount";
+        Rejection::new("no_platform_fee", message)
+    })?;
+    positive("amount", amount)?;
+    one(PlatformFeeCharged { period, amount, vat: vat(amount, ctx)? })
+}
+
+pub(super) fn advertising(campaign: CampaignId, amount: Money, ctx: &Context<'_>) -> Decided {
+    positive("amount", amount)?;
+    one(AdvertisingFeeCharged { campaign, amount, vat: vat(amount, ctx)? })
+}
+
+pub(super) fn penalty(amount: Money, reason: &str, dispute: Option<DisputeId>) -> Decided {
+    positive("amount", amount)?;
+    said("reason", reason)?;
+    one(PenaltyCharged { amount, reason: reason.to_owned(), dispute })
+}
+
+/// What is given back was charged here, or as commission in a settlement.
+pub(super) fn waive(a: &MerchantAccount, amount: Money, reason: &str, ctx: &Context<'_>) -> Decided {
+    positive("amount", amount)?;
+    said("reason", reason)?;
+    let charged = a.charged(amount.currency);
+    let commission = a
+        .settlements
+        .values()
+        .filter(|s| s.closed.currency == amount.currency)
+        .map(|s| s.closed.commission.minor);
+    let sum = [charged.fees, charged.vat, charged.penalties, -charged.waived]
+        .into_iter()
+        .chain(commission)
+        .try_fold(0i64, i64::checked_add)
+        .ok_or(crate::MoneyError::Overflow)?;
+    let limit = Money::new(sum, amount.currency);
+    if amount.minor > sum {
+        let message =
+            format!("amount {amount} is more than the {limit} of fees not waived yet: adjust instead");
+        return Err(Rejection::new("waiver_exceeds_fees", message));
+    }
+    one(FeeWaived { amount, reason: reason.to_owned(), by: ctx.actor })
+}
+
+pub(super) fn reward(amount: Money, period: Code, kind: Code) -> Decided {
+    positive("amount", amount)?;
+    one(RewardGranted { amount, period, kind })
+}

@@ -1,0 +1,58 @@
+//! Which rule answers which command.
+
+use super::commands::AccountCommand as Ask;
+use super::{MerchantAccount, adjust, charges, holds, payouts, settle};
+use crate::{Context, Event, Money, Rejection};
+
+pub(super) type Decided = Result<Vec<Event>, Rejection>;
+
+pub(super) fn decide(a: &MerchantAccount, ask: &Ask, ctx: &Context<'_>) -> Decided {
+    match ask {
+        Ask::CloseSettlement(figures) => settle::close(a, figures, ctx),
+        Ask::ReleaseReserve { settlement } => settle::release(a, *settlement, ctx),
+        Ask::Hold { hold, claim, reason, dispute } => holds::hold(a, *hold, *claim, reason, *dispute),
+        Ask::LiftHold { hold, amount } => holds::lift(a, *hold, *amount),
+        Ask::SpendHold { hold, amount } => holds::spend(a, *hold, *amount),
+        Ask::RequestPayout { payout, amount, destination_ref } => {
+            payouts::request(a, *payout, *amount, *destination_ref, ctx)
+        }
+        Ask::ConvertPayout { payout, currency, rate, rate_ref, spread } => {
+            payouts::convert(a, *payout, *currency, *rate, *rate_ref, *spread)
+        }
+        Ask::SendPayout { payout, provider_ref } => payouts::send(a, *payout, *provider_ref),
+        Ask::ConfirmPayout { payout, bank, fee } => payouts::confirm(a, *payout, *bank, *fee, ctx),
+        Ask::FailPayout { payout, reason } => payouts::fail(a, *payout, reason),
+        Ask::ReturnPayout { payout, bank, reason } => payouts::give_back(a, *payout, *bank, reason),
+        Ask::UnblockDestination { destination_ref } => Ok(payouts::unblock(a, *destination_ref, ctx)),
+        Ask::ChargePlatformFee { period, amount } => charges::platform_fee(a, *period, *amount, ctx),
+        Ask::ChargeAdvertisingFee { campaign, amount } => charges::advertising(*campaign, *amount, ctx),
+        Ask::ChargePenalty { amount, reason, dispute } => charges::penalty(*amount, reason, *dispute),
+        Ask::WaiveFee { amount, reason } => charges::waive(a, *amount, reason, ctx),
+        Ask::GrantReward { amount, period, kind } => charges::reward(*amount, *period, *kind),
+        Ask::ProposeAdjustment { adjustment, amount, direction, reason, document_ref } => {
+            adjust::propose(a, *adjustment, *amount, *direction, reason, *document_ref, ctx)
+        }
+        Ask::ApproveAdjustment { adjustment } => adjust::approve(a, *adjustment, ctx),
+        Ask::RejectAdjustment { adjustment, reason } => adjust::reject(a, *adjustment, reason, ctx),
+    }
+}
+
+pub(super) fn one(event: impl Into<Event>) -> Decided {
+    Ok(vec![event.into()])
+}
+
+/// Refuses to take more of something than is there.
+pub(super) fn within(
+    code: &'static str,
+    what: &'static str,
+    amount: Money,
+    limit: Money,
+) -> Result<(), Rejection> {
+    if amount.sub(limit)?.minor <= 0 {
+        return Ok(());
+    }
+    Err(Rejection::new(
+        code,
+        format!("amount {amount} is more than the {limit} {what}: ask for that at most"),
+    ))
+}
