@@ -168,11 +168,11 @@ impl Deposit {
         if before.is_some() {
             return Err(reference_used(&provider, &provider_ref));
         }
-        if amount.is_zero() && balance.is_zero() {
+        if amount.is_zero() && balance.is_zero() && self.frozen_minor() == 0 {
             return Ok(Vec::new());
         }
-        positive("amount", amount)?;
         self.may_be_refunded(context)?;
+        positive("amount", amount)?;
         if balance.sub(amount)?.minor < 0 {
             return Err(Rejection::new(
                 "deposit_insufficient",
