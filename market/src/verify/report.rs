@@ -1,0 +1,104 @@
+//! What a check found.
+
+use daybook_journal::Position;
+
+/// How many violations of one check are kept in full; all are counted.
+const KEPT: usize = 20;
+
+/// Something that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Violation {
+    /// What it is about: a stream, an account, a position.
+    pub id: String,
+    /// What is wrong, with both figures.
+    pub what: String,
+}
+
+/// One invariant, or a part of one.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Check {
+    /// Number of the invariant.
+    pub invariant: u8,
+    /// What must hold, as a sentence.
+    pub holds: &'static str,
+    /// How many things were looked at.
+    pub checked: u64,
+    /// What they are, plural: `events`, `orders`.
+    pub unit: &'static str,
+    /// How many of them broke it.
+    pub violated: u64,
+    /// The first of them.
+    pub violations: Vec<Violation>,
+    /// What is allowed but must be listed: an age, a loss.
+    pub notes: Vec<String>,
+}
+
+impl Check {
+    /// A check that has looked at nothing yet.
+    #[must_use]
+    pub fn new(invariant: u8, holds: &'static str, unit: &'static str) -> Self {
+        Self { invariant, holds, checked: 0, unit, violated: 0, violations: Vec::new(), notes: Vec::new() }
+    }
+
+    /// One more was looked at; `wrong` says what is wrong with it.
+    pub fn look(&mut self, id: impl FnOnce() -> String, wrong: Option<String>) {
+        self.checked += 1;
+        if let Some(what) = wrong {
+            self.violate(id(), what);
+        }
+    }
+
+    /// A violation found while looking at something already counted.
+    pub fn violate(&mut self, id: String, what: String) {
+        self.violated += 1;
+        if self.violations.len() < KEPT {
+            self.violations.push(Violation { id, what });
+        }
+    }
+
+    /// Something allowed that is to be listed.
+    pub fn note(&mut self, note: String) {
+        if self.notes.len() < KEPT {
+            self.notes.push(note);
+        }
+    }
+}
+
+/// All checks of one run.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Report {
+    /// The events up to this position were checked.
+    pub head: Position,
+    /// The checks, by invariant.
+    pub checks: Vec<Check>,
+}
+
+impl Report {
+    /// An empty report over the events up to `head`.
+    #[must_use]
+    pub fn new(head: Position) -> Self {
+        Self { head, checks: Vec::new() }
+    }
+
+    /// Whether nothing was violated.
+    #[must_use]
+    pub fn clean(&self) -> bool {
+        self.checks.iter().all(|check| check.violated == 0)
+    }
+
+    /// Violations in all.
+    #[must_use]
+    pub fn violated(&self) -> u64 {
+        self.checks.iter().map(|check| check.violated).sum()
+    }
+
+    /// Adds a check.
+    pub fn add(&mut self, check: Check) {
+        self.checks.push(check);
+    }
+
+    /// Puts the checks in the order of the invariants; those of one keep theirs.
+    pub(super) fn sort(&mut self) {
+        self.checks.sort_by_key(|check| check.invariant);
+    }
+}
