@@ -1,2 +1,29 @@
-//! The command line of Daybook.
-fn main() {}
+//! The command line of Daybook: parse, call, print. One file per subcommand in [`cmd`].
+//!
+//! Data goes to standard output, everything else to standard error. Exit codes: 0 done, 1 a check found
+//! something, 2 usage, 3 input refused, 4 unavailable.
+
+mod cli;
+mod cmd;
+mod failure;
+mod open;
+mod output;
+mod progress;
+mod value;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::Cli;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cmd::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

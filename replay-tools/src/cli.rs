@@ -1,0 +1,92 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::cmd;
+use crate::output::Format;
+
+/// Daybook: the event-sourced ledger for online marketplaces.
+#[derive(Debug, Parser)]
+#[command(
+    name = "daybook",
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 a check found something, 2 usage, 3 input refused, 4 unavailable.\n\
+                  Data goes to standard output, everything else to standard error.",
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every subcommand understands.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Where the journal is
+    #[arg(
+        long,
+        global = true,
+        env = "DAYBOOK_JOURNAL",
+        value_name = "URL",
+        default_value = "sqlite:daybook.db",
+        help_heading = "Global options"
+    )]
+    pub journal: Url,
+    /// Where the read models are [default: a file beside the journal]
+    #[arg(
+        long,
+        global = true,
+        env = "DAYBOOK_READ_MODELS",
+        value_name = "URL",
+        help_heading = "Global options"
+    )]
+    pub read_models: Option<Url>,
+    /// How data is printed
+    #[arg(long, global = true, value_enum, default_value = "table", help_heading = "Global options")]
+    pub format: Format,
+    /// Show no progress bar
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub no_progress: bool,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Status(cmd::status::Args),
+    Verify(cmd::verify::Args),
+    Events(cmd::events::Args),
+    Completions(cmd::completions::Args),
+}
+
+/// Where a journal or its read models are: `sqlite:PATH`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url(pub PathBuf);
+
+impl FromStr for Url {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => {
+                // sqlite:file, sqlite:/file and sqlite:///file all name a path.
+                let path = path.strip_prefix("//").unwrap_or(path);
+                Ok(Self(PathBuf::from(path)))
+            }
+            Some(("sqlite", _)) => Err("names no file: write sqlite:daybook.db".to_owned()),
+            Some((scheme, _)) => Err(format!("scheme {scheme:?} is not known here: write sqlite:PATH")),
+            None => Err(format!("no scheme: write sqlite:{text}")),
+        }
+    }
+}
+
+impl std::fmt::Display for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "sqlite:{}", self.0.display())
+    }
+}

@@ -1,0 +1,20 @@
+//! The subcommands, one file each: parse, call, print.
+
+pub mod completions;
+pub mod events;
+pub mod status;
+pub mod verify;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+
+/// Runs what was asked.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Status(args) => status::run(global, &args),
+        Command::Verify(args) => verify::run(global, &args),
+        Command::Events(args) => events::run(global, &args),
+        Command::Completions(args) => completions::run(global, &args),
+    }
+}

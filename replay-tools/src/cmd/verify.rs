@@ -1,0 +1,86 @@
+//! `daybook verify`
+
+use daybook_market::verify::{Report, VerifyError, verify};
+use serde::Serialize;
+
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::output::{Format, Output};
+use crate::progress::Progress;
+use crate::value::{Table, grouped};
+
+/// Check every invariant of the ledger against the journal
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    clean: bool,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+pub fn run(global: &Global, _: &Args) -> Result<(), Failure> {
+    let journal = global.read_journal()?;
+    let progress = Progress::new(!global.no_progress, "verifying", 1);
+    let report = verify(&journal, &mut |what, done, of| {
+        progress.phase(what);
+        progress.total(of);
+        progress.set(done);
+    })?;
+    drop(progress);
+    let mut out = Output::new(global.format);
+    print(&mut out, &report)?;
+    out.finish()?;
+    if report.clean() { Ok(()) } else { Err(Failure::Found) }
+}
+
+/// Prints a report; the demo ends with one too.
+pub fn print(out: &mut Output, report: &Report) -> Result<(), Failure> {
+    if out.format == Format::Json {
+        return out.json_line(&Answer { clean: report.clean(), report });
+    }
+    let mut table = Table::new(&["invariant", "holds", "checked", "unit", "violated"]);
+    for check in &report.checks {
+        table.push(vec![
+            u64::from(check.invariant).into(),
+            check.holds.into(),
+            check.checked.into(),
+            check.unit.into(),
+            check.violated.into(),
+        ]);
+    }
+    out.table(&table)?;
+    if out.format == Format::Csv {
+        return Ok(());
+    }
+    for check in report.checks.iter().filter(|check| !check.notes.is_empty()) {
+        out.heading(&format!("Listed under invariant {}", check.invariant))?;
+        check.notes.iter().try_for_each(|note| out.line(&format!("  {note}")))?;
+    }
+    for check in report.checks.iter().filter(|check| check.violated > 0) {
+        out.heading(&format!("Invariant {} is violated: {}", check.invariant, check.holds))?;
+        for violation in &check.violations {
+            out.line(&format!("  {}: {}", violation.id, violation.what))?;
+        }
+        let more = check.violated - check.violations.len() as u64;
+        if more > 0 {
+            out.line(&format!("  and {} more", grouped(&more.to_string())))?;
+        }
+    }
+    out.line("")?;
+    let events = grouped(&report.head.to_string());
+    match report.violated() {
+        0 => out.line(&format!("clean: {} checks over {events} events", report.checks.len())),
+        n => out.line(&format!("{} violations in {events} events", grouped(&n.to_string()))),
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Journal(error) => error.into(),
+            VerifyError::Decode { .. } | VerifyError::Refs { .. } => Self::Unavailable(error.to_string()),
+        }
+    }
+}

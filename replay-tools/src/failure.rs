@@ -1,0 +1,60 @@
+//! How a run ends when it does not end well: one place that maps errors to exit codes.
+
+use std::io;
+use std::process::ExitCode;
+
+use daybook_journal::JournalError;
+
+/// Why a subcommand stopped.
+#[derive(Debug)]
+pub enum Failure {
+    /// A check found something; what, has been printed. Exit code 1.
+    Found,
+    /// The arguments do not fit together. Exit code 2.
+    Usage(String),
+    /// The input was read and refused. Exit code 3.
+    Refused(String),
+    /// The journal, a file or the network cannot be had. Exit code 4.
+    Unavailable(String),
+    /// Standard output was closed by its reader (`| head`): not an error.
+    BrokenPipe,
+}
+
+impl Failure {
+    /// Says it on standard error and gives the exit code.
+    pub fn report(self) -> ExitCode {
+        let (code, message) = match self {
+            Self::BrokenPipe => return ExitCode::SUCCESS,
+            Self::Found => return ExitCode::from(1),
+            Self::Usage(message) => (2, message),
+            Self::Refused(message) => (3, message),
+            Self::Unavailable(message) => (4, message),
+        };
+        crate::output::say!("daybook: {message}");
+        ExitCode::from(code)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::BrokenPipe;
+        }
+        Self::Unavailable(format!("cannot write the output: {error}"))
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Conflict { .. }
+            | JournalError::CommandReused { .. }
+            | JournalError::TooLarge { .. }
+            | JournalError::Malformed(_) => Self::Refused(error.to_string()),
+            JournalError::Unavailable(_)
+            | JournalError::OutcomeUnknown(_)
+            | JournalError::Locked(_)
+            | JournalError::Corrupt(_) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
