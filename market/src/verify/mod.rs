@@ -88,14 +88,13 @@ pub fn verify(journal: &dyn Journal, told: Told<'_>) -> Result<Report, VerifyErr
     ];
     let mut failed = None;
     let mut visit = |recorded: Recorded<'_>| {
-        match one(&recorded, &mut books, &mut groups) {
+        match one(&recorded, &mut books, &mut groups, &mut streams) {
             Ok(()) => {}
             Err(error) => {
                 failed = Some(error);
                 return ControlFlow::Break(());
             }
         }
-        streams.see(&recorded);
         if recorded.position.is_multiple_of(4096) {
             told("posting every event again", recorded.position, head);
         }
@@ -114,7 +113,12 @@ pub fn verify(journal: &dyn Journal, told: Told<'_>) -> Result<Report, VerifyErr
     Ok(report)
 }
 
-fn one(recorded: &Recorded<'_>, books: &mut Books, groups: &mut [Box<dyn Group>]) -> Result<(), VerifyError> {
+fn one(
+    recorded: &Recorded<'_>,
+    books: &mut Books,
+    groups: &mut [Box<dyn Group>],
+    streams: &mut states::Streams,
+) -> Result<(), VerifyError> {
     let (event, refs) = decode(recorded)?;
     let mut entries = Vec::with_capacity(8);
     post(&event, &refs, &mut entries);
@@ -123,6 +127,7 @@ fn one(recorded: &Recorded<'_>, books: &mut Books, groups: &mut [Box<dyn Group>]
     for group in groups {
         group.see(&seen, books);
     }
+    streams.see(&seen);
     Ok(())
 }
 
@@ -137,3 +142,6 @@ fn decode(recorded: &Recorded<'_>) -> Result<(Event, Refs), VerifyError> {
         .map_err(|error| VerifyError::Refs { position, why: error.to_string() })?;
     Ok((event, refs))
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,7 @@ struct Account {
     closed: Vec<SettlementId>,
     until: Timestamp,
     through: u64,
+    /// What the last one carried out: zero, or below it what the merchant owes.
     carried: i64,
 }
 
@@ -82,7 +83,7 @@ impl Account {
         if e.until < self.until || e.through < self.through {
             wrong.push("its cut lies before the last one".to_owned());
         }
-        self.carried = -e.carried_out.minor;
+        self.carried = e.carried_out.minor;
         self.closed.push(e.settlement);
         (self.until, self.through) = (e.until, e.through);
         (!wrong.is_empty()).then(|| wrong.join("; "))
