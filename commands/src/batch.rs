@@ -36,6 +36,7 @@ pub struct Batch {
     commands: Arc<Commands>,
     items: Vec<Append>,
     events: usize,
+    keep_refusals: bool,
     /// The events of the command added last.
     last: Vec<Event>,
 }
@@ -44,11 +45,24 @@ impl Commands {
     /// A batch on these commands.
     #[must_use]
     pub fn batch(self: &Arc<Self>) -> Batch {
-        Batch { commands: Arc::clone(self), items: Vec::new(), events: 0, last: Vec::new() }
+        Batch {
+            commands: Arc::clone(self),
+            items: Vec::new(),
+            events: 0,
+            keep_refusals: true,
+            last: Vec::new(),
+        }
     }
 }
 
 impl Batch {
+    /// Leaves refusals to the caller, who keeps them elsewhere.
+    #[must_use]
+    pub const fn without_refusals(mut self) -> Self {
+        self.keep_refusals = false;
+        self
+    }
+
     /// Decides a command. Its effect is certain only when the batch has been written; an answer other than
     /// events (a rejection, nothing to do) stands if everything before it in this and earlier batches is.
     ///
@@ -102,7 +116,9 @@ impl Batch {
                 actual,
             }),
             Verdict::Rejected(rejection) => {
-                self.commands.keep_refusal(request, &rejection);
+                if self.keep_refusals {
+                    self.commands.keep_refusal(request, &rejection);
+                }
                 Err(rejection.into())
             }
         }

@@ -1,16 +1,23 @@
 //! What other streams say: read by name, with the version that was seen.
 
-use daybook_domain::{CanBear, Facts, MerchantId, Money, Read, Timestamp};
+use daybook_domain::account::MerchantAccount;
+use daybook_domain::deposit::Deposit;
+use daybook_domain::merchant::Merchant;
+use daybook_domain::order::events::ReadVersion;
+use daybook_domain::{
+    Aggregate, CanBear, Currency, Facts, MerchantFacts, MerchantId, Money, Read, Reference, Timestamp,
+};
 use daybook_journal::Version;
 
+use crate::cache::Entry;
 use crate::{CommandError, Commands};
 
 /// What merchants are owed beyond what their account streams say: escrow released and not yet settled. It comes
-/// from a read model, which may lag; the loss is bounded by that lag and what was found is written into the
+/// from a read model, which may lag; the loss is bounded by that lag, and what was found is written into the
 /// ruling that rests on it.
 pub trait PendingBalance: Send + Sync + 'static {
-    /// The merchant's pending balance, which may be negative; `None` when nothing is known of it.
-    fn pending(&self, merchant: MerchantId) -> Option<Money>;
+    /// The merchant's pending balance in `currency`, which may be negative; `None` when nothing is known of it.
+    fn pending(&self, merchant: MerchantId, currency: Currency) -> Option<Money>;
 }
 
 /// A stream that facts rest on, as it was seen.
@@ -20,6 +27,33 @@ pub(crate) struct Basis {
     pub version: Version,
 }
 
+/// Facts while they are collected.
+#[derive(Default)]
+struct Found {
+    facts: Facts,
+    bases: Vec<Basis>,
+}
+
+impl Found {
+    /// Looks at a stream, keeping its version among the facts.
+    fn look<A: Aggregate, T>(
+        &mut self,
+        commands: &Commands,
+        id: MerchantId,
+        look: impl Fn(&A) -> T,
+    ) -> Result<T, CommandError> {
+        let stream = format!("{}-{id}", A::CATEGORY);
+        let (seen, generation, version) = commands
+            .peek(&stream, |entry: &Entry<A>| (look(&entry.state), entry.generation, entry.version))?;
+        // A name too long to be written down is read all the same.
+        if let Ok(stream) = Reference::new(&stream) {
+            self.facts.reads.push(ReadVersion { stream, version });
+        }
+        self.bases.push(Basis { stream, generation, version });
+        Ok(seen)
+    }
+}
+
 impl Commands {
     /// Collects what `reads` ask for, as of `at` (the clock where it is not said).
     pub(crate) fn facts(
@@ -27,8 +61,39 @@ impl Commands {
         reads: &[Read],
         at: Option<Timestamp>,
     ) -> Result<(Facts, Vec<Basis>), CommandError> {
-        let _ = (reads, at);
-        let _: Option<CanBear> = None;
-        Ok((Facts::default(), Vec::new()))
+        let at = at.unwrap_or_else(|| self.now());
+        let mut found = Found::default();
+        for read in reads {
+            match *read {
+                Read::Merchant(id) => {
+                    let known = |merchant: &Merchant| merchant.facts(at);
+                    let facts: MerchantFacts = found.look(self, id, known)?;
+                    let heard_of = found.bases.last().is_some_and(|basis| basis.version > 0);
+                    found.facts.merchant = heard_of.then_some(facts);
+                }
+                Read::CanBear(id) => found.facts.can_bear = self.can_bear(&mut found, id)?,
+            }
+        }
+        Ok((found.facts, found.bases))
+    }
+
+    /// What a claim can be taken from: the merchant's balances and its free deposit. `None`: nothing of it is known.
+    fn can_bear(&self, found: &mut Found, id: MerchantId) -> Result<Option<CanBear>, CommandError> {
+        let (required, free) =
+            found.look(self, id, |deposit: &Deposit| (deposit.required(), deposit.balance()))?;
+        let currency = free.or(required).map(|money| money.currency);
+        let account = found.look(self, id, |account: &MerchantAccount| {
+            let currency = currency.or_else(|| account.currencies().first().copied())?;
+            Some((account.available(currency), account.can_bear(currency)))
+        })?;
+        let Some((available, known)) = account else { return Ok(None) };
+        let currency = available.currency;
+        let pending = self.options.pending.as_ref().and_then(|source| source.pending(id, currency));
+        let merchant = match pending {
+            Some(pending) => Money::new(available.minor.saturating_add(pending.minor).max(0), currency),
+            None => known,
+        };
+        let deposit = free.unwrap_or(Money::zero(currency));
+        Ok(Some(CanBear { merchant, deposit }))
     }
 }

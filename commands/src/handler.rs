@@ -1,16 +1,14 @@
 //! The one handler of every command.
 
 use std::future::{Future, poll_fn};
-use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use daybook_domain::{Aggregate, Event, Facts, MarketId, Read, Timestamp};
 use daybook_journal::{Append, Appending, Expected, Journal, JournalError, Receipt, Version};
-use uuid::Uuid;
 
-use crate::cache::{Cache, Entry};
+use crate::cache::Cache;
 use crate::facts::{Basis, PendingBalance};
 use crate::policy::Policies;
 use crate::refusals::{MemoryRefusals, Refusal, Refusals};
@@ -19,7 +17,7 @@ use crate::settle::{Ahead, Verdict};
 use crate::{Clock, CommandError, SystemClock};
 
 /// How often a command is decided again because another writer was faster.
-const TRIES: u32 = 16;
+pub(crate) const TRIES: u32 = 16;
 
 /// Ports and bounds of [`Commands`].
 pub struct Options {
@@ -140,16 +138,6 @@ impl Commands {
     /// [`CommandError::Unavailable`] when the journal cannot be read.
     pub fn policy(&self) -> Result<Arc<daybook_domain::books::Policy>, CommandError> {
         self.policies.current(&*self.journal, self.options.exclusive)
-    }
-
-    /// The state of a stream as this process knows it, with its version, which may not be durable yet.
-    ///
-    /// # Errors
-    /// [`CommandError::Unavailable`] when the journal cannot be read.
-    pub fn state<A: Aggregate>(&self, id: impl AsRef<str>) -> Result<(A, Version), CommandError> {
-        self.peek::<A, _>(&format!("{}-{}", A::CATEGORY, id.as_ref()), |entry| {
-            (entry.state.clone(), entry.version)
-        })
     }
 
     /// Executes one command: durable when this returns.
@@ -289,78 +277,6 @@ impl Commands {
     ) -> Result<Executed, CommandError> {
         let after = receipt.version.saturating_sub(receipt.last - receipt.first + 1);
         self.first_answer(&request.stream, request.command_id, after)
-    }
-
-    /// Reads what a command did the first time, looking after version `after`.
-    fn first_answer(&self, stream: &str, command: Uuid, after: Version) -> Result<Executed, CommandError> {
-        let (mut events, mut broken) = (Vec::new(), None);
-        let mut receipt: Option<Receipt> = None;
-        self.journal.read_stream(stream, after, &mut |event| {
-            if event.command != command {
-                return if events.is_empty() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
-            }
-            match Event::decode(event.kind, event.schema, event.data) {
-                Ok(decoded) => events.push(decoded),
-                Err(e) => {
-                    broken = Some(CommandError::Unavailable(format!("{stream}: {e}")));
-                    return ControlFlow::Break(());
-                }
-            }
-            receipt = Some(Receipt {
-                first: receipt.map_or(event.position, |r| r.first),
-                last: event.position,
-                version: event.version,
-                replayed: true,
-            });
-            ControlFlow::Continue(())
-        })?;
-        if let Some(error) = broken {
-            return Err(error);
-        }
-        let receipt = receipt.ok_or_else(|| {
-            CommandError::Unavailable(format!("{stream} no longer shows the events of command {command}"))
-        })?;
-        Ok(Executed {
-            version: receipt.version,
-            position: receipt.last,
-            receipt: Some(receipt),
-            events,
-            already: true,
-        })
-    }
-
-    /// Reads a stream into the cache; returns the generation it has there.
-    pub(crate) fn load<A: Aggregate>(&self, stream: &str) -> Result<u64, CommandError> {
-        let mut entry = Entry::<A>::new(stream);
-        let mut broken = None;
-        self.journal.read_stream(stream, 0, &mut |event| match entry.take(&event) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                broken = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
-        if let Some(error) = broken {
-            return Err(error);
-        }
-        let generation = entry.generation;
-        self.cache.put(stream, entry);
-        Ok(generation)
-    }
-
-    /// Looks at a stream's cached state, loading it first where needed.
-    pub(crate) fn peek<A: Aggregate, T>(
-        &self,
-        stream: &str,
-        look: impl Fn(&Entry<A>) -> T,
-    ) -> Result<T, CommandError> {
-        for _ in 0..TRIES {
-            if let Some(entry) = self.cache.get::<A>(stream) {
-                return Ok(look(&entry));
-            }
-            self.load::<A>(stream)?;
-        }
-        Err(CommandError::Unavailable(format!("{stream} is not kept in memory: give the cache more room")))
     }
 
     /// Whether all of these are durable as they were seen.

@@ -25,6 +25,7 @@ mod facts;
 mod handler;
 mod ledger;
 mod policy;
+mod reading;
 mod refusals;
 mod request;
 mod settle;
