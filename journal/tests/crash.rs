@@ -2,7 +2,7 @@
 //! file is opened again. Ten kills; `DAYBOOK_LONG=1` makes it two hundred.
 //!
 //! A child is this test binary again, told by an environment variable what to do.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
