@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::json_path::path_at;
 use crate::{account::events::*, books::events::*, checkout::events::*, deposit::events::*};
 use crate::{lead::events::*, merchant::events::*, order::events::*};
 
@@ -237,14 +238,19 @@ impl Event {
     /// # Errors
     /// [`DecodeError`] names the type and the field.
     pub fn decode_kind(kind: EventKind, schema: u16, data: &str) -> Result<Self, DecodeError> {
-        let bad = |e: serde_json::Error| DecodeError::BadData { kind, why: e.to_string() };
         if schema == kind.schema() {
-            return Self::decode_current(kind, data).map_err(bad);
+            return Self::decode_current(kind, data).map_err(|e| bad_data(kind, data, &e));
         }
-        let old: serde_json::Value = serde_json::from_str(data).map_err(bad)?;
-        let current = upcast(UPCASTERS, kind, schema, old)?;
-        Self::decode_current(kind, &current.to_string()).map_err(bad)
+        let old = serde_json::from_str(data).map_err(|e| bad_data(kind, data, &e))?;
+        let current = upcast(UPCASTERS, kind, (schema, kind.schema()), old)?.to_string();
+        Self::decode_current(kind, &current).map_err(|e| bad_data(kind, &current, &e))
     }
+}
+
+fn bad_data(kind: EventKind, data: &str, e: &serde_json::Error) -> DecodeError {
+    let field = path_at(data, e.line(), e.column());
+    let why = if field.is_empty() { e.to_string() } else { format!("{field}: {e}") };
+    DecodeError::BadData { kind, why }
 }
 
 /// Lifts a payload from one schema version to the next.
@@ -254,20 +260,20 @@ pub type Upcaster = fn(serde_json::Value) -> serde_json::Value;
 /// is added with the version it lifts from whenever a payload changes shape, and never removed.
 pub const UPCASTERS: &[(EventKind, u16, Upcaster)] = &[];
 
-/// Lifts `data` from `schema` to the type's current version, one step at a time.
+/// Lifts `data` from one schema version to another, one step at a time.
 ///
 /// # Errors
 /// [`DecodeError::UnknownSchema`] when a step is missing or the version lies ahead.
 pub fn upcast(
     table: &[(EventKind, u16, Upcaster)],
     kind: EventKind,
-    schema: u16,
+    (schema, current): (u16, u16),
     mut data: serde_json::Value,
 ) -> Result<serde_json::Value, DecodeError> {
-    if schema > kind.schema() {
+    if schema > current {
         return Err(DecodeError::UnknownSchema { kind, schema });
     }
-    for from in schema..kind.schema() {
+    for from in schema..current {
         let step = table.iter().find(|(k, v, _)| *k == kind && *v == from);
         let (_, _, lift) = step.ok_or(DecodeError::UnknownSchema { kind, schema })?;
         data = lift(data);

@@ -12,6 +12,7 @@ pub mod codec;
 pub mod decider;
 pub mod deposit;
 pub mod ids;
+mod json_path;
 pub mod lead;
 pub mod merchant;
 pub mod money;
