@@ -1,4 +1,5 @@
 //! Deposits: what may be asked, and that the state equals the books.
+#![allow(clippy::inconsistent_digit_grouping)] // 100_00 is 100.00
 
 mod support;
 

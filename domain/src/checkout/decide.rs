@@ -11,7 +11,7 @@ use super::events::{
     AllocationReturned, CheckoutCancelled, CheckoutExpired, CheckoutOpened, DueChanged, MoneyUnallocated,
     OrderDue, ShortfallAccepted, UnallocatedReason,
 };
-use super::state::{Checkout, Phase};
+use super::state::{Case, Checkout, Phase};
 
 type Decision = Result<Vec<Event>, Rejection>;
 
@@ -227,6 +227,12 @@ impl Checkout {
                 format!("nothing is reserved for order {order}: there is nothing to return"),
             ));
         };
+        if self.chargebacks.iter().any(|c| c.case == Case::Lost && c.on_order(order) > 0) {
+            return Err(Rejection::new(
+                "order_charged_back",
+                format!("a bank keeps money reserved for order {order}: close the case on the order instead"),
+            ));
+        }
         let parts = allocation.parts.clone();
         let mut draft = Draft::of(self);
         draft.say(AllocationReturned {
