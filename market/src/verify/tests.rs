@@ -249,10 +249,13 @@ fn what_is_open_is_listed_and_no_violation() {
     assert!(notes.iter().any(|n| n.contains("1 Refunds accounts are open with 30.00 CNY")), "{notes:?}");
 }
 
+/// What is done to an event on its way out.
+type Tamper = fn(Recorded<'_>) -> Recorded<'_>;
+
 /// A journal that hands out its events changed: what a damaged or doctored file would do.
 struct Tampered {
     inner: MemoryJournal,
-    tamper: fn(Recorded<'_>) -> Recorded<'_>,
+    tamper: Tamper,
 }
 
 impl Journal for Tampered {
@@ -292,7 +295,7 @@ impl Journal for Tampered {
 
 #[test]
 fn a_gap_a_repeated_command_and_a_clock_that_goes_back_are_found() {
-    let table: [(&str, fn(Recorded<'_>) -> Recorded<'_>, u8); 4] = [
+    let table: [(&str, Tamper, u8); 4] = [
         (
             "a position is missing",
             |mut e| {
