@@ -193,6 +193,8 @@ event! {
 }
 event! {
     /// What a refund takes from a line, gross; `merchant_base` is by how much the commission base shrinks.
+    /// `quantity` is 0 for an amount that is not for whole pieces, and where `OrderCancelled` of the same append
+    /// already names the pieces.
     LineRefund { line: LineId, quantity: u32, gross: Money, merchant_base: Money }
 }
 event! {
@@ -281,7 +283,7 @@ event! {
         tax_back: TaxAmount }
 }
 event! {
-    /// A refund after release.
+    /// A refund after release. One bearer each: a refund of several bearers is several events of the same id.
     RefundIssued {
         refund: RefundId,
         lines: Vec<LineRefund>,
@@ -360,7 +362,7 @@ event! {
     RulingReversed { dispute: DisputeId, to_merchant: Money, to_deposit: Money, reason: String }
 }
 event! {
-    /// The side that opened it took it back.
+    /// The side that opened it took it back; `DisputeClosed` follows in the same append.
     DisputeWithdrawn { dispute: DisputeId }
 }
 event! {
@@ -379,7 +381,8 @@ event! {
 }
 event! {
     /// The bank decided (from the checkout). When lost: `amount` = what escrow and the bearers give to the
-    /// bank + `loss`, which was refunded before and is the market's.
+    /// bank + `loss`, which was refunded before and is the market's. `lines` names first those of the merchant's
+    /// share, then those of the market's.
     ChargebackClosed {
         chargeback: ChargebackId,
         payment: PaymentId,

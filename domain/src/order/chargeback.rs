@@ -1,0 +1,189 @@
+//! Chargebacks: a bank takes a payment back. It freezes the order; when it is lost, escrow gives first, then the
+//! merchant, then the market; what had been refunded before is the market's loss. Never refused for lack of money.
+
+use super::decide::{Decision, Draft, refuse};
+use super::events::*;
+use super::refunds::Take;
+use super::split::{first, spread};
+use super::state::{Chargeback, Line, Order};
+use crate::decider::positive;
+use crate::{ChargebackId, Context, Money, PaymentId, ProviderId};
+
+impl Order {
+    pub(super) fn open_chargeback(
+        &self,
+        id: ChargebackId,
+        (payment, provider): (PaymentId, ProviderId),
+        amount: Money,
+        reason: &str,
+    ) -> Decision {
+        self.same_currency("amount", amount)?;
+        positive("amount", amount)?;
+        if let Some(known) = self.chargebacks.iter().find(|c| c.id == id) {
+            if known.open {
+                return Ok(Vec::new());
+            }
+            if known.lost {
+                return refuse("chargeback_lost", "the bank has kept this money: it cannot be claimed again");
+            }
+        }
+        let reason = reason.to_owned();
+        Ok(vec![ChargebackOpened { chargeback: id, payment, provider, amount, reason }.into()])
+    }
+
+    pub(super) fn close_chargeback(
+        &self,
+        id: ChargebackId,
+        outcome: ChargebackOutcome,
+        amount: Money,
+        round: u32,
+        context: &Context<'_>,
+    ) -> Decision {
+        let Some(known) = self.chargebacks.iter().find(|c| c.id == id) else {
+            return refuse("chargeback_unknown", format!("chargeback {id} was never opened here"));
+        };
+        self.same_currency("amount", amount)?;
+        positive("amount", amount)?;
+        let lost = outcome == ChargebackOutcome::Lost;
+        if !known.open {
+            if known.round >= round && known.lost == lost {
+                return Ok(Vec::new());
+            }
+            if known.lost {
+                return refuse("chargeback_lost", "the bank has kept this money: that round was the last");
+            }
+            if known.round >= round {
+                return refuse(
+                    "round_over",
+                    format!("round {round} is decided: a later one has a higher number"),
+                );
+            }
+        }
+        let mut draft = Draft::new(self, context);
+        let event = match lost {
+            false => self.closed(known, outcome, amount, round),
+            true => self.lost_chargeback(known, amount, round, context),
+        };
+        draft.push(event);
+        draft.thaw(context);
+        Ok(draft.events)
+    }
+
+    fn closed(
+        &self,
+        of: &Chargeback,
+        outcome: ChargebackOutcome,
+        amount: Money,
+        round: u32,
+    ) -> ChargebackClosed {
+        ChargebackClosed {
+            chargeback: of.id,
+            payment: of.payment,
+            provider: of.provider,
+            outcome,
+            amount,
+            round,
+            borne_by: Vec::new(),
+            lines: Vec::new(),
+            loss: self.money(0),
+            from_escrow: None,
+        }
+    }
+
+    fn lost_chargeback(
+        &self,
+        of: &Chargeback,
+        amount: Money,
+        round: u32,
+        context: &Context<'_>,
+    ) -> ChargebackClosed {
+        let mut event = self.closed(of, ChargebackOutcome::Lost, amount, round);
+        if !self.funded {
+            event.loss = amount;
+            return event;
+        }
+        // what each line can still give the buyer, from escrow and of what was released
+        let escrow: Vec<_> = self.lines.iter().map(Line::buyer_in_escrow).collect();
+        let room: Vec<_> = self.lines.iter().map(Line::room).collect();
+        let from_escrow = amount.minor.min(escrow.iter().sum());
+        let released = (amount.minor - from_escrow).min(room.iter().sum());
+        let of_escrow = spread(from_escrow, &escrow);
+        let of_released = spread(released, &room);
+        let merchants = spread(self.merchant_bears(released, context), &of_released);
+
+        let (mut takes, mut after) = (Vec::<Take>::new(), self.clone());
+        for (at, line) in self.lines.iter().enumerate() {
+            let left = line.escrow.left();
+            // a line whose buyer's money is taken whole gives its subsidies back whole
+            let whole = of_escrow[at] == escrow[at] && (of_escrow[at] > 0 || of_released[at] > 0);
+            let gross = if whole { left } else { line.gross_for(of_escrow[at], left) };
+            if gross > 0 {
+                takes.push((at, gross, 0));
+                after.lines[at].escrow.take(gross);
+                after.lines[at].given_back += gross;
+            }
+        }
+        let back = self.give_back(&takes, true);
+        let mut given = back.to_buyer;
+        if !takes.is_empty() {
+            event.from_escrow = Some(EscrowTaken {
+                to_buyer: self.money(back.to_buyer),
+                subsidies_back: self.campaign_amounts(&back.subsidies),
+                shortfall_back: self.money(back.shortfall),
+                tax_back: self.tax_amount(back.tax),
+                lines: back.lines,
+            });
+        }
+        let mut takes = Vec::<Take>::new();
+        for (at, line) in after.lines.iter().enumerate() {
+            let all = merchants[at] == room[at] && line.goodwill == 0;
+            let gross =
+                if all { line.out.left() } else { line.gross_for(merchants[at], line.refundable_after()) };
+            if merchants[at] > 0 && gross > 0 {
+                takes.push((at, gross, 0));
+            }
+        }
+        if !takes.is_empty() {
+            let (share, lines) = after.merchants_share(&takes, Bearer::Merchant);
+            given += share.to_buyer.minor;
+            event.borne_by.push(share);
+            event.lines.extend(lines);
+            for (at, gross, _) in &takes {
+                after.lines[*at].out.take(*gross);
+                after.lines[*at].given_back += gross;
+            }
+        }
+        let rest = from_escrow + released - given;
+        let rooms: Vec<_> = after.lines.iter().map(|l| l.room().max(0)).collect();
+        let markets: Vec<Take> = spread(rest.min(rooms.iter().sum()), &rooms)
+            .into_iter()
+            .enumerate()
+            .filter(|(_, share)| *share > 0)
+            .map(|(at, share)| (at, share, 0))
+            .collect();
+        let (share, lines) = after.markets_share(&markets, false);
+        if !lines.is_empty() {
+            given += share.to_buyer.minor;
+            event.borne_by.push(share);
+            event.lines.extend(lines);
+        }
+        event.loss = self.money(amount.minor - given);
+        event
+    }
+}
+
+impl Line {
+    /// The buyer's money in escrow.
+    fn buyer_in_escrow(&self) -> i64 {
+        self.to_buyer(self.given_back + self.escrow.left()) - self.to_buyer(self.given_back)
+    }
+
+    /// The least gross, up to `most`, that gives the buyer `wanted`.
+    fn gross_for(&self, wanted: i64, most: i64) -> i64 {
+        if wanted == 0 {
+            return 0;
+        }
+        let before = self.to_buyer(self.given_back);
+        first(most, |gross| self.to_buyer(self.given_back + gross) - before >= wanted)
+    }
+}
