@@ -1,6 +1,8 @@
 //! Given these events, when this is asked, then that happens: the form of every decider test.
 #![allow(dead_code)] // each test binary uses its part
 
+pub mod sale;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::str::FromStr;
