@@ -1,5 +1,7 @@
 //! A folder with a journal in it, and the binary to run there.
 
+#![allow(clippy::unwrap_used)] // a test may fail here
+
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::process::{Command, Output};
