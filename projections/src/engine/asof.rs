@@ -1,0 +1,182 @@
+//! Answers as of any moment: the same folds, in memory, over a prefix of the journal or a cut by business time.
+
+use std::ops::ControlFlow;
+
+use daybook_journal::{Micros, Position};
+
+use super::error::ReadModelError;
+use super::pass::Decoder;
+use super::runner::{Children, Runner};
+use super::table::Table;
+use super::{Progress, ReadModels, Stage};
+use crate::digest::TableDigest;
+use crate::model::{Cut, Envelope, Key, Keys, KindSet, Model};
+use crate::models;
+use crate::world::World;
+
+/// A moment to be answered for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// Now.
+    Head,
+    /// After the event at this position.
+    Position(Position),
+    /// As known at this instant: what had been recorded by then. Microseconds.
+    Known(Micros),
+    /// As of this instant of business time, with all that is known today: what had happened by then; of books
+    /// and balances, what is booked by then. Microseconds, inclusive.
+    Business(Micros),
+}
+
+impl AsOf {
+    /// Whether the event lies behind the moment, and with it all that follow.
+    fn is_past(self, e: &Envelope<'_>) -> bool {
+        match self {
+            Self::Head | Self::Business(_) => false,
+            Self::Position(p) => e.position > p,
+            Self::Known(t) => e.recorded_at > t,
+        }
+    }
+    /// Whether a model that is cut by `cut` counts the event.
+    fn counts(self, cut: Cut, e: &Envelope<'_>) -> bool {
+        match (self, cut) {
+            (Self::Business(t), Cut::Occurred) => e.occurred_at <= t,
+            (Self::Business(t), Cut::Booked) => e.booked_at <= t,
+            _ => true,
+        }
+    }
+}
+
+/// Rows in memory, as of a moment.
+pub struct Snapshot {
+    runners: Vec<Box<dyn Runner>>,
+    through: Position,
+    at: AsOf,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("at", &self.at)
+            .field("through", &self.through)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    fn new(runners: Vec<Box<dyn Runner>>, at: AsOf) -> Self {
+        Self { runners, through: 0, at }
+    }
+
+    fn kinds(&self) -> KindSet {
+        self.runners.iter().fold(KindSet::default(), |set, r| set.or(r.kinds()))
+    }
+
+    fn apply<'e>(&mut self, e: &'e Envelope<'e>, world: &World) -> Result<ControlFlow<()>, ReadModelError> {
+        if self.at.is_past(e) {
+            return Ok(ControlFlow::Break(()));
+        }
+        let mut keys = Keys::new();
+        for runner in &mut self.runners {
+            if runner.kinds().has(e.kind) && self.at.counts(runner.cut(), e) {
+                runner.apply(e, world, &mut keys, None)?;
+            }
+        }
+        self.through = self.through.max(e.position);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The last event counted.
+    #[must_use]
+    pub const fn through(&self) -> Position {
+        self.through
+    }
+
+    fn table<M: Model>(&self) -> Option<&Table<M>> {
+        self.runners.iter().find_map(|r| r.as_any().downcast_ref())
+    }
+
+    /// The row of a key.
+    #[must_use]
+    pub fn row<M: Model>(&self, key: &[&str]) -> Option<&M::Row> {
+        self.table::<M>()?.row(&Key::new(key))
+    }
+
+    /// All rows of a model, in order of creation.
+    pub fn rows<M: Model>(&self) -> impl Iterator<Item = &M::Row> {
+        self.table::<M>().into_iter().flat_map(Table::rows)
+    }
+
+    /// The child rows of a key; kept only by [`ReadModels::entity_as_of`].
+    #[must_use]
+    pub fn children<M: Model>(&self, key: &[&str]) -> Vec<&M::Child> {
+        self.table::<M>().map_or_else(Vec::new, |t| t.children(&Key::new(key)).collect())
+    }
+
+    /// Digests of all tables, in the order of their names.
+    #[must_use]
+    pub fn digests(&self) -> Vec<TableDigest> {
+        let mut all: Vec<_> = self.runners.iter().flat_map(|r| r.digests()).collect();
+        all.sort_unstable_by_key(|d| d.table);
+        all
+    }
+}
+
+impl ReadModels {
+    /// Models as of a moment, from the journal: all of them where none is named. A job of seconds per million
+    /// events, and of memory for all rows of the models asked for.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn as_of(
+        &self,
+        at: AsOf,
+        names: &[&str],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Snapshot, ReadModelError> {
+        models::named(names)?;
+        let mut runners = models::all(Children::Hash);
+        runners.retain(|r| names.is_empty() || names.contains(&r.name()));
+        let mut snapshot = Snapshot::new(runners, at);
+        let mut decoder = Decoder::new(snapshot.kinds(), World::default());
+        let upto = if let AsOf::Position(p) = at { Some(p) } else { None };
+        let total = self.journal().head()?.min(upto.unwrap_or(Position::MAX));
+        let mut seen = 0u64;
+        let passed = decoder.scan(self.journal().as_ref(), 0, upto, &mut |e, world| {
+            seen += 1;
+            if seen.is_multiple_of(4_096) {
+                progress(Progress { stage: Stage::Folding, done: e.position, total });
+            }
+            snapshot.apply(e, world)
+        })?;
+        passed.failed.map_or(Ok(snapshot), Err)
+    }
+
+    /// One entity as of a moment, from its own streams: cheap, whatever the size of the journal. Rows of
+    /// other entities that share those streams are incomplete; ask for this entity's.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn entity_as_of(&self, kind: &str, entity: &str, at: AsOf) -> Result<Snapshot, ReadModelError> {
+        let mut streams = self.all_streams(kind, entity)?;
+        // closed periods move bookings, so the market's and the books' own streams are read too
+        streams.extend(self.all_streams(models::entities::WORLD, models::entities::WORLD)?);
+        streams.sort_unstable();
+        streams.dedup();
+        let mut snapshot = Snapshot::new(models::all(Children::Keep), at);
+        let mut decoder = Decoder::new(snapshot.kinds(), World::default());
+        let upto = if let AsOf::Position(p) = at { Some(p) } else { None };
+        let mut failed = None;
+        let names: Vec<&str> = streams.iter().map(String::as_str).collect();
+        self.journal().read_streams(&names, upto, &mut |stored| match decoder
+            .visit(&stored, &mut |e, world| snapshot.apply(e, world))
+        {
+            Ok(flow) => flow,
+            Err(e) => {
+                failed = Some(e);
+                ControlFlow::Break(())
+            }
+        })?;
+        failed.map_or(Ok(snapshot), Err)
+    }
+}

@@ -1,0 +1,240 @@
+//! Live following: batches of events folded into the rows they touch, rows and checkpoint in one transaction.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use daybook_journal::{Journal, Position};
+use rusqlite::Connection;
+
+use super::error::ReadModelError;
+use super::meta::{self, State, Stored};
+use super::pass::{Decoder, world_at};
+use super::readers::identity;
+use super::runner::{Children, Runner};
+use crate::model::{Keys, KindSet};
+use crate::models;
+
+/// Most events of one transaction.
+pub const BATCH_EVENTS: u64 = 5_000;
+/// Most rows of one model kept in memory from one batch to the next.
+const CACHE_ROWS: usize = 50_000;
+
+/// A model that is being followed.
+struct Followed {
+    runner: Box<dyn Runner>,
+    position: Position,
+}
+
+/// The one writer of a file of read models.
+pub(crate) struct Live {
+    pub(crate) db: Connection,
+    models: Vec<Followed>,
+    state: State,
+    /// As read from the file, to notice another process that follows too.
+    stored: Vec<Stored>,
+    /// Which file this is, to notice another process that has replaced it.
+    file: Option<(u64, u64)>,
+}
+
+/// What a batch did.
+pub(crate) struct Batch {
+    /// Every model stands here at least.
+    pub(crate) applied: Position,
+    /// The head of the journal when the batch began.
+    pub(crate) head: Position,
+    /// Events folded.
+    pub(crate) events: u64,
+}
+
+impl Live {
+    /// Goes on with the models of the file; those of another version wait for a rebuild.
+    pub(crate) fn open(path: &Path) -> Result<Self, ReadModelError> {
+        let db = meta::open(path)?;
+        let file = identity(path);
+        let mut live = Self { db, models: Vec::new(), state: State::default(), stored: Vec::new(), file };
+        live.reload()?;
+        Ok(live)
+    }
+
+    /// Takes everything from the file again.
+    pub(crate) fn reload(&mut self) -> Result<(), ReadModelError> {
+        self.stored = meta::models(&self.db)?;
+        self.state = meta::state(&self.db)?;
+        self.models.clear();
+        for mut runner in models::all(Children::Write) {
+            let Some(found) =
+                self.stored.iter().find(|s| s.model == runner.name() && s.version == runner.version())
+            else {
+                continue;
+            };
+            runner.attach(found.generation, Some(&self.db))?;
+            self.models.push(Followed { runner, position: found.position });
+        }
+        Ok(())
+    }
+
+    /// The models whose stored rows are of another version, or that the file lacks.
+    pub(crate) fn stale(&self) -> Vec<&'static str> {
+        let names = models::all(Children::Hash).into_iter().map(|r| r.name());
+        names.filter(|name| !self.models.iter().any(|m| m.runner.name() == *name)).collect()
+    }
+
+    /// Every model stands here at least.
+    pub(crate) fn applied(&self) -> Position {
+        self.models.iter().map(|m| m.position).min().unwrap_or(0)
+    }
+
+    /// Whether another file has taken the name of this one.
+    pub(crate) fn replaced(&self, path: &Path) -> bool {
+        self.file != identity(path)
+    }
+
+    /// When the last event applied was recorded, microseconds.
+    pub(crate) fn recorded_at(&self) -> i64 {
+        self.state.recorded_at
+    }
+
+    /// The models as they stand.
+    pub(crate) fn stored(&self) -> &[Stored] {
+        &self.stored
+    }
+
+    /// Folds the next events, at most `most`.
+    pub(crate) fn batch(&mut self, journal: &dyn Journal, most: u64) -> Result<Batch, ReadModelError> {
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        let done = self.batch_inside(journal, most);
+        let done = done.and_then(|done| {
+            self.db.execute_batch("COMMIT")?;
+            Ok(done)
+        });
+        match done {
+            Ok((batch, None)) => Ok(batch),
+            // what came before the bad event is kept
+            Ok((_, Some(stopped))) => Err(stopped),
+            Err(e) => {
+                // the rows in memory have seen events that the file has not
+                if !self.db.is_autocommit() {
+                    self.db.execute_batch("ROLLBACK")?;
+                }
+                self.reload()?;
+                Err(e)
+            }
+        }
+    }
+
+    fn batch_inside(
+        &mut self,
+        journal: &dyn Journal,
+        most: u64,
+    ) -> Result<(Batch, Option<ReadModelError>), ReadModelError> {
+        if meta::models(&self.db)? != self.stored {
+            self.reload()?; // another process has followed in the meantime
+        }
+        let after = self.applied();
+        let kinds = self.models.iter().fold(KindSet::default(), |set, m| set.or(m.runner.kinds()));
+        let mut decoder = Decoder::new(kinds, self.state.world.clone());
+        let (mut events, mut recorded_at) = (0, self.state.recorded_at);
+        let (models, db) = (&mut self.models, &self.db);
+        let passed = decoder.scan(journal, after, None, &mut |e, world| {
+            let mut keys = Keys::new();
+            for m in models.iter_mut() {
+                if m.position < e.position && m.runner.kinds().has(e.kind) {
+                    m.runner.apply(e, world, &mut keys, Some(db))?;
+                }
+            }
+            events += 1;
+            recorded_at = e.recorded_at;
+            Ok(if events >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        if let Some(e) = passed.failed {
+            if !matches!(e, ReadModelError::Undecodable { .. } | ReadModelError::BadRefs { .. }) {
+                return Err(e);
+            }
+            self.keep(journal, passed.scanned.through, decoder.world, recorded_at)?;
+            let batch = Batch { applied: self.applied(), head: passed.scanned.head, events };
+            return Ok((batch, Some(e)));
+        }
+        self.keep(journal, passed.scanned.through, decoder.world, recorded_at)?;
+        Ok((Batch { applied: self.applied(), head: passed.scanned.head, events }, None))
+    }
+
+    /// Writes rows, checkpoint and world.
+    fn keep(
+        &mut self,
+        journal: &dyn Journal,
+        through: Position,
+        world: crate::world::World,
+        recorded_at: i64,
+    ) -> Result<(), ReadModelError> {
+        if through <= self.applied() {
+            return Ok(());
+        }
+        for m in &mut self.models {
+            m.runner.flush(&self.db)?;
+            m.runner.trim(CACHE_ROWS);
+            m.position = m.position.max(through);
+        }
+        if self.stored.iter().all(|s| s.position == 0) {
+            meta::bind_to(&self.db, journal)?;
+        }
+        meta::advance(&self.db, through)?;
+        for s in &mut self.stored {
+            s.position = s.position.max(through);
+        }
+        let new = State { world, recorded_at };
+        meta::put_state(&self.db, &self.state, &new)?;
+        self.state = new;
+        Ok(())
+    }
+
+    /// Flips the views of rebuilt models and goes on from where they stand.
+    pub(crate) fn flip(
+        &mut self,
+        journal: &dyn Journal,
+        rebuilt: &[(Box<dyn Runner>, Stored)],
+    ) -> Result<(), ReadModelError> {
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        let flipped = self.flip_inside(journal, rebuilt);
+        if flipped.is_err() && !self.db.is_autocommit() {
+            self.db.execute_batch("ROLLBACK")?;
+        }
+        flipped.and_then(|()| self.reload())
+    }
+
+    fn flip_inside(
+        &mut self,
+        journal: &dyn Journal,
+        rebuilt: &[(Box<dyn Runner>, Stored)],
+    ) -> Result<(), ReadModelError> {
+        for (runner, new) in rebuilt {
+            self.db.execute_batch(&runner.statements().views)?;
+            meta::put_model(&self.db, new)?;
+            if let Some(old) = self.stored.iter().find(|s| s.model == new.model) {
+                drop_generation(&self.db, runner.as_ref(), old.generation)?;
+            }
+        }
+        // the world stands where the hindmost model stands
+        let hindmost = meta::models(&self.db)?.iter().map(|m| m.position).min().unwrap_or(0);
+        if hindmost != self.applied() {
+            let new = State { world: world_at(journal, hindmost)?, ..self.state.clone() };
+            meta::put_state(&self.db, &self.state, &new)?;
+        }
+        Ok(self.db.execute_batch("COMMIT")?)
+    }
+
+    /// A generation that no table of the model has yet.
+    pub(crate) fn next_generation(&self, runner: &dyn Runner) -> Result<u32, ReadModelError> {
+        let stored = self.stored.iter().find(|s| s.model == runner.name()).map_or(0, |s| s.generation);
+        // what an interrupted rebuild left behind goes first
+        drop_generation(&self.db, runner, stored + 1)?;
+        Ok(stored + 1)
+    }
+}
+
+/// Drops the tables of one generation, whatever columns they had.
+fn drop_generation(db: &Connection, runner: &dyn Runner, generation: u32) -> rusqlite::Result<()> {
+    for table in runner.tables() {
+        db.execute_batch(&format!("DROP TABLE IF EXISTS {table}__r{generation}"))?;
+    }
+    Ok(())
+}

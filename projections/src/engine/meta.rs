@@ -1,0 +1,198 @@
+//! What the file of read models says of itself: whose it is, which models it holds and how far each has come.
+
+use std::path::Path;
+
+use daybook_journal::{Filter, Journal, Micros, Position};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+
+use super::error::ReadModelError;
+use crate::world::World;
+
+/// `DBRM`: a file of Daybook read models.
+const APPLICATION_ID: i32 = 0x4442_524d;
+/// Version of the engine's own tables.
+const LAYOUT: i32 = 1;
+/// How long a writer waits for another process's transaction, milliseconds.
+const BUSY_TIMEOUT_MS: u64 = 10_000;
+/// Page cache of the one writer, KiB.
+const CACHE_KIB: i64 = 64 << 10;
+
+const TABLES: &str = "
+CREATE TABLE _models(model TEXT PRIMARY KEY, version INTEGER NOT NULL, generation INTEGER NOT NULL,
+    position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE _state(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// A model as it stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) model: String,
+    pub(crate) version: u32,
+    pub(crate) generation: u32,
+    pub(crate) position: Position,
+}
+
+/// Where the models of the file stand.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct State {
+    /// Folded through the lowest position of all models.
+    pub(crate) world: World,
+    /// When the last event applied was recorded.
+    pub(crate) recorded_at: Micros,
+}
+
+/// Why a file cannot go on as it is and is made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// It is empty or of another layout of the engine.
+    Layout,
+    /// It was made from another journal, or from one that has since lost events.
+    Journal,
+}
+
+fn configure(db: &Connection) -> rusqlite::Result<()> {
+    db.busy_timeout(std::time::Duration::from_millis(BUSY_TIMEOUT_MS))?;
+    db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    db.pragma_update(None, "temp_store", "FILE")?;
+    db.set_prepared_statement_cache_capacity(256);
+    Ok(())
+}
+
+/// Opens the file for the one writer.
+pub(crate) fn open(path: &Path) -> Result<Connection, ReadModelError> {
+    let db = Connection::open(path).map_err(|e| at(path, &e))?;
+    configure(&db)?;
+    let application: i32 =
+        db.pragma_query_value(None, "application_id", |r| r.get(0)).map_err(|e| at(path, &e))?;
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    if application != APPLICATION_ID && tables > 0 {
+        return Err(ReadModelError::BadQuestion(format!(
+            "{} is not a file of read models: name another with --read-models",
+            path.display()
+        )));
+    }
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "NORMAL")?;
+    db.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    Ok(db)
+}
+
+/// Opens the file for reading, beside the writer.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, ReadModelError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(|e| at(path, &e))?;
+    configure(&db)?;
+    Ok(db)
+}
+
+/// Creates the file that a rebuild fills: no journal, no fsync until it is whole.
+pub(crate) fn create(path: &Path) -> Result<Connection, ReadModelError> {
+    let db = Connection::open(path).map_err(|e| at(path, &e))?;
+    configure(&db)?;
+    db.pragma_update(None, "page_size", 8192)?;
+    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    db.pragma_update(None, "journal_mode", "OFF")?;
+    db.pragma_update(None, "synchronous", "OFF")?;
+    db.pragma_update(None, "threads", 2)?;
+    db.pragma_update(None, "application_id", APPLICATION_ID)?;
+    db.pragma_update(None, "user_version", LAYOUT)?;
+    db.execute_batch(TABLES)?;
+    Ok(db)
+}
+
+fn at(path: &Path, e: &rusqlite::Error) -> ReadModelError {
+    ReadModelError::Store { path: path.display().to_string(), why: e.to_string(), transient: false }
+}
+
+/// Whether the file can go on from where it is.
+pub(crate) fn fit(db: &Connection, journal: &dyn Journal) -> Result<Result<(), Unfit>, ReadModelError> {
+    let layout: i32 = db.pragma_query_value(None, "user_version", |r| r.get(0))?;
+    if layout != LAYOUT {
+        return Ok(Err(Unfit::Layout));
+    }
+    let furthest = models(db)?.iter().map(|m| m.position).max().unwrap_or(0);
+    let of: Option<String> = value(db, "journal")?;
+    let same = of.is_none() || of == first_event(journal)?;
+    Ok(if same && furthest <= journal.head()? { Ok(()) } else { Err(Unfit::Journal) })
+}
+
+/// The id of the journal's first event: what tells one journal from another.
+pub(crate) fn first_event(journal: &dyn Journal) -> Result<Option<String>, ReadModelError> {
+    let mut first = None;
+    journal.scan(0, None, &Filter::default(), &mut |e| {
+        first = Some(e.id.to_string());
+        std::ops::ControlFlow::Break(())
+    })?;
+    Ok(first)
+}
+
+fn value(db: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    let mut statement = db.prepare_cached("SELECT value FROM _state WHERE name = ?")?;
+    statement.query_row([name], |r| r.get(0)).optional()
+}
+
+fn put(db: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO _state VALUES (?, ?)")?.execute([name, value]).map(|_| ())
+}
+
+/// The models of the file.
+pub(crate) fn models(db: &Connection) -> rusqlite::Result<Vec<Stored>> {
+    let mut statement = db.prepare_cached("SELECT model, version, generation, position FROM _models")?;
+    let rows = statement.query_map([], |r| {
+        Ok(Stored {
+            model: r.get(0)?,
+            version: r.get(1)?,
+            generation: r.get(2)?,
+            position: r.get::<_, i64>(3)? as Position,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Says where a model stands.
+pub(crate) fn put_model(db: &Connection, m: &Stored) -> rusqlite::Result<()> {
+    let position = m.position as i64;
+    db.prepare_cached("INSERT OR REPLACE INTO _models VALUES (?, ?, ?, ?)")?
+        .execute(rusqlite::params![m.model, m.version, m.generation, position])
+        .map(|_| ())
+}
+
+/// Moves all models that stand before `position` up to it.
+pub(crate) fn advance(db: &Connection, position: Position) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE _models SET position = ?1 WHERE position < ?1")?
+        .execute([position as i64])
+        .map(|_| ())
+}
+
+/// What is known beside the rows.
+pub(crate) fn state(db: &Connection) -> Result<State, ReadModelError> {
+    let world = match value(db, "world")? {
+        Some(text) => serde_json::from_str(&text)
+            .map_err(|e| ReadModelError::BadQuestion(format!("the stored world cannot be read: {e}")))?,
+        None => World::default(),
+    };
+    let recorded_at = value(db, "recorded_at")?.and_then(|v| v.parse().ok()).unwrap_or(0);
+    Ok(State { world, recorded_at })
+}
+
+/// Keeps what is known beside the rows.
+pub(crate) fn put_state(db: &Connection, old: &State, new: &State) -> rusqlite::Result<()> {
+    if old.world != new.world {
+        let text = serde_json::to_string(&new.world).expect("invariant: the world is plain data");
+        put(db, "world", &text)?;
+    }
+    if old.recorded_at != new.recorded_at {
+        put(db, "recorded_at", &new.recorded_at.to_string())?;
+    }
+    Ok(())
+}
+
+/// Remembers which journal the file was made from, once that has an event.
+pub(crate) fn bind_to(db: &Connection, journal: &dyn Journal) -> Result<(), ReadModelError> {
+    if value(db, "journal")?.is_none()
+        && let Some(first) = first_event(journal)?
+    {
+        put(db, "journal", &first)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,391 @@
+//! One engine gives every model live following, rebuilds, answers as of any moment, and digests.
+//!
+//! | what | how | cost |
+//! |---|---|---|
+//! | live ([`ReadModels::catch_up`], [`Follower`]) | load touched rows, fold, write rows and checkpoint in one transaction | bounded by rows touched |
+//! | rebuild of all | a new file, folded on one thread and written on another, indexes last, fsync, rename | events once, rows once |
+//! | rebuild of some | tables `name__rN` beside the old, then the view `name` flips in one transaction | the same |
+//! | as of ([`ReadModels::as_of`]) | the same folds in memory over a prefix or a cut of the journal | events once |
+//! | as of, one entity | the same over the streams that the entity index names | its own events |
+//!
+//! The journal and the read models are two files: in one file a projector cuts appends by five to ten times.
+//! The file of read models can always be made again, so it runs with `synchronous=NORMAL`.
+
+mod asof;
+mod digests;
+mod error;
+mod follower;
+mod live;
+mod meta;
+mod pass;
+mod readers;
+mod rebuild;
+pub(crate) mod runner;
+pub(crate) mod sql;
+pub(crate) mod table;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use daybook_journal::{Journal, Micros, Position};
+use parking_lot::{Condvar, Mutex};
+
+pub use asof::{AsOf, Snapshot};
+pub use error::ReadModelError;
+pub use follower::Follower;
+pub use live::BATCH_EVENTS;
+pub(crate) use readers::Reading;
+
+use crate::digest::TableDigest;
+use crate::models;
+use live::Live;
+use readers::Readers;
+use runner::{Children, Runner};
+
+/// Rows of one transaction while a model is rebuilt beside its live tables.
+const SHADOW_TRANSACTION_ROWS: u64 = 50_000;
+/// From this many events behind, and more behind than done, making anew is faster than following.
+const REBUILD_FROM: u64 = 50_000;
+
+/// What a long job is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading and folding the journal.
+    Folding,
+    /// Writing rows and indexes.
+    Writing,
+}
+
+/// How far a long job has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What it is doing.
+    pub stage: Stage,
+    /// Positions done.
+    pub done: Position,
+    /// Positions there are; 0 when not known.
+    pub total: Position,
+}
+
+/// How fresh read models are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freshness {
+    /// Every model has applied the journal through this position.
+    pub applied: Position,
+    /// The journal's head.
+    pub head: Position,
+}
+
+impl Freshness {
+    /// Positions behind; a number of events where positions are dense.
+    #[must_use]
+    pub const fn lag_positions(&self) -> u64 {
+        self.head.saturating_sub(self.applied)
+    }
+}
+
+/// How one model stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelStatus {
+    /// Its name.
+    pub model: String,
+    /// Version of its layout and folds.
+    pub version: u32,
+    /// How often it was made beside its live tables.
+    pub generation: u32,
+    /// What it has applied.
+    pub applied: Position,
+    /// Positions behind the journal's head.
+    pub lag_positions: u64,
+}
+
+/// How all read models stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The file.
+    pub path: PathBuf,
+    /// Applied and head.
+    pub freshness: Freshness,
+    /// When the last event applied was recorded, microseconds; 0 when none was.
+    pub applied_recorded_at: Micros,
+    /// Each model.
+    pub models: Vec<ModelStatus>,
+    /// Why following has stopped, if it has.
+    pub stopped: Option<String>,
+}
+
+/// The read models of one journal in one file. Cheap to clone; all clones are the same.
+#[derive(Clone)]
+pub struct ReadModels {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    journal: Arc<dyn Journal>,
+    /// The one writer; `None` while the file is being replaced.
+    live: Mutex<Option<Live>>,
+    readers: Readers,
+    applied: Mutex<Position>,
+    moved: Condvar,
+    stopped: Mutex<Option<String>>,
+}
+
+impl std::fmt::Debug for ReadModels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadModels").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}
+
+impl ReadModels {
+    /// Opens the file, makes what is missing or of another version, and catches up with the journal.
+    ///
+    /// # Errors
+    /// [`ReadModelError`]; `BadQuestion` when `path` is a file of something else.
+    pub fn open(
+        path: impl AsRef<Path>,
+        journal: Arc<dyn Journal>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, ReadModelError> {
+        let path = path.as_ref().to_path_buf();
+        let inner = Inner {
+            readers: Readers::new(path.clone()),
+            path,
+            journal,
+            live: Mutex::new(None),
+            applied: Mutex::new(0),
+            moved: Condvar::new(),
+            stopped: Mutex::new(None),
+        };
+        let this = Self { inner: Arc::new(inner) };
+        let mut live = this.inner.live.lock();
+        if this.must_be_made()? {
+            this.rebuild_all(&mut live, progress)?;
+        } else {
+            let mut opened = Live::open(&this.inner.path)?;
+            let stale = opened.stale();
+            if !stale.is_empty() {
+                tracing::info!(models = ?stale, "making read models of an older version anew");
+                this.rebuild_some(&mut opened, &stale, progress)?;
+            }
+            *live = Some(opened);
+        }
+        this.catch_up_locked(&mut live, progress)?;
+        drop(live);
+        Ok(this)
+    }
+
+    fn must_be_made(&self) -> Result<bool, ReadModelError> {
+        if !self.inner.path.exists() {
+            return Ok(true);
+        }
+        let db = meta::open(&self.inner.path)?;
+        let unfit = meta::fit(&db, self.inner.journal.as_ref())?.err();
+        if let Some(why) = unfit {
+            tracing::info!(?why, "making all read models anew");
+        }
+        Ok(unfit.is_some())
+    }
+
+    /// The journal that is followed.
+    #[must_use]
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        &self.inner.journal
+    }
+
+    /// Follows the journal to its head; returns how fresh the models are then.
+    ///
+    /// # Errors
+    /// [`ReadModelError`]; an event that cannot be read stops the models before it.
+    pub fn catch_up(&self, progress: &mut dyn FnMut(Progress)) -> Result<Freshness, ReadModelError> {
+        let mut live = self.inner.live.lock();
+        self.catch_up_locked(&mut live, progress)
+    }
+
+    fn catch_up_locked(
+        &self,
+        live: &mut Option<Live>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Freshness, ReadModelError> {
+        let journal = self.inner.journal.as_ref();
+        let done = (|| {
+            if live.as_ref().is_none_or(|l| l.replaced(&self.inner.path)) {
+                self.inner.readers.close();
+                *live = Some(Live::open(&self.inner.path)?);
+            }
+            let head = journal.head()?;
+            let applied = live.as_ref().map_or(0, Live::applied);
+            let behind = head.saturating_sub(applied);
+            if behind >= REBUILD_FROM && behind > applied {
+                self.rebuild_all(live, progress)?;
+            }
+            let live = live.as_mut().expect("invariant: opened above");
+            let mut head = journal.head()?;
+            while live.applied() < head {
+                let batch = live.batch(journal, BATCH_EVENTS)?;
+                self.moved_to(batch.applied);
+                progress(Progress { stage: Stage::Folding, done: batch.applied, total: batch.head });
+                head = batch.head;
+                if batch.events == 0 && batch.applied < head {
+                    break; // nothing visible yet: the next call goes on
+                }
+            }
+            Ok(Freshness { applied: live.applied(), head })
+        })();
+        if let Some(live) = live.as_ref() {
+            self.moved_to(live.applied());
+        }
+        *self.inner.stopped.lock() = done.as_ref().err().map(ToString::to_string);
+        done
+    }
+
+    fn moved_to(&self, position: Position) {
+        *self.inner.applied.lock() = position;
+        self.inner.moved.notify_all();
+    }
+
+    /// Makes these models anew from the whole journal, or all of them where none is named. Readers see the
+    /// old rows until the new ones are whole.
+    ///
+    /// # Errors
+    /// [`ReadModelError`]; `UnknownModel` names those there are.
+    pub fn rebuild(
+        &self,
+        names: &[&str],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Freshness, ReadModelError> {
+        models::named(names)?;
+        let mut live = self.inner.live.lock();
+        if names.is_empty() {
+            self.rebuild_all(&mut live, progress)?;
+        } else {
+            let opened = live.as_mut().expect("invariant: open between calls");
+            self.rebuild_some(opened, names, progress)?;
+        }
+        self.catch_up_locked(&mut live, progress)
+    }
+
+    fn rebuild_all(
+        &self,
+        live: &mut Option<Live>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), ReadModelError> {
+        let path = &self.inner.path;
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".rebuild");
+        let beside = PathBuf::from(beside);
+        rebuild::build_file(&beside, self.inner.journal.as_ref(), models::all(Children::Write), progress)?;
+        // from here to the rename nobody reads: the old file goes with its log, or its log would be
+        // replayed into the new one
+        let closed = self.inner.readers.close_and_hold();
+        *live = None;
+        readers::retire(path)?;
+        std::fs::rename(&beside, path).map_err(|e| ReadModelError::file(path, &e))?;
+        readers::sync_directory(path)?;
+        let opened = Live::open(path)?;
+        self.moved_to(opened.applied());
+        *live = Some(opened);
+        drop(closed);
+        Ok(())
+    }
+
+    fn rebuild_some(
+        &self,
+        live: &mut Live,
+        names: &[&str],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), ReadModelError> {
+        let mut runners: Vec<Box<dyn Runner>> = models::all(Children::Write);
+        runners.retain(|r| names.contains(&r.name()));
+        for runner in &mut runners {
+            let generation = live.next_generation(runner.as_ref())?;
+            runner.attach(generation, None)?;
+        }
+        let db = meta::open(&self.inner.path)?;
+        let journal = self.inner.journal.as_ref();
+        let (_, built) = rebuild::build(db, journal, &mut runners, SHADOW_TRANSACTION_ROWS, progress)?;
+        let mut rebuilt = Vec::new();
+        for runner in runners {
+            let generation = live.stored().iter().find(|s| s.model == runner.name());
+            let generation = generation.map_or(0, |s| s.generation) + 1;
+            let stored = rebuild::stored(runner.as_ref(), generation, built.position);
+            rebuilt.push((runner, stored));
+        }
+        live.flip(journal, &rebuilt)
+    }
+
+    /// What has been applied, without asking the journal.
+    #[must_use]
+    pub fn applied(&self) -> Position {
+        *self.inner.applied.lock()
+    }
+
+    /// Applied and head.
+    ///
+    /// # Errors
+    /// [`ReadModelError::Journal`].
+    pub fn freshness(&self) -> Result<Freshness, ReadModelError> {
+        Ok(Freshness { applied: self.applied(), head: self.inner.journal.head()? })
+    }
+
+    /// Waits until everything through `position` is applied, at most `timeout`. Something must follow.
+    ///
+    /// # Errors
+    /// [`ReadModelError::Behind`] says how far the models have come.
+    pub fn wait_at_least(&self, position: Position, timeout: Duration) -> Result<Freshness, ReadModelError> {
+        let until = Instant::now() + timeout;
+        let mut applied = self.inner.applied.lock();
+        while *applied < position {
+            if self.inner.moved.wait_until(&mut applied, until).timed_out() && *applied < position {
+                let (wanted, applied) = (position, *applied);
+                return Err(ReadModelError::Behind { wanted, applied, head: self.inner.journal.head()? });
+            }
+        }
+        let applied = *applied;
+        Ok(Freshness { applied, head: self.inner.journal.head()?.max(applied) })
+    }
+
+    /// How each model stands.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn status(&self) -> Result<Status, ReadModelError> {
+        let head = self.inner.journal.head()?;
+        let live = self.inner.live.lock();
+        let live = live.as_ref().expect("invariant: open between calls");
+        let models = live.stored().iter().map(|s| ModelStatus {
+            model: s.model.clone(),
+            version: s.version,
+            generation: s.generation,
+            applied: s.position,
+            lag_positions: head.saturating_sub(s.position),
+        });
+        Ok(Status {
+            path: self.inner.path.clone(),
+            freshness: Freshness { applied: live.applied(), head },
+            applied_recorded_at: live.recorded_at(),
+            models: models.collect(),
+            stopped: self.inner.stopped.lock().clone(),
+        })
+    }
+
+    /// Digests of all tables, in the order of their names. Equal digests are equal rows.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn digests(&self) -> Result<Vec<TableDigest>, ReadModelError> {
+        let db = self.read()?;
+        let mut all = Vec::new();
+        for runner in models::all(Children::Hash) {
+            all.extend(runner.stored_digests(&db)?);
+        }
+        all.sort_unstable_by_key(|d| d.table);
+        Ok(all)
+    }
+
+    /// A connection for reading one consistent state.
+    pub(crate) fn read(&self) -> Result<Reading<'_>, ReadModelError> {
+        self.inner.readers.read()
+    }
+}

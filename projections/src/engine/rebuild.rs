@@ -1,0 +1,166 @@
+//! Making tables from the whole journal: folded in memory on one thread, written on another.
+//!
+//! Child rows are streamed as they come. Rows wait until the pass is over, because a row may change until then;
+//! memory is therefore bounded by rows, and a pass that would hold more than [`MOST_ROWS`] of them ends early:
+//! live following takes the tables from there to the head.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use daybook_journal::{Journal, Position};
+use rusqlite::Connection;
+
+use super::error::ReadModelError;
+use super::meta::{self, State, Stored};
+use super::pass::Decoder;
+use super::runner::{Job, Runner, Writer};
+use super::{Progress, Stage};
+use crate::model::{Keys, KindSet};
+use crate::world::World;
+
+/// Most rows held in memory, all models together: about 0.6 GiB.
+const MOST_ROWS: usize = 2_500_000;
+/// Child rows of one piece of writing.
+const CHILD_CHUNK: usize = 4_096;
+/// Pieces of writing that may wait.
+const WAITING: usize = 16;
+/// Events between two looks at memory and two reports of progress.
+const EVERY: u64 = 4_096;
+
+/// A made set of tables.
+pub(crate) struct Built {
+    pub(crate) position: Position,
+    pub(crate) state: State,
+}
+
+/// Fills the tables of `runners` (created here, in their generation) from the journal. `transaction_rows` is
+/// the most rows of one transaction.
+pub(crate) fn build(
+    db: Connection,
+    journal: &dyn Journal,
+    runners: &mut [Box<dyn Runner>],
+    transaction_rows: u64,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Connection, Built), ReadModelError> {
+    for runner in runners.iter() {
+        db.execute_batch(&runner.statements().create)?;
+    }
+    let (jobs, queue) = sync_channel::<Job>(WAITING);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(move || write(db, queue, transaction_rows));
+        let built = fold(journal, runners, &jobs, progress);
+        if built.is_ok() {
+            progress(Progress { stage: Stage::Writing, done: 0, total: 0 });
+            for runner in runners.iter_mut() {
+                send(&jobs, runner.take_children(1));
+                send(&jobs, Some(runner.take_rows()));
+            }
+            for runner in runners.iter() {
+                let index = runner.statements().index.clone();
+                send(&jobs, Some(Box::new(move |to: &mut Writer<'_>| Ok(to.db.execute_batch(&index)?))));
+            }
+        }
+        drop(jobs);
+        let db = writer.join().expect("invariant: the writer thread does not panic")?;
+        Ok((db, built?))
+    })
+}
+
+/// Sends unless the writer has stopped; why it has is its own result.
+fn send(jobs: &SyncSender<Job>, job: Option<Job>) -> bool {
+    job.is_none_or(|job| jobs.send(job).is_ok())
+}
+
+fn write(db: Connection, queue: Receiver<Job>, every: u64) -> Result<Connection, ReadModelError> {
+    let mut writer = Writer::begin(&db, every)?;
+    for job in queue {
+        job(&mut writer)?;
+    }
+    writer.commit()?;
+    Ok(db)
+}
+
+fn fold(
+    journal: &dyn Journal,
+    runners: &mut [Box<dyn Runner>],
+    jobs: &SyncSender<Job>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Built, ReadModelError> {
+    let kinds = runners.iter().fold(KindSet::default(), |set, r| set.or(r.kinds()));
+    let mut decoder = Decoder::new(kinds, World::default());
+    let total = journal.head()?;
+    let (mut events, mut recorded_at) = (0u64, 0);
+    let passed = decoder.scan(journal, 0, None, &mut |e, world| {
+        let mut keys = Keys::with_capacity(8);
+        for runner in runners.iter_mut() {
+            if runner.kinds().has(e.kind) {
+                runner.apply(e, world, &mut keys, None)?;
+            }
+        }
+        events += 1;
+        recorded_at = e.recorded_at;
+        if events.is_multiple_of(EVERY) {
+            progress(Progress { stage: Stage::Folding, done: e.position, total });
+            let written = runners.iter_mut().all(|r| send(jobs, r.take_children(CHILD_CHUNK)));
+            let full = runners.iter().map(|r| r.len()).sum::<usize>() > MOST_ROWS;
+            if !written || full {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let stopped = passed.failed.filter(|e| {
+        // what came before an event that cannot be read is kept; following then stops there, and says so
+        !matches!(e, ReadModelError::Undecodable { .. } | ReadModelError::BadRefs { .. })
+    });
+    match stopped {
+        Some(e) => Err(e),
+        None => {
+            Ok(Built { position: passed.scanned.through, state: State { world: decoder.world, recorded_at } })
+        }
+    }
+}
+
+/// Makes a file of all models beside `path`, whole and durable; the caller puts it in place.
+pub(crate) fn build_file(
+    path: &Path,
+    journal: &dyn Journal,
+    mut runners: Vec<Box<dyn Runner>>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), ReadModelError> {
+    remove(path)?;
+    let db = meta::create(path)?;
+    let (db, built) = build(db, journal, &mut runners, u64::MAX, progress)?;
+    for runner in &runners {
+        db.execute_batch(&runner.statements().views)?;
+        meta::put_model(&db, &stored(runner.as_ref(), 1, built.position))?;
+    }
+    meta::put_state(&db, &State::default(), &built.state)?;
+    if built.position > 0 {
+        meta::bind_to(&db, journal)?;
+    }
+    db.execute_batch("PRAGMA optimize")?;
+    db.close().map_err(|(_, e)| e)?;
+    let file = std::fs::File::open(path).map_err(|e| ReadModelError::file(path, &e))?;
+    file.sync_all().map_err(|e| ReadModelError::file(path, &e))
+}
+
+/// A model as it stands after a build.
+pub(crate) fn stored(runner: &dyn Runner, generation: u32, position: Position) -> Stored {
+    Stored { model: runner.name().to_owned(), version: runner.version(), generation, position }
+}
+
+/// Removes a database file with what belongs to it.
+pub(crate) fn remove(path: &Path) -> Result<(), ReadModelError> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::remove_file(Path::new(&name)) {
+            Ok(()) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(ReadModelError::file(path, &e)),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! One model, whatever its row type: what the engine asks of a table.
+
+use std::any::Any;
+
+use rusqlite::Connection;
+
+use super::error::ReadModelError;
+use super::sql::Statements;
+use crate::digest::TableDigest;
+use crate::model::{Cut, Envelope, Keys, KindSet};
+use crate::record::Column;
+use crate::world::World;
+
+/// What becomes of child rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Children {
+    /// They are written.
+    Write,
+    /// They stay in memory, to be asked for.
+    Keep,
+    /// They are hashed and dropped.
+    Hash,
+}
+
+/// A piece of writing, done on the thread that owns the connection.
+pub(crate) type Job = Box<dyn FnOnce(&mut Writer<'_>) -> Result<(), ReadModelError> + Send>;
+
+/// A connection in a transaction, committed and begun anew every so many rows: other writers of the same file
+/// wait no longer than that takes.
+pub(crate) struct Writer<'c> {
+    pub(crate) db: &'c Connection,
+    every: u64,
+    rows: u64,
+}
+
+impl<'c> Writer<'c> {
+    /// Begins. `every` is the most rows of one transaction.
+    pub(crate) fn begin(db: &'c Connection, every: u64) -> Result<Self, ReadModelError> {
+        db.execute_batch("BEGIN IMMEDIATE")?;
+        Ok(Self { db, every, rows: 0 })
+    }
+    /// Counts a row written.
+    pub(crate) fn wrote(&mut self) -> Result<(), ReadModelError> {
+        self.rows += 1;
+        if self.rows.is_multiple_of(self.every) {
+            self.db.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
+        }
+        Ok(())
+    }
+    /// Ends.
+    pub(crate) fn commit(self) -> Result<(), ReadModelError> {
+        Ok(self.db.execute_batch("COMMIT")?)
+    }
+}
+
+/// One model.
+pub(crate) trait Runner: Send + Sync {
+    /// The name of the model: that of its table.
+    fn name(&self) -> &'static str;
+    /// Its tables.
+    fn tables(&self) -> Vec<&'static str>;
+    /// Its tables with their columns.
+    fn columns(&self) -> Vec<(&'static str, &'static [Column])>;
+    /// Version of its layout and folds.
+    fn version(&self) -> u32;
+    /// The event types it looks at.
+    fn kinds(&self) -> KindSet;
+    /// What "as of a business time" means for it.
+    fn cut(&self) -> Cut;
+    /// Its SQL in the generation it is attached to.
+    fn statements(&self) -> &Statements;
+    /// Goes on with the tables of this generation, nothing of them in memory.
+    fn attach(&mut self, generation: u32, db: Option<&Connection>) -> Result<(), ReadModelError>;
+    /// Folds one event. Rows that are not in memory are loaded from `db` where there is one.
+    fn apply<'e>(
+        &mut self,
+        e: &'e Envelope<'e>,
+        world: &World,
+        keys: &mut Keys<'e>,
+        db: Option<&Connection>,
+    ) -> Result<(), ReadModelError>;
+    /// Writes what has changed; returns the number of rows.
+    fn flush(&mut self, db: &Connection) -> Result<u64, ReadModelError>;
+    /// Forgets what is in memory when that is more than `most` rows, or when `most` is zero.
+    fn trim(&mut self, most: usize);
+    /// Rows in memory.
+    fn len(&self) -> usize;
+    /// Child rows that wait, as a piece of writing, when there are at least `least`.
+    fn take_children(&mut self, least: usize) -> Option<Job>;
+    /// All rows, as a piece of writing.
+    fn take_rows(&mut self) -> Job;
+    /// Digests of what is in memory.
+    fn digests(&self) -> Vec<TableDigest>;
+    /// Digests of what is stored.
+    fn stored_digests(&self, db: &Connection) -> Result<Vec<TableDigest>, ReadModelError>;
+    /// For a caller that knows the model.
+    fn as_any(&self) -> &dyn Any;
+}
