@@ -1,0 +1,221 @@
+//! The trial balance and the ledger of an account.
+
+use daybook_journal::Position;
+use rusqlite::Connection;
+
+use crate::engine::{AsOf, ReadModelError, ReadModels};
+use crate::models::books::{AccountRow, EntryRow};
+
+use super::{Page, bounded, row, rows};
+
+/// One line of a trial balance, in minor units of its currency.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Balance {
+    /// Assets, Liabilities, Equity, Income or Expenses.
+    pub class: String,
+    /// Name within the class.
+    pub name: String,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Accounts of this name.
+    pub accounts: u64,
+    /// Sum of their debits.
+    pub debit: i64,
+    /// Sum of their credits.
+    pub credit: i64,
+    /// Debits less credits.
+    pub balance: i64,
+    /// Entries.
+    pub entries: u64,
+}
+
+/// The balances of all accounts, by class, name and currency.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct TrialBalance {
+    /// What the models had applied when it was drawn.
+    pub applied: Position,
+    /// Its lines, by class (assets first), name and currency.
+    pub lines: Vec<Balance>,
+}
+
+impl TrialBalance {
+    /// Debits and credits per currency, which must be equal.
+    #[must_use]
+    pub fn totals(&self) -> Vec<(String, i64, i64)> {
+        let mut totals: Vec<(String, i64, i64)> = Vec::new();
+        for line in &self.lines {
+            match totals.iter_mut().find(|t| t.0 == line.currency) {
+                Some(t) => (t.1, t.2) = (t.1.saturating_add(line.debit), t.2.saturating_add(line.credit)),
+                None => totals.push((line.currency.clone(), line.debit, line.credit)),
+            }
+        }
+        totals.sort_unstable();
+        totals
+    }
+
+    /// The balance (debits less credits) of all accounts of a name in a currency.
+    #[must_use]
+    pub fn balance(&self, class: &str, name: &str, currency: &str) -> i64 {
+        let found = self.lines.iter().find(|l| l.class == class && l.name == name && l.currency == currency);
+        found.map_or(0, |l| l.balance)
+    }
+}
+
+/// A page of an account's ledger.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct EntryPage {
+    /// The account as it stands.
+    pub account: AccountRow,
+    /// Entries with the balance after each.
+    pub entries: Vec<EntryRow>,
+    /// The number of the last entry when more follow.
+    pub next: Option<u64>,
+}
+
+const CLASSES: &str = "CASE class WHEN 'Assets' THEN 1 WHEN 'Liabilities' THEN 2 WHEN 'Equity' THEN 3 WHEN 'Income' THEN 4 ELSE 5 END";
+
+impl ReadModels {
+    /// The trial balance as of a moment. By business time it counts what is booked by then.
+    ///
+    /// # Errors
+    /// [`ReadModelError::Behind`] when the models have not applied the position asked for.
+    pub fn trial_balance(&self, at: AsOf) -> Result<TrialBalance, ReadModelError> {
+        let db = self.read()?;
+        let applied = applied_by(&db, "book_accounts")?;
+        if let AsOf::Position(wanted) = at
+            && wanted > applied
+        {
+            let head = self.journal().head()?;
+            return Err(ReadModelError::Behind { wanted, applied, head });
+        }
+        let sql = match at {
+            AsOf::Head => format!(
+                "SELECT class, name, currency, count(*), sum(debit), sum(credit), sum(balance), sum(entries) \
+                 FROM book_accounts GROUP BY class, name, currency ORDER BY {CLASSES}, name, currency"
+            ),
+            AsOf::Position(_) => by_entries(&db, "position")?,
+            AsOf::Known(_) => by_entries(&db, "recorded_at")?,
+            AsOf::Business(_) => by_entries(&db, "booked_at")?,
+        };
+        let until = match at {
+            AsOf::Head => None,
+            AsOf::Position(p) => Some(p as i64),
+            AsOf::Known(t) | AsOf::Business(t) => Some(t),
+        };
+        let mut statement = db.prepare_cached(&sql)?;
+        let lines = statement.query_map(rusqlite::params_from_iter(until), |r| {
+            Ok(Balance {
+                class: r.get(0)?,
+                name: r.get(1)?,
+                currency: r.get(2)?,
+                accounts: r.get::<_, i64>(3)? as u64,
+                debit: r.get(4)?,
+                credit: r.get(5)?,
+                balance: r.get(6)?,
+                entries: r.get::<_, i64>(7)? as u64,
+            })
+        })?;
+        Ok(TrialBalance { applied, lines: lines.collect::<Result<_, _>>()? })
+    }
+
+    /// An account of the books: `class`, `name`, `dimension` (empty where it has none), `currency`.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn account(
+        &self,
+        class: &str,
+        name: &str,
+        dimension: &str,
+        currency: &str,
+    ) -> Result<Option<AccountRow>, ReadModelError> {
+        account(&*self.read()?, class, name, dimension, currency)
+    }
+
+    /// Accounts of one owner (an order, a merchant, a checkout, a provider), at most [`super::PAGE_ROWS`].
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn accounts_of(&self, dimension: &str) -> Result<Vec<AccountRow>, ReadModelError> {
+        let rest = "WHERE dimension = ? ORDER BY name, class, currency LIMIT ?";
+        rows(&*self.read()?, rest, &[&dimension, &super::PAGE_ROWS])
+    }
+
+    /// Accounts of one name that do not stand at zero, by dimension and currency; `after` is the `next` of
+    /// the page before.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn open_accounts(
+        &self,
+        class: &str,
+        name: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<AccountRow>, ReadModelError> {
+        let limit = bounded(limit);
+        let (currency, dimension) = after.and_then(|a| a.split_once('.')).unwrap_or(("", ""));
+        let rest = "WHERE class = ? AND name = ? AND balance <> 0 AND (dimension, currency) > (?, ?) \
+                    ORDER BY dimension, currency LIMIT ?";
+        let found: Vec<AccountRow> =
+            rows(&*self.read()?, rest, &[&class, &name, &dimension, &currency, &(limit + 1)])?;
+        Ok(Page::of(found, limit, |a| format!("{}.{}", a.currency, a.dimension)))
+    }
+
+    /// Entries of an account after number `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn ledger(
+        &self,
+        class: &str,
+        name: &str,
+        dimension: &str,
+        currency: &str,
+        after: u64,
+        limit: u32,
+    ) -> Result<Option<EntryPage>, ReadModelError> {
+        let db = self.read()?;
+        let Some(account) = account(&db, class, name, dimension, currency)? else { return Ok(None) };
+        let limit = bounded(limit);
+        let rest = "WHERE dimension = ? AND name = ? AND class = ? AND currency = ? AND number > ? \
+                    ORDER BY number LIMIT ?";
+        let entries: Vec<EntryRow> =
+            rows(&db, rest, &[&dimension, &name, &class, &currency, &(after as i64), &limit])?;
+        let last = entries.last().map(|e| e.number);
+        let next = last.filter(|n| *n < account.entries).map(|n| n as u64);
+        Ok(Some(EntryPage { account, entries, next }))
+    }
+}
+
+fn account(
+    db: &Connection,
+    class: &str,
+    name: &str,
+    dimension: &str,
+    currency: &str,
+) -> Result<Option<AccountRow>, ReadModelError> {
+    let rest = "WHERE dimension = ? AND name = ? AND class = ? AND currency = ?";
+    row(db, rest, &[&dimension, &name, &class, &currency])
+}
+
+/// What a model had applied in the state that `db` reads.
+fn applied_by(db: &Connection, model: &str) -> Result<Position, ReadModelError> {
+    let mut statement = db.prepare_cached("SELECT position FROM _models WHERE model = ?")?;
+    Ok(statement.query_row([model], |r| r.get::<_, i64>(0))? as Position)
+}
+
+/// Sums of entries up to a value of `column`, added up per account by its interned id before the accounts'
+/// names come in: one pass over the entries, no text compared.
+fn by_entries(db: &Connection, column: &str) -> Result<String, ReadModelError> {
+    let mut statement = db.prepare_cached("SELECT generation FROM _models WHERE model = 'book_accounts'")?;
+    let generation: u32 = statement.query_row([], |r| r.get(0))?;
+    Ok(format!(
+        "SELECT a.class, a.name, a.currency, count(*), sum(s.debit), sum(s.credit), sum(s.debit - s.credit), \
+         sum(s.entries) FROM (SELECT _parent, sum(max(amount, 0)) AS debit, sum(max(-amount, 0)) AS credit, \
+         count(*) AS entries FROM book_entries__r{generation} WHERE {column} <= ? GROUP BY _parent) s \
+         JOIN book_accounts__r{generation} a ON a._id = s._parent \
+         GROUP BY a.class, a.name, a.currency ORDER BY {}, a.name, a.currency",
+        CLASSES.replace("CASE class", "CASE a.class")
+    ))
+}

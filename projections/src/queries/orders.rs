@@ -1,0 +1,112 @@
+//! The order inquiry.
+
+use crate::engine::{AsOf, ReadModelError, ReadModels};
+use crate::models::order_lines::{OrderLineRow, OrderLines};
+use crate::models::orders::{OrderRow, Orders, TimelineRow};
+
+use super::{PAGE_ROWS, Page, bounded, parse_cursor, row, rows};
+
+/// An order with its lines and its timeline.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct OrderInquiry {
+    /// The order.
+    pub order: OrderRow,
+    /// Its lines, in their order.
+    pub lines: Vec<OrderLineRow>,
+    /// Its first events, at most [`PAGE_ROWS`]; [`OrderRow::events`] says how many there are.
+    pub timeline: Vec<TimelineRow>,
+}
+
+/// Which orders a list holds.
+#[derive(Clone, Copy)]
+enum Of<'a> {
+    Merchant(&'a str),
+    Buyer(&'a str),
+}
+
+impl ReadModels {
+    /// An order with its lines and timeline.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn order(&self, order_id: &str) -> Result<Option<OrderInquiry>, ReadModelError> {
+        let db = self.read()?;
+        let Some(order) = row::<OrderRow>(&db, "WHERE order_id = ?", &[&order_id])? else {
+            return Ok(None);
+        };
+        let lines = rows(&db, "WHERE order_id = ? ORDER BY place LIMIT ?", &[&order_id, &PAGE_ROWS])?;
+        let timeline = rows(&db, "WHERE order_id = ? ORDER BY number LIMIT ?", &[&order_id, &PAGE_ROWS])?;
+        Ok(Some(OrderInquiry { order, lines, timeline }))
+    }
+
+    /// An order as of a moment.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn order_as_of(&self, order_id: &str, at: AsOf) -> Result<Option<OrderInquiry>, ReadModelError> {
+        if at == AsOf::Head {
+            return self.order(order_id);
+        }
+        let then = self.entity_as_of("order", order_id, at)?;
+        let Some(order) = then.row::<Orders>(&[order_id]) else { return Ok(None) };
+        let mut lines: Vec<_> =
+            then.rows::<OrderLines>().filter(|l| l.order_id == order_id).cloned().collect();
+        lines.sort_unstable_by_key(|l| l.place);
+        let timeline = then.children::<Orders>(&[order_id]).into_iter().cloned().collect();
+        Ok(Some(OrderInquiry { order: order.clone(), lines, timeline }))
+    }
+
+    /// Orders of a checkout, at most [`PAGE_ROWS`].
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn orders_of_checkout(&self, checkout_id: &str) -> Result<Vec<OrderRow>, ReadModelError> {
+        let rest = "WHERE checkout_id = ? ORDER BY order_id LIMIT ?";
+        rows(&*self.read()?, rest, &[&checkout_id, &PAGE_ROWS])
+    }
+
+    /// Orders of a merchant, the last placed first; `after` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn orders_of_merchant(
+        &self,
+        merchant_id: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<OrderRow>, ReadModelError> {
+        self.orders_of(Of::Merchant(merchant_id), after, limit)
+    }
+
+    /// Orders of a buyer, the last placed first; `after` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn orders_of_buyer(
+        &self,
+        buyer_id: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<OrderRow>, ReadModelError> {
+        self.orders_of(Of::Buyer(buyer_id), after, limit)
+    }
+
+    fn orders_of(
+        &self,
+        of: Of<'_>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<OrderRow>, ReadModelError> {
+        let (column, id) = match of {
+            Of::Merchant(id) => ("merchant_id", id),
+            Of::Buyer(id) => ("buyer_id", id),
+        };
+        let limit = bounded(limit);
+        let (at, order) = parse_cursor(after)?.unwrap_or((i64::MAX, "\u{7f}".to_owned()));
+        let rest = format!(
+            "WHERE {column} = ? AND (placed_at, order_id) < (?, ?) ORDER BY placed_at DESC, order_id DESC LIMIT ?"
+        );
+        let found: Vec<OrderRow> = rows(&*self.read()?, &rest, &[&id, &at, &order, &(limit + 1)])?;
+        Ok(Page::of(found, limit, |o| format!("{}.{}", o.placed_at, o.order_id)))
+    }
+}
