@@ -8,7 +8,10 @@ use ahash::RandomState;
 use daybook_domain::account::MerchantAccount;
 use daybook_domain::checkout::Checkout;
 use daybook_domain::deposit::Deposit;
-use daybook_domain::{Aggregate, CheckoutId, Currency, Event, Money, Timestamp};
+use daybook_domain::deposit::events::DeductedTo;
+use daybook_domain::order::Order;
+use daybook_domain::order::events::{Bearer, ChargebackOutcome, RefundShare};
+use daybook_domain::{Aggregate, CheckoutId, Currency, Event, Money, OrderId, Timestamp};
 use daybook_journal::{Journal, Position};
 use hashbrown::HashMap;
 
@@ -21,6 +24,14 @@ use super::{Seen, Told, VerifyError, decode};
 pub struct Streams {
     names: Vec<Box<str>>,
     into_escrow: HashMap<(CheckoutId, Currency), i64, RandomState>,
+    /// Deducted from a deposit for an order's buyer and not yet issued by the order: on its way between two
+    /// streams, it stands on the order's refund account already.
+    on_its_way: HashMap<(OrderId, Currency), i64, RandomState>,
+}
+
+/// What a deposit bears of a refund.
+fn by_deposit(shares: &[RefundShare]) -> i64 {
+    shares.iter().filter(|share| share.by == Bearer::Deposit).map(|share| share.gross.minor).sum()
 }
 
 /// Folds one stream with its decider.
@@ -54,15 +65,52 @@ fn fold<A: Aggregate>(
 type Says = (&'static str, Money);
 
 impl Streams {
+    fn order(
+        &self,
+        journal: &dyn Journal,
+        stream: &str,
+        id: &str,
+        head: Position,
+    ) -> Result<Vec<Says>, VerifyError> {
+        let state: Order = fold(journal, stream, id, head)?;
+        let escrow = state.escrow().map(|amount| ("Escrow", amount));
+        let refunds = state.refunds_due().map(|due| {
+            let key = OrderId::new(id).ok().map(|order| (order, due.currency));
+            let more = key.and_then(|key| self.on_its_way.get(&key)).copied().unwrap_or(0);
+            ("Refunds", Money::new(due.minor + more, due.currency))
+        });
+        Ok(escrow.into_iter().chain(refunds).collect())
+    }
+
     /// Notes a stream when its first event passes.
     pub fn see(&mut self, seen: &Seen<'_>) {
         if seen.recorded.version == 1 {
             self.names.push(seen.recorded.stream.into());
         }
-        if let (Event::EscrowFunded(e), Some(checkout)) = (seen.event, seen.refs.checkout) {
-            for part in &e.parts {
-                *self.into_escrow.entry((checkout, part.amount.currency)).or_default() += part.amount.minor;
+        match seen.event {
+            Event::EscrowFunded(e) => {
+                let Some(checkout) = seen.refs.checkout else { return };
+                for part in &e.parts {
+                    *self.into_escrow.entry((checkout, part.amount.currency)).or_default() +=
+                        part.amount.minor;
+                }
             }
+            Event::DepositDeducted(e) => {
+                if let DeductedTo::Buyer { order } = &e.to {
+                    *self.on_its_way.entry((*order, e.amount.currency)).or_default() += e.amount.minor;
+                }
+            }
+            Event::RefundIssued(e) => self.issued(seen, e.to_buyer.currency, by_deposit(&e.borne_by)),
+            Event::ChargebackClosed(e) if e.outcome == ChargebackOutcome::Lost => {
+                self.issued(seen, e.amount.currency, by_deposit(&e.borne_by));
+            }
+            _ => {}
+        }
+    }
+
+    fn issued(&mut self, seen: &Seen<'_>, currency: Currency, minor: i64) {
+        if let (Some(order), true) = (seen.refs.order, minor != 0) {
+            *self.on_its_way.entry((order, currency)).or_default() -= minor;
         }
     }
 
@@ -88,7 +136,7 @@ impl Streams {
             }
             let Some((category, id)) = stream.split_once('-') else { continue };
             let (check, says) = match category {
-                "order" => (&mut orders, order(journal, stream, id, head)?),
+                "order" => (&mut orders, self.order(journal, stream, id, head)?),
                 "checkout" => (&mut checkouts, self.checkout(journal, stream, id, head)?),
                 "deposit" => (&mut deposits, deposit(journal, stream, id, head)?),
                 "account" => (&mut accounts, account(journal, stream, id, head)?),
@@ -120,11 +168,6 @@ impl Streams {
         }
         Ok(says)
     }
-}
-
-fn order(journal: &dyn Journal, stream: &str, id: &str, head: Position) -> Result<Vec<Says>, VerifyError> {
-    let _ = (journal, stream, id, head);
-    Ok(Vec::new())
 }
 
 fn deposit(journal: &dyn Journal, stream: &str, id: &str, head: Position) -> Result<Vec<Says>, VerifyError> {

@@ -90,7 +90,8 @@ fn history() -> Vec<Row> {
             "EscrowRefunded",
             format!(
                 r#"{{"refund":"f","lines":[{{"line":"2","quantity":1,"gross":{0},"merchant_base":{0}}}],"to_buyer":{0},
-            "subsidies_back":[],"shortfall_back":{1},"parts":[],"reason":"lost"}}"#,
+            "subsidies_back":[],"shortfall_back":{1},"parts":[{{"payment":"pay","provider":"card","method":"card",
+                "amount":{0}}}],"reason":"lost"}}"#,
                 cny("30.00"),
                 cny("0.00")
             ),
