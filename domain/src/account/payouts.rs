@@ -27,8 +27,9 @@ pub(super) fn request(
         return Err(Rejection::new("payout_exists", message));
     }
     not_blocked(a, destination_ref)?;
-    let available = a.available(amount.currency);
-    within("payout_exceeds_available", "available", amount, available)?;
+    // what a settlement carried out is owed first, even where money became available since
+    let free = a.can_bear(amount.currency);
+    within("payout_exceeds_available", "available above what is owed", amount, free)?;
     at_least_minimum(amount, ctx)?;
     one(PayoutRequested { payout, amount, destination_ref })
 }

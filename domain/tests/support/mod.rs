@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use daybook_domain::books::Policy;
 use daybook_domain::posting::post;
-use daybook_domain::{Aggregate, Context, Currency, Event, Facts, Money, Rejection, Timestamp};
+use daybook_domain::{Aggregate, Context, Currency, Event, Facts, Money, PartyId, Rejection, Timestamp};
 
 /// Minor units of CNY.
 pub fn cny(minor: i64) -> Money {
@@ -50,6 +50,8 @@ pub struct Scenario<A> {
     pub now: Timestamp,
     /// The market's settings.
     pub policy: Policy,
+    /// Who acts.
+    pub actor: PartyId,
     /// Whether history is brought in.
     pub import: bool,
     /// What other streams say.
@@ -60,7 +62,8 @@ pub struct Scenario<A> {
 pub fn given<A: Aggregate>(name: &str, events: impl IntoIterator<Item = Event>) -> Scenario<A> {
     let mut state = A::named(name);
     events.into_iter().for_each(|e| state.evolve(&e, noon()));
-    Scenario { state, now: noon(), policy: Policy::default(), import: false, facts: Facts::default() }
+    let (policy, facts) = (Policy::default(), Facts::default());
+    Scenario { state, now: noon(), policy, actor: id("tester"), import: false, facts }
 }
 
 /// What came of a command.
@@ -76,6 +79,13 @@ impl<A: Aggregate> Scenario<A> {
     #[must_use]
     pub fn on(mut self, now: Timestamp) -> Self {
         self.now = now;
+        self
+    }
+
+    /// As asked by another person.
+    #[must_use]
+    pub fn by(mut self, actor: &str) -> Self {
+        self.actor = id(actor);
         self
     }
 
@@ -98,7 +108,7 @@ impl<A: Aggregate> Scenario<A> {
         let context = Context {
             now: self.now,
             occurred_at: self.now,
-            actor: id("tester"),
+            actor: self.actor,
             policy: &self.policy,
             import: self.import,
             facts: &self.facts,
@@ -166,6 +176,20 @@ impl<A: Aggregate> Outcome<A> {
             Ok(events) => events.iter().map(|e| e.kind().as_str()).collect::<Vec<_>>().join(", "),
         }
     }
+}
+
+/// Every state against every command: a block for each state, a line for each command.
+pub fn product<A: Aggregate>(states: &[(&str, Scenario<A>)], commands: &[(&str, A::Command)]) -> String {
+    let width = commands.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut table = String::new();
+    for (name, state) in states {
+        table.push_str(&format!("{name} ({})\n", state.state.status()));
+        for (asked, command) in commands {
+            let line = state.clone().when(command.clone()).in_a_line();
+            table.push_str(&format!("  {asked:<width$}  {line}\n"));
+        }
+    }
+    table
 }
 
 /// Balances by account and currency, minor units, positive debit.
