@@ -243,6 +243,14 @@ fn history_may_deliver_what_it_never_shipped() {
 }
 
 #[test]
+fn history_may_cancel_what_was_sent() {
+    let shipped = shipped().importing();
+    let gone = shipped.and(cancel(None, "r1"));
+    assert_eq!(gone.state.status(), "cancelled");
+    assert_eq!(gone.state.escrow(), Some(cny(0)));
+}
+
+#[test]
 fn reviews_are_scores_of_one_to_five_and_several_are_kept() {
     let review = |name: &str, overall| C::PostReview {
         review: id(name),

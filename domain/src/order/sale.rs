@@ -38,9 +38,12 @@ impl Order {
         Ok(vec![OrderAccepted { by: context.actor }.into()])
     }
 
-    /// Pieces not sent, and those that were lost.
-    fn cancellable(&self, at: usize) -> u32 {
+    /// Pieces not sent, and those that were lost. History may cancel what was sent or even delivered.
+    fn cancellable(&self, at: usize, import: bool) -> u32 {
         let line = &self.lines[at];
+        if import {
+            return line.pieces();
+        }
         let unsent = line.quantity.saturating_sub(line.cancelled + line.shipped);
         (unsent + self.lost_pieces(at)).min(line.pieces())
     }
@@ -58,7 +61,7 @@ impl Order {
         }
         self.not_over()?;
         self.no_chargeback()?;
-        let lines = self.select(lines, "not_cancellable", |at, _| self.cancellable(at))?;
+        let lines = self.select(lines, "not_cancellable", |at, _| self.cancellable(at, context.import))?;
         if lines.is_empty() {
             return refuse(
                 "not_cancellable",
