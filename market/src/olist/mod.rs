@@ -7,8 +7,11 @@
 pub mod clock;
 pub mod dataset;
 pub mod findings;
+pub mod import;
 mod oddities;
 pub mod plan;
+mod record;
+pub mod report;
 pub mod rows;
 pub mod table;
 pub mod totals;
@@ -17,5 +20,7 @@ pub mod totals;
 mod tests;
 
 pub use findings::{Finding, FindingKind, Findings};
+pub use import::import;
 pub use plan::Plan;
+pub use report::{ImportError, Report};
 pub use table::InputError;

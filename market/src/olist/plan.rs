@@ -171,6 +171,12 @@ impl CheckoutPlan {
 }
 
 impl Plan {
+    /// Merchants, leads and checkouts together.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        (self.merchants.len() + self.leads.len() + self.checkouts.len()) as u64
+    }
+
     /// Reads the tables of `folder` and joins them. `commission` is the rate on prices.
     ///
     /// # Errors

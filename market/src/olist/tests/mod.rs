@@ -1,6 +1,7 @@
 //! Small hand-made data sets: every rule, every refusal.
 
 mod input;
+mod recorded;
 mod rules;
 
 use std::fs;
