@@ -5,7 +5,7 @@ use daybook_domain::deposit::Deposit;
 use daybook_domain::merchant::Merchant;
 use daybook_domain::order::events::ReadVersion;
 use daybook_domain::{
-    Aggregate, CanBear, Currency, Facts, MerchantFacts, MerchantId, Money, Read, Reference, Timestamp,
+    Aggregate, CanBear, Currency, Facts, HoldId, MerchantFacts, MerchantId, Money, Read, Reference, Timestamp,
 };
 use daybook_journal::Version;
 
@@ -71,29 +71,37 @@ impl Commands {
                     let heard_of = found.bases.last().is_some_and(|basis| basis.version > 0);
                     found.facts.merchant = heard_of.then_some(facts);
                 }
-                Read::CanBear(id) => found.facts.can_bear = self.can_bear(&mut found, id)?,
+                Read::CanBear { merchant, currency, hold } => {
+                    found.facts.can_bear = self.can_bear(&mut found, merchant, currency, hold)?;
+                }
             }
         }
         Ok((found.facts, found.bases))
     }
 
-    /// What a claim can be taken from: the merchant's balances and its free deposit. `None`: nothing of it is known.
-    fn can_bear(&self, found: &mut Found, id: MerchantId) -> Result<Option<CanBear>, CommandError> {
-        let (required, free) =
-            found.look(self, id, |deposit: &Deposit| (deposit.required(), deposit.balance()))?;
-        let currency = free.or(required).map(|money| money.currency);
-        let account = found.look(self, id, |account: &MerchantAccount| {
-            let currency = currency.or_else(|| account.currencies().first().copied())?;
-            Some((account.available(currency), account.can_bear(currency)))
+    /// What a claim can be taken from: the merchant's balances and deposit, without what other claims hold. `None`:
+    /// nothing is known of them.
+    fn can_bear(
+        &self,
+        found: &mut Found,
+        id: MerchantId,
+        currency: Currency,
+        hold: HoldId,
+    ) -> Result<Option<CanBear>, CommandError> {
+        let of = |money: Option<Money>| money.filter(|m| m.currency == currency).map_or(0, |m| m.minor);
+        let deposit = found.look(self, id, |deposit: &Deposit| {
+            of(deposit.balance()).saturating_add(of(deposit.hold(&hold).map(|held| held.left)))
         })?;
-        let Some((available, known)) = account else { return Ok(None) };
-        let currency = available.currency;
+        let (available, known, held) = found.look(self, id, |account: &MerchantAccount| {
+            let held = of(account.hold(hold).map(|held| held.left));
+            (account.available(currency).minor, account.can_bear(currency).minor, held)
+        })?;
         let pending = self.options.pending.as_ref().and_then(|source| source.pending(id, currency));
-        let merchant = match pending {
-            Some(pending) => Money::new(available.minor.saturating_add(pending.minor).max(0), currency),
-            None => known,
-        };
-        let deposit = free.unwrap_or(Money::zero(currency));
-        Ok(Some(CanBear { merchant, deposit }))
+        let free = pending.map_or(known, |pending| available.saturating_add(pending.minor).max(0));
+        if pending.is_none() && found.bases.iter().all(|basis| basis.version == 0) {
+            return Ok(None);
+        }
+        let merchant = Money::new(free.saturating_add(held), currency);
+        Ok(Some(CanBear { merchant, deposit: Money::new(deposit, currency) }))
     }
 }

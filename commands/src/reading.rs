@@ -34,6 +34,16 @@ impl Commands {
         Ok(self.read::<A>(&stream, version)?.state)
     }
 
+    /// Whether a stream has taken a command, as this process knows it.
+    ///
+    /// # Errors
+    /// [`CommandError::Unavailable`] when the journal cannot be read.
+    pub fn has_taken<A: Aggregate>(&self, id: impl AsRef<str>, command: Uuid) -> Result<bool, CommandError> {
+        self.peek::<A, _>(&format!("{}-{}", A::CATEGORY, id.as_ref()), |entry| {
+            entry.ledger.find(command).is_some()
+        })
+    }
+
     /// Reads what a command did the first time, looking after version `after`.
     pub(crate) fn first_answer(
         &self,

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::books::Policy;
 use crate::merchant::events::FeeScheduleAgreed;
 use crate::order::events::ReadVersion;
-use crate::{Event, MerchantId, Money, MoneyError, PartyId, Refs, Timestamp};
+use crate::{Currency, Event, HoldId, MerchantId, Money, MoneyError, PartyId, Refs, Timestamp};
 
 /// What a decision may look at besides the stream's own state.
 #[derive(Clone, Debug)]
@@ -32,7 +32,14 @@ pub enum Read {
     /// `merchant-{id}`: standing and the fee schedule in force. Fills [`Facts::merchant`].
     Merchant(MerchantId),
     /// `account-{merchant}` and `deposit-{merchant}`: what a claim can be taken from. Fills [`Facts::can_bear`].
-    CanBear(MerchantId),
+    CanBear {
+        /// Whose account and deposit.
+        merchant: MerchantId,
+        /// The claim's currency.
+        currency: Currency,
+        /// What is held and frozen for this very claim counts as free.
+        hold: HoldId,
+    },
 }
 
 /// What other streams said when a decision was made.

@@ -218,3 +218,16 @@ ids! {
     /// A visitor, one terminal.
     VisitorId = "visitor";
 }
+
+impl HoldId {
+    /// The hold, on a merchant's account and deposit, for a case (a dispute or a chargeback) on an order:
+    /// `order:case`, or a UUID derived from that where it is too long for an id.
+    #[must_use]
+    pub fn of_case(order: OrderId, case: &str) -> Self {
+        let text = format!("{order}:{case}");
+        Self::new(&text).unwrap_or_else(|_| {
+            let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, text.as_bytes());
+            Self::new(&id.to_string()).expect("invariant: a UUID is an id")
+        })
+    }
+}

@@ -87,6 +87,7 @@ impl Order {
             lines: Vec::new(),
             loss: self.money(0),
             from_escrow: None,
+            from_deposit: None,
         }
     }
 
@@ -109,7 +110,9 @@ impl Order {
         let released = (amount.minor - from_escrow).min(room.iter().sum());
         let of_escrow = spread(from_escrow, &escrow);
         let of_released = spread(released, &room);
-        let merchants = spread(self.merchant_bears(released, context), &of_released);
+        let (balance, deposit) = self.merchant_bears(released, context);
+        event.from_deposit = (deposit > 0).then(|| self.money(deposit));
+        let merchants = spread(balance + deposit, &of_released);
 
         let (mut takes, mut after) = (Vec::<Take>::new(), self.clone());
         for (at, line) in self.lines.iter().enumerate() {

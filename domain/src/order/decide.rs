@@ -4,7 +4,7 @@ use super::commands::OrderCommand as C;
 use super::events::{ChargebackOutcome, LineQuantity};
 use super::state::{Line, Order};
 use crate::decider::Aggregate;
-use crate::{Context, Event, LineId, Money, OrderId, Read, Refs, Rejection, Timestamp};
+use crate::{Context, Event, HoldId, LineId, Money, OrderId, Read, Refs, Rejection, Timestamp};
 
 /// What a decision ends in.
 pub(super) type Decision = Result<Vec<Event>, Rejection>;
@@ -146,11 +146,11 @@ impl Aggregate for Order {
         let lost = ChargebackOutcome::Lost;
         match command {
             C::Place(place) => vec![Read::Merchant(place.merchant)],
-            C::RuleDispute { .. } | C::RuleUnanswered { .. } => {
-                self.merchant().map(Read::CanBear).into_iter().collect()
+            C::RuleDispute { dispute, .. } | C::RuleUnanswered { dispute, .. } => {
+                self.can_bear(dispute.as_str()).into_iter().collect()
             }
-            C::CloseChargeback { outcome, .. } if *outcome == lost => {
-                self.merchant().map(Read::CanBear).into_iter().collect()
+            C::CloseChargeback { chargeback, outcome, .. } if *outcome == lost => {
+                self.can_bear(chargeback.as_str()).into_iter().collect()
             }
             _ => Vec::new(),
         }
@@ -180,6 +180,12 @@ impl Aggregate for Order {
 }
 
 impl Order {
+    /// What has to be known to spread a case over those who bear it.
+    fn can_bear(&self, case: &str) -> Option<Read> {
+        let hold = HoldId::of_case(self.id?, case);
+        Some(Read::CanBear { merchant: self.merchant()?, currency: self.currency()?, hold })
+    }
+
     /// The pieces asked for, or all that are available; each line once, each with at least one piece.
     pub(super) fn select(
         &self,

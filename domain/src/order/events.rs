@@ -394,5 +394,7 @@ event! {
         lines: Vec<LineRefund>,
         loss: Money;
         from_escrow: EscrowTaken,
+        /// Of the merchant's share, what its balance does not cover: its deposit makes that good.
+        from_deposit: Money,
     }
 }

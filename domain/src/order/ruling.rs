@@ -153,9 +153,9 @@ impl Order {
     }
 
     /// What the merchant can bear of a chargeback: its balance, and what its deposit makes good.
-    pub(super) fn merchant_bears(&self, left: i64, context: &Context<'_>) -> i64 {
+    pub(super) fn merchant_bears(&self, left: i64, context: &Context<'_>) -> (i64, i64) {
         let (merchant, deposit, _) = self.waterfall(left, context.facts.can_bear.as_ref());
-        merchant + deposit
+        (merchant, deposit)
     }
 }
 
