@@ -196,18 +196,19 @@ impl Order {
         };
         let after = |l: &Line| l.released.saturating_sub(l.refunded_after);
         let takes = self.takes(of, left, after)?;
-        let share = dispute.map_or(0, |d| d.deposit_share);
-        let reserved = self.deposit_share() - if by == Bearer::Merchant { 0 } else { share };
-        let asked: i64 = takes.iter().map(|(_, gross, _)| gross).sum();
-        let most = self.lines.iter().map(Line::refundable_after).sum::<i64>() - reserved;
-        if reserved > 0 && asked > most {
+        let mut draft = Draft::new(self, context);
+        draft.refund_released(refund, &takes, by, reason, id);
+        if draft.order.disputes.iter().any(|d| draft.order.refundable(d) < d.deposit_share) {
             let message = "the rest is kept for a ruling's share of the deposit: wait until it is refunded";
             return refuse("held_for_ruling", message);
         }
-        let mut draft = Draft::new(self, context);
-        draft.refund_released(refund, &takes, by, reason, id);
         draft.thaw(context);
         Ok(draft.events)
+    }
+
+    /// What can be given back, gross, of a dispute's released lines.
+    fn refundable(&self, dispute: &super::state::Dispute) -> i64 {
+        dispute.lines.iter().map(|at| self.lines[usize::from(*at)].refundable_after()).sum()
     }
 
     fn dispute_of_refund(
@@ -361,8 +362,9 @@ impl Order {
         let mut sum = 0;
         for (at, asked, quantity) in takes.iter().copied() {
             let line = &self.lines[at];
-            let from = line.given_back + line.escrow.left();
-            let part = if gross { line.to_buyer(from + asked) - line.to_buyer(from) } else { asked };
+            // counted from the end, so that what is left for the merchant and its deposit stays whole
+            let end = line.given_back + line.escrow.left() + line.refundable_after();
+            let part = if gross { line.to_buyer(end) - line.to_buyer(end - asked) } else { asked };
             let part = part.min(line.room());
             if part > 0 {
                 sum += part;

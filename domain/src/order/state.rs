@@ -479,11 +479,6 @@ impl Order {
         let pieces = self.shipments.iter().filter(lost).flat_map(|s| &s.lines);
         pieces.filter(|(l, _)| usize::from(*l) == at).map(|(_, q)| *q).sum::<u32>().min(out)
     }
-    /// What the deposit has still to pay for rulings, gross.
-    pub(super) fn deposit_share(&self) -> i64 {
-        self.disputes.iter().map(|d| d.deposit_share).sum()
-    }
-
     /// The status in one word.
     pub(super) fn word(&self) -> &'static str {
         let all =
