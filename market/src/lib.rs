@@ -1,4 +1,23 @@
-//! The running market: followers, reactors, deadlines, imports, the simulated market.
+//! The running market: reactors, deadlines, imports, the simulated market.
+//!
+//! [`Market::open`] opens the stores that URLs name; [`Market::execute`] takes any command of any stream. What
+//! follows from an event elsewhere is a reactor's ([`reactors`]), what follows from time passing is a deadline's
+//! ([`deadlines`]); [`Market::spawn`] drives both in the background, [`Market::run_until_quiet`] inline.
 
+mod command;
+pub mod deadlines;
+mod error;
+mod market;
 pub mod olist;
+mod open;
+mod pump;
+pub mod reactors;
+mod side;
 pub mod verify;
+
+pub use command::{AnyCommand, AnyRequest};
+pub use error::MarketError;
+pub use market::{Market, Opening, Options, Running};
+pub use open::StoreUrl;
+pub use pump::{Driven, IMPORT_ACTOR};
+pub use side::{REFUSED_REACTIONS_KEPT, RefusedReaction};

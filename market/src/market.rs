@@ -1,0 +1,281 @@
+//! The running market: its stores opened, its commands, reactors and deadlines.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybook_commands::{
+    Clock, CommandError, Commands, Executed, Options as CommandOptions, PendingBalance, Refusal, Refusals,
+    SqliteRefusals, SystemClock,
+};
+use daybook_domain::books::commands::MarketCommand;
+use daybook_domain::{Currency, MarketId, PartyId, Timestamp};
+use daybook_journal::{Filter, Journal, MemoryJournal, SqliteJournal, sqlite};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::open::StoreUrl;
+use crate::pump::interest;
+use crate::side::{RefusedReaction, Side};
+use crate::{AnyCommand, AnyRequest, MarketError};
+
+/// How a market is opened.
+pub struct Options {
+    /// What time it is; also what the journal records.
+    pub clock: Arc<dyn Clock>,
+    /// Which market: its settings lie in `market-{id}`.
+    pub market: MarketId,
+    /// With what it begins, where it has not begun.
+    pub opening: Opening,
+    /// What merchants are owed beyond their accounts, from a read model.
+    pub pending: Option<Arc<dyn PendingBalance>>,
+    /// Streams whose state is kept in memory, about.
+    pub cache_streams: usize,
+}
+
+/// With what a market begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Its name.
+    pub name: String,
+    /// IANA name of the zone its business days are days in.
+    pub time_zone: String,
+    /// The currencies it trades in.
+    pub currencies: Vec<Currency>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            market: MarketId::new("main").expect("invariant: the word is an id"),
+            opening: Opening {
+                name: "Daybook market".to_owned(),
+                time_zone: "Asia/Shanghai".to_owned(),
+                currencies: vec![Currency::new("CNY").expect("invariant: ISO 4217 lists CNY")],
+            },
+            pending: None,
+            cache_streams: 200_000,
+        }
+    }
+}
+
+/// A market: one journal, its commands, what runs by itself. Share it in an `Arc`.
+pub struct Market {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) commands: Arc<Commands>,
+    pub(crate) side: Side,
+    pub(crate) interest: Filter,
+    pub(crate) driving: tokio::sync::Mutex<()>,
+    market: MarketId,
+    opening: Opening,
+    opened: tokio::sync::OnceCell<()>,
+}
+
+impl Market {
+    /// Opens the journal at `url` (`sqlite:PATH` or `memory:`) for writing, and the market's own file beside it.
+    ///
+    /// # Errors
+    /// [`MarketError`] when the URL names no store of this version, or the store cannot be opened: another
+    /// process writes it, or it is something else.
+    pub fn open(url: &str, options: Options) -> Result<Self, MarketError> {
+        let url: StoreUrl = url.parse()?;
+        let journal: Arc<dyn Journal> = match &url {
+            StoreUrl::Memory => Arc::new(MemoryJournal::with_clock(Arc::clone(&options.clock))),
+            StoreUrl::Sqlite(path) => {
+                let clock = Arc::clone(&options.clock);
+                Arc::new(SqliteJournal::open(path, sqlite::Options { clock, ..sqlite::Options::default() })?)
+            }
+        };
+        Self::on(journal, &url.beside("market"), options)
+    }
+
+    /// A market on a journal that is already open; `own` is where it keeps its progress.
+    ///
+    /// # Errors
+    /// [`MarketError::Unavailable`] when its own file cannot be opened.
+    pub fn on(journal: Arc<dyn Journal>, own: &StoreUrl, options: Options) -> Result<Self, MarketError> {
+        let mut commands = CommandOptions::new(options.market);
+        commands.clock = options.clock;
+        commands.pending = options.pending;
+        commands.cache_streams = options.cache_streams;
+        let side = match own {
+            StoreUrl::Memory => Side::in_memory()?,
+            StoreUrl::Sqlite(path) => {
+                commands.refusals = Arc::new(SqliteRefusals::open(path)?);
+                Side::open(path)?
+            }
+        };
+        Ok(Self {
+            commands: Arc::new(Commands::new(Arc::clone(&journal), commands)),
+            journal,
+            side,
+            interest: interest(),
+            driving: tokio::sync::Mutex::new(()),
+            market: options.market,
+            opening: options.opening,
+            opened: tokio::sync::OnceCell::new(),
+        })
+    }
+
+    /// The journal.
+    #[must_use]
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        &self.journal
+    }
+
+    /// The command handler. What is executed on it directly does not begin the market by itself: see
+    /// [`begin`](Self::begin).
+    #[must_use]
+    pub fn commands(&self) -> &Arc<Commands> {
+        &self.commands
+    }
+
+    /// Which market this is.
+    #[must_use]
+    pub const fn id(&self) -> MarketId {
+        self.market
+    }
+
+    /// Begins the market with the name, zone and currencies of the options, where it has not begun.
+    ///
+    /// # Errors
+    /// [`CommandError::Malformed`] when the time zone is unknown, and as [`Commands::execute`].
+    pub async fn begin(&self) -> Result<(), MarketError> {
+        self.opened.get_or_try_init(|| self.open_stream()).await.map(drop)
+    }
+
+    async fn open_stream(&self) -> Result<(), MarketError> {
+        let (_, version) = self.commands.state::<daybook_domain::books::Market>(self.market)?;
+        if version > 0 {
+            return Ok(());
+        }
+        let Opening { name, time_zone, currencies } = self.opening.clone();
+        let time_zone = known_zone(&time_zone)?;
+        let command = MarketCommand::Open { name, time_zone, currencies };
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("open market {}", self.market).as_bytes());
+        let actor = PartyId::new("system").expect("invariant: the word is an id");
+        let request = AnyRequest::new(AnyCommand::Market { id: self.market, command }, id, actor);
+        request.execute(&self.commands).await?;
+        Ok(())
+    }
+
+    /// Executes a command; durable when this returns. Reactions follow by [`spawn`](Self::spawn) or
+    /// [`settle_reactions`](Self::settle_reactions).
+    ///
+    /// # Errors
+    /// As [`Commands::execute`].
+    pub async fn execute(&self, request: AnyRequest) -> Result<Executed, MarketError> {
+        if let AnyCommand::Market { command: MarketCommand::Open { time_zone, .. }, .. } = &request.command {
+            known_zone(time_zone.as_str())?;
+        } else {
+            self.begin().await?;
+        }
+        Ok(request.execute(&self.commands).await?)
+    }
+
+    /// The last refused money commands, newest first.
+    ///
+    /// # Errors
+    /// [`CommandError::Unavailable`] when they cannot be read.
+    pub fn refused_commands(&self, limit: usize) -> Result<Vec<Refusal>, MarketError> {
+        Ok(Refusals::recent(&**self.commands.refusals(), limit)?)
+    }
+
+    /// The last refused reactions and deadlines, newest first.
+    ///
+    /// # Errors
+    /// [`MarketError::Unavailable`] when they cannot be read.
+    pub fn refused_reactions(&self, limit: usize) -> Result<Vec<RefusedReaction>, MarketError> {
+        self.side.refused(limit)
+    }
+
+    /// When the next deadline is due, of those that reactions have come to.
+    ///
+    /// # Errors
+    /// [`MarketError::Unavailable`] when the market's own file cannot be read.
+    pub fn next_due(&self) -> Result<Option<Timestamp>, MarketError> {
+        self.side.next_due()
+    }
+
+    /// Everything up to this position has been reacted to.
+    ///
+    /// # Errors
+    /// [`MarketError::Unavailable`] when the market's own file cannot be read.
+    pub fn reacted_through(&self) -> Result<u64, MarketError> {
+        self.side.progress()
+    }
+
+    /// An import whose commands are sent by the actor `source` (`import:olist`) begins: the deadlines of what it
+    /// brings in wait until [`import_ends`](Self::import_ends), also over restarts.
+    ///
+    /// # Errors
+    /// [`MarketError::Unavailable`] when the market's own file cannot be written.
+    pub fn import_begins(&self, source: PartyId) -> Result<(), MarketError> {
+        self.side.import_begins(source.as_str())
+    }
+
+    /// The import has finished.
+    ///
+    /// # Errors
+    /// [`MarketError::Unavailable`] when the market's own file cannot be written.
+    pub fn import_ends(&self, source: PartyId) -> Result<(), MarketError> {
+        self.side.import_ends(source.as_str())
+    }
+
+    /// Starts what runs by itself: reactions as events come, deadlines by the clock.
+    #[must_use = "dropping it stops the market's reactors"]
+    pub fn spawn(self: &Arc<Self>) -> Running {
+        let (stop, stopped) = watch::channel(false);
+        let market = Arc::clone(self);
+        Running { stop, task: tokio::spawn(async move { market.run(stopped).await }) }
+    }
+
+    async fn run(&self, mut stopped: watch::Receiver<bool>) {
+        /// How long the market sleeps when nothing happens: how late a deadline may be met.
+        const TICK: Duration = Duration::from_secs(1);
+        while !*stopped.borrow() {
+            if let Err(error) = self.run_until_quiet().await {
+                tracing::warn!(%error, "reactions and deadlines wait");
+                tokio::select! {
+                    () = tokio::time::sleep(TICK) => {}
+                    _ = stopped.changed() => {}
+                }
+                continue;
+            }
+            let journal = Arc::clone(&self.journal);
+            let seen = self.reacted_through().unwrap_or_default();
+            let woken = tokio::task::spawn_blocking(move || journal.wait_beyond(seen, TICK));
+            tokio::select! {
+                _ = woken => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    }
+}
+
+fn known_zone(name: &str) -> Result<daybook_domain::Code, CommandError> {
+    let unknown = || CommandError::Malformed {
+        field: "time_zone",
+        cure: format!("{name:?} is not in the IANA table: write one such as Asia/Shanghai"),
+    };
+    name.parse::<chrono_tz::Tz>().map_err(|_| unknown())?;
+    daybook_domain::Code::new(name).map_err(|_| unknown())
+}
+
+/// The market's background task.
+pub struct Running {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Stops it, after what it is doing.
+    pub async fn stop(self) {
+        // The task may have gone already; it is over either way.
+        let _ = self.stop.send(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the market's reactors died");
+        }
+    }
+}

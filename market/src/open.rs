@@ -1,0 +1,53 @@
+//! Where a market's stores lie: `sqlite:PATH` or `memory:`.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::MarketError;
+
+/// A store named by a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// Nothing that outlives the process.
+    Memory,
+}
+
+impl FromStr for StoreUrl {
+    type Err = MarketError;
+
+    fn from_str(url: &str) -> Result<Self, MarketError> {
+        let wrong = |why: String| Err(MarketError::Url(why));
+        match url.split_once(':') {
+            Some(("sqlite", "")) => wrong("sqlite: names no file; write sqlite:daybook.db".to_owned()),
+            Some(("sqlite", path)) => {
+                let path = path.strip_prefix("//").unwrap_or(path);
+                Ok(Self::Sqlite(PathBuf::from(path)))
+            }
+            Some(("memory", "")) => Ok(Self::Memory),
+            Some((scheme @ ("postgres" | "postgresql" | "esdb" | "kurrentdb"), _)) => {
+                wrong(format!("{scheme}: is not built into this version; use sqlite:PATH or memory:"))
+            }
+            _ => wrong(format!(
+                "{url:?} names no store; use sqlite:PATH (such as sqlite:daybook.db) or memory:"
+            )),
+        }
+    }
+}
+
+impl StoreUrl {
+    /// The file beside this one that the market keeps for itself: `daybook.db` -> `daybook.market.db`.
+    #[must_use]
+    pub fn beside(&self, word: &str) -> Self {
+        match self {
+            Self::Memory => Self::Memory,
+            Self::Sqlite(path) => Self::Sqlite(beside(path, word)),
+        }
+    }
+}
+
+fn beside(path: &Path, word: &str) -> PathBuf {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("db");
+    path.with_extension(format!("{word}.{extension}"))
+}

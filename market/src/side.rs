@@ -1,0 +1,268 @@
+//! What the running market remembers for itself: how far its reactors have come, which deadlines run, which
+//! reactions were refused, which imports are unfinished. A SQLite file beside the journal.
+//!
+//! All of it but the list of refusals can be derived again: reactions have derived ids, so starting over is
+//! harmless. Progress and what was found are written in one transaction.
+
+use std::path::Path;
+use std::time::Duration;
+
+use daybook_domain::Timestamp;
+use daybook_journal::Position;
+use parking_lot::Mutex;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::deadlines::Deadline;
+use crate::{AnyCommand, MarketError};
+
+/// How many refused reactions are kept; the oldest go first.
+pub const REFUSED_REACTIONS_KEPT: i64 = 10_000;
+
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS progress (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS deadlines (
+      cause BLOB PRIMARY KEY, due INTEGER NOT NULL, not_before INTEGER NOT NULL, command TEXT NOT NULL,
+      source TEXT) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS deadlines_by_time ON deadlines (not_before);
+    CREATE TABLE IF NOT EXISTS refused_reactions (
+      id INTEGER PRIMARY KEY, at INTEGER NOT NULL, cause BLOB NOT NULL, position INTEGER NOT NULL,
+      stream TEXT NOT NULL, command_id BLOB NOT NULL UNIQUE, command TEXT NOT NULL, code TEXT NOT NULL,
+      reason TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS imports (source TEXT PRIMARY KEY) WITHOUT ROWID;";
+
+/// A reaction or deadline whose command was refused, and nothing was foreseen for that.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RefusedReaction {
+    /// When, by the clock.
+    pub at: Timestamp,
+    /// The event that asked for it.
+    pub cause: Uuid,
+    /// Its position in the journal; 0 for a deadline.
+    pub position: Position,
+    /// The stream that refused.
+    pub stream: String,
+    /// The command's id.
+    pub command_id: Uuid,
+    /// The command.
+    pub command: AnyCommand,
+    /// The rejection's stable code.
+    pub code: String,
+    /// What was wrong and how to cure it.
+    pub reason: String,
+}
+
+/// What one pass over the journal found.
+#[derive(Default)]
+pub(crate) struct Pass {
+    pub through: Position,
+    /// Deadlines that started, each with the import it belongs to.
+    pub deadlines: Vec<(Deadline, Option<String>)>,
+    pub refused: Vec<RefusedReaction>,
+}
+
+/// The market's own tables.
+pub(crate) struct Side(Mutex<Connection>);
+
+impl Side {
+    pub(crate) fn open(path: &Path) -> Result<Self, MarketError> {
+        Self::with(Connection::open(path)).map_err(|e| unavailable(&format!("open {}", path.display()), &e))
+    }
+
+    pub(crate) fn in_memory() -> Result<Self, MarketError> {
+        Self::with(Connection::open_in_memory()).map_err(|e| unavailable("open", &e))
+    }
+
+    fn with(conn: rusqlite::Result<Connection>) -> rusqlite::Result<Self> {
+        let conn = conn?;
+        conn.busy_timeout(Duration::from_secs(5))?;
+        conn.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")?;
+        conn.execute_batch(TABLES)?;
+        Ok(Self(Mutex::new(conn)))
+    }
+
+    /// Everything up to here has been reacted to.
+    pub(crate) fn progress(&self) -> Result<Position, MarketError> {
+        let position = self.0.lock().query_row("SELECT position FROM progress", [], |row| row.get(0));
+        position.optional().map(Option::unwrap_or_default).map_err(|e| unavailable("read progress", &e))
+    }
+
+    /// Writes down a pass.
+    pub(crate) fn advance(&self, pass: &Pass) -> Result<(), MarketError> {
+        let mut conn = self.0.lock();
+        let mut write = || -> rusqlite::Result<()> {
+            let tx = conn.transaction()?;
+            {
+                let mut insert = tx.prepare_cached(
+                    "INSERT INTO deadlines(cause, due, not_before, command, source) VALUES (?1, ?2, ?2, ?3, ?4)
+                     ON CONFLICT(cause) DO NOTHING",
+                )?;
+                for (deadline, source) in &pass.deadlines {
+                    insert.execute(params![
+                        deadline.cause.as_bytes(),
+                        deadline.due.0,
+                        json(&deadline.command),
+                        source
+                    ])?;
+                }
+            }
+            pass.refused.iter().try_for_each(|refused| list(&tx, refused))?;
+            tx.prepare_cached(
+                "INSERT INTO progress(one, position) VALUES (1, ?1)
+                 ON CONFLICT(one) DO UPDATE SET position = max(position, ?1)",
+            )?
+            .execute([pass.through])?;
+            tx.commit()
+        };
+        write().map_err(|e| unavailable("write progress", &e))
+    }
+
+    /// Deadlines that are due at `now`, the earliest first, without those of unfinished imports.
+    pub(crate) fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Deadline>, MarketError> {
+        let conn = self.0.lock();
+        let read = || -> rusqlite::Result<Vec<(Uuid, i64, String)>> {
+            conn.prepare_cached(
+                "SELECT cause, due, command FROM deadlines
+                 WHERE not_before <= ?1 AND (source IS NULL OR source NOT IN (SELECT source FROM imports))
+                 ORDER BY not_before, cause LIMIT ?2",
+            )?
+            .query_map(params![now.0, limit], |row| {
+                Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?, row.get(2)?))
+            })?
+            .collect()
+        };
+        let rows = read().map_err(|e| unavailable("read deadlines", &e))?;
+        rows.into_iter()
+            .map(|(cause, due, command)| {
+                let command = parse(&command)?;
+                Ok(Deadline { due: Timestamp(due), cause, command })
+            })
+            .collect()
+    }
+
+    /// When the next deadline is due, of those not yet put off.
+    pub(crate) fn next_due(&self) -> Result<Option<Timestamp>, MarketError> {
+        let sql = "SELECT min(not_before) FROM deadlines
+                   WHERE source IS NULL OR source NOT IN (SELECT source FROM imports)";
+        let next = self.0.lock().query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+        next.map(|due| due.map(Timestamp)).map_err(|e| unavailable("read deadlines", &e))
+    }
+
+    /// Strikes out deadlines that were met, puts off those that were refused and lists the refusals.
+    pub(crate) fn met(
+        &self,
+        met: &[Uuid],
+        put_off: &[(Uuid, Timestamp)],
+        refused: &[RefusedReaction],
+    ) -> Result<(), MarketError> {
+        let mut conn = self.0.lock();
+        let mut write = || -> rusqlite::Result<()> {
+            let tx = conn.transaction()?;
+            for cause in met {
+                tx.prepare_cached("DELETE FROM deadlines WHERE cause = ?1")?.execute([cause.as_bytes()])?;
+            }
+            for (cause, until) in put_off {
+                tx.prepare_cached("UPDATE deadlines SET not_before = ?2 WHERE cause = ?1")?
+                    .execute(params![cause.as_bytes(), until.0])?;
+            }
+            refused.iter().try_for_each(|refused| list(&tx, refused))?;
+            tx.commit()
+        };
+        write().map_err(|e| unavailable("write deadlines", &e))
+    }
+
+    /// The last refused reactions, newest first.
+    pub(crate) fn refused(&self, limit: usize) -> Result<Vec<RefusedReaction>, MarketError> {
+        let conn = self.0.lock();
+        let read = || -> rusqlite::Result<Vec<(RefusedRow, String)>> {
+            conn.prepare_cached(
+                "SELECT at, cause, position, stream, command_id, code, reason, command FROM refused_reactions
+                 ORDER BY id DESC LIMIT ?1",
+            )?
+            .query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                let fields = RefusedRow {
+                    at: row.get(0)?,
+                    cause: row.get(1)?,
+                    position: row.get(2)?,
+                    stream: row.get(3)?,
+                    command_id: row.get(4)?,
+                    code: row.get(5)?,
+                    reason: row.get(6)?,
+                };
+                Ok((fields, row.get(7)?))
+            })?
+            .collect()
+        };
+        let rows = read().map_err(|e| unavailable("read refused reactions", &e))?;
+        rows.into_iter()
+            .map(|(row, command)| {
+                Ok(RefusedReaction {
+                    at: Timestamp(row.at),
+                    cause: Uuid::from_bytes(row.cause),
+                    position: row.position,
+                    stream: row.stream,
+                    command_id: Uuid::from_bytes(row.command_id),
+                    command: parse(&command)?,
+                    code: row.code,
+                    reason: row.reason,
+                })
+            })
+            .collect()
+    }
+
+    /// An import runs: deadlines of what it brings in wait until it has finished.
+    pub(crate) fn import_begins(&self, source: &str) -> Result<(), MarketError> {
+        let sql = "INSERT INTO imports(source) VALUES (?1) ON CONFLICT DO NOTHING";
+        self.0.lock().execute(sql, [source]).map(drop).map_err(|e| unavailable("note an import", &e))
+    }
+
+    /// It has finished.
+    pub(crate) fn import_ends(&self, source: &str) -> Result<(), MarketError> {
+        let sql = "DELETE FROM imports WHERE source = ?1";
+        self.0.lock().execute(sql, [source]).map(drop).map_err(|e| unavailable("note an import", &e))
+    }
+}
+
+struct RefusedRow {
+    at: i64,
+    cause: [u8; 16],
+    position: Position,
+    stream: String,
+    command_id: [u8; 16],
+    code: String,
+    reason: String,
+}
+
+fn list(conn: &Connection, refused: &RefusedReaction) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO refused_reactions(at, cause, position, stream, command_id, command, code, reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(command_id) DO NOTHING",
+    )?
+    .execute(params![
+        refused.at.0,
+        refused.cause.as_bytes(),
+        refused.position,
+        refused.stream,
+        refused.command_id.as_bytes(),
+        json(&refused.command),
+        refused.code,
+        refused.reason
+    ])?;
+    let oldest = conn.last_insert_rowid() - REFUSED_REACTIONS_KEPT;
+    conn.prepare_cached("DELETE FROM refused_reactions WHERE id <= ?1")?.execute([oldest]).map(drop)
+}
+
+fn json(command: &AnyCommand) -> String {
+    serde_json::to_string(command).expect("invariant: a command is plain data")
+}
+
+fn parse(command: &str) -> Result<AnyCommand, MarketError> {
+    serde_json::from_str(command).map_err(|e| {
+        MarketError::Unavailable(format!("the market's own file holds a command that cannot be read: {e}"))
+    })
+}
+
+fn unavailable(what: &str, error: &rusqlite::Error) -> MarketError {
+    MarketError::Unavailable(format!("the market's own file: cannot {what}: {error}"))
+}
