@@ -16,13 +16,13 @@ fn terms() -> FeeScheduleAgreed {
     FeeScheduleAgreed {
         version: 1,
         effective_from: at("2018-01-01T00:00:00Z"),
-        default_commission: "0.05".parse().unwrap(),
+        default_commission: "0.05".parse().expect("a rate"),
         categories: Vec::new(),
         deposit_required: cny(0),
         settlement: SettlementTerms { cycle: SettlementCycle::Weekly, days: 0, minimum_payout: cny(1000) },
         vat_on_fees: "0.06".parse().ok(),
         platform_fee: Some(PlatformFee { amount: cny(29900), period: SettlementCycle::Monthly }),
-        reserve: Some(ReserveTerms { share: "0.05".parse().unwrap(), days: 30 }),
+        reserve: Some(ReserveTerms { share: "0.05".parse().expect("a rate"), days: 30 }),
     }
 }
 
@@ -91,7 +91,7 @@ fn converted(name: &str, rate: &str, spread: i64) -> Ask {
     Ask::ConvertPayout {
         payout: id(name),
         currency: currency("USD"),
-        rate: rate.parse().unwrap(),
+        rate: rate.parse().expect("a rate"),
         rate_ref: id("safe:2018-03-01"),
         spread: cny(spread),
     }
@@ -337,7 +337,7 @@ fn a_converted_payout_arrives_net_of_the_spread_at_the_rate_half_to_even() {
         payout: id("p1"),
         from: cny(67_966),
         to: usd(10_661), // 676.26 x 0.15764 = 106.6056...
-        rate: "0.15764".parse().unwrap(),
+        rate: "0.15764".parse().expect("a rate"),
         rate_ref: id("safe:2018-03-01"),
         spread: cny(340),
     }
@@ -348,7 +348,7 @@ fn a_converted_payout_arrives_net_of_the_spread_at_the_rate_half_to_even() {
     let yen = Ask::ConvertPayout {
         payout: id("p1"),
         currency: currency("JPY"),
-        rate: "16.5".parse().unwrap(),
+        rate: "16.5".parse().expect("a rate"),
         rate_ref: id("safe:2018-03-01"),
         spread: usd(0),
     };

@@ -12,6 +12,7 @@ use support::{Books, Scenario, cny, currency, given, id, noon};
 
 /// What may be asked, before the run fills in what it would look up.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // a test makes few of them
 enum Wish {
     /// Settle lines of this sum; `honest` false spoils what was carried in, the cut or the total.
     Settle {

@@ -1,4 +1,12 @@
 //! The market's settings and its books: what is not of one merchant or one order.
+//!
+//! | a period that is | may be |
+//! |---|---|
+//! | open, the first ever or the one after the last closed | closed, once it is over |
+//! | closed, the last | reopened, by two persons |
+//! | closed, before the last | nothing until those after it are reopened |
+//!
+//! A bank movement is recorded once by its reference; a voucher by two persons; a policy is the next version.
 pub mod commands;
 pub mod events;
 mod ledger;
