@@ -1,1 +1,3 @@
 //! Stories, laws, crash and fault tests, real-data tests, architecture tests.
+
+pub mod stage;

@@ -1,0 +1,308 @@
+//! Stories of the running market: what follows from an act, from time passing, from running twice.
+#![allow(clippy::unwrap_used)]
+
+use daybook_tests::stage::{Stage, cny};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_basket_of_two_merchants_goes_from_payment_to_completion() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "100.00").await;
+    stage.merchant("m2", "0.00").await;
+    stage.basket("c1", &[("o1", "m1", "60.00"), ("o2", "m2", "40.00")]).await;
+    stage.pay("c1", "p1", "100.00").await;
+    assert_eq!(stage.account("Liabilities:Escrow:o1"), "-60.00");
+    assert_eq!(stage.account("Liabilities:Escrow:o2"), "-40.00");
+    stage.deliver("o1").await;
+    stage.deliver("o2").await;
+    stage.ask("order", "o1", json!({"action": "confirm_receipt", "by": "buyer"})).await;
+    assert_eq!(stage.account("Liabilities:MerchantPending:m1"), "-54.00", "60 less 10 % commission");
+    assert_eq!(stage.account("Liabilities:MerchantPending:m2"), "0.00", "not yet received");
+    // nobody confirms the second: ten days after delivery it is taken as received
+    stage.days(10).await;
+    assert_eq!(stage.account("Liabilities:MerchantPending:m2"), "-36.00");
+    stage.days(16).await;
+    for order in ["order-o1", "order-o2"] {
+        assert_eq!(stage.story(order).last().unwrap(), "OrderCompleted");
+    }
+    assert_eq!(stage.account("Income:Commission:toys"), "-10.00");
+    stage.holds();
+}
+
+#[tokio::test]
+async fn an_order_nobody_pays_is_cancelled_and_its_checkout_expires() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    stage.basket("c1", &[("o1", "m1", "60.00")]).await;
+    stage.days(2).await;
+    assert_eq!(stage.story("order-o1"), ["OrderPlaced", "OrderCancelled"]);
+    assert!(
+        stage.story("checkout-c1").contains(&"CheckoutExpired".to_owned()),
+        "{:?}",
+        stage.story("checkout-c1")
+    );
+    stage.holds();
+}
+
+#[tokio::test]
+async fn money_that_comes_after_the_cancellation_goes_back() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    stage.basket("c1", &[("o1", "m1", "60.00")]).await;
+    let cancel = json!({"action": "cancel", "by": "buyer", "reason": "changed my mind", "refund": "r1"});
+    stage.ask("order", "o1", cancel).await;
+    stage.pay("c1", "p1", "60.00").await;
+    let story = stage.story("checkout-c1");
+    assert!(story.contains(&"UnallocatedRefunded".to_owned()), "{story:?}");
+    assert_eq!(stage.account("Liabilities:Checkout:c1"), "0.00");
+    assert_eq!(stage.account("Assets:Provider:alipay"), "0.00");
+    stage.holds();
+}
+
+#[tokio::test]
+async fn an_order_cancelled_while_its_money_is_on_the_way_gives_it_back_alone() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    stage.merchant("m2", "0.00").await;
+    stage.basket("c1", &[("o1", "m1", "60.00"), ("o2", "m2", "40.00")]).await;
+    // both at once, before any reactor has run
+    let cancel = json!({"action": "cancel", "by": "buyer", "reason": "changed my mind", "refund": "r1"});
+    stage.try_ask("order", "o1", cancel).await.unwrap();
+    let capture = json!({"action": "capture", "payment": "p1", "method": "wallet", "provider": "alipay",
+        "provider_ref": "t1", "amount": cny("100.00")});
+    stage.try_ask("checkout", "c1", capture).await.unwrap();
+    stage.settle().await;
+    assert_eq!(stage.account("Liabilities:Escrow:o2"), "-40.00");
+    assert_eq!(stage.account("Assets:Provider:alipay"), "40.00");
+    let story = stage.story("checkout-c1");
+    assert!(story.contains(&"AllocationReturned".to_owned()), "{story:?}");
+    stage.holds();
+}
+
+#[tokio::test]
+async fn a_ruling_is_paid_by_escrow_the_merchant_its_deposit_and_the_market() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "20.00").await;
+    stage.basket("c1", &[("o1", "m1", "100.00")]).await;
+    stage.pay("c1", "p1", "100.00").await;
+    stage.deliver("o1").await;
+    stage.ask("order", "o1", json!({"action": "confirm_receipt", "by": "buyer"})).await;
+    // everything is released; the merchant's account stream has nothing available
+    stage.days(1).await;
+    let open = json!({"action": "open_dispute", "dispute": "d1", "by": "buyer", "category": "quality",
+        "claim": cny("50.00")});
+    stage.ask("order", "o1", open).await;
+    assert_eq!(stage.account("Liabilities:DepositFrozen:m1"), "-20.00", "the claim holds the deposit");
+    // nobody answers
+    stage.days(4).await;
+    let story = stage.story("order-o1");
+    assert!(story.contains(&"DisputeRuled".to_owned()), "{story:?}");
+    assert_eq!(stage.account("Liabilities:Deposit:m1"), "0.00");
+    assert_eq!(stage.account("Liabilities:DepositFrozen:m1"), "0.00", "the deposit has given its share");
+    assert_eq!(stage.account("Expenses:Goodwill"), "30.00", "the market bears the rest");
+    assert_eq!(stage.account("Liabilities:Refunds:o1"), "-50.00", "the buyer is owed all of it");
+    // a short deposit, not topped up within its grace, suspends the store; the ruling becomes final
+    stage.days(8).await;
+    assert!(stage.story("merchant-m1").contains(&"MerchantSuspended".to_owned()));
+    assert!(stage.story("order-o1").contains(&"DisputeClosed".to_owned()));
+    stage.holds();
+}
+
+#[tokio::test]
+async fn a_dispute_withdrawn_frees_what_was_held_and_the_waiting_receipt() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "20.00").await;
+    stage.basket("c1", &[("o1", "m1", "100.00")]).await;
+    stage.pay("c1", "p1", "100.00").await;
+    stage.deliver("o1").await;
+    let open = json!({"action": "open_dispute", "dispute": "d1", "by": "buyer", "category": "quality"});
+    stage.ask("order", "o1", open).await;
+    assert_eq!(stage.account("Liabilities:DepositFrozen:m1"), "0.00", "escrow covers the claim");
+    stage.ask("order", "o1", json!({"action": "answer_dispute", "dispute": "d1", "by": "merchant"})).await;
+    stage.days(12).await;
+    assert_eq!(stage.account("Liabilities:Escrow:o1"), "-100.00", "the timeout waits for the dispute");
+    stage.ask("order", "o1", json!({"action": "withdraw_dispute", "dispute": "d1", "by": "buyer"})).await;
+    assert_eq!(stage.account("Liabilities:Escrow:o1"), "0.00", "and takes effect when it is over");
+    stage.holds();
+}
+
+#[tokio::test]
+async fn a_chargeback_lost_after_release_is_made_good_by_the_deposit() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "30.00").await;
+    stage.basket("c1", &[("o1", "m1", "100.00")]).await;
+    stage.pay("c1", "p1", "100.00").await;
+    stage.deliver("o1").await;
+    stage.ask("order", "o1", json!({"action": "confirm_receipt", "by": "buyer"})).await;
+    let received = json!({"action": "receive_chargeback", "chargeback": "cb1", "payment": "p1",
+        "amount": cny("100.00"), "reason": "fraud"});
+    stage.ask("checkout", "c1", received).await;
+    assert!(stage.story("order-o1").contains(&"ChargebackOpened".to_owned()));
+    assert_eq!(stage.account("Liabilities:DepositFrozen:m1"), "-30.00");
+    stage.ask("checkout", "c1", json!({"action": "lose_chargeback", "chargeback": "cb1"})).await;
+    assert!(stage.story("order-o1").contains(&"ChargebackClosed".to_owned()));
+    assert_eq!(stage.account("Assets:ChargebackHeld:alipay"), "0.00");
+    assert_eq!(stage.account("Liabilities:DepositFrozen:m1"), "0.00");
+    assert_eq!(stage.account("Liabilities:Deposit:m1"), "0.00", "the deposit made its part good");
+    stage.holds();
+}
+
+#[tokio::test]
+async fn a_chargeback_won_leaves_everything_as_it_was() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "30.00").await;
+    stage.basket("c1", &[("o1", "m1", "60.00"), ("o2", "m1", "40.00")]).await;
+    stage.pay("c1", "p1", "100.00").await;
+    let before = stage.books();
+    let received = json!({"action": "receive_chargeback", "chargeback": "cb1", "payment": "p1",
+        "amount": cny("100.00"), "reason": "fraud"});
+    stage.ask("checkout", "c1", received).await;
+    assert_eq!(
+        stage.refused("order", "o1", json!({"action": "ship", "shipment": "s1", "mode": "parcel"})).await,
+        "chargeback_open"
+    );
+    stage.ask("checkout", "c1", json!({"action": "win_chargeback", "chargeback": "cb1"})).await;
+    assert_eq!(stage.books(), before);
+    stage.holds();
+}
+
+#[tokio::test]
+async fn reactions_made_twice_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::in_folder(folder.path(), Stage::start());
+    stage.merchant("m1", "20.00").await;
+    stage.basket("c1", &[("o1", "m1", "100.00")]).await;
+    stage.pay("c1", "p1", "100.00").await;
+    stage.deliver("o1").await;
+    stage.ask("order", "o1", json!({"action": "confirm_receipt", "by": "buyer"})).await;
+    let open = json!({"action": "open_dispute", "dispute": "d1", "by": "buyer", "category": "quality"});
+    stage.ask("order", "o1", open).await;
+    stage.days(30).await;
+    let (head, now) = (stage.market.journal().head().unwrap(), stage.now());
+    drop(stage);
+    // the market's own file is lost: its reactors begin again at the first event
+    for file in ["story.market.db", "story.market.db-wal", "story.market.db-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(file));
+    }
+    let stage = Stage::in_folder(folder.path(), now);
+    let driven = stage.market.run_until_quiet().await.unwrap();
+    assert!(driven.events >= head, "it has looked at everything again");
+    assert_eq!(stage.market.journal().head().unwrap(), head, "and has written nothing");
+    stage.holds();
+}
+
+#[tokio::test]
+async fn a_market_that_stopped_in_the_middle_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::in_folder(folder.path(), Stage::start());
+    stage.merchant("m1", "0.00").await;
+    stage.basket("c1", &[("o1", "m1", "100.00")]).await;
+    let capture = json!({"action": "capture", "payment": "p1", "method": "wallet", "provider": "alipay",
+        "provider_ref": "t1", "amount": cny("100.00")});
+    // paid, and the process dies before any reactor has heard of it
+    stage.try_ask("checkout", "c1", capture).await.unwrap();
+    let now = stage.now();
+    drop(stage);
+    let mut stage = Stage::in_folder(folder.path(), now);
+    assert_eq!(stage.account("Liabilities:Escrow:o1"), "0.00");
+    stage.settle().await;
+    assert_eq!(stage.account("Liabilities:Escrow:o1"), "-100.00");
+    stage.deliver("o1").await;
+    // it is away when the deadline passes, and meets it when it is back, at the time it was due
+    let later = daybook_domain::Timestamp(stage.now().0 + 20 * daybook_domain::time::DAY);
+    drop(stage);
+    let stage = Stage::in_folder(folder.path(), later);
+    stage.settle().await;
+    assert_eq!(stage.account("Liabilities:Escrow:o1"), "0.00");
+    stage.holds();
+}
+
+#[tokio::test]
+async fn the_market_runs_by_itself_in_the_background() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    stage.basket("c1", &[("o1", "m1", "100.00")]).await;
+    let running = stage.market.spawn();
+    let capture = json!({"action": "capture", "payment": "p1", "method": "wallet", "provider": "alipay",
+        "provider_ref": "t1", "amount": cny("100.00")});
+    stage.try_ask("checkout", "c1", capture).await.unwrap();
+    for _ in 0..500 {
+        if stage.account("Liabilities:Escrow:o1") == "-100.00" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    running.stop().await;
+    assert_eq!(stage.account("Liabilities:Escrow:o1"), "-100.00");
+    stage.holds();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_ship_the_same_order_one_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::in_folder(folder.path(), Stage::start());
+    stage.merchant("m1", "0.00").await;
+    stage.basket("c1", &[("o1", "m1", "100.00")]).await;
+    stage.pay("c1", "p1", "100.00").await;
+    let requests: Vec<_> = (0..32)
+        .map(|n| {
+            let ship = json!({"action": "ship", "shipment": format!("s-{n}"), "mode": "parcel"});
+            stage.request("order", "o1", &ship)
+        })
+        .collect();
+    let tasks: Vec<_> = requests
+        .into_iter()
+        .map(|request| {
+            let market = std::sync::Arc::clone(&stage.market);
+            tokio::spawn(async move { market.execute(request).await })
+        })
+        .collect();
+    let mut shipped = 0;
+    for task in tasks {
+        shipped += usize::from(task.await.unwrap().is_ok());
+    }
+    assert_eq!(shipped, 1);
+    assert_eq!(stage.story("order-o1").iter().filter(|kind| *kind == "OrderShipped").count(), 1);
+    // the others are on record, with the reason
+    let refused = stage.market.refused_commands(100).unwrap();
+    assert_eq!(refused.len(), 31);
+    assert!(refused.iter().all(|r| r.stream == "order-o1" && r.code == "not_shippable"), "{refused:?}");
+    stage.holds();
+}
+
+#[tokio::test]
+async fn deadlines_of_an_import_wait_until_it_has_finished() {
+    let mut stage = Stage::in_memory();
+    let source = daybook_domain::PartyId::new("import:elsewhere").unwrap();
+    stage.market.import_begins(source).unwrap();
+    let import = |stage: &mut Stage, category: &str, id: &str, ask: serde_json::Value| {
+        let mut request = stage.request(category, id, &ask);
+        request.actor = source;
+        request.import = true;
+        request.occurred_at = Some(daybook_domain::Timestamp::parse("2025-03-01T00:00:00Z").unwrap());
+        request
+    };
+    let requests = [import(
+        &mut stage,
+        "checkout",
+        "c1",
+        json!({"action": "open", "buyer": "b-1", "currency": "CNY",
+            "orders": [], "expires": "2025-04-01T00:00:00Z"}),
+    )];
+    for request in requests {
+        stage.market.execute(request).await.unwrap();
+    }
+    stage.settle().await;
+    assert_eq!(stage.story("checkout-c1"), ["CheckoutOpened"]);
+    stage.market.import_ends(source).unwrap();
+    stage.settle().await;
+    assert_eq!(stage.story("checkout-c1"), ["CheckoutOpened", "CheckoutExpired"]);
+    stage.holds();
+}
+
+#[test]
+fn a_store_that_this_version_lacks_is_named_with_what_to_use() {
+    let error = daybook_market::Market::open("postgres://db/market", daybook_market::Options::default());
+    let Err(error) = error else { panic!("it opened") };
+    assert!(error.to_string().contains("not built into this version; use sqlite:PATH or memory:"), "{error}");
+}
