@@ -1,10 +1,15 @@
 //! The real Olist data set, where it is at hand: `DAYBOOK_DATA` names the folder that holds `olist/`.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::Instant;
 
-use daybook_domain::Rate;
-use daybook_market::olist::Plan;
+use daybook_domain::posting::post;
+use daybook_domain::{Event, EventKind, Money, Rate, Refs, Timestamp};
+use daybook_journal::{Filter, Journal};
+use daybook_market::olist::{Plan, import};
+use daybook_market::{Market, Options};
 
 /// The folder, or a loud word that the test was skipped.
 #[allow(clippy::print_stderr)] // a test that did not run must say so
@@ -91,4 +96,163 @@ fn every_oddity_of_the_data_set_is_found_with_its_count() {
     assert_eq!(amount("overpaid"), "3071.17");
     assert_eq!(amount("never_paid"), "143.46");
     assert_eq!(amount("order_without_items"), "162591.95");
+}
+
+/// What stands in a journal: events by type, balances by account name, reviews of 4 and 5.
+#[derive(Debug, Default, PartialEq)]
+struct Standing {
+    events: BTreeMap<&'static str, u64>,
+    balances: BTreeMap<String, i64>,
+    positive: u64,
+    /// Debits and credits of the platform's shares, by event: how the totals came about.
+    released: i64,
+    refunded: i64,
+    funded: i64,
+    captured: i64,
+    given_back: i64,
+}
+
+/// What stands in the journal of business up to `as_of`.
+fn standing(journal: &dyn Journal, as_of: Timestamp) -> Standing {
+    let mut standing = Standing::default();
+    let minor = |amounts: &[Money]| amounts.iter().map(|m| m.minor).sum::<i64>();
+    let visit = &mut |recorded: daybook_journal::Recorded<'_>| {
+        if recorded.occurred_at > as_of.0 {
+            return ControlFlow::Continue(());
+        }
+        let kind = EventKind::parse(recorded.kind).expect("a known type");
+        *standing.events.entry(kind.as_str()).or_default() += 1;
+        let event = Event::decode_kind(kind, recorded.schema, recorded.data).expect("decodes");
+        match &event {
+            Event::ReviewPosted(e) => standing.positive += u64::from(e.overall >= 4),
+            Event::PaymentCaptured(e) => standing.captured += e.amount.minor,
+            Event::EscrowReleased(e) => standing.released += e.to_merchant.minor,
+            Event::EscrowRefunded(e) => standing.refunded += minor(&[e.to_buyer, e.shortfall_back]),
+            Event::EscrowFunded(e) => {
+                standing.funded += e.shortfall.minor + e.parts.iter().map(|p| p.amount.minor).sum::<i64>();
+            }
+            Event::UnallocatedRefunded(e) => {
+                standing.given_back += e.parts.iter().map(|p| p.amount.minor).sum::<i64>();
+            }
+            _ => {}
+        }
+        if kind.posts() {
+            let refs: Refs = serde_json::from_str(recorded.refs).expect("decodes");
+            let mut entries = Vec::new();
+            post(&event, &refs, &mut entries);
+            assert_eq!(entries.iter().map(|e| e.amount.minor).sum::<i64>(), 0, "{event:?}");
+            for entry in entries {
+                let name = format!("{}:{}", entry.account.class.as_str(), entry.account.name);
+                *standing.balances.entry(name).or_default() += entry.amount.minor;
+            }
+        }
+        ControlFlow::Continue(())
+    };
+    journal.scan(0, None, &Filter::default(), visit).expect("readable");
+    standing.balances.retain(|_, balance| *balance != 0);
+    standing
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::print_stderr)] // how long it took is worth knowing
+async fn the_whole_data_set_is_recorded_to_the_cent_and_recording_it_again_adds_nothing() {
+    let Some(folder) = olist() else { return };
+    let home = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}", home.path().join("olist.db").display());
+    let open = || Market::open(&url, Options::default()).expect("opens");
+    let market = open();
+    let began = Instant::now();
+    let plan = Plan::read(&folder, Rate::new(10, 2)).expect("sound input");
+    let read = began.elapsed();
+    let report = import(&market, &plan, |_, _| {}).await.expect("recorded");
+    eprintln!("read in {read:.1?}, {} events recorded in {:.1?}", report.events, began.elapsed() - read);
+    assert_eq!(report.refusals, []);
+    assert!(report.complete);
+    assert_eq!(
+        report.events + 1,
+        market.journal().head().expect("readable"),
+        "with the market's own beginning"
+    );
+    as_of_business_times(&**market.journal());
+
+    let standing = standing(&**market.journal(), Timestamp(i64::MAX));
+    let count = |kind: &str| standing.events.get(kind).copied().unwrap_or_default();
+    assert_eq!((count("CheckoutOpened"), count("OrderPlaced")), (99_441, 100_010));
+    assert_eq!((count("PaymentCaptured"), standing.captured), (103_877, 1_600_887_212));
+    assert_eq!((count("ShortfallAccepted"), standing.funded), (210, 1_584_355_324));
+    assert_eq!(
+        (standing.released, standing.refunded, standing.given_back),
+        (1_541_977_375, 10_802_621, 16_170_890)
+    );
+    assert_eq!((standing.positive, count("ReviewPosted")), (76_470, 99_224));
+    assert_eq!((count("MerchantImported"), count("LeadCaptured"), count("LeadWon")), (3_095, 8_000, 842));
+    assert_eq!(count("EscrowFunded"), 100_010, "every order is funded, each once");
+    let expected = BTreeMap::from([
+        ("Assets:Provider", 1_573_913_701),
+        ("Expenses:PaymentDifference", 34_424),
+        ("Income:Commission", -132_217_536),
+        ("Liabilities:Checkout", -395_422),
+        ("Liabilities:Escrow", -31_575_328),
+        ("Liabilities:MerchantPending", -(1_541_977_375 - 132_217_536)),
+    ]);
+    let expected: BTreeMap<_, _> = expected.into_iter().map(|(name, b)| (name.to_owned(), b)).collect();
+    assert_eq!(standing.balances, expected);
+    assert_eq!(standing.balances.values().sum::<i64>(), 0);
+
+    // a new process: nothing is remembered but what stands in the files
+    drop(market);
+    let market = open();
+    let began = Instant::now();
+    let again = import(&market, &plan, |_, _| {}).await.expect("recorded");
+    eprintln!("recorded again in {:.1?}", began.elapsed());
+    assert_eq!((again.events, again.complete), (0, true));
+    assert_eq!(market.journal().head().expect("readable"), report.events + 1);
+    assert_eq!((again.findings, again.totals), (report.findings, report.totals));
+    let driven = market.run_until_quiet().await.expect("runs");
+    assert_eq!((driven.accepted, driven.refused), (0, 0));
+}
+
+/// Balances at business times as `tests/check/olist.py` takes them from the CSV files, in minor units.
+fn as_of_business_times(journal: &dyn Journal) {
+    type Balances = &'static [(&'static str, i64)];
+    let known: [(&str, Balances); 3] = [
+        (
+            "2016-10-05T12:00:00-03:00",
+            &[
+                ("Assets:Provider", 458_193),
+                ("Expenses:PaymentDifference", 14_346),
+                ("Liabilities:Escrow", -472_539),
+            ],
+        ),
+        (
+            "2017-02-18T23:59:59-02:00",
+            &[
+                ("Assets:Provider", 39_153_365),
+                ("Expenses:PaymentDifference", 20_892),
+                ("Income:Commission", -1_226_761),
+                ("Liabilities:Checkout", -47_658),
+                ("Liabilities:Escrow", -25_046_634),
+                ("Liabilities:MerchantPending", -12_853_204),
+            ],
+        ),
+        (
+            "2018-01-01T00:00:00-02:00",
+            &[
+                ("Assets:Provider", 713_511_040),
+                ("Expenses:PaymentDifference", 20_992),
+                ("Income:Commission", -54_244_299),
+                ("Liabilities:Checkout", -229_188),
+                ("Liabilities:Escrow", -84_354_645),
+                ("Liabilities:MerchantPending", -574_703_900),
+            ],
+        ),
+    ];
+    for (as_of, balances) in known {
+        let then = standing(journal, Timestamp::parse(as_of).expect("a time"));
+        let found: Vec<_> = then.balances.iter().map(|(name, balance)| (name.as_str(), *balance)).collect();
+        assert_eq!(found, balances, "{as_of}");
+        if as_of.starts_with("2018") {
+            assert_eq!(then.captured, 729_961_544);
+        }
+    }
 }

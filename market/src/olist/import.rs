@@ -17,6 +17,8 @@ use uuid::Uuid;
 use super::plan::Plan;
 use super::record::Steps;
 use super::report::{ImportError, RefusedCommand, Report};
+use crate::Market;
+use crate::side::Pass;
 
 /// Events handed to the journal at once.
 const BATCH_EVENTS: usize = 4_096;
@@ -25,25 +27,47 @@ const BATCHES_UNDER_WAY: usize = 2;
 /// Command ids are derived in this namespace. Never changed: it is what makes an import repeatable.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6c1c_36a9_2f0d_5b0e_9f54_0d5a_7c8e_41b2);
 
-/// Records `plan`. `commission` is the rate on prices, 0.10 for 10 %. `progress` hears (done, of how many) after
+/// Records `plan` in `market`, which begins where it has not begun. `progress` hears (done, of how many) after
 /// every batch.
+///
+/// While it runs, the deadlines of what it brings in wait. All reactions and deadlines of a complete import were
+/// met inline, so the market's reactors need not go through its events again.
 ///
 /// # Errors
 /// [`ImportError`]; it carries the report of what was recorded until then.
 pub async fn import(
+    market: &Market,
+    plan: &Plan,
+    progress: impl FnMut(u64, u64),
+) -> Result<Report, ImportError> {
+    market.begin().await?;
+    market.settle_reactions().await?;
+    let before = market.reacted_through()?;
+    market.import_begins(actor())?;
+    let report = record(market.commands(), plan, progress).await?;
+    let head = market.journal().head().map_err(crate::MarketError::from)?;
+    if report.complete && head == before + report.events {
+        market.side.advance(&Pass { through: head, ..Pass::default() })?;
+    }
+    market.import_ends(actor())?;
+    Ok(report)
+}
+
+fn actor() -> PartyId {
+    PartyId::new("import:olist").expect("invariant: visible ASCII")
+}
+
+/// Records `plan` by `commands`.
+pub(super) async fn record(
     commands: &Arc<Commands>,
     plan: &Plan,
-    commission: Rate,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Report, ImportError> {
-    if commission < Rate::ZERO || commission > Rate::ONE {
-        return Err(ImportError::Refused(format!(
-            "commission is {commission}: a rate lies between 0 and 1, never in percent"
-        )));
+    if plan.commission < Rate::ZERO || plan.commission > Rate::ONE {
+        return Err(ImportError::Rate(plan.commission));
     }
-    let mut writer = Writer::new(commands, Report::of(plan, commission));
-    let steps = Steps { plan, commission };
-    let outcome = writer.all(&steps, &mut progress).await;
+    let mut writer = Writer::new(commands, Report::of(plan));
+    let outcome = writer.all(&Steps(plan), &mut progress).await;
     let mut report = writer.report;
     match outcome {
         Ok(()) => {
@@ -94,7 +118,7 @@ impl Writer {
             commands: Arc::clone(commands),
             batch: commands.batch(),
             under_way: VecDeque::new(),
-            actor: PartyId::new("import:olist").expect("invariant: visible ASCII"),
+            actor: actor(),
             decided: 0,
             report,
         }
@@ -105,7 +129,7 @@ impl Writer {
         steps: &Steps<'_>,
         progress: &mut impl FnMut(u64, u64),
     ) -> Result<(), CommandError> {
-        for n in 0..steps.plan.steps() {
+        for n in 0..steps.0.steps() {
             match steps.record(n, self) {
                 Ok(()) | Err(Halt::Refused) => self.decided += 1,
                 Err(Halt::Failed(error)) => {

@@ -35,6 +35,8 @@ pub struct Plan {
     pub totals: Totals,
     /// Everything is in this currency.
     pub currency: Currency,
+    /// The platform's commission on prices, 0.10 for 10 %.
+    pub commission: Rate,
 }
 
 /// A seller.
@@ -215,7 +217,7 @@ impl Plan {
         for checkout in &checkouts {
             totals.add(checkout, commission)?;
         }
-        Ok(Self { merchants, leads, checkouts, findings, totals, currency: dataset.currency })
+        Ok(Self { merchants, leads, checkouts, findings, totals, currency: dataset.currency, commission })
     }
 }
 

@@ -10,17 +10,14 @@ use daybook_domain::merchant::commands::MerchantCommand;
 use daybook_domain::order::Order;
 use daybook_domain::order::commands::{OrderCommand, Place, PlaceLine};
 use daybook_domain::order::events::{CancelledBy, Promise, ShippingMode};
-use daybook_domain::{Code, Event, Money, Rate, Reference, RefundId, ShipmentId, Timestamp};
+use daybook_domain::{Code, Event, Money, Reference, RefundId, ShipmentId, Timestamp};
 use uuid::Uuid;
 
 use super::import::{Ask, Halt, Identified, Writer};
 use super::plan::{CheckoutPlan, LeadPlan, MerchantPlan, OrderPlan, Plan, ReviewPlan};
 
 /// The steps of a plan: merchants, then leads, then checkouts.
-pub(super) struct Steps<'a> {
-    pub plan: &'a Plan,
-    pub commission: Rate,
-}
+pub(super) struct Steps<'a>(pub &'a Plan);
 
 fn olist() -> Code {
     Code::new("olist").expect("invariant: visible ASCII")
@@ -30,20 +27,20 @@ impl Steps<'_> {
     /// Records the nth step.
     pub fn record(&self, n: u64, writer: &mut Writer) -> Result<(), Halt> {
         let mut n = n as usize;
-        if let Some(merchant) = self.plan.merchants.get(n) {
+        if let Some(merchant) = self.0.merchants.get(n) {
             return self.merchant(merchant, writer);
         }
-        n -= self.plan.merchants.len();
-        if let Some(lead) = self.plan.leads.get(n) {
+        n -= self.0.merchants.len();
+        if let Some(lead) = self.0.leads.get(n) {
             return lead_won(lead, writer);
         }
-        self.checkout(&self.plan.checkouts[n - self.plan.leads.len()], writer)
+        self.checkout(&self.0.checkouts[n - self.0.leads.len()], writer)
     }
 
     fn merchant(&self, merchant: &MerchantPlan, writer: &mut Writer) -> Result<(), Halt> {
         let command = MerchantCommand::Import {
             source: olist(),
-            settlement_currency: self.plan.currency,
+            settlement_currency: self.0.currency,
             name: None,
             kind: None,
             country: Some(Code::new("BR").expect("invariant: visible ASCII")),
@@ -88,7 +85,7 @@ impl Steps<'_> {
             orders.push(OrderDue { order: order.id, merchant: order.merchant, buyer_pays });
         }
         let command =
-            CheckoutCommand::Open { buyer: plan.buyer, currency: self.plan.currency, orders, expires: None };
+            CheckoutCommand::Open { buyer: plan.buyer, currency: self.0.currency, orders, expires: None };
         writer.send(Ask::<Checkout> { id, key: "open", at, command })?;
         for order in &plan.orders {
             let command = OrderCommand::Place(self.place(plan, order)?);
@@ -98,7 +95,7 @@ impl Steps<'_> {
     }
 
     fn place(&self, plan: &CheckoutPlan, order: &OrderPlan) -> Result<Place, Halt> {
-        let zero = Money::zero(self.plan.currency);
+        let zero = Money::zero(self.0.currency);
         let shipping =
             order.lines.iter().try_fold(zero, |sum, line| sum.add(line.freight)).map_err(overflow)?;
         let lines = order.lines.iter().map(|line| PlaceLine {
@@ -109,7 +106,7 @@ impl Steps<'_> {
             unit_price: line.price,
             discount: zero,
             list_price: Some(line.price),
-            commission_rate: Some(self.commission),
+            commission_rate: Some(self.0.commission),
             shipping: Some(line.freight),
             tax: None,
             subsidies: None,

@@ -1,11 +1,12 @@
 //! What an import did, and what it found.
 
-use daybook_domain::{MoneyError, Rate};
+use daybook_domain::Rate;
 use serde::Serialize;
 
 use super::findings::{Finding, Findings};
 use super::plan::Plan;
 use super::totals::Totals;
+use crate::MarketError;
 
 /// Refused commands shown in a report.
 pub const REFUSALS_SHOWN: usize = 100;
@@ -54,9 +55,12 @@ pub enum ImportError {
     /// The input is not sound. Nothing was recorded.
     #[error("{0}")]
     Input(#[from] super::table::InputError),
-    /// The rate is none, or the sums are beyond what a ledger can hold. Nothing was recorded.
+    /// The commission is no rate. Nothing was recorded.
+    #[error("commission is {0}: a rate lies between 0 and 1, never in percent")]
+    Rate(Rate),
+    /// The market could not be opened for it. Nothing was recorded.
     #[error("{0}")]
-    Refused(String),
+    Unavailable(String),
     /// The journal holds another import of the same ids: other parameters, or other content.
     #[error(
         "{stream} was imported before with other content or another commission: import with the same \
@@ -78,21 +82,21 @@ pub enum ImportError {
     },
 }
 
-impl From<MoneyError> for ImportError {
-    fn from(error: MoneyError) -> Self {
-        Self::Refused(error.to_string())
+impl From<MarketError> for ImportError {
+    fn from(error: MarketError) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }
 
 impl Report {
-    pub(super) fn of(plan: &Plan, commission: Rate) -> Self {
+    pub(super) fn of(plan: &Plan) -> Self {
         Self {
             complete: false,
             events: 0,
             commands: 0,
             done: 0,
             steps: plan.steps(),
-            commission,
+            commission: plan.commission,
             totals: plan.totals.clone(),
             findings: Findings::by_kind(&plan.findings),
             refused: 0,

@@ -9,7 +9,9 @@ use daybook_domain::{Event, MarketId, Rate, Refs};
 use daybook_journal::{Filter, MemoryJournal};
 
 use super::Folder;
+use crate::olist::import::record as record_plan;
 use crate::olist::{ImportError, Plan, Report, import};
+use crate::{Market, Options as MarketOptions};
 
 fn commands() -> Arc<Commands> {
     let market = MarketId::new("olist").expect("an id");
@@ -18,7 +20,7 @@ fn commands() -> Arc<Commands> {
 
 async fn record(commands: &Arc<Commands>, folder: &Path) -> Report {
     let plan = Plan::read(folder, Rate::new(10, 2)).expect("sound input");
-    import(commands, &plan, Rate::new(10, 2), |_, _| {}).await.expect("recorded")
+    record_plan(commands, &plan, |_, _| {}).await.expect("recorded")
 }
 
 /// The events of one stream, as `kind at time`.
@@ -176,7 +178,7 @@ async fn an_import_goes_on_where_it_ended() {
     let mut plan = Plan::read(folder.path(), Rate::new(10, 2)).expect("sound input");
     plan.checkouts.truncate(1);
     plan.checkouts[0].delivered_at = None;
-    let part = import(&resumed, &plan, Rate::new(10, 2), |_, _| {}).await.expect("recorded");
+    let part = record_plan(&resumed, &plan, |_, _| {}).await.expect("recorded");
     let rest = record(&resumed, folder.path()).await;
     assert_eq!(rest.refusals, []);
     assert_eq!(part.events + rest.events, report.events);
@@ -190,7 +192,7 @@ async fn importing_again_with_another_commission_is_refused_by_name() {
     record(&commands, folder.path()).await;
     let head = commands.journal().head().expect("readable");
     let plan = Plan::read(folder.path(), Rate::new(5, 2)).expect("sound input");
-    let error = import(&commands, &plan, Rate::new(5, 2), |_, _| {}).await.expect_err("must be refused");
+    let error = record_plan(&commands, &plan, |_, _| {}).await.expect_err("must be refused");
     let ImportError::Changed { stream, report } = error else { panic!("{error}") };
     assert_eq!((stream.as_str(), report.complete), ("order-a-1", false));
     assert_eq!(commands.journal().head().expect("readable"), head);
@@ -198,8 +200,8 @@ async fn importing_again_with_another_commission_is_refused_by_name() {
 
 #[tokio::test]
 async fn a_rate_in_percent_is_refused() {
-    let plan = Folder::new().plan();
-    let error = import(&commands(), &plan, Rate::from(10), |_, _| {}).await.expect_err("must be refused");
+    let plan = Plan::read(Folder::new().path(), Rate::from(10)).expect("sound input");
+    let error = record_plan(&commands(), &plan, |_, _| {}).await.expect_err("must be refused");
     assert_eq!(error.to_string(), "commission is 10: a rate lies between 0 and 1, never in percent");
 }
 
@@ -209,7 +211,7 @@ async fn a_refused_command_is_in_the_report_and_the_rest_goes_on() {
     let mut plan = Folder::new().plan();
     let twice = plan.checkouts[0].orders[0].lines[0].clone();
     plan.checkouts[0].orders[0].lines.push(twice);
-    let report = import(&commands, &plan, Rate::new(10, 2), |_, _| {}).await.expect("recorded");
+    let report = record_plan(&commands, &plan, |_, _| {}).await.expect("recorded");
     assert!(!report.complete);
     assert_eq!((report.refused, report.refusals[0].code.as_str()), (1, "line_twice"));
     assert_eq!(report.refusals[0].stream, "order-a-1");
@@ -221,6 +223,46 @@ async fn a_refused_command_is_in_the_report_and_the_rest_goes_on() {
 async fn progress_ends_at_the_number_of_steps() {
     let plan = Folder::new().plan();
     let mut last = (0, 0);
-    import(&commands(), &plan, Rate::new(10, 2), |done, of| last = (done, of)).await.expect("recorded");
+    record_plan(&commands(), &plan, |done, of| last = (done, of)).await.expect("recorded");
     assert_eq!(last, (6, 6), "two merchants, two leads, two checkouts");
+}
+
+fn market() -> Market {
+    Market::open("memory:", MarketOptions::default()).expect("opens")
+}
+
+#[tokio::test]
+async fn the_markets_reactors_find_their_work_done() {
+    let plan = Folder::new().plan();
+    let market = market();
+    let report = import(&market, &plan, |_, _| {}).await.expect("recorded");
+    assert!(report.complete);
+    let head = market.journal().head().expect("readable");
+    assert_eq!(head, report.events + 1, "the market was opened and nothing else");
+    assert_eq!(market.reacted_through().expect("readable"), head);
+    assert_eq!(import(&market, &plan, |_, _| {}).await.expect("recorded").events, 0);
+    assert_eq!(market.run_until_quiet().await.expect("runs").accepted, 0);
+    assert_eq!(market.journal().head().expect("readable"), head);
+}
+
+#[tokio::test]
+async fn reacting_to_all_that_was_imported_changes_nothing() {
+    let folder = Folder::new()
+        .orders(
+            "a,ca,canceled,2018-07-01 10:00:00,2018-07-01 11:00:00,2018-07-02 09:00:00,2018-07-05 15:00:00,\n\
+             b,cb,unavailable,2018-07-02 10:00:00,2018-07-02 10:30:00,,,\n\
+             c,cb,created,2018-07-02 10:00:00,,,,\n\
+             d,cb,delivered,2018-07-02 10:00:00,,,2018-07-05 15:00:00,\n\
+             e,cb,canceled,2018-07-02 10:00:00,,,,\n",
+        )
+        .items("a,1,p1,s2,,10.00,1.50\na,2,p2,s1,,20.25,2.00\nd,1,p2,s1,,20.25,2.00\ne,1,p2,s1,,20.25,2.00\n")
+        .payments("a,1,credit_card,3,30.00\na,2,voucher,1,5.25\nb,1,boleto,1,5.00\nc,1,boleto,1,5.00\n");
+    let market = market();
+    let report = record(market.commands(), folder.path()).await;
+    assert!(report.complete, "{:?}", report.refusals);
+    let driven = market.run_until_quiet().await.expect("runs");
+    assert!(driven.events > 0, "here the reactors do go through the events");
+    assert_eq!((driven.accepted, driven.refused), (0, 0));
+    assert_eq!(market.journal().head().expect("readable"), report.events);
+    assert_eq!(books(market.commands()).get("Liabilities:Checkout:c"), Some(&-500));
 }
