@@ -12,9 +12,9 @@ use daybook_journal::Version;
 use crate::cache::Entry;
 use crate::{CommandError, Commands};
 
-/// What merchants are owed beyond what their account streams say: escrow released and not yet settled. It comes
-/// from a read model, which may lag; the loss is bounded by that lag, and what was found is written into the
-/// ruling that rests on it.
+/// What merchants are owed beyond what their account streams say: escrow released and not yet settled. It may lag
+/// behind the journal; the loss is bounded by that lag, and what was found is written into the ruling that rests
+/// on it.
 pub trait PendingBalance: Send + Sync + 'static {
     /// The merchant's pending balance in `currency`, which may be negative; `None` when nothing is known of it.
     fn pending(&self, merchant: MerchantId, currency: Currency) -> Option<Money>;

@@ -10,6 +10,7 @@ mod error;
 mod market;
 pub mod olist;
 mod open;
+mod pending;
 mod pump;
 pub mod reactors;
 mod side;

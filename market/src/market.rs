@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::open::StoreUrl;
+use crate::pending::Pending;
 use crate::pump::interest;
 use crate::side::{RefusedReaction, Side};
 use crate::{AnyCommand, AnyRequest, MarketError};
@@ -27,7 +28,7 @@ pub struct Options {
     pub market: MarketId,
     /// With what it begins, where it has not begun.
     pub opening: Opening,
-    /// What merchants are owed beyond their accounts, from a read model.
+    /// What merchants are owed beyond their accounts; `None`: as the journal's own postings say.
     pub pending: Option<Arc<dyn PendingBalance>>,
     /// Streams whose state is kept in memory, about.
     pub cache_streams: usize,
@@ -97,7 +98,8 @@ impl Market {
     pub fn on(journal: Arc<dyn Journal>, own: &StoreUrl, options: Options) -> Result<Self, MarketError> {
         let mut commands = CommandOptions::new(options.market);
         commands.clock = options.clock;
-        commands.pending = options.pending;
+        let pending = options.pending.unwrap_or_else(|| Arc::new(Pending::new(Arc::clone(&journal))));
+        commands.pending = Some(pending);
         commands.cache_streams = options.cache_streams;
         let side = match own {
             StoreUrl::Memory => Side::in_memory()?,

@@ -87,7 +87,9 @@ async fn a_ruling_is_paid_by_escrow_the_merchant_its_deposit_and_the_market() {
     stage.pay("c1", "p1", "100.00").await;
     stage.deliver("o1").await;
     stage.ask("order", "o1", json!({"action": "confirm_receipt", "by": "buyer"})).await;
-    // everything is released; the merchant's account stream has nothing available
+    // 90 are pending; a penalty leaves 10 of them
+    let penalty = json!({"action": "charge_penalty", "amount": cny("80.00"), "reason": "counterfeit goods"});
+    stage.ask("account", "m1", penalty).await;
     stage.days(1).await;
     let open = json!({"action": "open_dispute", "dispute": "d1", "by": "buyer", "category": "quality",
         "claim": cny("50.00")});
@@ -99,7 +101,9 @@ async fn a_ruling_is_paid_by_escrow_the_merchant_its_deposit_and_the_market() {
     assert!(story.contains(&"DisputeRuled".to_owned()), "{story:?}");
     assert_eq!(stage.account("Liabilities:Deposit:m1"), "0.00");
     assert_eq!(stage.account("Liabilities:DepositFrozen:m1"), "0.00", "the deposit has given its share");
-    assert_eq!(stage.account("Expenses:Goodwill"), "30.00", "the market bears the rest");
+    assert_eq!(stage.account("Expenses:Goodwill"), "20.00", "the market bears the rest");
+    let commission_back = "-3.00";
+    assert_eq!(stage.account("Liabilities:MerchantPending:m1"), commission_back, "the merchant has given its 10");
     assert_eq!(stage.account("Liabilities:Refunds:o1"), "-50.00", "the buyer is owed all of it");
     // a short deposit, not topped up within its grace, suspends the store; the ruling becomes final
     stage.days(8).await;
@@ -143,7 +147,8 @@ async fn a_chargeback_lost_after_release_is_made_good_by_the_deposit() {
     assert!(stage.story("order-o1").contains(&"ChargebackClosed".to_owned()));
     assert_eq!(stage.account("Assets:ChargebackHeld:alipay"), "0.00");
     assert_eq!(stage.account("Liabilities:DepositFrozen:m1"), "0.00");
-    assert_eq!(stage.account("Liabilities:Deposit:m1"), "0.00", "the deposit made its part good");
+    assert_eq!(stage.account("Liabilities:Deposit:m1"), "-20.00", "90 were pending: the deposit made 10 good");
+    assert_eq!(stage.account("Liabilities:MerchantPending:m1"), "-10.00", "its commission came back");
     stage.holds();
 }
 

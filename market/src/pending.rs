@@ -1,0 +1,125 @@
+//! What merchants are owed and has not been settled yet: `Liabilities:MerchantPending`, folded from the journal.
+//!
+//! The decider of a ruling asks for it. It is read up to the journal's head at every question, so it lags behind by
+//! no more than what is being written at that moment; the first question of a process reads the journal's money
+//! events once.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use daybook_commands::PendingBalance;
+use daybook_domain::posting::post;
+use daybook_domain::{Currency, Event, EventKind, MerchantId, Money, Refs};
+use daybook_journal::{Filter, Journal, Position, Recorded};
+use parking_lot::Mutex;
+
+/// The event types that post to a merchant's pending balance.
+const KINDS: &[EventKind] = &[
+    EventKind::EscrowReleased,
+    EventKind::CommissionCharged,
+    EventKind::CommissionReversed,
+    EventKind::RefundIssued,
+    EventKind::ReturnFreightCharged,
+    EventKind::RulingReversed,
+    EventKind::ChargebackClosed,
+    EventKind::DepositDeducted,
+    EventKind::SettlementClosed,
+    EventKind::PlatformFeeCharged,
+    EventKind::AdvertisingFeeCharged,
+    EventKind::PenaltyCharged,
+    EventKind::FeeWaived,
+    EventKind::RewardGranted,
+    EventKind::AdjustmentApproved,
+];
+
+/// Pending balances as the journal has them.
+pub(crate) struct Pending {
+    journal: Arc<dyn Journal>,
+    filter: Filter,
+    fold: Mutex<Fold>,
+}
+
+#[derive(Default)]
+struct Fold {
+    through: Position,
+    /// Minor units owed to the merchant; below zero it owes.
+    owed: std::collections::HashMap<(MerchantId, Currency), i64>,
+}
+
+impl Pending {
+    pub(crate) fn new(journal: Arc<dyn Journal>) -> Self {
+        let kinds = KINDS.iter().map(|kind| kind.as_str().into()).collect();
+        Self { journal, filter: Filter { kinds: Some(kinds), categories: None }, fold: Mutex::default() }
+    }
+}
+
+impl Fold {
+    fn take(&mut self, recorded: &Recorded<'_>) -> Result<(), String> {
+        let event =
+            Event::decode(recorded.kind, recorded.schema, recorded.data).map_err(|e| e.to_string())?;
+        let refs: Refs = serde_json::from_str(recorded.refs).map_err(|e| e.to_string())?;
+        let Some(merchant) = refs.merchant else { return Ok(()) };
+        let mut entries = Vec::with_capacity(8);
+        post(&event, &refs, &mut entries);
+        for entry in entries.iter().filter(|entry| entry.account.name == "MerchantPending") {
+            let owed = self.owed.entry((merchant, entry.amount.currency)).or_default();
+            *owed = owed.saturating_sub(entry.amount.minor);
+        }
+        Ok(())
+    }
+}
+
+impl PendingBalance for Pending {
+    fn pending(&self, merchant: MerchantId, currency: Currency) -> Option<Money> {
+        let mut fold = self.fold.lock();
+        let mut broken = None;
+        let after = fold.through;
+        let scanned =
+            self.journal.scan(after, None, &self.filter, &mut |recorded| match fold.take(&recorded) {
+                Ok(()) => {
+                    fold.through = recorded.position;
+                    ControlFlow::Continue(())
+                }
+                Err(why) => {
+                    broken = Some(format!("{} at {}: {why}", recorded.kind, recorded.position));
+                    ControlFlow::Break(())
+                }
+            });
+        match (scanned, broken) {
+            (Ok(scanned), None) => fold.through = scanned.through,
+            // Half a fold would be a wrong balance: better none.
+            (Ok(_), Some(why)) => {
+                tracing::error!(why, "pending balances cannot be read");
+                return None;
+            }
+            (Err(error), _) => {
+                tracing::warn!(%error, "pending balances cannot be read now");
+                return None;
+            }
+        }
+        Some(Money::new(fold.owed.get(&(merchant, currency)).copied().unwrap_or(0), currency))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_type_that_posts_to_pending_is_followed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/fixtures");
+        let refs: Refs =
+            serde_json::from_str(r#"{"merchant":"m-1","order":"o-1","checkout":"c-1"}"#).unwrap();
+        for kind in EventKind::ALL.iter().filter(|kind| kind.posts()) {
+            let file = format!("{folder}/{}.v{}.complete.json", kind.as_str(), kind.schema());
+            let data = std::fs::read_to_string(file).unwrap();
+            let event = Event::decode(kind.as_str(), kind.schema(), &data).unwrap();
+            let mut entries = Vec::new();
+            post(&event, &refs, &mut entries);
+            if entries.iter().any(|entry| entry.account.name == "MerchantPending") {
+                assert!(KINDS.contains(kind), "{} posts to pending and is not followed", kind.as_str());
+            }
+        }
+    }
+}
