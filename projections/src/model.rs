@@ -5,12 +5,14 @@
 //! append child rows, numbered by its row's own counter and never read back. From these the engine makes live
 //! following, rebuilds, answers as of any moment, digests, and tests without a database.
 
+use std::cell::Cell;
 use std::hash::{Hash, Hasher};
 
 use daybook_domain::posting::Entry;
 use daybook_domain::{Event, EventKind, Refs};
 use daybook_journal::{Micros, Position, Version};
 
+use crate::models::Marks;
 use crate::record::Record;
 use crate::world::World;
 
@@ -129,7 +131,7 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// An event with what stands around it: decoded once and posted once for all models.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Envelope<'e> {
     /// Position in the journal.
     pub position: Position,
@@ -151,9 +153,16 @@ pub struct Envelope<'e> {
     pub event: &'e Event,
     /// Its entries in the books, in the order of the posting rule.
     pub entries: &'e [Entry<'e>],
+    /// What the event's order came to count as, set by the orders' fold.
+    pub(crate) marks: Cell<Marks>,
 }
 
 impl Envelope<'_> {
+    /// What the event's order came to count as with it, and ceased to: a change of marks.
+    #[must_use]
+    pub fn marks(&self) -> Marks {
+        self.marks.get()
+    }
     /// The category of its stream.
     #[must_use]
     pub fn category(&self) -> &str {
@@ -241,6 +250,8 @@ pub trait Model: Send + Sync + 'static {
     const KINDS: KindSet;
     /// What "as of a business time" means for it.
     const CUT: Cut = Cut::Occurred;
+    /// The model whose rows it tallies: both are always made in the same pass.
+    const TALLIES: Option<&'static str> = None;
     /// Indexes of its table besides the key's.
     const INDEXES: &'static [Index] = &[];
 

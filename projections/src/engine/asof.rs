@@ -134,10 +134,7 @@ impl ReadModels {
         names: &[&str],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Snapshot, ReadModelError> {
-        models::named(names)?;
-        let mut runners = models::all(Children::Hash);
-        runners.retain(|r| names.is_empty() || names.contains(&r.name()));
-        let mut snapshot = Snapshot::new(runners, at);
+        let mut snapshot = Snapshot::new(models::selected(names, Children::Hash)?, at);
         let mut decoder = Decoder::new(snapshot.kinds(), World::default());
         let upto = if let AsOf::Position(p) = at { Some(p) } else { None };
         let total = self.journal().head()?.min(upto.unwrap_or(Position::MAX));

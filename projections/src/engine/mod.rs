@@ -41,7 +41,7 @@ use crate::digest::TableDigest;
 use crate::models;
 use live::Live;
 use readers::Readers;
-use runner::{Children, Runner};
+use runner::Children;
 
 /// Rows of one transaction while a model is rebuilt beside its live tables.
 const SHADOW_TRANSACTION_ROWS: u64 = 50_000;
@@ -255,7 +255,7 @@ impl ReadModels {
         names: &[&str],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Freshness, ReadModelError> {
-        models::named(names)?;
+        models::selected(names, Children::Hash)?;
         let mut live = self.inner.live.lock();
         if names.is_empty() {
             self.rebuild_all(&mut live, progress)?;
@@ -296,8 +296,7 @@ impl ReadModels {
         names: &[&str],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), ReadModelError> {
-        let mut runners: Vec<Box<dyn Runner>> = models::all(Children::Write);
-        runners.retain(|r| names.contains(&r.name()));
+        let mut runners = models::selected(names, Children::Write)?;
         for runner in &mut runners {
             let generation = live.next_generation(runner.as_ref())?;
             runner.attach(generation, None)?;

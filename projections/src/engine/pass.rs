@@ -1,5 +1,6 @@
 //! One pass over the journal: each event is decoded once and posted once, and all models share the result.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use daybook_domain::posting::post;
@@ -73,6 +74,7 @@ impl Decoder {
             refs: &self.refs,
             event: &event,
             entries: &entries,
+            marks: Cell::default(),
         };
         each(&envelope, &self.world)
     }

@@ -65,6 +65,8 @@ pub(crate) trait Runner: Send + Sync {
     fn version(&self) -> u32;
     /// The event types it looks at.
     fn kinds(&self) -> KindSet;
+    /// The model whose rows it tallies.
+    fn tallies(&self) -> Option<&'static str>;
     /// What "as of a business time" means for it.
     fn cut(&self) -> Cut;
     /// Its SQL in the generation it is attached to.

@@ -182,6 +182,9 @@ impl<M: Model> Runner for Table<M> {
     fn kinds(&self) -> KindSet {
         M::KINDS
     }
+    fn tallies(&self) -> Option<&'static str> {
+        M::TALLIES
+    }
     fn cut(&self) -> Cut {
         M::CUT
     }

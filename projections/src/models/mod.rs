@@ -2,27 +2,44 @@
 
 pub mod books;
 pub mod checkouts;
+pub mod deposits;
 pub mod disputes;
 pub mod entities;
+pub mod leads;
+mod marks;
+pub mod merchant_accounts;
+pub mod merchant_balances;
+pub mod merchants;
 mod order_fold;
 pub mod order_lines;
 pub mod orders;
+pub mod reviews;
 mod timeline;
+
+pub use marks::Marks;
 
 use daybook_domain::EventKind;
 
 use crate::engine::ReadModelError;
 use crate::engine::runner::{Children, Runner};
 use crate::engine::table::Table;
+use crate::model::KindSet;
 use crate::record::Column;
 use crate::world::World;
 
-/// Every model, in the order in which an event reaches them.
+/// Every model, in the order in which an event reaches them: one that is tallied stands before its tally.
 pub(crate) fn all(children: Children) -> Vec<Box<dyn Runner>> {
     vec![
         Box::new(Table::<orders::Orders>::new(children)),
         Box::new(Table::<order_lines::OrderLines>::new(children)),
         Box::new(Table::<checkouts::Checkouts>::new(children)),
+        Box::new(Table::<merchants::Merchants>::new(children)),
+        Box::new(Table::<merchant_balances::MerchantBalances>::new(children)),
+        Box::new(Table::<merchant_accounts::MerchantAccounts>::new(children)),
+        Box::new(Table::<deposits::Deposits>::new(children)),
+        Box::new(Table::<disputes::Disputes>::new(children)),
+        Box::new(Table::<reviews::Reviews>::new(children)),
+        Box::new(Table::<leads::Leads>::new(children)),
         Box::new(Table::<books::Books>::new(children)),
         Box::new(Table::<entities::Entities>::new(children)),
     ]
@@ -34,19 +51,35 @@ pub fn names() -> Vec<&'static str> {
     all(Children::Hash).iter().map(|r| r.name()).collect()
 }
 
-/// Refuses a name that no model has.
-pub(crate) fn named(wanted: &[&str]) -> Result<(), ReadModelError> {
-    let known = names();
-    match wanted.iter().find(|name| !known.contains(name)) {
-        None => Ok(()),
-        Some(name) => Err(ReadModelError::UnknownModel { name: (*name).to_owned(), known: known.join(", ") }),
+/// The models of these names, all where none is named, with those they are made together with: a tally needs
+/// the rows that it counts in the same pass.
+///
+/// # Errors
+/// [`ReadModelError::UnknownModel`] names those there are.
+pub(crate) fn selected(wanted: &[&str], children: Children) -> Result<Vec<Box<dyn Runner>>, ReadModelError> {
+    let mut runners = all(children);
+    if let Some(name) = wanted.iter().find(|name| !runners.iter().any(|r| r.name() == **name)) {
+        let known: Vec<_> = runners.iter().map(|r| r.name()).collect();
+        return Err(ReadModelError::UnknownModel { name: (*name).to_owned(), known: known.join(", ") });
     }
+    if !wanted.is_empty() {
+        let pairs: Vec<_> = runners.iter().filter_map(|r| Some((r.tallies()?, r.name()))).collect();
+        let with = |name: &str| {
+            let other = |(a, b): &(&str, &str)| {
+                (*a == name && wanted.contains(b)) || (*b == name && wanted.contains(a))
+            };
+            wanted.contains(&name) || pairs.iter().any(other)
+        };
+        runners.retain(|r| with(r.name()));
+    }
+    Ok(runners)
 }
 
-/// The event types that no model looks at.
+/// The event types that no model looks at, but for the entity index, which takes every stream.
 #[must_use]
 pub fn unrouted() -> Vec<EventKind> {
-    let routed = all(Children::Hash).iter().fold(World::KINDS, |set, r| set.or(r.kinds()));
+    let looking = all(Children::Hash).into_iter().filter(|r| r.kinds() != KindSet::ALL);
+    let routed = looking.fold(World::KINDS, |set, r| set.or(r.kinds()));
     EventKind::ALL.iter().copied().filter(|k| !routed.has(*k)).collect()
 }
 

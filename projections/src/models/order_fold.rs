@@ -1,7 +1,7 @@
 //! What each event changes of an order's row.
 
-use daybook_domain::Event;
 use daybook_domain::order::events::{Bearer, ChargebackOutcome, LineQuantity};
+use daybook_domain::{Event, RefundId};
 
 use super::orders::{OrderRow, TimelineRow};
 use super::{count, set, text, text_of};
@@ -120,6 +120,15 @@ impl OrderRow {
         self.deliver_by = x.promise.as_ref().and_then(|p| p.deliver_by).map(|t| t.0);
     }
 
+    /// A refund is granted by one event per bearer, one after the other.
+    fn grant(&mut self, refund: RefundId, at: Option<i64>) {
+        if self.refund_id.as_deref() != Some(refund.as_str()) {
+            self.refunds += 1;
+            self.refund_id = Some(text(refund));
+        }
+        self.refunded_at = at;
+    }
+
     fn money(&mut self, e: &Envelope<'_>, out: &mut Out<TimelineRow>) {
         let at = Some(e.occurred_at);
         match e.event {
@@ -136,8 +145,7 @@ impl OrderRow {
                 out.add(&mut self.tax_released, x.tax.as_ref().map_or(0, |t| t.amount.minor));
             }
             Event::EscrowRefunded(x) => {
-                self.refunds += 1;
-                self.refunded_at = at;
+                self.grant(x.refund, at);
                 out.add(&mut self.refunded, x.to_buyer.minor);
                 for line in &x.lines {
                     out.add(&mut self.refunded_gross, line.gross.minor);
@@ -145,8 +153,7 @@ impl OrderRow {
                 }
             }
             Event::RefundIssued(x) => {
-                self.refunds += 1;
-                self.refunded_at = at;
+                self.grant(x.refund, at);
                 out.add(&mut self.refunded, x.to_buyer.minor);
                 for share in &x.borne_by {
                     out.add(&mut self.refunded_gross, share.gross.minor);

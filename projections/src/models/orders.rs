@@ -2,6 +2,7 @@
 
 use daybook_domain::EventKind;
 
+use super::Marks;
 use crate::model::{Envelope, Index, Key, Keys, KindSet, Model, Out};
 use crate::record;
 use crate::world::World;
@@ -105,8 +106,10 @@ record! {
         cancelled_by: Option<String>,
         /// Why.
         cancel_reason: Option<String>,
-        /// Refunds granted.
+        /// Refunds granted; one of several bearers counts once.
         refunds: i64,
+        /// The last refund granted.
+        refund_id: Option<String>,
         /// When a refund was last granted.
         refunded_at: Option<i64>,
         /// Granted to the buyer.
@@ -200,6 +203,8 @@ impl Model for Orders {
 
     fn fold(row: &mut OrderRow, _: usize, e: &Envelope<'_>, _: &World, out: &mut Out<TimelineRow>) {
         super::timeline::append(row, e, out);
+        let before = Marks::of(row);
         row.remember(e, out);
+        e.marks.set(Marks::of(row).since(&before));
     }
 }

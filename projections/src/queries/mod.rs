@@ -5,13 +5,18 @@
 
 mod books;
 mod checkouts;
+mod disputes;
+mod merchants;
 mod orders;
+mod reviews;
 mod streams;
 
 use rusqlite::{Connection, ToSql};
 
 pub use books::{Balance, EntryPage, TrialBalance};
+pub use merchants::MerchantInquiry;
 pub use orders::OrderInquiry;
+pub use reviews::ReviewSummary;
 
 use crate::engine::ReadModelError;
 use crate::engine::sql::{FromRow, names};
