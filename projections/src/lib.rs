@@ -6,6 +6,7 @@
 
 pub mod digest;
 pub mod engine;
+pub mod fields;
 pub mod model;
 pub mod models;
 pub mod queries;

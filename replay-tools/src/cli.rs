@@ -60,6 +60,10 @@ pub struct Global {
 pub enum Command {
     Status(cmd::status::Args),
     Verify(cmd::verify::Args),
+    Rebuild(cmd::rebuild::Args),
+    Digest(cmd::digest::Args),
+    TrialBalance(cmd::trial_balance::Args),
+    Order(cmd::order::Args),
     Events(cmd::events::Args),
     Completions(cmd::completions::Args),
 }

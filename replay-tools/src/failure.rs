@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use daybook_journal::JournalError;
+use daybook_projections::ReadModelError;
 
 /// Why a subcommand stopped.
 #[derive(Debug)]
@@ -55,6 +56,18 @@ impl From<JournalError> for Failure {
             | JournalError::OutcomeUnknown(_)
             | JournalError::Locked(_)
             | JournalError::Corrupt(_) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<ReadModelError> for Failure {
+    fn from(error: ReadModelError) -> Self {
+        match error {
+            ReadModelError::Journal(error) => error.into(),
+            ReadModelError::UnknownModel { .. } | ReadModelError::BadQuestion(_) => {
+                Self::Usage(error.to_string())
+            }
+            other => Self::Unavailable(other.to_string()),
         }
     }
 }

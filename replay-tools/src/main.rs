@@ -9,6 +9,7 @@ mod failure;
 mod open;
 mod output;
 mod progress;
+mod rows;
 mod value;
 
 use std::process::ExitCode;

@@ -1,15 +1,18 @@
 //! Opening what the URLs name.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use daybook_journal::SqliteJournal;
+use daybook_projections::{ReadModels, Stage};
 
 use crate::cli::{Global, Url};
 use crate::failure::Failure;
+use crate::progress::Progress;
 
 impl Global {
     /// Where the read models are: as asked, else `daybook.views.db` beside `daybook.db`.
-    pub fn read_models(&self) -> PathBuf {
+    fn read_models_path(&self) -> PathBuf {
         match &self.read_models {
             Some(Url(path)) => path.clone(),
             None => self.journal.0.with_extension("views.db"),
@@ -20,6 +23,13 @@ impl Global {
     pub fn read_journal(&self) -> Result<SqliteJournal, Failure> {
         self.must_exist()?;
         Ok(SqliteJournal::open_read_only(&self.journal.0)?)
+    }
+
+    /// The read models, made or caught up; the journal is only read.
+    pub fn read_models(&self) -> Result<ReadModels, Failure> {
+        let journal = Arc::new(self.read_journal()?);
+        let progress = Progress::new(!self.no_progress, "catching up", 1);
+        Ok(ReadModels::open(self.read_models_path(), journal, &mut told(&progress))?)
     }
 
     /// Says how to make a journal when there is none.
@@ -33,5 +43,17 @@ impl Global {
              with --journal",
             path.display()
         )))
+    }
+}
+
+/// Shows how far a job of the read models has come.
+pub fn told(progress: &Progress) -> impl FnMut(daybook_projections::Progress) + '_ {
+    |at| {
+        progress.phase(match at.stage {
+            Stage::Folding => "folding events",
+            Stage::Writing => "writing rows",
+        });
+        progress.total(at.total);
+        progress.set(at.done);
     }
 }

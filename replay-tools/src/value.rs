@@ -148,6 +148,27 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// These columns alone, in this order; names that the table lacks are passed over.
+    pub fn select(&self, columns: &[&str]) -> Self {
+        let at: Vec<usize> =
+            columns.iter().filter_map(|name| self.columns.iter().position(|c| c == name)).collect();
+        let pick = |row: &Vec<Value>| at.iter().map(|i| row[*i].clone()).collect();
+        Self {
+            columns: at.iter().map(|i| self.columns[*i]).collect(),
+            rows: self.rows.iter().map(pick).collect(),
+        }
+    }
+
+    /// Without the columns that say nothing in any row: for people.
+    pub fn without_empty(&self) -> Self {
+        let says = |at: usize| {
+            self.rows.iter().any(|row| row[at] != Value::None && row[at] != Value::Text(String::new()))
+        };
+        let columns: Vec<&str> =
+            self.columns.iter().enumerate().filter(|(at, _)| says(*at)).map(|(_, c)| *c).collect();
+        self.select(&columns)
+    }
+
     /// A row as a JSON object, its fields in the order of the columns.
     pub fn object<'a>(&'a self, row: &'a [Value]) -> Object<'a> {
         Object { columns: &self.columns, row }

@@ -10,7 +10,7 @@ use place::{Place, Ran};
 #[test]
 fn without_a_journal_it_says_how_to_make_one() {
     let place = Place::empty();
-    for command in ["status", "verify", "events"] {
+    for command in ["status", "verify", "events", "digest", "rebuild", "trial-balance"] {
         let ran = place.run(&[command]);
         assert_eq!(ran.code, 4, "{command}: {ran:?}");
         assert!(ran.err.contains("there is no journal at daybook.db"), "{ran:?}");
@@ -80,7 +80,9 @@ fn events_can_be_read_on_from_where_one_stopped_until_nothing_is_left() {
     assert_eq!([positions(&first), positions(&rest)].concat(), [1, 2, 3, 4, 5]);
     assert_eq!(rest.err, "", "nothing is left, so nothing is said");
     let of_order = place.run(&["events", "--order", "o"]);
-    assert_eq!(positions(&of_order), [2, 5]);
+    assert_eq!(positions(&of_order), [1, 2, 3, 4, 5], "its own stream and its checkout's");
+    let nobody = place.run(&["events", "--merchant", "nobody"]);
+    assert_eq!((nobody.code, nobody.out.as_str()), (3, ""), "{nobody:?}");
     let stream = place.run(&["events", "--stream", "order-o", "--after", "2"]);
     assert_eq!(positions(&stream), [5]);
 }
@@ -111,6 +113,66 @@ fn reading_goes_on_beside_a_process_that_writes() {
     let ran = place.run(&["events"]);
     assert_eq!((ran.code, ran.out.lines().count()), (0, 5), "{ran:?}");
     drop(writer);
+}
+
+#[test]
+fn an_order_is_shown_with_its_lines_and_its_timeline() {
+    let place = Place::with_a_sale();
+    let ran = place.run(&["order", "o"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    insta::assert_snapshot!(ran.out);
+    let ran = place.run(&["order", "o", "--format", "json"]);
+    let order: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    insta::assert_json_snapshot!("order_json", order, { ".timeline[].recorded_at" => "[time]" });
+    let before = place.run(&["order", "o", "--as-of", "2018-01-01T00:00:00Z"]);
+    assert_eq!(before.code, 3, "it was not placed yet: {before:?}");
+}
+
+#[test]
+fn an_order_that_is_not_there_is_refused() {
+    let ran = Place::with_a_sale().run(&["order", "nobody"]);
+    assert_eq!(ran.code, 3);
+    assert_eq!(ran.err, "daybook: there is no order nobody in sqlite:daybook.db");
+}
+
+#[test]
+fn the_trial_balance_is_printed_in_every_format_and_as_of_any_moment() {
+    let place = Place::with_a_sale();
+    insta::assert_snapshot!("trial_balance_table", place.run(&["trial-balance"]).out);
+    insta::assert_snapshot!("trial_balance_json", place.run(&["trial-balance", "--format", "json"]).out);
+    insta::assert_snapshot!("trial_balance_csv", place.run(&["trial-balance", "--format", "csv"]).out);
+    let at_3 = place.run(&["trial-balance", "--at-position", "3", "--format", "csv"]);
+    assert!(at_3.out.contains("Liabilities,Checkout,CNY,1,0.00,100.00,-100.00"), "{at_3:?}");
+    let before = place.run(&["trial-balance", "--as-of", "2018-01-01T00:00:00-02:00", "--format", "json"]);
+    assert_eq!((before.code, before.out.as_str()), (0, "[\n]\n"), "{before:?}");
+    let both = place.run(&["trial-balance", "--at-position", "3", "--as-of", "2018-01-01T00:00:00Z"]);
+    assert_eq!(both.code, 2, "{both:?}");
+    let beyond = place.run(&["trial-balance", "--at-position", "99"]);
+    assert_eq!(beyond.code, 4, "{beyond:?}");
+}
+
+#[test]
+fn a_rebuild_gives_the_digests_of_the_live_models() {
+    let place = Place::with_a_sale();
+    let live = place.run(&["digest"]);
+    assert_eq!(live.code, 0, "{live:?}");
+    let all = place.run(&["rebuild"]);
+    assert!(all.err.starts_with("rebuilt all read models from 5 events"), "{all:?}");
+    assert_eq!(place.run(&["digest"]).out, live.out);
+    let one = place.run(&["rebuild", "orders"]);
+    assert!(one.err.starts_with("rebuilt orders from 5 events"), "{one:?}");
+    assert_eq!(place.run(&["digest"]).out, live.out);
+    let none = place.run(&["rebuild", "horoscopes"]);
+    assert_eq!(none.code, 2, "{none:?}");
+    assert!(none.err.contains("no read model is called \"horoscopes\""), "{none:?}");
+}
+
+#[test]
+fn status_says_where_the_journal_and_each_model_stand() {
+    let ran = Place::with_a_sale().run(&["status", "--format", "json"]);
+    let status: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&status["head"], &status["applied"], &status["lag"]), (&5.into(), &5.into(), &0.into()));
+    assert_eq!(status["models"][0]["lag"], 0);
 }
 
 #[test]

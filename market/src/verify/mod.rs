@@ -13,6 +13,7 @@ mod checkouts;
 mod freezes;
 mod log;
 mod merchants;
+mod models;
 mod orders;
 mod report;
 mod settlements;
@@ -23,16 +24,21 @@ use std::ops::ControlFlow;
 use daybook_domain::posting::{Entry, post};
 use daybook_domain::{DecodeError, Event, EventKind, Refs};
 use daybook_journal::{Filter, Journal, JournalError, Position, Recorded};
+use daybook_projections::ReadModelError;
 
 use books::Books;
+pub use models::verify_models;
 pub use report::{Check, Report, Violation};
 
 /// Why the check could not be carried out; nothing is said about the invariants then.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The journal could not be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The read models could not be read or built.
+    #[error(transparent)]
+    Models(#[from] ReadModelError),
     /// An event could not be read.
     #[error("the event at position {position} cannot be read: {source}")]
     Decode {
@@ -69,7 +75,7 @@ trait Group {
 /// What is told while the check runs: how far it is, of how many events, in which pass.
 pub type Told<'a> = &'a mut dyn FnMut(&'static str, u64, u64);
 
-/// Checks the events up to the head as it is now.
+/// Checks the events up to the head as it is now. The read models are left to [`verify_models`].
 ///
 /// # Errors
 /// [`VerifyError`] when the journal cannot be read; what the checks find is in the report.

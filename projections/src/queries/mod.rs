@@ -17,6 +17,7 @@ pub use books::{Balance, EntryPage, TrialBalance};
 pub use merchants::MerchantInquiry;
 pub use orders::OrderInquiry;
 pub use reviews::ReviewSummary;
+pub use streams::PAGE_STREAMS;
 
 use crate::engine::ReadModelError;
 use crate::engine::sql::{FromRow, names};

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use clap::ArgGroup;
 use daybook_domain::{MerchantId, OrderId, Timestamp};
 use daybook_journal::{Filter, Journal, Position, Recorded};
+use daybook_projections::queries::PAGE_STREAMS;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -84,7 +85,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             }
         }
     };
-    match streams(args) {
+    match streams(global, args)? {
         Some(streams) => {
             let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
             journal.read_streams(&streams, None, &mut visit)?;
@@ -105,15 +106,26 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The streams asked for; none when it is the whole log.
-fn streams(args: &Args) -> Option<Vec<String>> {
-    if let Some(stream) = &args.stream {
-        return Some(vec![stream.clone()]);
+/// The streams asked for; none when it is the whole log. An entity's are found by the index, without a scan.
+fn streams(global: &Global, args: &Args) -> Result<Option<Vec<String>>, Failure> {
+    let (kind, entity) = match (&args.stream, args.merchant, args.order) {
+        (Some(stream), _, _) => return Ok(Some(vec![stream.clone()])),
+        (None, Some(merchant), _) => ("merchant", merchant.to_string()),
+        (None, None, Some(order)) => ("order", order.to_string()),
+        (None, None, None) => return Ok(None),
+    };
+    let models = global.read_models()?;
+    let (mut all, mut after) = (Vec::new(), 0);
+    loop {
+        let page = models.streams_of(kind, &entity, after, PAGE_STREAMS)?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        all.extend(page.into_iter().map(|(_, stream)| stream));
     }
-    if let Some(merchant) = args.merchant {
-        return Some(["merchant", "deposit", "account"].map(|c| format!("{c}-{merchant}")).to_vec());
+    if all.is_empty() {
+        return Err(Failure::Refused(format!("nothing in {} concerns {kind} {entity}", global.journal)));
     }
-    args.order.map(|order| vec![format!("order-{order}")])
+    Ok(Some(all))
 }
 
 fn print(out: &mut Output, event: &Recorded<'_>) -> Result<(), Failure> {

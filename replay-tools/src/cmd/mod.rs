@@ -1,8 +1,12 @@
 //! The subcommands, one file each: parse, call, print.
 
 pub mod completions;
+pub mod digest;
 pub mod events;
+pub mod order;
+pub mod rebuild;
 pub mod status;
+pub mod trial_balance;
 pub mod verify;
 
 use crate::cli::{Cli, Command};
@@ -14,6 +18,10 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Status(args) => status::run(global, &args),
         Command::Verify(args) => verify::run(global, &args),
+        Command::Rebuild(args) => rebuild::run(global, &args),
+        Command::Digest(args) => digest::run(global, &args),
+        Command::TrialBalance(args) => trial_balance::run(global, &args),
+        Command::Order(args) => order::run(global, &args),
         Command::Events(args) => events::run(global, &args),
         Command::Completions(args) => completions::run(global, &args),
     }

@@ -1,23 +1,72 @@
 //! `daybook status`
 
-use daybook_journal::Journal;
+use daybook_domain::Timestamp;
+use serde::Serialize;
 
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::output::Output;
-use crate::value::Table;
+use crate::output::{Format, Output, say};
+use crate::value::{Object, Table};
 
 /// Show where the journal stands and how far the read models follow it
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten)]
+    journal: Object<'a>,
+    models: Vec<Object<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: &'a Option<String>,
+}
+
 pub fn run(global: &Global, _: &Args) -> Result<(), Failure> {
-    let journal = global.read_journal()?;
-    let head = journal.head()?;
-    let bytes = std::fs::metadata(journal.path()).map_or(0, |m| m.len());
-    let mut table = Table::new(&["journal", "head", "bytes"]);
-    table.push(vec![journal.describe().into(), head.into(), bytes.into()]);
+    let models = global.read_models()?;
+    let status = models.status()?;
+    let head = status.freshness.head;
+    let bytes = std::fs::metadata(&global.journal.0).map_or(0, |m| m.len());
+    let mut journal =
+        Table::new(&["journal", "head", "bytes", "read_models", "applied", "lag", "last_recorded_at"]);
+    let recorded = (status.applied_recorded_at > 0).then_some(Timestamp(status.applied_recorded_at));
+    journal.push(vec![
+        global.journal.to_string().into(),
+        head.into(),
+        bytes.into(),
+        status.path.display().to_string().into(),
+        status.freshness.applied.into(),
+        status.freshness.lag_positions().into(),
+        recorded.into(),
+    ]);
+    let mut table = Table::new(&["model", "version", "generation", "applied", "lag"]);
+    for model in &status.models {
+        table.push(vec![
+            model.model.as_str().into(),
+            model.version.into(),
+            model.generation.into(),
+            model.applied.into(),
+            model.lag_positions.into(),
+        ]);
+    }
     let mut out = Output::new(global.format);
-    out.record(&table)?;
+    match out.format {
+        Format::Json => {
+            let rows = table.rows.iter().map(|row| table.object(row)).collect();
+            out.json_line(&Answer {
+                journal: journal.object(&journal.rows[0]),
+                models: rows,
+                stopped: &status.stopped,
+            })?;
+        }
+        Format::Csv => out.table(&table)?,
+        Format::Table => {
+            out.record(&journal)?;
+            out.heading("")?;
+            out.table(&table)?;
+        }
+    }
+    if let Some(why) = &status.stopped {
+        say!("the read models have stopped: {why}");
+    }
     out.finish()
 }

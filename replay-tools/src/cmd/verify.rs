@@ -1,6 +1,7 @@
 //! `daybook verify`
 
-use daybook_market::verify::{Report, VerifyError, verify};
+use daybook_market::verify::{Report, VerifyError, verify, verify_models};
+use daybook_projections::ReadModels;
 use serde::Serialize;
 
 use crate::cli::Global;
@@ -21,18 +22,25 @@ struct Answer<'a> {
 }
 
 pub fn run(global: &Global, _: &Args) -> Result<(), Failure> {
-    let journal = global.read_journal()?;
-    let progress = Progress::new(!global.no_progress, "verifying", 1);
-    let report = verify(&journal, &mut |what, done, of| {
-        progress.phase(what);
-        progress.total(of);
-        progress.set(done);
-    })?;
-    drop(progress);
+    let models = global.read_models()?;
+    let report = check(global, &models)?;
     let mut out = Output::new(global.format);
     print(&mut out, &report)?;
     out.finish()?;
     if report.clean() { Ok(()) } else { Err(Failure::Found) }
+}
+
+/// Checks the journal and the read models that follow it.
+pub fn check(global: &Global, models: &ReadModels) -> Result<Report, Failure> {
+    let progress = Progress::new(!global.no_progress, "verifying", 1);
+    let mut told = |what: &'static str, done, of| {
+        progress.phase(what);
+        progress.total(of);
+        progress.set(done);
+    };
+    let mut report = verify(models.journal().as_ref(), &mut told)?;
+    verify_models(models, &mut told, &mut report)?;
+    Ok(report)
 }
 
 /// Prints a report; the demo ends with one too.
@@ -80,6 +88,7 @@ impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
         match error {
             VerifyError::Journal(error) => error.into(),
+            VerifyError::Models(error) => error.into(),
             VerifyError::Decode { .. } | VerifyError::Refs { .. } => Self::Unavailable(error.to_string()),
         }
     }
