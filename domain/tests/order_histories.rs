@@ -225,7 +225,7 @@ impl History {
                     let (known, owed) = &self.told.refunds[n];
                     *refund = *known;
                     parts[0].payment = owed.payment;
-                    if number % 2 == 0 {
+                    if number.is_multiple_of(2) {
                         parts[0].amount = owed.amount;
                     }
                 }

@@ -3,14 +3,18 @@
 
 use super::decide::{Decision, Draft, deadline, refuse};
 use super::events::*;
-use super::state::{Line, Order, Return, ReturnStage};
+use super::line::Line;
+use super::state::{Order, Return, ReturnStage};
 use crate::decider::positive;
 use crate::time::DAY;
 use crate::{Code, Context, Money, ProviderId, Reference, Rejection, ReturnId, ShipmentId, Timestamp};
 
 impl Order {
-    /// Pieces the buyer has and has not asked to send back.
+    /// Pieces the buyer has and has not asked to send back; none of a line that has nothing left to refund.
     fn returnable(&self, at: usize, line: &Line, import: bool) -> u32 {
+        if line.empty() && !import {
+            return 0;
+        }
         let arrived = self.shipments.iter().filter(|s| s.delivered).flat_map(|s| &s.lines);
         let arrived = arrived.filter(|(l, _)| usize::from(*l) == at).map(|(_, q)| *q).sum::<u32>();
         let with_buyer = if import { line.quantity - line.cancelled } else { arrived.max(line.received) };

@@ -3,9 +3,10 @@
 
 use super::decide::{Decision, Draft, refuse};
 use super::events::*;
+use super::line::Line;
 use super::refunds::Take;
 use super::split::{first, spread};
-use super::state::{Chargeback, Line, Order};
+use super::state::{Chargeback, Order};
 use crate::decider::positive;
 use crate::{ChargebackId, Context, Money, PaymentId, ProviderId};
 

@@ -5,7 +5,7 @@
 
 use super::decide::Draft;
 use super::events::{CommissionCharged, CommissionLine, CommissionReversed};
-use super::state::Line;
+use super::line::Line;
 use crate::{Money, Rate};
 
 impl Draft {

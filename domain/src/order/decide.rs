@@ -2,7 +2,8 @@
 
 use super::commands::OrderCommand as C;
 use super::events::{ChargebackOutcome, LineQuantity};
-use super::state::{Line, Order};
+use super::line::Line;
+use super::state::Order;
 use crate::decider::Aggregate;
 use crate::{Context, Event, HoldId, LineId, Money, OrderId, Read, Refs, Rejection, Timestamp};
 
@@ -49,14 +50,11 @@ impl Aggregate for Order {
     }
 
     fn decide(&self, command: &C, context: &Context<'_>) -> Decision {
-        if let C::Place(place) = command {
-            return self.place(place, context);
-        }
-        if !self.placed() {
+        if !self.placed() && !matches!(command, C::Place(_)) {
             return refuse("order_unknown", "the order was never placed: place it first");
         }
         match command {
-            C::Place(_) => unreachable!("placed above"),
+            C::Place(place) => self.place(place, context),
             C::Hold { reason } => self.hold(reason),
             C::Accept {} => self.accept(context),
             C::Cancel { lines, by, reason, refund } => {

@@ -2,7 +2,8 @@
 
 use super::decide::{Decision, Draft, deadline, refuse};
 use super::events::*;
-use super::state::{Dispute, DisputeStage, Line, Order};
+use super::line::Line;
+use super::state::{Dispute, DisputeStage, Order};
 use crate::decider::positive;
 use crate::time::DAY;
 use crate::{Context, DisputeId, Money, Reference, Rejection, Timestamp};

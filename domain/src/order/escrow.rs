@@ -2,7 +2,8 @@
 
 use super::decide::{Decision, Draft, deadline, refuse};
 use super::events::*;
-use super::state::{Line, Order};
+use super::line::Line;
+use super::state::Order;
 use crate::checkout::events::PaymentPart;
 use crate::decider::{not_negative, positive};
 use crate::time::DAY;

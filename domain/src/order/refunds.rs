@@ -3,8 +3,9 @@
 use super::commands::RefundOf;
 use super::decide::{Decision, Draft, refuse};
 use super::events::*;
+use super::line::Line;
 use super::split::{Parts, pieces, spread};
-use super::state::{Line, Order, Refund};
+use super::state::{Order, Refund};
 use crate::checkout::events::{PaymentPart, RefundPart};
 use crate::decider::positive;
 use crate::{Context, DisputeId, Money, ProviderId, RefundId, Rejection};

@@ -6,9 +6,10 @@
 use super::decide::{Decision, Draft, deadline, refuse};
 use super::dispute::ruled;
 use super::events::*;
+use super::line::Line;
 use super::refunds::Take;
 use super::split::spread;
-use super::state::{Dispute, DisputeStage, Line, Order};
+use super::state::{Dispute, DisputeStage, Order};
 use crate::decider::not_negative;
 use crate::time::DAY;
 use crate::{CanBear, Code, Context, DisputeId, Money, RefundId, Rejection, Timestamp};

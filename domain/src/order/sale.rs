@@ -2,8 +2,9 @@
 
 use super::decide::{Decision, Draft, deadline, refuse};
 use super::events::*;
+use super::line::Line;
 use super::split::pieces;
-use super::state::{Line, Order, Shipment};
+use super::state::{Order, Shipment};
 use crate::decider::not_negative;
 use crate::time::DAY;
 use crate::{Code, Context, Money, Reference, RefundId, Rejection, ReviewId, ShipmentId, Timestamp};
@@ -186,6 +187,7 @@ impl Order {
         kind: ExceptionKind,
         detail: Option<String>,
     ) -> Decision {
+        self.not_over()?;
         let known = self.known_shipment(shipment)?;
         if known.exception == Some(kind) {
             return Ok(Vec::new());
