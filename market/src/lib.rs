@@ -6,6 +6,7 @@
 
 mod command;
 pub mod deadlines;
+pub mod demo;
 mod error;
 mod market;
 pub mod olist;
