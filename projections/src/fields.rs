@@ -22,10 +22,15 @@ pub enum Unit {
 }
 
 /// Integer columns that are a time: by the end of their name.
-const TIMES: &[&str] = &["_at", "_due", "_since", "_until", "ship_by", "deliver_by", "_from"];
+const TIMES: &[&str] =
+    &["_at", "_due", "_since", "_until", "ship_by", "deliver_by", "schedule_from", "first_contact"];
 
 /// Integer columns that are a flag.
-const FLAGS: &[&str] = &["paid", "shipped", "delivered"];
+const FLAGS: &[(&str, &[&str])] = &[
+    ("orders", &["paid", "shipped", "delivered"]),
+    ("merchants", &["passed"]),
+    ("merchant_accounts", &["destination_blocked"]),
+];
 
 /// Integer columns that count things.
 const COUNTS: &[&str] = &[
@@ -52,7 +57,6 @@ const COUNTS: &[&str] = &[
     "place",
     "position",
     "quantity",
-    "refunds",
     "returns",
     "review",
     "reviews",
@@ -62,8 +66,21 @@ const COUNTS: &[&str] = &[
 ];
 
 /// The same, where a table gives a name another meaning: pieces of a line, not money.
-const COUNTS_OF: &[(&str, &[&str])] =
-    &[("order_lines", &["shipped", "received", "cancelled", "returned", "released"])];
+const COUNTS_OF: &[(&str, &[&str])] = &[
+    ("order_lines", &["shipped", "received", "cancelled", "returned", "released"]),
+    ("orders", &["refunds"]),
+    ("disputes", &["evidence"]),
+];
+
+/// Tables that are about counts: what is money in them.
+const MONEY_OF: &[(&str, &[&str])] = &[
+    ("entities", &[]),
+    ("entity_streams", &[]),
+    ("leads", &[]),
+    ("merchants", &["deposit_required"]),
+    ("merchant_accounts", &[]),
+    ("reviews", &[]),
+];
 
 /// The unit of a column of a table. An integer column that is nothing else is money.
 #[must_use]
@@ -78,7 +95,13 @@ pub fn unit(table: &str, column: &Column) -> Unit {
     if TIMES.iter().any(|end| name.ends_with(end)) {
         return Unit::Time;
     }
-    if FLAGS.contains(&name) { Unit::Flag } else { Unit::Money }
+    let listed = |of: &[(&str, &[&str])]| {
+        of.iter().find(|(of, _)| *of == table).map(|(_, names)| names.contains(&name))
+    };
+    if listed(FLAGS) == Some(true) {
+        return Unit::Flag;
+    }
+    if listed(MONEY_OF) == Some(false) { Unit::Count } else { Unit::Money }
 }
 
 /// The value of a cell.
@@ -159,7 +182,7 @@ impl Sink for Find {
         self.0.next();
     }
     fn text(&mut self, value: Option<&str>) {
-        if self.0.next().is_some_and(|column| column.name == "currency") {
+        if self.0.next().is_some_and(|column| column.name.ends_with("currency")) {
             self.1 = value.and_then(|code| Currency::new(code).ok());
         }
     }
@@ -204,5 +227,18 @@ mod tests {
         assert_eq!(json["placed_at"], "2017-07-14T02:40:00Z");
         assert_eq!((&json["paid"], &json["pieces"]), (&true.into(), &3.into()));
         assert!(json["shipped_at"].is_null());
+    }
+
+    /// A new column is money unless it is said to be something else: look at its line here before accepting it.
+    #[test]
+    fn every_column_has_the_unit_that_it_says() {
+        let mut text = String::new();
+        for (table, columns) in crate::models::dictionary() {
+            for column in columns {
+                text +=
+                    &format!("{table}.{}: {:?}: {}\n", column.name, unit(table, column), column.doc.trim());
+            }
+        }
+        insta::assert_snapshot!(text);
     }
 }

@@ -58,12 +58,15 @@ pub struct Global {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Import(cmd::import::Args),
     Status(cmd::status::Args),
     Verify(cmd::verify::Args),
     Rebuild(cmd::rebuild::Args),
     Digest(cmd::digest::Args),
     TrialBalance(cmd::trial_balance::Args),
     Order(cmd::order::Args),
+    Merchant(cmd::merchant::Args),
+    Merchants(cmd::merchants::Args),
     Events(cmd::events::Args),
     Completions(cmd::completions::Args),
 }

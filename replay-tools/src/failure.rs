@@ -3,7 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
+use daybook_commands::CommandError;
 use daybook_journal::JournalError;
+use daybook_market::MarketError;
 use daybook_projections::ReadModelError;
 
 /// Why a subcommand stopped.
@@ -68,6 +70,27 @@ impl From<ReadModelError> for Failure {
                 Self::Usage(error.to_string())
             }
             other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+impl From<MarketError> for Failure {
+    fn from(error: MarketError) -> Self {
+        match error {
+            MarketError::Journal(error) => error.into(),
+            MarketError::Command(error) => error.into(),
+            MarketError::Url(why) => Self::Usage(why),
+            MarketError::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        if error.transient() {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Refused(error.to_string())
         }
     }
 }

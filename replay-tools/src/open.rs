@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use daybook_journal::SqliteJournal;
+use daybook_market::{Market, Options};
 use daybook_projections::{ReadModels, Stage};
 
 use crate::cli::{Global, Url};
@@ -30,6 +31,19 @@ impl Global {
         let journal = Arc::new(self.read_journal()?);
         let progress = Progress::new(!self.no_progress, "catching up", 1);
         Ok(ReadModels::open(self.read_models_path(), journal, &mut told(&progress))?)
+    }
+
+    /// The running market; makes the journal when there is none, and keeps a second writer out.
+    pub fn market(&self) -> Result<Market, Failure> {
+        Ok(Market::open(&self.journal.to_string(), Options::default())?)
+    }
+
+    /// What drives asynchronous work.
+    pub fn runtime(&self) -> Result<tokio::runtime::Runtime, Failure> {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::Unavailable(format!("cannot start threads: {error}")))
     }
 
     /// Says how to make a journal when there is none.

@@ -159,13 +159,26 @@ impl Table {
         }
     }
 
-    /// Without the columns that say nothing in any row: for people.
+    /// Without the columns that are empty or zero in every row: for people.
+    pub fn without_nothing(&self) -> Self {
+        self.having(|value| match value {
+            Value::None => false,
+            Value::Text(text) => !text.is_empty(),
+            Value::Int(n) => *n != 0,
+            Value::Money(money) => !money.is_zero(),
+            Value::Bool(_) | Value::Time(_) => true,
+        })
+    }
+
+    /// Without the columns that are empty in every row: for people.
     pub fn without_empty(&self) -> Self {
-        let says = |at: usize| {
-            self.rows.iter().any(|row| row[at] != Value::None && row[at] != Value::Text(String::new()))
-        };
+        self.having(|value| *value != Value::None && *value != Value::Text(String::new()))
+    }
+
+    fn having(&self, says: impl Fn(&Value) -> bool) -> Self {
+        let spoken = |at: usize| self.rows.iter().any(|row| says(&row[at]));
         let columns: Vec<&str> =
-            self.columns.iter().enumerate().filter(|(at, _)| says(*at)).map(|(_, c)| *c).collect();
+            self.columns.iter().enumerate().filter(|(at, _)| spoken(*at)).map(|(_, c)| *c).collect();
         self.select(&columns)
     }
 

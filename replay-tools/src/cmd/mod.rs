@@ -3,6 +3,9 @@
 pub mod completions;
 pub mod digest;
 pub mod events;
+pub mod import;
+pub mod merchant;
+pub mod merchants;
 pub mod order;
 pub mod rebuild;
 pub mod status;
@@ -21,6 +24,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Rebuild(args) => rebuild::run(global, &args),
         Command::Digest(args) => digest::run(global, &args),
         Command::TrialBalance(args) => trial_balance::run(global, &args),
+        Command::Import(args) => import::run(global, &args),
+        Command::Merchant(args) => merchant::run(global, &args),
+        Command::Merchants(args) => merchants::run(global, &args),
         Command::Order(args) => order::run(global, &args),
         Command::Events(args) => events::run(global, &args),
         Command::Completions(args) => completions::run(global, &args),

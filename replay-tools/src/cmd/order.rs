@@ -67,7 +67,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         }
         Format::Table => {
             out.heading(&format!("Order {}", args.id))?;
-            out.record(&rows::table(&[found.order], None).without_empty())?;
+            out.record(&rows::table(&[found.order], None).without_nothing())?;
             out.heading("Lines")?;
             out.table(&rows::table(&found.lines, currency).select(LINE))?;
             out.heading("Timeline")?;
