@@ -9,6 +9,7 @@ use daybook_domain::posting::post;
 use daybook_domain::{Event, EventKind, Money, Rate, Refs, Timestamp};
 use daybook_journal::{Filter, Journal};
 use daybook_market::olist::{Plan, import};
+use daybook_market::verify::verify;
 use daybook_market::{Market, Options};
 
 /// The folder, or a loud word that the test was skipped.
@@ -210,6 +211,12 @@ async fn the_whole_data_set_is_recorded_to_the_cent_and_recording_it_again_adds_
     assert_eq!((again.findings, again.totals), (report.findings, report.totals));
     let driven = market.run_until_quiet().await.expect("runs");
     assert_eq!((driven.accepted, driven.refused), (0, 0));
+
+    let began = Instant::now();
+    let checked = verify(&**market.journal(), &mut |_, _, _| {}).expect("readable");
+    eprintln!("verified in {:.1?}", began.elapsed());
+    let violated: Vec<_> = checked.checks.iter().filter(|check| check.violated > 0).collect();
+    assert!(checked.clean(), "{violated:#?}");
 }
 
 /// Balances at business times as `tests/check/olist.py` takes them from the CSV files, in minor units.

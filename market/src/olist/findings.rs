@@ -175,6 +175,7 @@ impl Findings {
         amount: Money,
     ) {
         self.add(kind, id, detail);
+        // far below the sum of all payments, which is checked
         let sum = self.sums.entry(kind).or_insert(Money::zero(amount.currency));
         sum.minor = sum.minor.saturating_add(amount.minor);
     }

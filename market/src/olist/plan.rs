@@ -145,12 +145,8 @@ impl OrderPlan {
     ///
     /// # Errors
     /// [`MoneyError`] when the sum is beyond 64 bits.
-    pub fn total(&self) -> Result<Money, MoneyError> {
-        let currency = self.lines.first().map_or_else(
-            || Currency::new("BRL").expect("invariant: BRL is an ISO 4217 code"),
-            |line| line.price.currency,
-        );
-        self.lines.iter().try_fold(Money::zero(currency), |sum, l| sum.add(l.price)?.add(l.freight))
+    pub fn total(&self, currency: Currency) -> Result<Money, MoneyError> {
+        self.lines.iter().try_fold(Money::zero(currency), |sum, line| sum.add(line.price)?.add(line.freight))
     }
 }
 
@@ -160,7 +156,8 @@ impl CheckoutPlan {
     /// # Errors
     /// [`MoneyError`] when the sum is beyond 64 bits.
     pub fn due(&self) -> Result<Money, MoneyError> {
-        self.orders.iter().try_fold(Money::zero(self.shortfall.currency), |sum, o| sum.add(o.total()?))
+        let currency = self.shortfall.currency;
+        self.orders.iter().try_fold(Money::zero(currency), |sum, order| sum.add(order.total(currency)?))
     }
 
     /// What was paid.

@@ -81,7 +81,7 @@ impl Steps<'_> {
         let (id, at) = (plan.id.as_str(), plan.opened_at);
         let mut orders = Vec::with_capacity(plan.orders.len());
         for order in &plan.orders {
-            let buyer_pays = order.total().map_err(overflow)?;
+            let buyer_pays = order.total(self.0.currency).map_err(overflow)?;
             orders.push(OrderDue { order: order.id, merchant: order.merchant, buyer_pays });
         }
         let command =

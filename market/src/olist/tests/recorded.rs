@@ -265,4 +265,7 @@ async fn reacting_to_all_that_was_imported_changes_nothing() {
     assert_eq!((driven.accepted, driven.refused), (0, 0));
     assert_eq!(market.journal().head().expect("readable"), report.events);
     assert_eq!(books(market.commands()).get("Liabilities:Checkout:c"), Some(&-500));
+    let checked = crate::verify::verify(&**market.journal(), &mut |_, _, _| {}).expect("readable");
+    let violated: Vec<_> = checked.checks.iter().filter(|check| check.violated > 0).collect();
+    assert!(checked.clean(), "{violated:#?}");
 }
