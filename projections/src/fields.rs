@@ -4,105 +4,7 @@
 use daybook_domain::{Currency, Money, Timestamp};
 use serde::{Serialize, Serializer};
 
-use crate::record::{Column, Record, Sink, Type};
-
-/// What a column counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Text.
-    Text,
-    /// Yes or no.
-    Flag,
-    /// A number of things, or a number among others.
-    Count,
-    /// Minor units of the row's currency.
-    Money,
-    /// Microseconds since the epoch, UTC.
-    Time,
-}
-
-/// Integer columns that are a time: by the end of their name.
-const TIMES: &[&str] =
-    &["_at", "_due", "_since", "_until", "ship_by", "deliver_by", "schedule_from", "first_contact"];
-
-/// Integer columns that are a flag.
-const FLAGS: &[(&str, &[&str])] = &[
-    ("orders", &["paid", "shipped", "delivered"]),
-    ("merchants", &["passed"]),
-    ("merchant_accounts", &["destination_blocked"]),
-];
-
-/// Integer columns that count things.
-const COUNTS: &[&str] = &[
-    "accounts",
-    "chargebacks_open",
-    "disputes",
-    "disputes_open",
-    "entries",
-    "events",
-    "exceptions_open",
-    "exchanges",
-    "fee_schedule_version",
-    "lines",
-    "number",
-    "orders",
-    "other_currency_payments",
-    "payments",
-    "payments_failed",
-    "pieces",
-    "pieces_cancelled",
-    "pieces_received",
-    "pieces_released",
-    "pieces_shipped",
-    "place",
-    "position",
-    "quantity",
-    "returns",
-    "review",
-    "reviews",
-    "shipments",
-    "shipments_delivered",
-    "streams",
-];
-
-/// The same, where a table gives a name another meaning: pieces of a line, not money.
-const COUNTS_OF: &[(&str, &[&str])] = &[
-    ("order_lines", &["shipped", "received", "cancelled", "returned", "released"]),
-    ("orders", &["refunds"]),
-    ("disputes", &["evidence"]),
-];
-
-/// Tables that are about counts: what is money in them.
-const MONEY_OF: &[(&str, &[&str])] = &[
-    ("entities", &[]),
-    ("entity_streams", &[]),
-    ("leads", &[]),
-    ("merchants", &["deposit_required"]),
-    ("merchant_accounts", &[]),
-    ("reviews", &[]),
-];
-
-/// The unit of a column of a table. An integer column that is nothing else is money.
-#[must_use]
-pub fn unit(table: &str, column: &Column) -> Unit {
-    let name = column.name;
-    if column.ty == Type::Text {
-        return Unit::Text;
-    }
-    if COUNTS_OF.iter().any(|(of, names)| *of == table && names.contains(&name)) || COUNTS.contains(&name) {
-        return Unit::Count;
-    }
-    if TIMES.iter().any(|end| name.ends_with(end)) {
-        return Unit::Time;
-    }
-    let listed = |of: &[(&str, &[&str])]| {
-        of.iter().find(|(of, _)| *of == table).map(|(_, names)| names.contains(&name))
-    };
-    if listed(FLAGS) == Some(true) {
-        return Unit::Flag;
-    }
-    if listed(MONEY_OF) == Some(false) { Unit::Count } else { Unit::Money }
-}
+use crate::record::{Column, Record, Sink, Unit};
 
 /// The value of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +49,6 @@ impl Serialize for Fields {
 
 /// The cells of a row as they are put.
 struct Cells {
-    table: &'static str,
     columns: std::slice::Iter<'static, Column>,
     currency: Option<Currency>,
     fields: Vec<(&'static str, Field)>,
@@ -156,7 +57,7 @@ struct Cells {
 impl Sink for Cells {
     fn integer(&mut self, value: Option<i64>) {
         let Some(column) = self.columns.next() else { return };
-        let field = match (value, unit(self.table, column)) {
+        let field = match (value, column.unit) {
             (None, _) => Field::None,
             (Some(n), Unit::Flag) => Field::Flag(n != 0),
             (Some(n), Unit::Time) => Field::Time(Timestamp(n)),
@@ -182,7 +83,7 @@ impl Sink for Find {
         self.0.next();
     }
     fn text(&mut self, value: Option<&str>) {
-        if self.0.next().is_some_and(|column| column.name.ends_with("currency")) {
+        if self.0.next().is_some_and(|column| matches!(column.name, "currency" | "settlement_currency")) {
             self.1 = value.and_then(|code| Currency::new(code).ok());
         }
     }
@@ -201,7 +102,7 @@ pub fn currency_of<R: Record>(row: &R) -> Option<Currency> {
 pub fn fields<R: Record>(row: &R, currency: Option<Currency>) -> Fields {
     let currency = currency_of(row).or(currency);
     let fields = Vec::with_capacity(R::COLUMNS.len());
-    let mut cells = Cells { table: R::TABLE, columns: R::COLUMNS.iter(), currency, fields };
+    let mut cells = Cells { columns: R::COLUMNS.iter(), currency, fields };
     row.put(&mut cells);
     Fields(cells.fields)
 }

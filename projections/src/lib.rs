@@ -15,5 +15,6 @@ pub mod world;
 
 pub use digest::{Digest, TableDigest};
 pub use engine::{
-    AsOf, Follower, Freshness, ModelStatus, Progress, ReadModelError, ReadModels, Snapshot, Stage, Status,
+    AsOf, Follower, Freshness, Measured, ModelStatus, Progress, ReadModelError, ReadModels, Snapshot, Stage,
+    Status, measure_rebuild,
 };

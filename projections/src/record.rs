@@ -18,6 +18,21 @@ pub enum Type {
     Text,
 }
 
+/// What a column counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Text.
+    Text,
+    /// Yes or no: 1 or 0.
+    Flag,
+    /// A number of things, or a number among others.
+    Count,
+    /// Minor units of the row's currency.
+    Money,
+    /// Microseconds since the epoch, UTC.
+    Time,
+}
+
 /// A column of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -25,6 +40,8 @@ pub struct Column {
     pub name: &'static str,
     /// What it holds.
     pub ty: Type,
+    /// What it counts.
+    pub unit: Unit,
     /// Whether it may be absent.
     pub optional: bool,
     /// Whether it belongs to this copy alone (a position, a time of recording) and stays out of digests.
@@ -53,6 +70,8 @@ pub trait Source {
 pub trait Cell: Sized {
     /// What the column holds.
     const TYPE: Type;
+    /// What it counts, where the row type does not say `= money` or `= time`.
+    const UNIT: Unit;
     /// Whether the column may be absent.
     const OPTIONAL: bool = false;
     /// Hands the value over.
@@ -63,6 +82,7 @@ pub trait Cell: Sized {
 
 impl Cell for i64 {
     const TYPE: Type = Type::Integer;
+    const UNIT: Unit = Unit::Count;
     fn put<S: Sink>(&self, sink: &mut S) {
         sink.integer(Some(*self));
     }
@@ -73,6 +93,7 @@ impl Cell for i64 {
 
 impl Cell for Option<i64> {
     const TYPE: Type = Type::Integer;
+    const UNIT: Unit = Unit::Count;
     const OPTIONAL: bool = true;
     fn put<S: Sink>(&self, sink: &mut S) {
         sink.integer(*self);
@@ -84,6 +105,7 @@ impl Cell for Option<i64> {
 
 impl Cell for bool {
     const TYPE: Type = Type::Integer;
+    const UNIT: Unit = Unit::Flag;
     fn put<S: Sink>(&self, sink: &mut S) {
         sink.integer(Some(i64::from(*self)));
     }
@@ -92,8 +114,21 @@ impl Cell for bool {
     }
 }
 
+impl Cell for Option<bool> {
+    const TYPE: Type = Type::Integer;
+    const UNIT: Unit = Unit::Flag;
+    const OPTIONAL: bool = true;
+    fn put<S: Sink>(&self, sink: &mut S) {
+        sink.integer(self.map(i64::from));
+    }
+    fn get<S: Source>(source: &mut S) -> Self {
+        source.integer().map(|flag| flag == 1)
+    }
+}
+
 impl Cell for String {
     const TYPE: Type = Type::Text;
+    const UNIT: Unit = Unit::Text;
     fn put<S: Sink>(&self, sink: &mut S) {
         sink.text(Some(self));
     }
@@ -104,6 +139,7 @@ impl Cell for String {
 
 impl Cell for Option<String> {
     const TYPE: Type = Type::Text;
+    const UNIT: Unit = Unit::Text;
     const OPTIONAL: bool = true;
     fn put<S: Sink>(&self, sink: &mut S) {
         sink.text(self.as_deref());
@@ -130,7 +166,8 @@ pub trait Record: Clone + std::fmt::Debug + PartialEq + Send + Sync + 'static {
 }
 
 /// Declares a row type. `key(..)` names its text key columns; `number` in its place marks child rows, which are
-/// numbered by their parent's counter. `= local` after a column keeps it out of digests.
+/// numbered by their parent's counter. After a column, `= money` and `= time` say what it counts, and `= local`
+/// (after either) keeps it out of digests.
 #[macro_export]
 macro_rules! record {
     (
@@ -160,21 +197,22 @@ macro_rules! record {
         }
     };
     (@struct [$(#[doc = $sdoc:literal])*] $name:ident {
-        $($(#[doc = $doc:literal])+ $field:ident : $ty:ty $(= $local:ident)?),* $(,)?
+        $($(#[doc = $doc:literal])+ $field:ident : $ty:ty $(= $($word:ident)+)?),* $(,)?
     }) => {
         $(#[doc = $sdoc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
         pub struct $name { $($(#[doc = $doc])+ pub $field: $ty),* }
     };
     (@columns $table:literal {
-        $($(#[doc = $doc:literal])+ $field:ident : $ty:ty $(= $local:ident)?),* $(,)?
+        $($(#[doc = $doc:literal])+ $field:ident : $ty:ty $(= $($word:ident)+)?),* $(,)?
     }) => {
         const TABLE: &'static str = $table;
         const COLUMNS: &'static [$crate::record::Column] = &[$($crate::record::Column {
             name: stringify!($field),
             ty: <$ty as $crate::record::Cell>::TYPE,
             optional: <$ty as $crate::record::Cell>::OPTIONAL,
-            local: $crate::record!(@local $($local)?),
+            unit: $crate::record!(@unit $ty $(; $($word)+)?),
+            local: $crate::record!(@local $($($word)+)?),
             doc: concat!($($doc),+),
         }),*];
         fn put<S: $crate::record::Sink>(&self, sink: &mut S) {
@@ -185,8 +223,12 @@ macro_rules! record {
             Self { $($field),* }
         }
     };
+    (@unit $ty:ty; money $($more:ident)*) => { $crate::record::Unit::Money };
+    (@unit $ty:ty; time $($more:ident)*) => { $crate::record::Unit::Time };
+    (@unit $ty:ty $(; $($word:ident)*)?) => { <$ty as $crate::record::Cell>::UNIT };
     (@local local) => { true };
-    (@local) => { false };
+    (@local $word:ident $($more:ident)+) => { $crate::record!(@local $($more)+) };
+    (@local $($word:ident)?) => { false };
 }
 
 /// The child rows of a model that appends none.

@@ -102,7 +102,8 @@ fn a_file_of_an_older_layout_or_of_another_journal_is_made_anew() {
     drop(models);
 
     let db = rusqlite::Connection::open(&path).unwrap();
-    db.execute_batch("UPDATE _models SET version = 0 WHERE model = 'orders'; DELETE FROM orders__r1;").unwrap();
+    db.execute_batch("UPDATE _models SET version = 0 WHERE model = 'orders'; DELETE FROM orders__r1;")
+        .unwrap();
     drop(db);
     let models = open(&path, &second);
     assert_eq!(shown(&models.digests().unwrap()), expected, "models of another version are made anew");
@@ -121,7 +122,8 @@ fn a_file_of_something_else_is_refused_and_left_alone() {
     let room = tempfile::tempdir().unwrap();
     let path = room.path().join("journal.db");
     let db = rusqlite::Connection::open(&path).unwrap();
-    db.execute_batch("CREATE TABLE events(position INTEGER PRIMARY KEY); INSERT INTO events VALUES (1)").unwrap();
+    db.execute_batch("CREATE TABLE events(position INTEGER PRIMARY KEY); INSERT INTO events VALUES (1)")
+        .unwrap();
     let refused = ReadModels::open(&path, memory(), &mut |_| {}).unwrap_err();
     assert!(refused.to_string().contains("not a file of read models"), "{refused}");
     assert_eq!(db.query_row("SELECT count(*) FROM events", [], |r| r.get::<_, i64>(0)).unwrap(), 1);
@@ -231,7 +233,9 @@ fn one_entity_as_of_a_moment_equals_the_whole_models_of_that_moment() {
         at
     };
     let hour = |h: i64| 1_700_000_000_000_000 + h * 3_600_000_000;
-    for at in [AsOf::Position(150), AsOf::Business(hour(90)), AsOf::Known(recorded), AsOf::Business(hour(2_000))] {
+    for at in
+        [AsOf::Position(150), AsOf::Business(hour(90)), AsOf::Known(recorded), AsOf::Business(hour(2_000))]
+    {
         let all = models.as_of(at, &[], &mut |_| {}).unwrap();
         for n in 0..4 {
             let (merchant, order) = (format!("m{n}"), format!("o{n}"));

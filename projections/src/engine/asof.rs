@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use daybook_journal::{Micros, Position};
+use daybook_journal::{Journal, Micros, Position};
 
 use super::error::ReadModelError;
 use super::pass::Decoder;
@@ -64,8 +64,50 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    fn new(runners: Vec<Box<dyn Runner>>, at: AsOf) -> Self {
-        Self { runners, through: 0, at }
+    /// Replays a journal in memory, without any database: the models named, all where none is.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn replay(
+        journal: &dyn Journal,
+        at: AsOf,
+        names: &[&str],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, ReadModelError> {
+        Self::replayed(journal, at, models::selected(names, Children::Hash)?, progress)
+    }
+
+    /// As [`replay`](Self::replay), with the child rows kept: for journals whose entries fit in memory.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn replay_with_children(
+        journal: &dyn Journal,
+        at: AsOf,
+        names: &[&str],
+    ) -> Result<Self, ReadModelError> {
+        Self::replayed(journal, at, models::selected(names, Children::Keep)?, &mut |_| {})
+    }
+
+    fn replayed(
+        journal: &dyn Journal,
+        at: AsOf,
+        runners: Vec<Box<dyn Runner>>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, ReadModelError> {
+        let mut snapshot = Self { runners, through: 0, at };
+        let mut decoder = Decoder::new(snapshot.kinds(), World::default());
+        let upto = if let AsOf::Position(p) = at { Some(p) } else { None };
+        let total = journal.head()?.min(upto.unwrap_or(Position::MAX));
+        let mut seen = 0u64;
+        let passed = decoder.scan(journal, 0, upto, &mut |e, world| {
+            seen += 1;
+            if seen.is_multiple_of(4_096) {
+                progress(Progress { stage: Stage::Folding, done: e.position, total });
+            }
+            snapshot.apply(e, world)
+        })?;
+        passed.failed.map_or(Ok(snapshot), Err)
     }
 
     fn kinds(&self) -> KindSet {
@@ -107,7 +149,8 @@ impl Snapshot {
         self.table::<M>().into_iter().flat_map(Table::rows)
     }
 
-    /// The child rows of a key; kept only by [`ReadModels::entity_as_of`].
+    /// The child rows of a key, where they were kept: by [`replay_with_children`](Self::replay_with_children) and
+    /// [`ReadModels::entity_as_of`].
     #[must_use]
     pub fn children<M: Model>(&self, key: &[&str]) -> Vec<&M::Child> {
         self.table::<M>().map_or_else(Vec::new, |t| t.children(&Key::new(key)).collect())
@@ -134,19 +177,7 @@ impl ReadModels {
         names: &[&str],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Snapshot, ReadModelError> {
-        let mut snapshot = Snapshot::new(models::selected(names, Children::Hash)?, at);
-        let mut decoder = Decoder::new(snapshot.kinds(), World::default());
-        let upto = if let AsOf::Position(p) = at { Some(p) } else { None };
-        let total = self.journal().head()?.min(upto.unwrap_or(Position::MAX));
-        let mut seen = 0u64;
-        let passed = decoder.scan(self.journal().as_ref(), 0, upto, &mut |e, world| {
-            seen += 1;
-            if seen.is_multiple_of(4_096) {
-                progress(Progress { stage: Stage::Folding, done: e.position, total });
-            }
-            snapshot.apply(e, world)
-        })?;
-        passed.failed.map_or(Ok(snapshot), Err)
+        Snapshot::replay(self.journal().as_ref(), at, names, progress)
     }
 
     /// One entity as of a moment, from its own streams: cheap, whatever the size of the journal. Rows of
@@ -160,7 +191,7 @@ impl ReadModels {
         streams.extend(self.all_streams(models::entities::WORLD, models::entities::WORLD)?);
         streams.sort_unstable();
         streams.dedup();
-        let mut snapshot = Snapshot::new(models::all(Children::Keep), at);
+        let mut snapshot = Snapshot { runners: models::all(Children::Keep), through: 0, at };
         let mut decoder = Decoder::new(snapshot.kinds(), World::default());
         let upto = if let AsOf::Position(p) = at { Some(p) } else { None };
         let mut failed = None;

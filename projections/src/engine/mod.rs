@@ -36,6 +36,7 @@ pub use error::ReadModelError;
 pub use follower::Follower;
 pub use live::BATCH_EVENTS;
 pub(crate) use readers::Reading;
+pub use rebuild::{Measured, measure_rebuild};
 
 use crate::digest::TableDigest;
 use crate::models;

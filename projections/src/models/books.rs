@@ -19,15 +19,15 @@ record! {
         /// ISO 4217 code.
         currency: String,
         /// Sum of its debits.
-        debit: i64,
+        debit: i64 = money,
         /// Sum of its credits.
-        credit: i64,
+        credit: i64 = money,
         /// Debits less credits.
-        balance: i64,
+        balance: i64 = money,
         /// Entries.
         entries: i64,
         /// When its last entry was booked.
-        last_booked_at: i64,
+        last_booked_at: i64 = time,
     }
 }
 
@@ -46,15 +46,15 @@ record! {
         /// 1, 2, ... in journal order.
         number: i64,
         /// Debit where positive, credit where negative.
-        amount: i64,
+        amount: i64 = money,
         /// Balance of the account after it, in journal order.
-        balance: i64,
+        balance: i64 = money,
         /// When it happened.
-        occurred_at: i64,
+        occurred_at: i64 = time,
         /// When it is booked: then, or at the start of the first open period.
-        booked_at: i64,
+        booked_at: i64 = time,
         /// When the journal took it.
-        recorded_at: i64 = local,
+        recorded_at: i64 = time local,
         /// Position of the event in the journal.
         position: i64 = local,
         /// Type of the event.

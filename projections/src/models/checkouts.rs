@@ -22,55 +22,55 @@ record! {
         /// open, covered, expired or cancelled.
         status: String,
         /// When it was opened.
-        opened_at: i64,
+        opened_at: i64 = time,
         /// When what was due had come together.
-        covered_at: Option<i64>,
+        covered_at: Option<i64> = time,
         /// Orders of the basket.
         orders: i64,
         /// What its orders ask.
-        due: i64,
+        due: i64 = money,
         /// Payments captured.
         payments: i64,
         /// Payments that failed.
         payments_failed: i64,
         /// Captured from providers.
-        captured: i64,
+        captured: i64 = money,
         /// Drawn from the market's own gift cards.
-        stored_value: i64,
+        stored_value: i64 = money,
         /// Fees that providers keep of it.
-        provider_fees: i64,
+        provider_fees: i64 = money,
         /// What the market accepted to bear of what was due.
-        shortfall: i64,
+        shortfall: i64 = money,
         /// Allocated to orders.
-        allocated: i64,
+        allocated: i64 = money,
         /// Recognised as the market's own: instalment interest, rounding.
-        recognised: i64,
+        recognised: i64 = money,
         /// Taken back by providers before allocation.
-        reversed: i64,
+        reversed: i64 = money,
         /// Refunded without having had an order.
-        refunded: i64,
+        refunded: i64 = money,
         /// Taken by banks from what had no order.
-        charged_back: i64,
+        charged_back: i64 = money,
         /// What stands here in the books: not in an order's escrow, nor gone elsewhere.
-        held: i64,
+        held: i64 = money,
         /// Of that, what was found without an order to take it.
-        unallocated: i64,
+        unallocated: i64 = money,
         /// Why the last of it has none.
         unallocated_reason: Option<String>,
         /// Since when money stands here without an order.
-        unallocated_since: Option<i64>,
+        unallocated_since: Option<i64> = time,
         /// Of the unallocated: more was paid than was due.
-        overpaid: i64,
+        overpaid: i64 = money,
         /// Of the unallocated: no order of the basket is open to take it.
-        no_order_open: i64,
+        no_order_open: i64 = money,
         /// Of the unallocated: its order was cancelled.
-        no_order_cancelled: i64,
+        no_order_cancelled: i64 = money,
         /// Of the unallocated: it came after the checkout had ended.
-        late: i64,
+        late: i64 = money,
         /// Of the unallocated: it was paid twice.
-        duplicate: i64,
+        duplicate: i64 = money,
         /// Of the unallocated: its order refused it.
-        order_refused: i64,
+        order_refused: i64 = money,
         /// Payments in another currency than the checkout's.
         other_currency_payments: i64,
         /// Chargebacks not decided.

@@ -20,27 +20,27 @@ record! {
         /// not_required, satisfied or short: what is there, frozen or not, against what is required.
         status: String,
         /// What must be kept deposited.
-        required: i64,
+        required: i64 = money,
         /// What is there and not frozen.
-        free: i64,
+        free: i64 = money,
         /// What is held for claims.
-        frozen: i64,
+        frozen: i64 = money,
         /// Paid in by the merchant.
-        paid: i64,
+        paid: i64 = money,
         /// Paid in from the merchant's own balance.
-        paid_from_balance: i64,
+        paid_from_balance: i64 = money,
         /// Deducted for buyers.
-        deducted_for_buyers: i64,
+        deducted_for_buyers: i64 = money,
         /// Deducted as penalties.
-        deducted_as_penalties: i64,
+        deducted_as_penalties: i64 = money,
         /// Deducted to make a debt good.
-        deducted_for_balance: i64,
+        deducted_for_balance: i64 = money,
         /// Given back by rulings that were reversed.
-        restored: i64,
+        restored: i64 = money,
         /// Paid back after the merchant left.
-        refunded: i64,
+        refunded: i64 = money,
         /// When anything last happened.
-        updated_at: i64,
+        updated_at: i64 = time,
     }
 }
 

@@ -28,47 +28,47 @@ record! {
         /// What it is about.
         category: String,
         /// What is asked for.
-        claim: i64,
+        claim: i64 = money,
         /// When it was opened.
-        opened_at: i64,
+        opened_at: i64 = time,
         /// Ruled for the buyer when nobody has answered by then.
-        answer_due: Option<i64>,
+        answer_due: Option<i64> = time,
         /// When the other side first answered.
-        answered_at: Option<i64>,
+        answered_at: Option<i64> = time,
         /// Pieces of evidence.
         evidence: i64,
         /// When the market took it over.
-        escalated_at: Option<i64>,
+        escalated_at: Option<i64> = time,
         /// When it was last ruled.
-        ruled_at: Option<i64>,
+        ruled_at: Option<i64> = time,
         /// buyer, merchant or split.
         ruled_for: Option<String>,
         /// What the ruling grants.
-        refund: i64,
+        refund: i64 = money,
         /// What it fines the merchant.
-        penalty: i64,
+        penalty: i64 = money,
         /// Of the refund: from escrow.
-        from_escrow: i64,
+        from_escrow: i64 = money,
         /// Of the refund: from the merchant's balance.
-        from_merchant: i64,
+        from_merchant: i64 = money,
         /// Of the refund: from its deposit.
-        from_deposit: i64,
+        from_deposit: i64 = money,
         /// Of the refund: from the market.
-        from_platform: i64,
+        from_platform: i64 = money,
         /// The rule it rests on, `version:clause`.
         rule: Option<String>,
         /// Why.
         reason: Option<String>,
         /// Final when nobody appeals by then.
-        appeal_due: Option<i64>,
+        appeal_due: Option<i64> = time,
         /// When it was last appealed.
-        appealed_at: Option<i64>,
+        appealed_at: Option<i64> = time,
         /// Given back to the merchant and its deposit when the ruling was reversed.
-        given_back: i64,
+        given_back: i64 = money,
         /// How it ended: ruled, upheld, reversed or withdrawn.
         outcome: Option<String>,
         /// When it was closed.
-        closed_at: Option<i64>,
+        closed_at: Option<i64> = time,
     }
 }
 

@@ -20,11 +20,11 @@ record! {
         /// The page it landed on.
         landing: Option<String>,
         /// When it first made contact.
-        first_contact: Option<i64>,
+        first_contact: Option<i64> = time,
         /// When it was found to fit.
-        qualified_at: Option<i64>,
+        qualified_at: Option<i64> = time,
         /// When it became a merchant.
-        won_at: Option<i64>,
+        won_at: Option<i64> = time,
         /// The merchant it became.
         merchant_id: Option<String>,
         /// Its segment.
@@ -32,7 +32,7 @@ record! {
         /// Kind of lead or business.
         lead_type: Option<String>,
         /// When it was lost.
-        lost_at: Option<i64>,
+        lost_at: Option<i64> = time,
         /// Why.
         lost_reason: Option<String>,
     }

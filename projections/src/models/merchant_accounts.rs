@@ -25,9 +25,9 @@ record! {
         /// Number of the last line it looked at.
         settled_through: i64,
         /// It takes in what was booked before this instant.
-        settled_until: Option<i64>,
+        settled_until: Option<i64> = time,
         /// When it was closed.
-        settled_at: Option<i64>,
+        settled_at: Option<i64> = time,
         /// Payouts requested.
         payouts: i64,
         /// Payouts that failed or came back.
@@ -47,15 +47,15 @@ record! {
         /// ISO 4217 code.
         currency: String,
         /// For the merchant where positive, against it where negative; minor units.
-        amount: i64,
+        amount: i64 = money,
         /// release, commission, refund, fee, penalty, reward, chargeback, ruling_reversed, deposit, adjustment.
         kind: String,
         /// When it happened.
-        occurred_at: i64,
+        occurred_at: i64 = time,
         /// When it is booked.
-        booked_at: i64,
+        booked_at: i64 = time,
         /// When the journal took it.
-        recorded_at: i64 = local,
+        recorded_at: i64 = time local,
         /// Position of the event in the journal.
         position: i64 = local,
         /// Type of the event.

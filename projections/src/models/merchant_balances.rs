@@ -22,51 +22,51 @@ record! {
         /// ISO 4217 code.
         currency: String,
         /// In escrow for its orders.
-        escrow: i64,
+        escrow: i64 = money,
         /// Released and not yet settled; negative is a receivable.
-        pending: i64,
+        pending: i64 = money,
         /// Settled, may be paid out.
-        available: i64,
+        available: i64 = money,
         /// Settled, held for a claim.
-        held: i64,
+        held: i64 = money,
         /// Settled, kept back for a time.
-        reserve: i64,
+        reserve: i64 = money,
         /// On its way to the merchant's bank.
-        in_transit: i64,
+        in_transit: i64 = money,
         /// pending + available + held + reserve + in_transit: what the market owes it beyond escrow.
-        owed: i64,
+        owed: i64 = money,
         /// Paid out, less what came back.
-        paid_out: i64,
+        paid_out: i64 = money,
         /// Moved from its balance into its deposit.
-        paid_into_deposit: i64,
+        paid_into_deposit: i64 = money,
         /// Payouts converted to another currency, less what came from one.
-        converted: i64,
+        converted: i64 = money,
         /// What its customers paid into escrow, with what the market added: sales.
-        funded: i64,
+        funded: i64 = money,
         /// Of the escrow: refunded or taken by banks before release.
-        escrow_returned: i64,
+        escrow_returned: i64 = money,
         /// Released to it, before commission.
-        released: i64,
+        released: i64 = money,
         /// Commission, net of what was given back.
-        commission: i64,
+        commission: i64 = money,
         /// VAT on commission, net.
-        commission_vat: i64,
+        commission_vat: i64 = money,
         /// Platform and advertising fees and return freight, with VAT, less what was waived.
-        fees: i64,
+        fees: i64 = money,
         /// Penalties.
-        penalties: i64,
+        penalties: i64 = money,
         /// Refunds after release that it bore, less the tax that came back.
-        refunds: i64,
+        refunds: i64 = money,
         /// Chargebacks that it bore after release, less the tax that came back.
-        chargebacks: i64,
+        chargebacks: i64 = money,
         /// Rewards.
-        rewards: i64,
+        rewards: i64 = money,
         /// Adjustments for it, less those against it.
-        adjustments: i64,
+        adjustments: i64 = money,
         /// Given back by rulings that were reversed.
-        rulings_reversed: i64,
+        rulings_reversed: i64 = money,
         /// Debts made good from its deposit.
-        covered_from_deposit: i64,
+        covered_from_deposit: i64 = money,
     }
 }
 

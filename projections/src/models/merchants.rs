@@ -28,31 +28,31 @@ record! {
         /// Currency in which it is settled, ISO 4217.
         settlement_currency: Option<String>,
         /// When it applied or was taken over.
-        applied_at: Option<i64>,
+        applied_at: Option<i64> = time,
         /// When its application was approved.
-        approved_at: Option<i64>,
+        approved_at: Option<i64> = time,
         /// When its store opened.
-        opened_at: Option<i64>,
+        opened_at: Option<i64> = time,
         /// When it was last suspended.
-        suspended_at: Option<i64>,
+        suspended_at: Option<i64> = time,
         /// Why it was last suspended, turned down or left.
         reason: Option<String>,
         /// When it left.
-        terminated_at: Option<i64>,
+        terminated_at: Option<i64> = time,
         /// Certificates found good and not expired.
         qualifications: i64,
         /// The contract signed.
         contract_ref: Option<String>,
         /// Until when it holds.
-        contract_valid_until: Option<i64>,
+        contract_valid_until: Option<i64> = time,
         /// Version of the fee schedule agreed last.
         fee_schedule_version: Option<i64>,
         /// From when that schedule holds.
-        fee_schedule_from: Option<i64>,
+        fee_schedule_from: Option<i64> = time,
         /// Its commission where no category says otherwise, a decimal.
         default_commission: Option<String>,
         /// The deposit it asks for, minor units of `settlement_currency`.
-        deposit_required: Option<i64>,
+        deposit_required: Option<i64> = money,
         /// How often it is settled: daily, weekly, monthly or t_plus_n.
         settlement_cycle: Option<String>,
         /// Hours until dispatch that it promised.
@@ -64,7 +64,7 @@ record! {
         /// Score of the last assessment, a decimal.
         score: Option<String>,
         /// Whether it passed the last assessment.
-        passed: Option<i64>,
+        passed: Option<bool>,
         /// Assessments failed in a row.
         failed_in_a_row: i64,
         /// Orders placed.
@@ -100,9 +100,9 @@ record! {
         /// Sum of the overall scores.
         review_score: i64,
         /// When its first order was placed.
-        first_order_at: Option<i64>,
+        first_order_at: Option<i64> = time,
         /// When its last order was placed.
-        last_order_at: Option<i64>,
+        last_order_at: Option<i64> = time,
     }
 }
 
@@ -210,7 +210,7 @@ impl MerchantRow {
             Event::MerchantAssessed(x) => {
                 self.tier = Some(text(x.tier));
                 self.score = Some(x.score.normalize().to_string());
-                self.passed = Some(i64::from(x.passed));
+                self.passed = Some(x.passed);
                 self.failed_in_a_row = if x.passed { 0 } else { self.failed_in_a_row + 1 };
             }
             Event::MerchantTerminated(x) => {

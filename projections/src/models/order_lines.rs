@@ -27,19 +27,19 @@ record! {
         /// Pieces.
         quantity: i64,
         /// List price of a piece.
-        list_price: Option<i64>,
+        list_price: Option<i64> = money,
         /// Price of a piece.
-        unit_price: i64,
+        unit_price: i64 = money,
         /// The merchant's discount on the line.
-        discount: i64,
+        discount: i64 = money,
         /// quantity x unit_price - discount: the base of commission.
-        goods: i64,
+        goods: i64 = money,
         /// Its share of shipping.
-        shipping: i64,
+        shipping: i64 = money,
         /// Its share of tax.
-        tax: i64,
+        tax: i64 = money,
         /// What the market adds to it.
-        subsidies: i64,
+        subsidies: i64 = money,
         /// Rate of commission, a decimal.
         commission_rate: String,
         /// Pieces shipped.
@@ -53,11 +53,11 @@ record! {
         /// Pieces released.
         released: i64,
         /// What went to the merchant for it.
-        released_amount: i64,
+        released_amount: i64 = money,
         /// Refunded of it, gross, and taken of it by banks.
-        refunded: i64,
+        refunded: i64 = money,
         /// Net commission on it.
-        commission: i64,
+        commission: i64 = money,
     }
 }
 

@@ -25,43 +25,43 @@ record! {
         /// placed, held, funded, shipped, delivered, received, released, completed or cancelled.
         status: String,
         /// When it was placed.
-        placed_at: i64,
+        placed_at: i64 = time,
         /// Lines of the order.
         lines: i64,
         /// Pieces of all lines.
         pieces: i64,
         /// Goods after the merchant's discounts.
-        goods: i64,
+        goods: i64 = money,
         /// Shipping.
-        shipping: i64,
+        shipping: i64 = money,
         /// Tax.
-        tax: i64,
+        tax: i64 = money,
         /// Goods, shipping and tax.
-        total: i64,
+        total: i64 = money,
         /// What the buyer pays of the total.
-        buyer_pays: i64,
+        buyer_pays: i64 = money,
         /// What the market adds.
-        subsidies: i64,
+        subsidies: i64 = money,
         /// Version of the fee schedule frozen in its lines.
         fee_schedule_version: i64,
         /// By when the merchant promised to ship.
-        ship_by: Option<i64>,
+        ship_by: Option<i64> = time,
         /// By when the merchant promised delivery.
-        deliver_by: Option<i64>,
+        deliver_by: Option<i64> = time,
         /// Whether its money is or was in escrow.
         paid: bool,
         /// When it was paid into escrow.
-        paid_at: Option<i64>,
+        paid_at: Option<i64> = time,
         /// What the buyer paid into escrow.
-        paid_amount: i64,
+        paid_amount: i64 = money,
         /// What the market bore of a payment that fell short.
-        shortfall: i64,
+        shortfall: i64 = money,
         /// What is in escrow now.
-        escrow: i64,
+        escrow: i64 = money,
         /// Whether any piece has left the merchant.
         shipped: bool,
         /// When the first piece left.
-        shipped_at: Option<i64>,
+        shipped_at: Option<i64> = time,
         /// Shipments.
         shipments: i64,
         /// Pieces shipped.
@@ -75,33 +75,33 @@ record! {
         /// Whether every shipment has arrived.
         delivered: bool,
         /// When the last shipment arrived.
-        delivered_at: Option<i64>,
+        delivered_at: Option<i64> = time,
         /// Shipments that have arrived.
         shipments_delivered: i64,
         /// When receipt counts as confirmed unless somebody objects.
-        release_due: Option<i64>,
+        release_due: Option<i64> = time,
         /// When receipt was last confirmed.
-        confirmed_at: Option<i64>,
+        confirmed_at: Option<i64> = time,
         /// By whom: buyer, inspection or timeout.
         confirmed_by: Option<String>,
         /// Pieces whose receipt is confirmed.
         pieces_received: i64,
         /// When money last went to the merchant.
-        released_at: Option<i64>,
+        released_at: Option<i64> = time,
         /// Pieces released.
         pieces_released: i64,
         /// What went to the merchant, before commission.
-        released: i64,
+        released: i64 = money,
         /// Tax released to tax offices.
-        tax_released: i64,
+        tax_released: i64 = money,
         /// Net commission.
-        commission: i64,
+        commission: i64 = money,
         /// VAT on it.
-        commission_vat: i64,
+        commission_vat: i64 = money,
         /// Pieces cancelled.
         pieces_cancelled: i64,
         /// When it was last cancelled, in whole or part.
-        cancelled_at: Option<i64>,
+        cancelled_at: Option<i64> = time,
         /// By whom: buyer, merchant, market or timeout.
         cancelled_by: Option<String>,
         /// Why.
@@ -111,19 +111,19 @@ record! {
         /// The last refund granted.
         refund_id: Option<String>,
         /// When a refund was last granted.
-        refunded_at: Option<i64>,
+        refunded_at: Option<i64> = time,
         /// Granted to the buyer.
-        refunded: i64,
+        refunded: i64 = money,
         /// Granted to the buyer, with what went back to the market.
-        refunded_gross: i64,
+        refunded_gross: i64 = money,
         /// Of the gross: before release, from escrow.
-        refunded_from_escrow: i64,
+        refunded_from_escrow: i64 = money,
         /// Of the gross: borne by the merchant's balance or deposit.
-        refunded_by_merchant: i64,
+        refunded_by_merchant: i64 = money,
         /// Of the gross: borne by the market.
-        refunded_by_platform: i64,
+        refunded_by_platform: i64 = money,
         /// Refunds that have left for the buyer.
-        refund_paid: i64,
+        refund_paid: i64 = money,
         /// Returns asked for.
         returns: i64,
         /// State of the last return: requested, accepted, refused or returned.
@@ -141,15 +141,15 @@ record! {
         /// Chargebacks not decided.
         chargebacks_open: i64,
         /// What banks took for good.
-        charged_back: i64,
+        charged_back: i64 = money,
         /// Reviews posted.
         reviews: i64,
         /// Overall score of the last review, 1 to 5.
         review: Option<i64>,
         /// When everything was done.
-        completed_at: Option<i64>,
+        completed_at: Option<i64> = time,
         /// When anything last happened.
-        updated_at: i64,
+        updated_at: i64 = time,
         /// Events of the timeline.
         events: i64,
     }
@@ -163,11 +163,11 @@ record! {
         /// Type of the event.
         event: String,
         /// When it happened.
-        occurred_at: i64,
+        occurred_at: i64 = time,
         /// When the journal took it.
-        recorded_at: i64 = local,
+        recorded_at: i64 = time local,
         /// The amount it is about, minor units of the order's currency.
-        amount: Option<i64>,
+        amount: Option<i64> = money,
         /// What else there is to say of it.
         detail: Option<String>,
     }

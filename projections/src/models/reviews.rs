@@ -30,7 +30,7 @@ record! {
         /// Score of the delivery.
         delivery: Option<i64>,
         /// When it was posted, last.
-        posted_at: i64,
+        posted_at: i64 = time,
         /// How often it was posted.
         times: i64,
     }
