@@ -32,6 +32,9 @@ pub struct Added<'a> {
 pub type Submitted = Pin<Box<dyn Future<Output = Vec<Result<Receipt, CommandError>>> + Send>>;
 
 /// Commands decided and not yet written. Dropping it takes them back.
+///
+/// Others wait for what is decided here before they hear a refusal that rests on it. So submit a batch before
+/// awaiting anything else that asks its streams.
 pub struct Batch {
     commands: Arc<Commands>,
     items: Vec<Append>,

@@ -10,6 +10,7 @@ use daybook_commands::{
 use daybook_domain::books::commands::MarketCommand;
 use daybook_domain::{Currency, MarketId, PartyId, Timestamp};
 use daybook_journal::{Filter, Journal, MemoryJournal, SqliteJournal, sqlite};
+use daybook_projections::{Follower, Progress, ReadModels};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -69,6 +70,7 @@ pub struct Market {
     pub(crate) interest: Filter,
     pub(crate) driving: tokio::sync::Mutex<()>,
     market: MarketId,
+    url: StoreUrl,
     opening: Opening,
     opened: tokio::sync::OnceCell<()>,
 }
@@ -88,7 +90,9 @@ impl Market {
                 Arc::new(SqliteJournal::open(path, sqlite::Options { clock, ..sqlite::Options::default() })?)
             }
         };
-        Self::on(journal, &url.beside("market"), options)
+        let mut market = Self::on(journal, &url.beside("market"), options)?;
+        market.url = url;
+        Ok(market)
     }
 
     /// A market on a journal that is already open; `own` is where it keeps its progress.
@@ -115,6 +119,7 @@ impl Market {
             interest: interest(),
             driving: tokio::sync::Mutex::new(()),
             market: options.market,
+            url: StoreUrl::Memory,
             opening: options.opening,
             opened: tokio::sync::OnceCell::new(),
         })
@@ -223,6 +228,29 @@ impl Market {
     /// [`MarketError::Unavailable`] when the market's own file cannot be written.
     pub fn import_ends(&self, source: PartyId) -> Result<(), MarketError> {
         self.side.import_ends(source.as_str())
+    }
+
+    /// Opens the read models at `url` (`sqlite:PATH`; `daybook.views.db` beside a journal `daybook.db` where none is
+    /// named), makes or catches them up, and keeps them following until the follower is stopped or dropped.
+    ///
+    /// # Errors
+    /// [`MarketError::Url`] when `url` names no file, or none is named for a journal in memory;
+    /// [`MarketError::Unavailable`] when they cannot be made.
+    pub fn follow(
+        &self,
+        url: Option<&str>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(ReadModels, Follower), MarketError> {
+        let url = url.map_or_else(|| Ok(self.url.beside("views")), str::parse)?;
+        let StoreUrl::Sqlite(path) = url else {
+            let why = "read models need a file: name one, such as sqlite:daybook.views.db";
+            return Err(MarketError::Url(why.to_owned()));
+        };
+        let models = ReadModels::open(path, Arc::clone(&self.journal), progress)
+            .map_err(|e| MarketError::Unavailable(e.to_string()))?;
+        let follower = Follower::start(models.clone())
+            .map_err(|e| MarketError::Unavailable(format!("read models cannot follow: {e}")))?;
+        Ok((models, follower))
     }
 
     /// Starts what runs by itself: reactions as events come, deadlines by the clock.

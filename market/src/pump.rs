@@ -83,7 +83,7 @@ impl Market {
                 return Ok(driven);
             }
             let at_once = together(due);
-            driven.add(self.meet(at_once).await?);
+            driven.add(self.meet(at_once, now).await?);
             driven.add(self.settle_reactions().await?);
         }
     }
@@ -96,7 +96,7 @@ impl Market {
         self.fire_due(self.commands.now()).await
     }
 
-    async fn meet(&self, due: Vec<Deadline>) -> Result<Driven, MarketError> {
+    async fn meet(&self, due: Vec<Deadline>, now: Timestamp) -> Result<Driven, MarketError> {
         let mut batch = self.commands.batch().without_refusals();
         let (mut accepted, mut met, mut put_off, mut refused) = (0, Vec::new(), Vec::new(), Vec::new());
         for deadline in due {
@@ -113,7 +113,7 @@ impl Market {
                 // The same deadline with other content: it was met under an earlier version of these rules.
                 Err(CommandError::Reused { .. }) => met.push(deadline.cause),
                 Err(CommandError::Rejected(rejection)) => {
-                    put_off.push((deadline.cause, self.commands.now().plus(PUT_OFF)));
+                    put_off.push((deadline.cause, now.plus(PUT_OFF)));
                     refused.push(RefusedReaction {
                         at: self.commands.now(),
                         cause: deadline.cause,

@@ -103,7 +103,11 @@ async fn a_ruling_is_paid_by_escrow_the_merchant_its_deposit_and_the_market() {
     assert_eq!(stage.account("Liabilities:DepositFrozen:m1"), "0.00", "the deposit has given its share");
     assert_eq!(stage.account("Expenses:Goodwill"), "20.00", "the market bears the rest");
     let commission_back = "-3.00";
-    assert_eq!(stage.account("Liabilities:MerchantPending:m1"), commission_back, "the merchant has given its 10");
+    assert_eq!(
+        stage.account("Liabilities:MerchantPending:m1"),
+        commission_back,
+        "the merchant has given its 10"
+    );
     assert_eq!(stage.account("Liabilities:Refunds:o1"), "-50.00", "the buyer is owed all of it");
     // a short deposit, not topped up within its grace, suspends the store; the ruling becomes final
     stage.days(8).await;
@@ -147,7 +151,11 @@ async fn a_chargeback_lost_after_release_is_made_good_by_the_deposit() {
     assert!(stage.story("order-o1").contains(&"ChargebackClosed".to_owned()));
     assert_eq!(stage.account("Assets:ChargebackHeld:alipay"), "0.00");
     assert_eq!(stage.account("Liabilities:DepositFrozen:m1"), "0.00");
-    assert_eq!(stage.account("Liabilities:Deposit:m1"), "-20.00", "90 were pending: the deposit made 10 good");
+    assert_eq!(
+        stage.account("Liabilities:Deposit:m1"),
+        "-20.00",
+        "90 were pending: the deposit made 10 good"
+    );
     assert_eq!(stage.account("Liabilities:MerchantPending:m1"), "-10.00", "its commission came back");
     stage.holds();
 }
@@ -303,6 +311,23 @@ async fn deadlines_of_an_import_wait_until_it_has_finished() {
     stage.settle().await;
     assert_eq!(stage.story("checkout-c1"), ["CheckoutOpened", "CheckoutExpired"]);
     stage.holds();
+}
+
+#[tokio::test]
+async fn read_models_follow_the_market() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::in_folder(folder.path(), Stage::start());
+    stage.merchant("m1", "0.00").await;
+    let (models, follower) = stage.market.follow(None, &mut |_| {}).unwrap();
+    assert!(folder.path().join("story.views.db").exists());
+    stage.basket("c1", &[("o1", "m1", "100.00")]).await;
+    stage.pay("c1", "p1", "100.00").await;
+    let head = stage.market.journal().head().unwrap();
+    models.wait_at_least(head, std::time::Duration::from_secs(30)).unwrap();
+    follower.stop();
+    let live = models.digests().unwrap();
+    models.rebuild(&[], &mut |_| {}).unwrap();
+    assert_eq!(models.digests().unwrap(), live);
 }
 
 #[test]
