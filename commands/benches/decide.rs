@@ -196,12 +196,13 @@ fn main() {
             us[0]
         );
     }
-    let (mut raws, mut mine) = (Vec::new(), Vec::new());
+    let (mut raws, mut mine, began) = (Vec::new(), Vec::new(), processor_us());
     for _ in 0..runs {
         raws.push(rate(count, raw_inserts(&fresh(&dir), &rows, 1_000).unwrap()));
         mine.push(bulk(&runtime, &fresh(&dir), count));
     }
+    let us = (processor_us() - began) / (runs * count) as f64;
     let (raw, mine) = (median(raws), median(mine));
-    println!(" bulk            {mine:>9.0}/s  {:.2} of raw {raw:.0}", mine / raw);
+    println!(" bulk            {mine:>9.0}/s  {:.2} of raw {raw:.0}; processor {us:.1} us both", mine / raw);
     let _ = std::fs::remove_dir_all(&dir);
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use daybook_domain::{Aggregate, Event, Facts};
-use daybook_journal::{Append, NewEvent, Receipt, Version};
+use daybook_journal::{Append, Expected, NewEvent, Receipt, Version};
 
 use crate::handler::{Commands, expected_version};
 use crate::request::Identity;
@@ -105,6 +105,9 @@ impl Batch {
         let stream = || request.stream.clone();
         match verdict {
             Verdict::Append(append, events) => {
+                if append.expected == Expected::NoStream {
+                    self.commands.fresh.written(&append.stream);
+                }
                 self.events += events.len();
                 self.last = events;
                 self.items.push(append);
@@ -206,7 +209,10 @@ impl Underway {
                     self.commands.cache.written(stream, *version, receipt.last);
                     self.commands.policies.written(stream);
                 }
-                _ => self.commands.cache.forget(stream),
+                _ => {
+                    self.commands.fresh.written(stream);
+                    self.commands.cache.forget(stream);
+                }
             }
             result.map_err(CommandError::from)
         });

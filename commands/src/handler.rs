@@ -10,6 +10,7 @@ use daybook_journal::{Append, Appending, Expected, Journal, JournalError, Receip
 
 use crate::cache::Cache;
 use crate::facts::{Basis, PendingBalance};
+use crate::fresh::Fresh;
 use crate::policy::Policies;
 use crate::refusals::{MemoryRefusals, Refusal, Refusals};
 use crate::request::{Executed, Identity, Request};
@@ -27,7 +28,8 @@ pub struct Options {
     pub market: MarketId,
     /// Streams whose state is kept, about.
     pub cache_streams: usize,
-    /// True where this process alone writes the journal (SQLite, memory): what the cache knows is all there is.
+    /// True where this handler alone writes the journal (SQLite and memory have one writer): what it knows is all
+    /// there is.
     pub exclusive: bool,
     /// Where refused money commands are kept.
     pub refusals: Arc<dyn Refusals>,
@@ -55,6 +57,7 @@ pub struct Commands {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) cache: Cache,
     pub(crate) policies: Policies,
+    pub(crate) fresh: Fresh,
     pub(crate) options: Options,
 }
 
@@ -103,6 +106,7 @@ impl Commands {
         Self {
             cache: Cache::new(options.cache_streams),
             policies: Policies::new(options.market),
+            fresh: Fresh::new(&*journal, options.exclusive),
             journal,
             options,
         }
@@ -192,6 +196,7 @@ impl Commands {
                         Err(JournalError::Conflict { actual: found, .. })
                             if request.expected_version.is_none() =>
                         {
+                            self.fresh.written(&request.stream);
                             drop(ahead);
                             facts = None;
                             actual = found;
@@ -237,6 +242,9 @@ impl Commands {
         };
         match entry.judge(request, identity, now, &policy, facts) {
             Verdict::Append(append, events) => {
+                if append.expected == Expected::NoStream {
+                    self.fresh.written(&request.stream);
+                }
                 let appending = self.journal.append(vec![append]);
                 Ok(Step::Appending(Underway::start(appending, cx), events))
             }

@@ -22,6 +22,7 @@ mod batch;
 mod cache;
 mod error;
 mod facts;
+mod fresh;
 mod handler;
 mod ledger;
 mod policy;

@@ -89,7 +89,11 @@ impl Commands {
 
     /// Reads a stream into the cache; returns the generation it has there.
     pub(crate) fn load<A: Aggregate>(&self, stream: &str) -> Result<u64, CommandError> {
-        let entry = self.read::<A>(stream, Version::MAX)?;
+        let entry = if self.fresh.may_exist(stream) {
+            self.read::<A>(stream, Version::MAX)?
+        } else {
+            Entry::new(stream)
+        };
         let generation = entry.generation;
         self.cache.put(stream, entry);
         Ok(generation)
