@@ -1,5 +1,7 @@
 //! The simulated market: it runs, nothing of it is refused, and the same seed gives the same history.
 
+#![allow(clippy::unwrap_used)] // a test may panic
+
 use std::sync::Arc;
 
 use daybook_commands::ManualClock;

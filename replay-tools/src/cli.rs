@@ -58,6 +58,7 @@ pub struct Global {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Demo(cmd::demo::Args),
     Import(cmd::import::Args),
     Status(cmd::status::Args),
     Verify(cmd::verify::Args),

@@ -8,7 +8,7 @@ mod cast;
 mod run;
 mod story;
 
-pub use run::{DemoError, Report, Told, run};
+pub use run::{DemoError, Report, START, Told, run};
 pub use story::Story;
 
 use std::cmp::Reverse;

@@ -1,6 +1,7 @@
 //! The subcommands, one file each: parse, call, print.
 
 pub mod completions;
+pub mod demo;
 pub mod digest;
 pub mod events;
 pub mod import;
@@ -19,6 +20,7 @@ use crate::failure::Failure;
 pub fn run(cli: Cli) -> Result<(), Failure> {
     let global = &cli.global;
     match cli.command {
+        Command::Demo(args) => demo::run(global, &args),
         Command::Status(args) => status::run(global, &args),
         Command::Verify(args) => verify::run(global, &args),
         Command::Rebuild(args) => rebuild::run(global, &args),

@@ -1,0 +1,135 @@
+//! `daybook demo`
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use daybook_commands::ManualClock;
+use daybook_market::demo::{self, DemoError, Report};
+use daybook_market::{Market, Options};
+
+use crate::cli::Global;
+use crate::cmd::verify;
+use crate::failure::Failure;
+use crate::output::{Format, Output, say};
+use crate::progress::Progress;
+use crate::value::{Table, grouped};
+
+/// Simulate a market, from its merchants' entry to its chargebacks, and check it
+#[derive(Debug, clap::Args)]
+#[command(long_about = "Simulate a market, from its merchants' entry to its chargebacks, and check it.\n\n\
+    Every command goes the way a real one goes: decided, made durable, reacted to. The same seed gives the same \
+    events and the same digests.")]
+pub struct Args {
+    /// Days on which orders are placed
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    days: u32,
+    /// Baskets filled a day
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    orders_per_day: u32,
+    /// What everything is drawn from
+    #[arg(long, value_name = "SEED", default_value_t = 7)]
+    seed: u64,
+}
+
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let started = Instant::now();
+    let clock = Arc::new(ManualClock::at(demo::START.0));
+    let options = Options { clock: Arc::clone(&clock) as _, ..Options::default() };
+    let market = Market::open(&global.journal.to_string(), options)?;
+    let head = market.journal().head()?;
+    if head > 0 {
+        return Err(Failure::Refused(format!(
+            "{} holds {} events already, and a simulation is not mixed with them: name a new journal, such as \
+             --journal sqlite:demo.db",
+            global.journal,
+            grouped(&head.to_string())
+        )));
+    }
+    let progress = Progress::new(!global.no_progress, "simulating (hours)", 1);
+    let asked = demo::Options { days: args.days, orders_per_day: args.orders_per_day, seed: args.seed };
+    let report = global.runtime()?.block_on(demo::run(&market, &clock, asked, &mut |done, of| {
+        progress.total(of);
+        progress.set(done);
+    }));
+    drop(progress);
+    drop(market);
+    let report = report?;
+    let seconds = started.elapsed().as_secs_f64();
+    say!("{} events in {seconds:.1} s", grouped(&report.head.to_string()));
+    let models = global.read_models()?;
+    let checked = verify::check(global, &models)?;
+    let mut out = Output::new(global.format);
+    match out.format {
+        Format::Json => out.json_line(&report)?,
+        Format::Csv => out.table(&stories(&report))?,
+        Format::Table => {
+            tour(&mut out, global, &report)?;
+            out.heading("Verified")?;
+            verify::print(&mut out, &checked)?;
+        }
+    }
+    out.finish()?;
+    if checked.clean() {
+        return Ok(());
+    }
+    say!("verify found violations: run `daybook verify`");
+    Err(Failure::Found)
+}
+
+fn stories(report: &Report) -> Table {
+    let mut table = Table::new(&["story", "orders", "example"]);
+    for told in &report.stories {
+        table.push(vec![told.story.into(), u64::from(told.orders).into(), told.example.as_str().into()]);
+    }
+    table
+}
+
+/// What there is to look at.
+fn tour(out: &mut Output, global: &Global, report: &Report) -> Result<(), Failure> {
+    out.heading(&format!(
+        "{} merchants, {} baskets, {} orders, {} events in {}",
+        report.merchants,
+        grouped(&report.baskets.to_string()),
+        grouped(&report.orders.to_string()),
+        grouped(&report.head.to_string()),
+        global.journal
+    ))?;
+    out.line("")?;
+    out.table(&stories(report))?;
+    out.heading("Refused commands, by code (each is a decision the market stood by)")?;
+    if report.refused.is_empty() {
+        out.line("  none")?;
+    }
+    for (code, count) in &report.refused {
+        out.line(&format!("  {code}: {count}"))?;
+    }
+    out.heading("Look at it")?;
+    let example = |wanted: &str| {
+        let told = report.stories.iter().find(|told| told.story.contains(wanted));
+        told.map_or("o-000001", |told| told.example.as_str())
+    };
+    let ruled = example("ruled for the buyer, with");
+    for (command, says) in [
+        ("daybook status".to_owned(), "where journal and read models stand"),
+        (format!("daybook order {}", example("received")), "an order with its lines and its timeline"),
+        (format!("daybook order {ruled}"), "a dispute, ruled and paid"),
+        (format!("daybook events --order {ruled}"), "the same as events, one JSON a line"),
+        ("daybook merchant m-001".to_owned(), "what a merchant sold and is owed"),
+        ("daybook trial-balance".to_owned(), "the books, summing to zero"),
+        ("daybook digest".to_owned(), "the same for the same seed"),
+    ] {
+        out.line(&format!("  {command:34} {says}"))?;
+    }
+    Ok(())
+}
+
+impl From<DemoError> for Failure {
+    fn from(error: DemoError) -> Self {
+        match error {
+            DemoError::Market(error) => error.into(),
+            DemoError::Command(error) => error.into(),
+            DemoError::Journal(error) => error.into(),
+            DemoError::Decode(error) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
