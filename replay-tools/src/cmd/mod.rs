@@ -9,6 +9,7 @@ pub mod merchant;
 pub mod merchants;
 pub mod order;
 pub mod rebuild;
+pub mod serve;
 pub mod status;
 pub mod trial_balance;
 pub mod verify;
@@ -21,6 +22,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     let global = &cli.global;
     match cli.command {
         Command::Demo(args) => demo::run(global, &args),
+        Command::Serve(args) => serve::run(global, &args),
         Command::Status(args) => status::run(global, &args),
         Command::Verify(args) => verify::run(global, &args),
         Command::Rebuild(args) => rebuild::run(global, &args),

@@ -1,0 +1,56 @@
+//! `daybook serve`
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::open::told;
+use crate::output::say;
+use crate::progress::Progress;
+
+/// Run the market: reactors, deadlines, read models, HTTP
+#[derive(Debug, clap::Args)]
+#[command(long_about = "Run the market: reactors, deadlines, read models, HTTP.\n\n\
+    GET /healthz and GET /v1/orders/{id}, without authentication: put a proxy in front of it before it listens beyond \
+    this machine. Stops on Ctrl-C or SIGTERM, after the requests under way.")]
+pub struct Args {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+}
+
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let market = Arc::new(global.market()?);
+    let progress = Progress::new(!global.no_progress, "catching up", 1);
+    let url = global.read_models.as_ref().map(ToString::to_string);
+    let (models, follower) = market.follow(url.as_deref(), &mut told(&progress))?;
+    drop(progress);
+    let served = global.runtime()?.block_on(async {
+        let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+            Failure::Unavailable(format!(
+                "cannot listen on {}: {error}; name another with --listen",
+                args.listen
+            ))
+        })?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let stop = async move {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        let address = listener.local_addr()?;
+        let running = market.spawn();
+        say!("listening on http://{address}");
+        let served = daybook_api::serve(listener, daybook_api::router(models), stop).await;
+        running.stop().await;
+        served.map_err(|error| Failure::Unavailable(format!("serving failed: {error}")))
+    });
+    follower.stop();
+    say!("stopped");
+    served
+}
