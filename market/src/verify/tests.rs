@@ -115,10 +115,8 @@ fn cny(amount: &str) -> String {
 fn refs(stream: &str) -> Refs {
     let (category, id) = stream.split_once('-').unwrap();
     let mut refs = Refs { checkout: Some("c".parse().unwrap()), ..Refs::default() };
-    if category == "order" {
-        refs.order = Some(id.parse().unwrap());
-        refs.merchant = Some("m".parse().unwrap());
-    }
+    refs.merchant = matches!(category, "order" | "account").then(|| "m".parse().unwrap());
+    refs.order = (category == "order").then(|| id.parse().unwrap());
     refs
 }
 
@@ -226,6 +224,41 @@ fn every_bent_figure_is_found_by_its_invariant() {
             texts(&report)
         );
     }
+}
+
+/// The honest history, and the settlement of its two lines.
+fn settled(total: &str, commission: &str, lines: u32) -> Vec<Row> {
+    let mut rows = history();
+    let closed = format!(
+        r#"{{"settlement":"s","until":"2018-01-01T00:00:00Z","through":2,"currency":"CNY","carried_in":{0},
+        "gross":{1},"refunds":{0},"commission":{2},"fees":{0},"rewards":{0},"penalties":{0},"chargebacks":{0},
+        "adjustments":{0},"total":{3},"held_as_reserve":{0},"taken_from_available":{0},"carried_out":{0},
+        "orders":1,"lines":{lines},"digest":"d"}}"#,
+        cny("0.00"),
+        cny("70.00"),
+        cny(commission),
+        cny(total)
+    );
+    rows.push(("account-m", "SettlementClosed", closed));
+    rows
+}
+
+#[test]
+fn a_settlement_is_derived_again_and_must_equal_the_one_that_was_closed() {
+    let honest = report(&settled("63.00", "7.00", 2));
+    assert!(honest.clean(), "{}", texts(&honest));
+    for (total, commission, lines) in [("63.01", "7.00", 2), ("63.00", "6.99", 2), ("63.00", "7.00", 3)] {
+        let report = report(&settled(total, commission, lines));
+        assert_eq!(violated(&report), [8], "{total} {commission} {lines}: {}", texts(&report));
+    }
+}
+
+#[test]
+fn what_a_merchant_has_must_be_what_it_earned() {
+    // the postings follow the lines, the tally of the merchant follows the event's own total
+    let rows =
+        bent("CommissionCharged", r#"}],"amount":{"amount":"7.00""#, r#"}],"amount":{"amount":"7.01""#);
+    assert_eq!(violated(&report(&rows)), [7]);
 }
 
 #[test]
