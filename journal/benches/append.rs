@@ -1,12 +1,14 @@
 //! Appends and scans of the SQLite journal beside what raw SQLite and the disk give in the same run.
 //!
-//! `cargo bench -p daybook-journal` for all; `-- inflight bulk scan alone open` to choose; `EVENTS=400000`,
-//! `RUNS=5`, `DIR=/somewhere` to change. Runs alternate and medians are printed, with the ratio of each to its
+//! `cargo bench -p daybook-journal` for all; `-- random local bulk scan alone` to choose; `EVENTS=400000`,
+//! `RUNS=5`, `TASKS=1024`, `DIR=/somewhere` to change. Runs alternate and medians are printed, with the ratio of each to its
 //! denominator.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use daybook_journal::baseline::{Locality, bytes_per_event, fdatasync_loop, raw_inserts, raw_scan, workload};
@@ -46,68 +48,87 @@ fn rate(count: usize, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
 }
 
-/// Tasks that each append their own streams' events one by one, in order.
-fn in_flight(
-    runtime: &tokio::runtime::Runtime,
-    path: &Path,
-    appends: Vec<Append>,
-    tasks: usize,
-) -> (f64, Vec<u32>) {
+/// Time on a core of the threads whose name begins so, as far as they live (Linux; zero elsewhere).
+fn on_core(thread: &str) -> Duration {
+    let of = |task: std::fs::DirEntry| -> Option<u64> {
+        let name = std::fs::read_to_string(task.path().join("comm")).ok()?;
+        let times = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        name.starts_with(thread).then_some(times.split(' ').next()?.parse().ok()?)
+    };
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    Duration::from_nanos(tasks.filter_map(of).sum())
+}
+
+/// One figure of many callers.
+struct Load {
+    /// Appends per second while every task had one under way.
+    rate: f64,
+    /// Time of each append, in microseconds.
+    latencies: Vec<u32>,
+    /// Microseconds the writer was on a core, per append.
+    writer: f64,
+}
+
+/// Tasks that each append their own streams' events one by one, in order. The clock stops when the first has no
+/// more, so that exactly `tasks` are in flight.
+fn in_flight(runtime: &tokio::runtime::Runtime, path: &Path, appends: &[Append], tasks: usize) -> Load {
     let journal = Arc::new(SqliteJournal::open(path, Options::default()).unwrap());
-    let count = appends.len();
     let mut parts: Vec<Vec<Append>> = (0..tasks).map(|_| Vec::new()).collect();
+    let mut streams = HashMap::new();
     for append in appends {
-        let hash = append.stream.bytes().fold(7_usize, |h, b| h.wrapping_mul(31).wrapping_add(b.into()));
-        parts[hash % tasks].push(append);
+        let next = streams.len();
+        parts[*streams.entry(&append.stream).or_insert(next) % tasks].push(append.clone());
     }
+    let done = Arc::new(AtomicUsize::new(0));
+    let stopped = Arc::new(OnceLock::new());
     let began = Instant::now();
     let latencies = runtime.block_on(async {
-        let tasks: Vec<_> = parts
-            .into_iter()
-            .map(|part| {
-                let journal = Arc::clone(&journal);
-                tokio::spawn(async move {
-                    let mut latencies = Vec::with_capacity(part.len());
-                    for append in part {
-                        let sent = Instant::now();
-                        journal.append(vec![append]).await.pop().unwrap().unwrap();
-                        latencies.push(u32::try_from(sent.elapsed().as_micros()).unwrap());
-                    }
-                    latencies
-                })
+        let start = |part: Vec<Append>| {
+            let (journal, done, stopped) = (Arc::clone(&journal), Arc::clone(&done), Arc::clone(&stopped));
+            tokio::spawn(async move {
+                let mut latencies = Vec::with_capacity(part.len());
+                for append in &part {
+                    let sent = Instant::now();
+                    // A caller has just made what it sends: a copy stands for that.
+                    journal.append(vec![append.clone()]).await.pop().unwrap().unwrap();
+                    latencies.push(u32::try_from(sent.elapsed().as_micros()).unwrap());
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+                stopped.get_or_init(|| (began.elapsed(), done.load(Ordering::Relaxed)));
+                latencies
             })
-            .collect();
+        };
+        let tasks: Vec<_> = parts.into_iter().map(start).collect();
         let mut all = Vec::new();
         for task in tasks {
             all.extend(task.await.unwrap());
         }
         all
     });
-    (rate(count, began.elapsed()), latencies)
+    let (took, count) = *stopped.get().unwrap();
+    let writer = on_core("journal-writer").as_secs_f64() * 1e6 / appends.len() as f64;
+    Load { rate: rate(count, took), latencies, writer }
 }
 
 fn bulk(runtime: &tokio::runtime::Runtime, path: &Path, appends: Vec<Append>, call: usize) -> f64 {
-    let journal = SqliteJournal::open(path, Options::default()).unwrap();
+    let journal = Arc::new(SqliteJournal::open(path, Options::default()).unwrap());
     let count = appends.len();
     let mut appends = appends.into_iter();
     let began = Instant::now();
     runtime.block_on(async {
         // Two calls under way, as an import has that prepares one while the other is written.
-        let mut before: Option<daybook_journal::Appending<'_>> = None;
+        let mut before: Option<tokio::task::JoinHandle<bool>> = None;
         loop {
             let items: Vec<_> = appends.by_ref().take(call).collect();
             let done = items.is_empty();
-            let mut now = journal.append(items);
-            let waker = std::task::Waker::noop();
-            let ready = now.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_ready();
-            if let Some(before) = before.take() {
-                assert!(before.await.iter().all(Result::is_ok));
+            let to = Arc::clone(&journal);
+            let now = tokio::spawn(async move { to.append(items).await.iter().all(Result::is_ok) });
+            if let Some(before) = before.replace(now) {
+                assert!(before.await.unwrap());
             }
             if done {
-                break;
+                return;
             }
-            assert!(!ready);
-            before = Some(now);
         }
     });
     rate(count, began.elapsed())
@@ -142,33 +163,48 @@ fn main() {
         "{events} events of {} bytes, synchronous=FULL, {cores} cores, medians of {runs}",
         bytes_per_event(&random)
     );
-    if wanted("inflight") {
+    for (name, appends) in [("random", &random), ("local", &local)] {
+        if !wanted("inflight") && !wanted(name) {
+            continue;
+        }
         let raw: Vec<_> =
-            (0..runs).map(|_| rate(events, raw_inserts(&room.fresh(), &random, 1_000).unwrap())).collect();
-        println!("raw, batches of 1000, random streams      {:>9.0}/s  {raw:.0?}", median(raw.clone()));
-        for tasks in [1, 16, 64, 256, 1024] {
-            let some = random[..(tasks * 4_000).min(events)].to_vec();
+            (0..runs).map(|_| rate(events, raw_inserts(&room.fresh(), appends, 1_000).unwrap())).collect();
+        println!("raw, batches of 1000, {name:>6} streams      {:>9.0}/s  {raw:.0?}", median(raw.clone()));
+        let only = setting("TASKS", 0);
+        for tasks in [1, 16, 64, 256, 1024].into_iter().filter(|tasks| only == 0 || only == *tasks) {
+            let some = appends[..(tasks * 4_000).min(events)].to_vec();
             let mut rates = Vec::new();
             let mut raws = Vec::new();
             let mut latencies = Vec::new();
+            let (mut busy, mut busy_raw) = (Vec::new(), Vec::new());
             for _ in 0..runs {
                 if tasks >= 256 {
+                    let before = on_core("append");
                     raws.push(rate(some.len(), raw_inserts(&room.fresh(), &some, 1_000).unwrap()));
+                    busy_raw.push((on_core("append") - before).as_secs_f64() * 1e6 / some.len() as f64);
                 }
-                let (rate, all) = in_flight(&runtime, &room.fresh(), some.clone(), tasks);
-                rates.push(rate);
-                latencies.extend(all);
+                let load = in_flight(&runtime, &room.fresh(), &some, tasks);
+                rates.push(load.rate);
+                busy.push(load.writer);
+                latencies.extend(load.latencies);
             }
             latencies.sort_unstable();
             let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
             let mine = median(rates);
             let raw = median(if raws.is_empty() { raw.clone() } else { raws });
             println!(
-                "{tasks:>5} in flight, random streams            {mine:>9.0}/s  {:.2} of raw {raw:.0}  p50 {} us p99 {} us",
+                "{tasks:>5} in flight, {name:>6} streams            {mine:>9.0}/s  {:.2} of raw {raw:.0}  p50 {} us p99 {} us",
                 mine / raw,
                 at(0.5),
                 at(0.99)
             );
+            if !busy_raw.is_empty() {
+                println!(
+                    "      on a core: writer {:.2} us an append, raw {:.2} us",
+                    median(busy),
+                    median(busy_raw)
+                );
+            }
         }
     }
     if wanted("alone") {
@@ -176,7 +212,7 @@ fn main() {
         let mut alone = Vec::new();
         for _ in 0..runs {
             loops.push(rate(5_000, fdatasync_loop(&room.fresh(), 5_000).unwrap()));
-            alone.push(in_flight(&runtime, &room.fresh(), random[..5_000].to_vec(), 1).0);
+            alone.push(in_flight(&runtime, &room.fresh(), &random[..5_000], 1).rate);
         }
         let (fsync, alone) = (median(loops), median(alone));
         println!("fdatasync of 4 KiB                        {fsync:>9.0}/s");
@@ -197,7 +233,7 @@ fn main() {
             println!("bulk, calls of {call}, local streams        {mine:>9.0}/s  {:.2} of raw", mine / raw);
         }
     }
-    if wanted("scan") || wanted("open") {
+    if wanted("scan") {
         let path = room.fresh();
         bulk(&runtime, &path, local, 2_000);
         let (mut raws, mut mine) = (Vec::new(), Vec::new());

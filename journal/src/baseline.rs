@@ -4,13 +4,13 @@
 //! from the same run. They write the same rows with the same keys into the same tables, and read the same
 //! columns; what they leave out is everything a journal is for: conditions, idempotency, callers.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
-use rusqlite::{Connection, Result as SqlResult, params};
+use rusqlite::{Connection, OpenFlags, Result as SqlResult, params};
 use uuid::Uuid;
 
 use crate::sqlite::open::MIGRATIONS;
@@ -165,7 +165,7 @@ fn number(conn: &Connection, appends: &[Append]) -> SqlResult<Vec<Row>> {
 /// # Errors
 /// What the file system says.
 pub fn fdatasync_loop(path: &Path, writes: usize) -> std::io::Result<Duration> {
-    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
     file.seek(SeekFrom::End(0))?;
     let block = [0xdb_u8; 4096];
     let began = Instant::now();
@@ -183,7 +183,9 @@ pub fn fdatasync_loop(path: &Path, writes: usize) -> std::io::Result<Duration> {
 /// What SQLite says.
 pub fn raw_scan(path: &Path) -> SqlResult<(u64, u64, Duration)> {
     use rusqlite::types::ValueRef;
-    let conn = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // Without the mutex, as every connection here: with it each column costs a lock.
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
     conn.pragma_update(None, "mmap_size", 1_i64 << 30)?;
     let mut statement = conn.prepare(
         "SELECT position, stream, version, kind, schema, occurred_at, recorded_at, actor, id, command, \

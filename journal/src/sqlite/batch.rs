@@ -186,7 +186,7 @@ impl Ledger {
         }
         let id = self.next_stream;
         self.next_stream += 1;
-        Ok(Some(self.streams.insert(hash, item.stream.clone(), id, 0)))
+        Ok(Some(self.streams.insert(hash, std::mem::take(&mut item.stream), id, 0)))
     }
 
     /// Reads a stream's version and commands into the cache.

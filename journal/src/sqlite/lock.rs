@@ -2,7 +2,7 @@
 //! that ends, so a stale file never has to be deleted.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::JournalError;
@@ -60,8 +60,10 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // An empty file says "nobody" to whoever looks; closing the file releases the lock.
-        let _ = self.file.seek(SeekFrom::Start(0));
+        // An empty file says "nobody" to whoever looks.
         let _ = self.file.set_len(0);
+        // Closing would do, unless this process is just starting another one, which has a copy of the file for
+        // the moment between fork and exec.
+        let _ = self.file.unlock();
     }
 }

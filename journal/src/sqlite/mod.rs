@@ -248,7 +248,7 @@ impl Writing {
         let Some(answer) = self.shared.queue.push(items).await else {
             return vec![Err(JournalError::Unavailable("the journal is shutting down".into())); count];
         };
-        answer.await.unwrap_or_else(|_| vec![Err(writer_gone()); count])
+        answer.await.map_or_else(|_| vec![Err(writer_gone()); count], |answer| answer.results)
     }
 }
 

@@ -1,8 +1,10 @@
 //! What waits for the writer: bounded in events, taken by the writer all at once.
 //!
-//! A push is one short lock; the writer swaps the whole vector out under the same lock, so the cost of
-//! handing over does not grow with the batch. Room is a semaphore of events: who finds none waits without
+//! A push is one short lock; the writer swaps the whole vector out under the same lock, so the cost of handing
+//! over does not grow with the batch. Room is a semaphore of events: who finds none waits without
 //! holding a thread.
+
+use std::collections::VecDeque;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Semaphore, oneshot};
@@ -12,14 +14,26 @@ use crate::{Append, JournalError, Receipt};
 /// One result per item.
 pub(super) type Results = Vec<Result<Receipt, JournalError>>;
 
-/// One call of `append`.
-pub(super) struct Entry {
+/// The answers of a call, with its items: they are freed where they were made, not by the writer.
+pub(super) struct Answer {
     pub items: Vec<Append>,
     /// The answers so far; the next item to write is `items[results.len()]`.
     pub results: Results,
-    pub reply: oneshot::Sender<Results>,
+}
+
+/// One call of `append`.
+pub(super) struct Entry {
+    pub answer: Answer,
+    pub reply: oneshot::Sender<Answer>,
     /// Events of room it took.
     pub room: u32,
+}
+
+impl Entry {
+    pub(super) fn reply(self) {
+        // Who no longer waits has dropped the future; the append stands all the same.
+        let _ = self.reply.send(self.answer);
+    }
 }
 
 #[derive(Default)]
@@ -49,31 +63,30 @@ impl Queue {
     }
 
     /// Waits for room, then hands `items` to the writer. `None`: the writer is gone.
-    pub(super) async fn push(&self, items: Vec<Append>) -> Option<oneshot::Receiver<Results>> {
+    pub(super) async fn push(&self, items: Vec<Append>) -> Option<oneshot::Receiver<Answer>> {
         let events = items.iter().map(|item| item.events.len()).sum::<usize>();
         // A call larger than the queue takes all of it: it is one caller's memory in any case.
         let room = u32::try_from(events).unwrap_or(u32::MAX).min(self.capacity);
         self.room.acquire_many(room).await.ok()?.forget();
-        let (reply, answer) = oneshot::channel();
-        let results = Vec::with_capacity(items.len());
+        let (reply, receiver) = oneshot::channel();
+        let answer = Answer { results: Vec::with_capacity(items.len()), items };
         let mut state = self.state.lock();
         if state.closed {
             return None;
         }
-        state.waiting.push(Entry { items, results, reply, room });
+        state.waiting.push(Entry { answer, reply, room });
         let wake = std::mem::take(&mut state.writer_sleeps);
         drop(state);
         if wake {
             self.wake.notify_one();
         }
-        Some(answer)
+        Some(receiver)
     }
 
-    /// Appends everything that waits to `into`; sleeps while there is nothing and `into` is empty. False when
-    /// the queue is closed and empty: the writer may go.
-    pub(super) fn take(&self, into: &mut std::collections::VecDeque<Entry>) -> bool {
+    /// Sleeps until something waits. False when the queue is closed and empty: the writer may go.
+    pub(super) fn wait(&self) -> bool {
         let mut state = self.state.lock();
-        while state.waiting.is_empty() && into.is_empty() {
+        while state.waiting.is_empty() {
             if state.closed {
                 return false;
             }
@@ -81,12 +94,16 @@ impl Queue {
             self.wake.wait(&mut state);
         }
         state.writer_sleeps = false;
-        let mut taken = std::mem::take(&mut state.waiting);
-        drop(state);
-        let room: usize = taken.iter().map(|entry| entry.room as usize).sum();
-        into.extend(taken.drain(..));
-        self.room.add_permits(room);
         true
+    }
+
+    /// Appends everything that waits to `into`.
+    pub(super) fn take(&self, into: &mut VecDeque<Entry>) {
+        let taken = std::mem::take(&mut self.state.lock().waiting);
+        if !taken.is_empty() {
+            self.room.add_permits(taken.iter().map(|entry| entry.room as usize).sum());
+            into.extend(taken);
+        }
     }
 
     /// No more pushes; what waits is still taken.

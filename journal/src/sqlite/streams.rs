@@ -29,6 +29,8 @@ pub(super) struct Slot {
 
 /// (tag, first position) of each command of a stream. Tags may repeat: the row decides.
 enum Commands {
+    /// Most streams in a large journal have one or none: no vector for them.
+    One(Option<(u64, Position)>),
     Few(Vec<(u64, Position)>),
     Many(HashTable<(u64, Position)>),
 }
@@ -80,7 +82,7 @@ impl Streams {
 
     /// Adds a stream that is not in the cache.
     pub(super) fn insert(&mut self, hash: u64, name: String, id: i64, version: Version) -> SlotIndex {
-        let slot = Slot { id, version, name, hash, commands: Commands::Few(Vec::new()), used: false };
+        let slot = Slot { id, version, name, hash, commands: Commands::One(None), used: false };
         let index = match self.free.pop() {
             Some(index) => {
                 self.slots[index as usize] = Some(slot);
@@ -105,6 +107,7 @@ impl Streams {
     /// First positions of the commands with this tag; nearly always none.
     pub(super) fn first_positions(&mut self, index: SlotIndex, tag: u64) -> Vec<Position> {
         match &self.slot(index).commands {
+            Commands::One(one) => one.iter().filter(|(t, _)| *t == tag).map(|(_, p)| *p).collect(),
             Commands::Few(all) => all.iter().filter(|(t, _)| *t == tag).map(|(_, p)| *p).collect(),
             Commands::Many(all) => all.iter_hash(tag).filter(|(t, _)| *t == tag).map(|(_, p)| *p).collect(),
         }
@@ -113,6 +116,8 @@ impl Streams {
     pub(super) fn add_command(&mut self, index: SlotIndex, tag: u64, first: Position) {
         let commands = &mut self.slot(index).commands;
         match commands {
+            Commands::One(one @ None) => *one = Some((tag, first)),
+            Commands::One(Some(one)) => *commands = Commands::Few(vec![*one, (tag, first)]),
             Commands::Few(all) if all.len() < FEW => all.push((tag, first)),
             Commands::Few(all) => {
                 let mut many = HashTable::with_capacity(2 * FEW);
@@ -151,6 +156,7 @@ impl Streams {
         }
         self.free.push(key);
         self.entries -= 1 + match &slot.commands {
+            Commands::One(one) => usize::from(one.is_some()),
             Commands::Few(all) => all.len(),
             Commands::Many(all) => all.len(),
         };

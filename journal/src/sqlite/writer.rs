@@ -1,5 +1,6 @@
-//! The one writer: takes what has queued, writes it in one transaction, commits, answers. No delay is added to
-//! make batches larger; they grow by themselves while a commit runs.
+//! The one writer: takes what has queued, writes it in one transaction, commits, answers. It takes again while it
+//! inserts, and commits when nothing waits or the batch is full: no timer is ever waited for, and under load a
+//! batch holds what all callers have to say.
 //!
 //! ```text
 //! queue --take--> pending --BEGIN, append each, COMMIT (one fsync)--> head published --> answers
@@ -15,7 +16,8 @@
 //!   decides for good; if it fails too, the outcome is unknown and the callers are told so.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
 
 use rusqlite::{Connection, ErrorCode, Result as SqlResult};
 
@@ -27,12 +29,17 @@ use super::queue::Entry;
 use super::{Options, Shared};
 use crate::{JournalError, Position};
 
+/// How often the writer lets others run before it commits less than it expected.
+const GIVE_WAY: usize = 32;
+
 pub(super) struct Writer {
     shared: Arc<Shared>,
     options: Options,
     conn: Option<Connection>,
     ledger: Ledger,
     pace: Pace,
+    /// Calls answered after the last batch.
+    answered: usize,
     /// Held until the last connection for writing is closed.
     _lock: WriterLock,
 }
@@ -54,26 +61,25 @@ impl Writer {
             .map_err(|error| explain(&shared.path, &error))?;
         shared.head.publish(ledger.last);
         let pace = Pace::new(Arc::clone(&shared.checkpoints), options.checkpoint_pages);
-        Ok(Self { shared, options, conn: Some(conn), ledger, pace, _lock: lock })
+        Ok(Self { shared, options, conn: Some(conn), ledger, pace, answered: 0, _lock: lock })
     }
 
     /// Until the queue is closed and empty; then empties the log into the file.
-    pub(super) fn run(mut self, checkpointer: std::thread::JoinHandle<()>) {
+    pub(super) fn run(mut self, checkpointer: JoinHandle<()>) {
         // A panic here must not leave callers waiting.
         let abandon = AbandonOnDrop(Arc::clone(&self.shared));
         if let Some(conn) = &self.conn {
             checkpoint::watch(conn);
         }
+        let answers = Answers::start();
         let mut pending = VecDeque::new();
-        while self.shared.queue.take(&mut pending) {
-            let touched = self.batch(&mut pending);
-            for entry in pending.drain(..touched) {
-                // Who no longer waits has dropped the future; the append stands all the same.
-                let _ = entry.reply.send(entry.results);
-            }
+        while !pending.is_empty() || self.shared.queue.wait() {
+            self.answered = self.batch(&mut pending);
+            answers.give(pending.drain(..self.answered));
             self.between_batches();
         }
         drop(abandon);
+        drop(answers);
         if checkpointer.join().is_err() {
             tracing::error!("the checkpointer panicked");
         }
@@ -90,7 +96,8 @@ impl Writer {
         let outcome = match self.connected() {
             Ok(()) => self.write(pending, &mut batch),
             Err(error) => {
-                batch.before = pending.iter().map(|entry| entry.results.len()).collect();
+                self.shared.queue.take(pending);
+                batch.before = pending.iter().map(|entry| entry.answer.results.len()).collect();
                 Outcome::Failed(error)
             }
         };
@@ -102,9 +109,9 @@ impl Writer {
             Outcome::Failed(error) => {
                 tracing::warn!(%error, "a batch was not written");
                 // Even a refusal may rest on an item of the same batch that is now gone.
-                for (entry, before) in pending.iter_mut().zip(&batch.before) {
-                    entry.results.truncate(*before);
-                    entry.results.resize(entry.items.len(), Err(error.clone()));
+                for (Entry { answer, .. }, before) in pending.iter_mut().zip(&batch.before) {
+                    answer.results.truncate(*before);
+                    answer.results.resize(answer.items.len(), Err(error.clone()));
                 }
                 batch.before.len()
             }
@@ -116,8 +123,8 @@ impl Writer {
         let Some(conn) = &self.conn else {
             return Outcome::Failed(JournalError::Unavailable("no connection".into()));
         };
-        let now = self.options.clock.now();
-        let inserted = Self::insert(conn, &mut self.ledger, &self.options, now, pending, batch);
+        let source = Source { shared: &self.shared, options: &self.options, expected: self.answered };
+        let inserted = source.insert(conn, &mut self.ledger, pending, batch);
         let committed = match inserted {
             Ok(()) => self.shared.faults.commit(conn),
             Err(error) => {
@@ -133,31 +140,6 @@ impl Writer {
             Ok(()) => Outcome::Committed,
             Err(error) => self.settle(&error, last_before),
         }
-    }
-
-    fn insert(
-        conn: &Connection,
-        ledger: &mut Ledger,
-        options: &Options,
-        now: crate::Micros,
-        pending: &mut VecDeque<Entry>,
-        batch: &mut Batch,
-    ) -> SqlResult<()> {
-        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut statements = Statements::new(conn)?;
-        let mut events = 0;
-        for entry in pending.iter_mut() {
-            batch.before.push(entry.results.len());
-            while let Some(item) = entry.items.get_mut(entry.results.len()) {
-                if events >= options.max_batch_events {
-                    return Ok(());
-                }
-                entry.results.push(ledger.append(&mut statements, item, now)?);
-                events += item.events.len();
-            }
-            batch.finished += 1;
-        }
-        Ok(())
     }
 
     /// COMMIT answered with an error: find out what is true.
@@ -218,6 +200,61 @@ impl Writer {
     }
 }
 
+/// Where a batch comes from.
+struct Source<'w> {
+    shared: &'w Shared,
+    options: &'w Options,
+    /// Calls that were answered last: as many may be about to come in.
+    expected: usize,
+}
+
+impl Source<'_> {
+    /// Inserts what is pending and whatever comes in meanwhile, until nothing waits or the batch is full: the
+    /// callers of the batch before are just sending their next, and a fuller transaction writes fewer pages.
+    fn insert(
+        &self,
+        conn: &Connection,
+        ledger: &mut Ledger,
+        pending: &mut VecDeque<Entry>,
+        batch: &mut Batch,
+    ) -> SqlResult<()> {
+        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut statements = Statements::new(conn)?;
+        let now = self.options.clock.now();
+        let mut events = 0;
+        loop {
+            if batch.finished == pending.len() {
+                self.take_more(pending);
+            }
+            let Some(Entry { answer, .. }) = pending.get_mut(batch.finished) else { return Ok(()) };
+            batch.before.push(answer.results.len());
+            // The items come back to their caller only to be freed there: a name may go into the cache.
+            while let Some(item) = answer.items.get_mut(answer.results.len()) {
+                if events >= self.options.max_batch_events {
+                    return Ok(());
+                }
+                answer.results.push(ledger.append(&mut statements, item, now)?);
+                events += item.events.len();
+            }
+            batch.finished += 1;
+        }
+    }
+
+    /// Takes what waits. When nothing does but callers were just answered, gives way to them: on few cores they
+    /// may be ready to send and only lack a core. Where nobody lacks one this returns at once.
+    fn take_more(&self, pending: &mut VecDeque<Entry>) {
+        let had = pending.len();
+        self.shared.queue.take(pending);
+        for _ in 0..GIVE_WAY {
+            if pending.len() > had || had >= self.expected {
+                return;
+            }
+            std::thread::yield_now();
+            self.shared.queue.take(pending);
+        }
+    }
+}
+
 /// Commits a page that changes nothing: whatever a failed commit left beyond the log's end is no longer a
 /// continuation of it.
 fn overwrite_the_end(conn: &Connection) -> SqlResult<()> {
@@ -231,6 +268,47 @@ struct Batch {
     before: Vec<usize>,
     /// Calls from the front that are answered in full.
     finished: usize,
+}
+
+/// Gives the answers of large batches on a thread of its own: waking a caller costs the writer a tenth of an
+/// insert, and there are as many as the batch has calls. Few are woken at once, a thread more would only delay
+/// them.
+struct Answers {
+    thread: Option<(mpsc::Sender<Vec<Entry>>, JoinHandle<()>)>,
+}
+
+impl Answers {
+    const FEW: usize = 32;
+
+    fn start() -> Self {
+        let (send, receive) = mpsc::channel::<Vec<Entry>>();
+        let give = move || receive.iter().flatten().for_each(Entry::reply);
+        let thread = std::thread::Builder::new().name("journal-answers".into()).spawn(give);
+        let thread = thread.inspect_err(|error| tracing::warn!(%error, "no thread for answers"));
+        Self { thread: thread.ok().map(|thread| (send, thread)) }
+    }
+
+    fn give(&self, entries: std::collections::vec_deque::Drain<'_, Entry>) {
+        match &self.thread {
+            Some((thread, _)) if entries.len() > Self::FEW => {
+                if let Err(mpsc::SendError(entries)) = thread.send(entries.collect()) {
+                    entries.into_iter().for_each(Entry::reply);
+                }
+            }
+            _ => entries.for_each(Entry::reply),
+        }
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        if let Some((send, thread)) = self.thread.take() {
+            drop(send);
+            if thread.join().is_err() {
+                tracing::error!("the thread for answers panicked");
+            }
+        }
+    }
 }
 
 struct AbandonOnDrop(Arc<Shared>);
