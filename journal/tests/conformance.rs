@@ -68,7 +68,7 @@ fn sqlite_keeps_every_promise() {
 fn sqlite_keeps_every_promise_with_the_tightest_bounds() {
     keeps_every_promise(&Sqlite(Options {
         queue_events: 1,
-        max_batch_events: 7,
+        max_batch_events: 31,
         stream_cache_entries: 0,
         cache_kib: 64,
         mmap_bytes: 0,

@@ -136,14 +136,14 @@ fn when_the_file_cannot_be_opened_again_the_outcome_is_unknown_and_a_repeat_sett
 fn the_log_starts_over_while_the_load_never_pauses() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("busy.db");
-    let options = Options { checkpoint_pages: 256, max_batch_events: 16, ..Options::default() };
+    let options = Options { checkpoint_pages: 64, max_batch_events: 16, ..Options::default() };
     let journal = SqliteJournal::open(&path, options).unwrap();
     let data = format!(r#"{{"fill":"{}"}}"#, "x".repeat(1000));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut longest = 0;
     runtime.block_on(async {
         let mut running = std::collections::VecDeque::new();
-        for command in 1..=3000_u128 {
+        for command in 1..=1000_u128 {
             let items = (0..16)
                 .map(|n| item(&format!("order-{n}"), command << 32 | n, Expected::Any, &data))
                 .collect();
@@ -163,8 +163,8 @@ fn the_log_starts_over_while_the_load_never_pauses() {
             call.await;
         }
     });
-    // Sixteen thresholds and a little; all that was written is about 100 MB.
-    assert!(longest < 16 * 256 * 8192 * 5 / 4, "the log grew to {longest} bytes");
+    // Sixteen thresholds, and as much again for a slow disk; all that was written is more than 30 MB.
+    assert!(longest < 2 * 16 * 64 * 8192, "the log grew to {longest} bytes");
 }
 
 fn futures_poll(call: &mut Appending<'_>) -> bool {
