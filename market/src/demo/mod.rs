@@ -1,6 +1,6 @@
 //! A simulated market through the real command path, the same for the same seed.
 //!
-//! Shape: each basket's story is fixed when it is filled and written into a [`Script`], commands by time. The
+//! Shape: each basket's story is fixed when it is filled and written into a script, commands by time. The
 //! run takes the script hour by hour: the hour's commands, what they set off, the refunds that providers have
 //! paid meanwhile, the deadlines that fell due. Nothing is drawn at random after the script.
 
