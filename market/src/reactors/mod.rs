@@ -132,3 +132,68 @@ pub fn react(happened: &Happened, commands: &Commands) -> Result<Vec<Reaction>, 
 fn own_id(happened: &Happened) -> &str {
     happened.stream.split_once('-').map_or("", |(_, id)| id)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use daybook_commands::Options;
+    use daybook_domain::MarketId;
+    use daybook_journal::MemoryJournal;
+
+    use super::*;
+    use crate::deadlines;
+
+    fn fixture(kind: EventKind) -> Happened {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/fixtures");
+        let file = format!("{folder}/{}.v{}.complete.json", kind.as_str(), kind.schema());
+        let data = std::fs::read_to_string(file).unwrap();
+        let refs = r#"{"merchant":"m-1","order":"o-1","checkout":"c-1","buyer":"b-1"}"#;
+        Happened {
+            id: Uuid::from_u128(7),
+            stream: format!("{}-x-1", kind.category()),
+            version: 1,
+            position: 1,
+            occurred_at: Timestamp(0),
+            correlation: Uuid::from_u128(8),
+            actor: "teller".to_owned(),
+            event: Event::decode(kind.as_str(), kind.schema(), &data).unwrap(),
+            refs: serde_json::from_str(refs).unwrap(),
+        }
+    }
+
+    /// The pump reads only the types that are listed: one that is not would never be reacted to.
+    #[test]
+    fn every_event_type_that_asks_for_something_is_listed() {
+        let journal = Arc::new(MemoryJournal::default());
+        let commands = Commands::new(journal, Options::new(MarketId::new("main").unwrap()));
+        for kind in EventKind::ALL {
+            let happened = fixture(*kind);
+            if !react(&happened, &commands).unwrap().is_empty() {
+                assert!(REACTED_TO.contains(kind), "{} is reacted to and not listed", kind.as_str());
+            }
+            let starts = deadlines::started(&happened).is_some();
+            assert_eq!(starts, deadlines::STARTED_BY.contains(kind), "{} starts a deadline", kind.as_str());
+        }
+    }
+
+    #[test]
+    fn the_reactions_to_one_event_have_ids_of_their_own() {
+        let journal = Arc::new(MemoryJournal::default());
+        let commands = Commands::new(journal, Options::new(MarketId::new("main").unwrap()));
+        fn ids(reactions: &[Reaction], cause: Uuid, out: &mut Vec<(String, Uuid)>) {
+            for reaction in reactions {
+                out.push((reaction.command.stream(), reaction.command_id(cause)));
+                ids(&reaction.otherwise, cause, out);
+            }
+        }
+        for kind in REACTED_TO {
+            let happened = fixture(*kind);
+            let mut all = Vec::new();
+            ids(&react(&happened, &commands).unwrap(), happened.id, &mut all);
+            let distinct: std::collections::HashSet<_> = all.iter().collect();
+            assert_eq!(distinct.len(), all.len(), "{}: {all:?}", kind.as_str());
+        }
+    }
+}
