@@ -21,11 +21,13 @@ mod pass;
 mod readers;
 mod rebuild;
 pub(crate) mod runner;
+mod slots;
 pub(crate) mod sql;
 pub(crate) mod table;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use daybook_journal::{Journal, Micros, Position};
@@ -42,10 +44,9 @@ use crate::digest::TableDigest;
 use crate::models;
 use live::Live;
 use readers::Readers;
+use rebuild::Bounds;
 use runner::Children;
 
-/// Rows of one transaction while a model is rebuilt beside its live tables.
-const SHADOW_TRANSACTION_ROWS: u64 = 50_000;
 /// From this many events behind, and more behind than done, making anew is faster than following.
 const REBUILD_FROM: u64 = 50_000;
 
@@ -131,6 +132,8 @@ struct Inner {
     applied: Mutex<Position>,
     moved: Condvar,
     stopped: Mutex<Option<String>>,
+    /// Whether this process has made the whole file already.
+    made: AtomicBool,
 }
 
 impl std::fmt::Debug for ReadModels {
@@ -158,6 +161,7 @@ impl ReadModels {
             applied: Mutex::new(0),
             moved: Condvar::new(),
             stopped: Mutex::new(None),
+            made: AtomicBool::new(false),
         };
         let this = Self { inner: Arc::new(inner) };
         let mut live = this.inner.live.lock();
@@ -218,7 +222,7 @@ impl ReadModels {
             let head = journal.head()?;
             let applied = live.as_ref().map_or(0, Live::applied);
             let behind = head.saturating_sub(applied);
-            if behind >= REBUILD_FROM && behind > applied {
+            if behind >= REBUILD_FROM && behind > applied && !self.inner.made.load(Ordering::Relaxed) {
                 self.rebuild_all(live, progress)?;
             }
             let live = live.as_mut().expect("invariant: opened above");
@@ -276,7 +280,10 @@ impl ReadModels {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".rebuild");
         let beside = PathBuf::from(beside);
-        rebuild::build_file(&beside, self.inner.journal.as_ref(), models::all(Children::Write), progress)?;
+        let all = models::all(Children::Write);
+        rebuild::build_file(&beside, self.inner.journal.as_ref(), all, Bounds::ALONE, progress)?;
+        // a build that ended early for want of memory is not tried again: following goes on from there
+        self.inner.made.store(true, Ordering::Relaxed);
         // from here to the rename nobody reads: the old file goes with its log, or its log would be
         // replayed into the new one
         let closed = self.inner.readers.close_and_hold();
@@ -304,7 +311,7 @@ impl ReadModels {
         }
         let db = meta::open(&self.inner.path)?;
         let journal = self.inner.journal.as_ref();
-        let (_, built) = rebuild::build(db, journal, &mut runners, SHADOW_TRANSACTION_ROWS, progress)?;
+        let (_, built) = rebuild::build(db, journal, &mut runners, Bounds::BESIDE, progress)?;
         let mut rebuilt = Vec::new();
         for runner in runners {
             let generation = live.stored().iter().find(|s| s.model == runner.name());

@@ -1,8 +1,8 @@
 //! Making tables from the whole journal: folded in memory on one thread, written on another.
 //!
 //! Child rows are streamed as they come. Rows wait until the pass is over, because a row may change until then;
-//! memory is therefore bounded by rows, and a pass that would hold more than [`MOST_ROWS`] of them ends early:
-//! live following takes the tables from there to the head.
+//! memory is therefore bounded by rows, and a pass whose rows would take more than [`MOST_BYTES`] ends early: live
+//! following takes the tables from there to the head.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -19,8 +19,8 @@ use super::{Progress, Stage};
 use crate::model::{Keys, KindSet};
 use crate::world::World;
 
-/// Most rows held in memory, all models together: about 0.6 GiB.
-const MOST_ROWS: usize = 2_500_000;
+/// Most memory for rows, all models together, bytes: with caches and queues the process stays below 1 GiB.
+const MOST_BYTES: usize = 720 << 20;
 /// Child rows of one piece of writing.
 const CHILD_CHUNK: usize = 4_096;
 /// Pieces of writing that may wait.
@@ -34,13 +34,28 @@ pub(crate) struct Built {
     pub(crate) state: State,
 }
 
-/// Fills the tables of `runners` (created here, in their generation) from the journal. `transaction_rows` is
-/// the most rows of one transaction.
+/// What a build may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Most rows of one transaction.
+    pub(crate) transaction_rows: u64,
+    /// Most memory for rows, bytes.
+    pub(crate) row_bytes: usize,
+}
+
+impl Bounds {
+    /// In a file that nobody else has open.
+    pub(crate) const ALONE: Self = Self { transaction_rows: u64::MAX, row_bytes: MOST_BYTES };
+    /// Beside live tables, whose followers wait for each transaction.
+    pub(crate) const BESIDE: Self = Self { transaction_rows: 50_000, row_bytes: MOST_BYTES };
+}
+
+/// Fills the tables of `runners` (created here, in their generation) from the journal.
 pub(crate) fn build(
     db: Connection,
     journal: &dyn Journal,
     runners: &mut [Box<dyn Runner>],
-    transaction_rows: u64,
+    bounds: Bounds,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Connection, Built), ReadModelError> {
     for runner in runners.iter() {
@@ -48,8 +63,11 @@ pub(crate) fn build(
     }
     let (jobs, queue) = sync_channel::<Job>(WAITING);
     std::thread::scope(|scope| {
-        let writer = scope.spawn(move || write(db, queue, transaction_rows));
-        let built = fold(journal, runners, &jobs, progress);
+        let writer = std::thread::Builder::new()
+            .name("rebuild-writer".into())
+            .spawn_scoped(scope, move || write(db, queue, bounds.transaction_rows))
+            .map_err(|e| ReadModelError::BadQuestion(format!("the system gives no thread: {e}")))?;
+        let built = fold(journal, runners, &jobs, bounds.row_bytes, progress);
         if built.is_ok() {
             progress(Progress { stage: Stage::Writing, done: 0, total: 0 });
             for runner in runners.iter_mut() {
@@ -85,6 +103,7 @@ fn fold(
     journal: &dyn Journal,
     runners: &mut [Box<dyn Runner>],
     jobs: &SyncSender<Job>,
+    row_bytes: usize,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Built, ReadModelError> {
     let kinds = runners.iter().fold(KindSet::default(), |set, r| set.or(r.kinds()));
@@ -103,7 +122,7 @@ fn fold(
         if events.is_multiple_of(EVERY) {
             progress(Progress { stage: Stage::Folding, done: e.position, total });
             let written = runners.iter_mut().all(|r| send(jobs, r.take_children(CHILD_CHUNK)));
-            let full = runners.iter().map(|r| r.len()).sum::<usize>() > MOST_ROWS;
+            let full = runners.iter().map(|r| r.bytes()).sum::<usize>() > row_bytes;
             if !written || full {
                 return Ok(ControlFlow::Break(()));
             }
@@ -127,11 +146,12 @@ pub(crate) fn build_file(
     path: &Path,
     journal: &dyn Journal,
     mut runners: Vec<Box<dyn Runner>>,
+    bounds: Bounds,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), ReadModelError> {
     remove(path)?;
     let db = meta::create(path)?;
-    let (db, built) = build(db, journal, &mut runners, u64::MAX, progress)?;
+    let (db, built) = build(db, journal, &mut runners, bounds, progress)?;
     for runner in &runners {
         db.execute_batch(&runner.statements().views)?;
         meta::put_model(&db, &stored(runner.as_ref(), 1, built.position))?;
@@ -169,7 +189,7 @@ pub fn measure_rebuild(
 ) -> Result<Measured, ReadModelError> {
     let runners = crate::models::selected(names, super::runner::Children::Write)?;
     let started = std::time::Instant::now();
-    build_file(path, journal, runners, &mut |_| {})?;
+    build_file(path, journal, runners, Bounds::ALONE, &mut |_| {})?;
     let took = started.elapsed();
     let bytes = std::fs::metadata(path).map_err(|e| ReadModelError::file(path, &e))?.len();
     Ok(Measured { events: journal.head()?, bytes, took })
@@ -192,4 +212,56 @@ pub(crate) fn remove(path: &Path) -> Result<(), ReadModelError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use daybook_journal::conformance::tools::block_on;
+    use daybook_journal::{Append, Cause, Expected, MemoryJournal, NewEvent};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::engine::ReadModels;
+    use crate::engine::runner::Children;
+    use crate::models;
+
+    #[test]
+    fn a_build_that_has_no_memory_for_more_rows_ends_early_and_following_goes_on_from_there() {
+        let journal = MemoryJournal::new();
+        let data = r#"{"amount":{"amount":"1.00","currency":"CNY"},"provider":"p","provider_ref":"x"}"#;
+        for n in 1..=2 * EVERY {
+            let event = NewEvent {
+                id: Uuid::from_u128(u128::from(n)),
+                kind: "DepositPaid".into(),
+                schema: 1,
+                occurred_at: n as i64,
+                refs: format!(r#"{{"merchant":"m{}"}}"#, n % 1_000),
+                data: data.to_owned(),
+            };
+            let cause = Cause {
+                command: event.id,
+                fingerprint: [0; 16],
+                correlation: event.id,
+                actor: "test".into(),
+            };
+            let stream = format!("deposit-m{}", n % 1_000);
+            let item = Append { stream, expected: Expected::Any, cause, events: vec![event] };
+            block_on(journal.append(vec![item])).pop().unwrap().unwrap();
+        }
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("short.db");
+        let bounds = Bounds { row_bytes: 1, ..Bounds::ALONE };
+        build_file(&path, &journal, models::all(Children::Write), bounds, &mut |_| {}).unwrap();
+        let at: Vec<_> =
+            meta::models(&meta::open(&path).unwrap()).unwrap().iter().map(|m| m.position).collect();
+        assert!(at.iter().all(|p| *p == EVERY), "{at:?}");
+
+        let journal: Arc<dyn Journal> = Arc::new(journal);
+        let short = ReadModels::open(&path, Arc::clone(&journal), &mut |_| {}).unwrap();
+        let whole = ReadModels::open(room.path().join("whole.db"), journal, &mut |_| {}).unwrap();
+        assert_eq!(short.applied(), 2 * EVERY);
+        assert_eq!(short.digests().unwrap(), whole.digests().unwrap());
+    }
 }

@@ -85,8 +85,8 @@ pub(crate) trait Runner: Send + Sync {
     fn flush(&mut self, db: &Connection) -> Result<u64, ReadModelError>;
     /// Forgets what is in memory when that is more than `most` rows, or when `most` is zero.
     fn trim(&mut self, most: usize);
-    /// Rows in memory.
-    fn len(&self) -> usize;
+    /// Bytes of memory that its rows take, about.
+    fn bytes(&self) -> usize;
     /// Child rows that wait, as a piece of writing, when there are at least `least`.
     fn take_children(&mut self, least: usize) -> Option<Job>;
     /// All rows, as a piece of writing.

@@ -9,24 +9,16 @@ use rusqlite::Connection;
 
 use super::error::ReadModelError;
 use super::runner::{Children, Job, Runner, Writer};
+use super::slots::{Slot, Slots};
 use super::sql::{Bind, FromRow, Masks, Statements, has_children};
 use crate::digest::{Digest, RowHash, TableDigest};
 use crate::model::{Cut, Envelope, Key, Keys, KindSet, Model, Out};
 use crate::record::{Column, Record, Sink};
 use crate::world::World;
 
-struct Slot<R> {
-    row: R,
-    id: i64,
-    /// Hash of the cells that secondary indexes rest on, as stored.
-    indexed: u64,
-    stored: bool,
-    dirty: bool,
-}
-
 /// The rows of `M`.
 pub(crate) struct Table<M: Model> {
-    slots: Vec<Slot<M::Row>>,
+    slots: Slots<M::Row>,
     by_key: HashTable<u32>,
     hasher: RandomState,
     /// Slots that have changed since the last flush.
@@ -44,7 +36,7 @@ pub(crate) struct Table<M: Model> {
 impl<M: Model> Table<M> {
     pub(crate) fn new(mode: Children) -> Self {
         Self {
-            slots: Vec::new(),
+            slots: Slots::new(),
             by_key: HashTable::new(),
             hasher: RandomState::with_seeds(1, 2, 3, 4),
             dirty: Vec::new(),
@@ -60,7 +52,7 @@ impl<M: Model> Table<M> {
 
     /// The row of a key.
     pub(crate) fn row(&self, key: &Key<'_>) -> Option<&M::Row> {
-        self.find(key).map(|at| &self.slots[at as usize].row).filter(|row| M::present(row))
+        self.find(key).map(|at| &self.slots.get(at).row).filter(|row| M::present(row))
     }
 
     /// All rows, in order of creation.
@@ -70,21 +62,20 @@ impl<M: Model> Table<M> {
 
     /// The child rows of a key that were kept.
     pub(crate) fn children(&self, key: &Key<'_>) -> impl Iterator<Item = &M::Child> {
-        let id = self.find(key).map(|at| self.slots[at as usize].id);
+        let id = self.find(key).map(|at| self.slots.get(at).id);
         self.children.iter().filter(move |(parent, _)| Some(*parent) == id).map(|(_, c)| c)
     }
 
     fn find(&self, key: &Key<'_>) -> Option<u32> {
-        let same = |at: &u32| self.slots[*at as usize].row.key() == *key;
+        let same = |at: &u32| self.slots.get(*at).row.key() == *key;
         self.by_key.find(self.hasher.hash_one(key), same).copied()
     }
 
     fn insert(&mut self, slot: Slot<M::Row>) -> u32 {
-        let at = self.slots.len() as u32;
         let hash = self.hasher.hash_one(slot.row.key());
-        self.slots.push(slot);
+        let at = self.slots.push(slot);
         let (slots, hasher) = (&self.slots, &self.hasher);
-        self.by_key.insert_unique(hash, at, |at| hasher.hash_one(slots[*at as usize].row.key()));
+        self.by_key.insert_unique(hash, at, |at| hasher.hash_one(slots.get(*at).row.key()));
         at
     }
 
@@ -122,8 +113,8 @@ impl<M: Model> Table<M> {
     }
 
     fn write_row(&mut self, at: u32, db: &Connection) -> Result<(), ReadModelError> {
-        let indexed = self.indexed_hash(&self.slots[at as usize].row);
-        let slot = &mut self.slots[at as usize];
+        let indexed = self.indexed_hash(&self.slots.get(at).row);
+        let slot = self.slots.get_mut(at);
         let present = M::present(&slot.row);
         if !slot.stored {
             if present {
@@ -150,7 +141,7 @@ impl<M: Model> Table<M> {
 
     /// Takes the child rows that a fold of the row at `at` gave out.
     fn take_out(&mut self, at: u32) {
-        let slot = &self.slots[at as usize];
+        let slot = self.slots.get(at);
         for child in self.out.children.drain(..) {
             if self.mode != Children::Write {
                 self.child_sum.rows += 1;
@@ -212,7 +203,7 @@ impl<M: Model> Runner for Table<M> {
         M::route(e, keys);
         for (n, key) in keys.iter().enumerate() {
             let at = self.slot(key, db)?;
-            let slot = &mut self.slots[at as usize];
+            let slot = self.slots.get_mut(at);
             if !slot.dirty {
                 slot.dirty = true;
                 self.dirty.push(at);
@@ -253,8 +244,8 @@ impl<M: Model> Runner for Table<M> {
         }
     }
 
-    fn len(&self) -> usize {
-        self.slots.len()
+    fn bytes(&self) -> usize {
+        self.slots.bytes()
     }
 
     fn take_children(&mut self, least: usize) -> Option<Job> {
@@ -262,7 +253,9 @@ impl<M: Model> Runner for Table<M> {
             return None;
         }
         let capacity = self.children.len();
-        let rows = std::mem::replace(&mut self.children, Vec::with_capacity(capacity));
+        let mut rows = std::mem::replace(&mut self.children, Vec::with_capacity(capacity));
+        // siblings beside each other: fewer pages touched by the writer
+        rows.sort_by_key(|(parent, _)| *parent);
         let sql = self.statements.insert_child.clone();
         Some(Box::new(move |to| write_all(&sql, rows.iter().map(|(p, c)| (*p, c)), to)))
     }
@@ -270,11 +263,13 @@ impl<M: Model> Runner for Table<M> {
     fn take_rows(&mut self) -> Job {
         self.by_key = HashTable::new();
         self.dirty = Vec::new();
-        let slots = std::mem::take(&mut self.slots);
+        let slots = std::mem::replace(&mut self.slots, Slots::new());
         let sql = self.statements.insert.clone();
         Box::new(move |to| {
-            let present = slots.iter().filter(|s| M::present(&s.row));
-            write_all(&sql, present.map(|s| (s.id, &s.row)), to)
+            slots.into_chunks().try_for_each(|chunk| {
+                let present = chunk.iter().filter(|s| M::present(&s.row));
+                write_all(&sql, present.map(|s| (s.id, &s.row)), to)
+            })
         })
     }
 
