@@ -1,6 +1,6 @@
 //! A folder with a journal in it, and the binary to run there.
 
-#![allow(clippy::unwrap_used)] // a test may fail here
+#![allow(clippy::unwrap_used, dead_code)] // a test may fail here; each file of tests uses a part of it
 
 use std::borrow::Cow;
 use std::path::PathBuf;
