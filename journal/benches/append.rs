@@ -9,11 +9,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use daybook_journal::baseline::{Locality, bytes_per_event, fdatasync_loop, raw_inserts, raw_scan, workload};
 use daybook_journal::sqlite::Options;
-use daybook_journal::{Append, Filter, Journal, Recorded, SqliteJournal};
+use daybook_journal::{Append, Appending, Filter, Journal, Recorded, SqliteJournal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -111,20 +112,25 @@ fn in_flight(runtime: &tokio::runtime::Runtime, path: &Path, appends: &[Append],
 }
 
 fn bulk(runtime: &tokio::runtime::Runtime, path: &Path, appends: Vec<Append>, call: usize) -> f64 {
-    let journal = Arc::new(SqliteJournal::open(path, Options::default()).unwrap());
+    let journal = SqliteJournal::open(path, Options::default()).unwrap();
     let count = appends.len();
     let mut appends = appends.into_iter();
     let began = Instant::now();
     runtime.block_on(async {
-        // Two calls under way, as an import has that prepares one while the other is written.
-        let mut before: Option<tokio::task::JoinHandle<bool>> = None;
+        // Two calls under way, as an import has that prepares one while the other is written. A call takes its
+        // place when it is first polled.
+        let mut before: Option<Appending<'_>> = None;
         loop {
             let items: Vec<_> = appends.by_ref().take(call).collect();
             let done = items.is_empty();
-            let to = Arc::clone(&journal);
-            let now = tokio::spawn(async move { to.append(items).await.iter().all(Result::is_ok) });
-            if let Some(before) = before.replace(now) {
-                assert!(before.await.unwrap());
+            let mut now = journal.append(items);
+            let answered = std::future::poll_fn(|context| Poll::Ready(now.as_mut().poll(context))).await;
+            if let Some(before) = before.take() {
+                assert!(before.await.iter().all(Result::is_ok));
+            }
+            match answered {
+                Poll::Ready(answers) => assert!(answers.iter().all(Result::is_ok)),
+                Poll::Pending => before = Some(now),
             }
             if done {
                 return;
