@@ -134,6 +134,61 @@ async fn a_dispute_withdrawn_frees_what_was_held_and_the_waiting_receipt() {
     stage.holds();
 }
 
+/// 90 of an order of 100, settled: what is available to the merchant.
+async fn settled(stage: &mut Stage) {
+    stage.basket("c1", &[("o1", "m1", "100.00")]).await;
+    stage.pay("c1", "p1", "100.00").await;
+    stage.deliver("o1").await;
+    stage.ask("order", "o1", json!({"action": "confirm_receipt", "by": "buyer"})).await;
+    stage.days(1).await;
+    let zero = cny("0.00");
+    let close = json!({"action": "close_settlement", "settlement": "s1", "until": "2026-03-02T00:00:00Z",
+        "through": 2, "currency": "CNY", "carried_in": zero, "gross": cny("100.00"), "refunds": zero,
+        "commission": cny("10.00"), "fees": zero, "rewards": zero, "penalties": zero, "chargebacks": zero,
+        "adjustments": zero, "total": cny("90.00"), "orders": 1, "lines": 2, "digest": "d1"});
+    stage.ask("account", "m1", close).await;
+    assert_eq!(stage.account("Liabilities:MerchantAvailable:m1"), "-90.00");
+}
+
+#[tokio::test]
+async fn a_claim_on_what_was_settled_is_held_until_the_dispute_is_over() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "20.00").await;
+    settled(&mut stage).await;
+    let open = json!({"action": "open_dispute", "dispute": "d1", "by": "buyer", "category": "quality"});
+    stage.ask("order", "o1", open).await;
+    assert_eq!(stage.account("Liabilities:MerchantHeld:m1"), "-90.00");
+    assert_eq!(
+        stage.account("Liabilities:DepositFrozen:m1"),
+        "-10.00",
+        "the deposit holds the rest of the claim"
+    );
+    stage.ask("order", "o1", json!({"action": "withdraw_dispute", "dispute": "d1", "by": "buyer"})).await;
+    assert_eq!(stage.account("Liabilities:MerchantAvailable:m1"), "-90.00");
+    assert_eq!(stage.account("Liabilities:Deposit:m1"), "-20.00");
+    stage.holds();
+}
+
+#[tokio::test]
+async fn a_deposit_that_stays_short_is_topped_up_from_what_is_available() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "20.00").await;
+    settled(&mut stage).await;
+    let more = json!({"action": "agree_fee_schedule", "effective_from": "2026-03-02T00:00:00Z",
+        "default_commission": "0.10", "deposit_required": cny("50.00"),
+        "settlement": {"cycle": "weekly", "days": 0, "minimum_payout": cny("0.00")}});
+    stage.ask("merchant", "m1", more).await;
+    assert_eq!(stage.story("merchant-m1").last().unwrap(), "DepositShort");
+    stage.days(7).await;
+    let story = stage.story("merchant-m1");
+    let end: Vec<_> = story[story.len() - 3..].iter().map(String::as_str).collect();
+    assert_eq!(end, ["MerchantSuspended", "DepositSatisfied", "MerchantReinstated"]);
+    assert_eq!(stage.account("Liabilities:Deposit:m1"), "-50.00");
+    assert_eq!(stage.account("Liabilities:MerchantAvailable:m1"), "-60.00");
+    assert_eq!(stage.account("Liabilities:MerchantHeld:m1"), "0.00");
+    stage.holds();
+}
+
 #[tokio::test]
 async fn a_chargeback_lost_after_release_is_made_good_by_the_deposit() {
     let mut stage = Stage::in_memory();

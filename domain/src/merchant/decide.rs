@@ -8,7 +8,7 @@ use crate::decider::{not_negative, said};
 use crate::{Context, Event, Money, Rejection, Timestamp};
 
 /// The reason of a suspension that ends by itself once the deposit is whole again.
-pub(super) const DEPOSIT_SHORT: &str = "deposit_short";
+pub const DEPOSIT_SHORT: &str = "deposit_short";
 /// The reason of a suspension for a certificate that ran out or was found wanting.
 pub(super) const QUALIFICATION_MISSING: &str = "qualification_missing";
 

@@ -18,4 +18,5 @@ pub mod events;
 mod fees;
 mod qualify;
 mod state;
+pub use decide::DEPOSIT_SHORT;
 pub use state::{DepositStanding, Document, Merchant, Stage};

@@ -5,10 +5,14 @@ use daybook_domain::account::commands::AccountCommand;
 use daybook_domain::deposit::Deposit;
 use daybook_domain::deposit::commands::DepositCommand;
 use daybook_domain::merchant::commands::MerchantCommand;
-use daybook_domain::{Event, MerchantId};
+use daybook_domain::merchant::{DEPOSIT_SHORT, Merchant};
+use daybook_domain::{Event, HoldId, MerchantId, Money};
 
 use super::{Happened, Reaction, own_id};
 use crate::AnyCommand;
+
+/// Holds on an account that are there to top a deposit up begin with this.
+const TOP_UP: &str = "top-up:";
 
 pub(super) fn react(happened: &Happened, commands: &Commands) -> Result<Vec<Reaction>, CommandError> {
     let Some(merchant) = happened.refs.merchant else { return Ok(Vec::new()) };
@@ -29,9 +33,19 @@ pub(super) fn react(happened: &Happened, commands: &Commands) -> Result<Vec<Reac
         | Event::DepositDeducted(_)
         | Event::DepositRefunded(_)
         | Event::DepositRestored(_) => standing(merchant, happened, commands)?.into_iter().collect(),
+        Event::MerchantSuspended(e) if e.reason == DEPOSIT_SHORT => {
+            top_up(merchant, happened, commands)?.into_iter().collect()
+        }
+        Event::BalanceHeld(e) if e.hold.as_str().starts_with(TOP_UP) => {
+            if e.amount.is_zero() {
+                return Ok(Vec::new());
+            }
+            let pay = DepositCommand::PayFromBalance { hold: e.hold, amount: e.amount };
+            vec![Reaction::new("pay", to_deposit(pay))]
+        }
         Event::BalanceHeld(e) => match e.claimed {
             Some(claimed) if claimed.minor > e.amount.minor => {
-                let rest = daybook_domain::Money::new(claimed.minor - e.amount.minor, claimed.currency);
+                let rest = Money::new(claimed.minor - e.amount.minor, claimed.currency);
                 let freeze = DepositCommand::Freeze {
                     hold: e.hold,
                     amount: rest,
@@ -46,6 +60,29 @@ pub(super) fn react(happened: &Happened, commands: &Commands) -> Result<Vec<Reac
     })
 }
 
+/// A store that was suspended because its deposit stayed short: what is missing is taken from what is available to
+/// the merchant, as far as that goes.
+fn top_up(
+    merchant: MerchantId,
+    happened: &Happened,
+    commands: &Commands,
+) -> Result<Option<Reaction>, CommandError> {
+    let state = commands.state_at::<Merchant>(own_id(happened), happened.version)?;
+    let Some(standing) = state.deposit() else { return Ok(None) };
+    let missing = standing.required.minor - standing.balance.minor;
+    if missing <= 0 {
+        return Ok(None);
+    }
+    let hold = format!("{TOP_UP}{}", happened.id);
+    let command = AccountCommand::Hold {
+        hold: HoldId::new(&hold).expect("invariant: a word and a UUID are an id"),
+        claim: Money::new(missing, standing.required.currency),
+        reason: "the deposit is short".to_owned(),
+        dispute: None,
+    };
+    Ok(Some(Reaction::new("top up", AnyCommand::Account { id: merchant, command })))
+}
+
 /// Tells the merchant how its deposit stands after the event.
 fn standing(
     merchant: MerchantId,
@@ -58,7 +95,7 @@ fn standing(
     else {
         return Ok(None);
     };
-    let balance = daybook_domain::Money::new(free.minor + frozen.minor, free.currency);
+    let balance = Money::new(free.minor + frozen.minor, free.currency);
     let command = if deposit.satisfied() {
         MerchantCommand::SatisfyDeposit { balance, required }
     } else {

@@ -12,6 +12,8 @@
 //! | OrderCancelled before it is funded | checkout: change what is due | nothing: the checkout is paid or over |
 //! | FeeScheduleAgreed | deposit: require | listed |
 //! | deposit moves | merchant: deposit satisfied, or short | listed |
+//! | MerchantSuspended for a short deposit | account: hold what is missing | listed |
+//! | BalanceHeld for a short deposit | deposit: take it | listed |
 //! | DepositPaidFromBalance | account: spend the hold | listed |
 //! | DisputeOpened, ChargebackOpened beyond escrow | account: hold | listed |
 //! | BalanceHeld of less than was claimed | deposit: freeze the rest | listed |
@@ -99,6 +101,7 @@ pub const REACTED_TO: &[EventKind] = &[
     EventKind::MoneyUnallocated,
     EventKind::OrderCancelled,
     EventKind::FeeScheduleAgreed,
+    EventKind::MerchantSuspended,
     EventKind::DepositRequired,
     EventKind::DepositPaid,
     EventKind::DepositPaidFromBalance,
