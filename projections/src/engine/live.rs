@@ -7,6 +7,7 @@ use daybook_journal::{Journal, Position};
 use rusqlite::Connection;
 
 use super::error::ReadModelError;
+use super::making::Rebuilt;
 use super::meta::{self, State, Stored};
 use super::pass::{Decoder, world_at};
 use super::readers::identity;
@@ -188,11 +189,7 @@ impl Live {
     }
 
     /// Flips the views of rebuilt models and goes on from where they stand.
-    pub(crate) fn flip(
-        &mut self,
-        journal: &dyn Journal,
-        rebuilt: &[(Box<dyn Runner>, Stored)],
-    ) -> Result<(), ReadModelError> {
+    pub(crate) fn flip(&mut self, journal: &dyn Journal, rebuilt: &[Rebuilt]) -> Result<(), ReadModelError> {
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         let flipped = self.flip_inside(journal, rebuilt);
         if flipped.is_err() && !self.db.is_autocommit() {
@@ -201,12 +198,11 @@ impl Live {
         flipped.and_then(|()| self.reload())
     }
 
-    fn flip_inside(
-        &mut self,
-        journal: &dyn Journal,
-        rebuilt: &[(Box<dyn Runner>, Stored)],
-    ) -> Result<(), ReadModelError> {
-        for (runner, new) in rebuilt {
+    fn flip_inside(&mut self, journal: &dyn Journal, rebuilt: &[Rebuilt]) -> Result<(), ReadModelError> {
+        if meta::models(&self.db)? != self.stored {
+            self.reload()?;
+        }
+        for Rebuilt { runner, stored: new } in rebuilt {
             self.db.execute_batch(&runner.statements().views)?;
             meta::put_model(&self.db, new)?;
             if let Some(old) = self.stored.iter().find(|s| s.model == new.model) {

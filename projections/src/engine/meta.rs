@@ -17,11 +17,8 @@ const BUSY_TIMEOUT_MS: u64 = 10_000;
 /// Page cache of the one writer, KiB.
 const CACHE_KIB: i64 = 64 << 10;
 
-const TABLES: &str = "
-CREATE TABLE _models(model TEXT PRIMARY KEY, version INTEGER NOT NULL, generation INTEGER NOT NULL,
-    position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE _state(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-";
+/// The engine's own tables.
+const TABLES: &str = include_str!("../../../migrations/sqlite/read_models/0001_engine.sql");
 
 /// A model as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,6 +16,7 @@ mod digests;
 mod error;
 mod follower;
 mod live;
+mod making;
 mod meta;
 mod pass;
 mod readers;
@@ -23,6 +24,7 @@ mod rebuild;
 pub(crate) mod runner;
 mod slots;
 pub(crate) mod sql;
+mod status;
 pub(crate) mod table;
 
 use std::path::{Path, PathBuf};
@@ -30,7 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use daybook_journal::{Journal, Micros, Position};
+use daybook_journal::{Journal, Position};
 use parking_lot::{Condvar, Mutex};
 
 pub use asof::{AsOf, Snapshot};
@@ -39,83 +41,16 @@ pub use follower::Follower;
 pub use live::BATCH_EVENTS;
 pub(crate) use readers::Reading;
 pub use rebuild::{Measured, measure_rebuild};
+pub use status::{Freshness, ModelStatus, Progress, Stage, Status};
 
 use crate::digest::TableDigest;
 use crate::models;
 use live::Live;
 use readers::Readers;
-use rebuild::Bounds;
 use runner::Children;
 
 /// From this many events behind, and more behind than done, making anew is faster than following.
 const REBUILD_FROM: u64 = 50_000;
-
-/// What a long job is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Reading and folding the journal.
-    Folding,
-    /// Writing rows and indexes.
-    Writing,
-}
-
-/// How far a long job has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// What it is doing.
-    pub stage: Stage,
-    /// Positions done.
-    pub done: Position,
-    /// Positions there are; 0 when not known.
-    pub total: Position,
-}
-
-/// How fresh read models are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Freshness {
-    /// Every model has applied the journal through this position.
-    pub applied: Position,
-    /// The journal's head.
-    pub head: Position,
-}
-
-impl Freshness {
-    /// Positions behind; a number of events where positions are dense.
-    #[must_use]
-    pub const fn lag_positions(&self) -> u64 {
-        self.head.saturating_sub(self.applied)
-    }
-}
-
-/// How one model stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelStatus {
-    /// Its name.
-    pub model: String,
-    /// Version of its layout and folds.
-    pub version: u32,
-    /// How often it was made beside its live tables.
-    pub generation: u32,
-    /// What it has applied.
-    pub applied: Position,
-    /// Positions behind the journal's head.
-    pub lag_positions: u64,
-}
-
-/// How all read models stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// The file.
-    pub path: PathBuf,
-    /// Applied and head.
-    pub freshness: Freshness,
-    /// When the last event applied was recorded, microseconds; 0 when none was.
-    pub applied_recorded_at: Micros,
-    /// Each model.
-    pub models: Vec<ModelStatus>,
-    /// Why following has stopped, if it has.
-    pub stopped: Option<String>,
-}
 
 /// The read models of one journal in one file. Cheap to clone; all clones are the same.
 #[derive(Clone)]
@@ -129,6 +64,8 @@ struct Inner {
     /// The one writer; `None` while the file is being replaced.
     live: Mutex<Option<Live>>,
     readers: Readers,
+    /// One rebuild at a time.
+    rebuilding: Mutex<()>,
     applied: Mutex<Position>,
     moved: Condvar,
     stopped: Mutex<Option<String>>,
@@ -158,39 +95,33 @@ impl ReadModels {
             path,
             journal,
             live: Mutex::new(None),
+            rebuilding: Mutex::new(()),
             applied: Mutex::new(0),
             moved: Condvar::new(),
             stopped: Mutex::new(None),
             made: AtomicBool::new(false),
         };
         let this = Self { inner: Arc::new(inner) };
-        let mut live = this.inner.live.lock();
+        let mut made = false;
         if this.must_be_made()? {
-            this.rebuild_all(&mut live, progress)?;
-        } else {
-            let mut opened = Live::open(&this.inner.path)?;
-            let stale = opened.stale();
-            if !stale.is_empty() {
-                tracing::info!(models = ?stale, "making read models of an older version anew");
-                this.rebuild_some(&mut opened, &stale, progress)?;
+            let _other_processes = this.only_maker()?;
+            if this.must_be_made()? {
+                let built = this.build_all(progress)?;
+                this.replace(&mut this.inner.live.lock(), &built)?;
+                made = true;
             }
-            *live = Some(opened);
         }
-        this.catch_up_locked(&mut live, progress)?;
-        drop(live);
+        if !made {
+            let opened = Live::open(&this.inner.path)?;
+            let stale = opened.stale();
+            *this.inner.live.lock() = Some(opened);
+            if !stale.is_empty() {
+                tracing::info!(models = ?stale, "making read models of another version anew");
+                this.rebuild(&stale, progress)?;
+            }
+        }
+        this.catch_up(progress)?;
         Ok(this)
-    }
-
-    fn must_be_made(&self) -> Result<bool, ReadModelError> {
-        if !self.inner.path.exists() {
-            return Ok(true);
-        }
-        let db = meta::open(&self.inner.path)?;
-        let unfit = meta::fit(&db, self.inner.journal.as_ref())?.err();
-        if let Some(why) = unfit {
-            tracing::info!(?why, "making all read models anew");
-        }
-        Ok(unfit.is_some())
     }
 
     /// The journal that is followed.
@@ -222,8 +153,14 @@ impl ReadModels {
             let head = journal.head()?;
             let applied = live.as_ref().map_or(0, Live::applied);
             let behind = head.saturating_sub(applied);
-            if behind >= REBUILD_FROM && behind > applied && !self.inner.made.load(Ordering::Relaxed) {
-                self.rebuild_all(live, progress)?;
+            if behind >= REBUILD_FROM
+                && behind > applied
+                && !self.inner.made.load(Ordering::Relaxed)
+                && let Some(_alone) = self.inner.rebuilding.try_lock()
+                && let Some(_other_processes) = self.only_maker_now()?
+            {
+                let built = self.build_all(progress)?;
+                self.replace(live, &built)?;
             }
             let live = live.as_mut().expect("invariant: opened above");
             let mut head = journal.head()?;
@@ -248,78 +185,6 @@ impl ReadModels {
     fn moved_to(&self, position: Position) {
         *self.inner.applied.lock() = position;
         self.inner.moved.notify_all();
-    }
-
-    /// Makes these models anew from the whole journal, or all of them where none is named. Readers see the
-    /// old rows until the new ones are whole.
-    ///
-    /// # Errors
-    /// [`ReadModelError`]; `UnknownModel` names those there are.
-    pub fn rebuild(
-        &self,
-        names: &[&str],
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Freshness, ReadModelError> {
-        models::selected(names, Children::Hash)?;
-        let mut live = self.inner.live.lock();
-        if names.is_empty() {
-            self.rebuild_all(&mut live, progress)?;
-        } else {
-            let opened = live.as_mut().expect("invariant: open between calls");
-            self.rebuild_some(opened, names, progress)?;
-        }
-        self.catch_up_locked(&mut live, progress)
-    }
-
-    fn rebuild_all(
-        &self,
-        live: &mut Option<Live>,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(), ReadModelError> {
-        let path = &self.inner.path;
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".rebuild");
-        let beside = PathBuf::from(beside);
-        let all = models::all(Children::Write);
-        rebuild::build_file(&beside, self.inner.journal.as_ref(), all, Bounds::ALONE, progress)?;
-        // a build that ended early for want of memory is not tried again: following goes on from there
-        self.inner.made.store(true, Ordering::Relaxed);
-        // from here to the rename nobody reads: the old file goes with its log, or its log would be
-        // replayed into the new one
-        let closed = self.inner.readers.close_and_hold();
-        *live = None;
-        readers::retire(path)?;
-        std::fs::rename(&beside, path).map_err(|e| ReadModelError::file(path, &e))?;
-        readers::sync_directory(path)?;
-        let opened = Live::open(path)?;
-        self.moved_to(opened.applied());
-        *live = Some(opened);
-        drop(closed);
-        Ok(())
-    }
-
-    fn rebuild_some(
-        &self,
-        live: &mut Live,
-        names: &[&str],
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(), ReadModelError> {
-        let mut runners = models::selected(names, Children::Write)?;
-        for runner in &mut runners {
-            let generation = live.next_generation(runner.as_ref())?;
-            runner.attach(generation, None)?;
-        }
-        let db = meta::open(&self.inner.path)?;
-        let journal = self.inner.journal.as_ref();
-        let (_, built) = rebuild::build(db, journal, &mut runners, Bounds::BESIDE, progress)?;
-        let mut rebuilt = Vec::new();
-        for runner in runners {
-            let generation = live.stored().iter().find(|s| s.model == runner.name());
-            let generation = generation.map_or(0, |s| s.generation) + 1;
-            let stored = rebuild::stored(runner.as_ref(), generation, built.position);
-            rebuilt.push((runner, stored));
-        }
-        live.flip(journal, &rebuilt)
     }
 
     /// What has been applied, without asking the journal.

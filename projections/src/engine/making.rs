@@ -1,0 +1,137 @@
+//! Making read models anew: all of them in a new file, or some beside their live tables.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use super::error::ReadModelError;
+use super::live::Live;
+use super::meta::{self, Stored};
+use super::rebuild::{self, Bounds};
+use super::runner::{Children, Runner};
+use super::status::{Freshness, Progress};
+use super::{ReadModels, readers};
+use crate::models;
+
+/// A model made beside its live tables, not yet shown.
+pub(super) struct Rebuilt {
+    pub(super) runner: Box<dyn Runner>,
+    pub(super) stored: Stored,
+}
+
+impl ReadModels {
+    /// Whether the file is missing, of another layout or of another journal.
+    pub(super) fn must_be_made(&self) -> Result<bool, ReadModelError> {
+        if !self.inner.path.exists() {
+            return Ok(true);
+        }
+        let db = meta::open(&self.inner.path)?;
+        let unfit = meta::fit(&db, self.inner.journal.as_ref())?.err();
+        if let Some(why) = unfit {
+            tracing::info!(?why, "making all read models anew");
+        }
+        Ok(unfit.is_some())
+    }
+
+    /// Makes these models anew from the whole journal, or all of them where none is named. Readers see the
+    /// old rows, and followers go on with them, until the new ones are whole.
+    ///
+    /// # Errors
+    /// [`ReadModelError`]; `UnknownModel` names those there are.
+    pub fn rebuild(
+        &self,
+        names: &[&str],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Freshness, ReadModelError> {
+        let runners = models::selected(names, Children::Write)?;
+        let _alone = self.inner.rebuilding.lock();
+        let _other_processes = self.only_maker()?;
+        if names.is_empty() {
+            let built = self.build_all(progress)?;
+            self.replace(&mut self.inner.live.lock(), &built)?;
+        } else {
+            let built = self.build_some(runners, progress)?;
+            let mut live = self.inner.live.lock();
+            live.as_mut().expect("invariant: open between calls").flip(self.journal().as_ref(), &built)?;
+        }
+        self.catch_up(progress)
+    }
+
+    /// Makes a file of all models beside the one in use.
+    pub(super) fn build_all(&self, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, ReadModelError> {
+        let beside = self.beside(".rebuild");
+        let all = models::all(Children::Write);
+        rebuild::build_file(&beside, self.inner.journal.as_ref(), all, Bounds::ALONE, progress)?;
+        // a build that ended early for want of memory is not tried again: following goes on from there
+        self.inner.made.store(true, Ordering::Relaxed);
+        Ok(beside)
+    }
+
+    /// Puts a file that was built in place of the one in use.
+    pub(super) fn replace(&self, live: &mut Option<Live>, built: &Path) -> Result<(), ReadModelError> {
+        let path = &self.inner.path;
+        // from here to the rename nobody reads: the old file goes with its log, or its log would be
+        // replayed into the new one
+        let closed = self.inner.readers.close_and_hold();
+        *live = None;
+        let renamed = readers::retire(path).and_then(|()| {
+            std::fs::rename(built, path).map_err(|e| ReadModelError::file(path, &e))?;
+            readers::sync_directory(path)
+        });
+        // where the old file could not be retired, it is still there and goes on
+        let opened = Live::open(path)?;
+        self.moved_to(opened.applied());
+        *live = Some(opened);
+        drop(closed);
+        renamed
+    }
+
+    /// Makes tables beside the live ones in the same file, in a generation of their own.
+    fn build_some(
+        &self,
+        mut runners: Vec<Box<dyn Runner>>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Rebuilt>, ReadModelError> {
+        let mut generations = Vec::new();
+        for runner in &mut runners {
+            let live = self.inner.live.lock();
+            let live = live.as_ref().expect("invariant: open between calls");
+            let generation = live.next_generation(runner.as_ref())?;
+            runner.attach(generation, None)?;
+            generations.push(generation);
+        }
+        let db = meta::open(&self.inner.path)?;
+        let journal = self.inner.journal.as_ref();
+        let (_, built) = rebuild::build(db, journal, &mut runners, Bounds::BESIDE, progress)?;
+        let rebuilt = |(runner, generation): (Box<dyn Runner>, u32)| {
+            let stored = rebuild::stored(runner.as_ref(), generation, built.position);
+            Rebuilt { runner, stored }
+        };
+        Ok(runners.into_iter().zip(generations).map(rebuilt).collect())
+    }
+
+    /// Keeps other processes from making read models of this file at the same time; waits for one that does.
+    pub(super) fn only_maker(&self) -> Result<File, ReadModelError> {
+        let (file, path) = self.maker_lock()?;
+        file.lock().map_err(|e| ReadModelError::file(&path, &e))?;
+        Ok(file)
+    }
+
+    /// As [`only_maker`](Self::only_maker); none when another process is at it.
+    pub(super) fn only_maker_now(&self) -> Result<Option<File>, ReadModelError> {
+        let (file, _) = self.maker_lock()?;
+        Ok(file.try_lock().is_ok().then_some(file))
+    }
+
+    fn maker_lock(&self) -> Result<(File, PathBuf), ReadModelError> {
+        let path = self.beside(".rebuild-lock");
+        let file = File::create(&path).map_err(|e| ReadModelError::file(&path, &e))?;
+        Ok((file, path))
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut path = self.inner.path.as_os_str().to_owned();
+        path.push(suffix);
+        PathBuf::from(path)
+    }
+}
