@@ -1,4 +1,5 @@
 //! Whole markets by the command line: imported, simulated, served.
+#![allow(clippy::unwrap_used)] // a test may fail here
 
 mod place;
 

@@ -1,12 +1,13 @@
 //! The books, posted again from the first event: invariants 1 (sums, sides), 5 and 6 (never negative).
 
 use ahash::RandomState;
+use daybook_domain::checkout::events::UnallocatedReason;
 use daybook_domain::posting::{Account, Class, Entry};
-use daybook_domain::{Currency, Event, Timestamp};
+use daybook_domain::{Currency, Event, Money, Timestamp};
 use daybook_journal::Recorded;
 use hashbrown::{Equivalent, HashMap};
 
-use super::report::{Check, Report};
+use super::report::{Check, Open, Report};
 
 /// An account in one currency, owned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +50,8 @@ struct Balance {
 /// Every account's balance.
 pub struct Books {
     accounts: HashMap<Key, Balance, RandomState>,
+    /// Why the last money of a checkout stands without an order.
+    reasons: HashMap<Box<str>, UnallocatedReason, RandomState>,
     sums: Check,
     sides: Check,
     money: Check,
@@ -59,6 +62,7 @@ impl Default for Books {
     fn default() -> Self {
         Self {
             accounts: HashMap::default(),
+            reasons: HashMap::default(),
             sums: Check::new(1, "the entries of every event sum to zero in each currency", "postings"),
             sides: Check::new(1, "no account ever stands on its wrong side", "entries"),
             money: Check::new(
@@ -85,6 +89,12 @@ const LISTED_WHILE_OPEN: &[&str] = &["Refunds", "Checkout"];
 impl Books {
     /// Posts one event and looks at each account it touched.
     pub fn post(&mut self, recorded: &Recorded<'_>, event: &Event, entries: &[Entry<'_>]) {
+        if let Event::MoneyUnallocated(e) = event
+            && e.amount.minor > 0
+            && let Some((_, checkout)) = recorded.stream.split_once('-')
+        {
+            self.reasons.insert(checkout.into(), e.reason);
+        }
         if !event.kind().posts() {
             if !entries.is_empty() {
                 let what = format!("{} posts, but is not registered as money", recorded.kind);
@@ -125,7 +135,7 @@ impl Books {
         balance.minor = sum;
         if entry.account.on_wrong_side(sum) && !balance.told {
             balance.told = true;
-            let amount = daybook_domain::Money::new(sum, currency);
+            let amount = Money::new(sum, currency);
             check.violate(entry.account.to_string(), format!("stands at {amount} after {}", place(recorded)));
         }
         if dimension.is_empty() && entry.account.chart_line().is_some_and(|l| l.dimension.is_some()) {
@@ -172,34 +182,27 @@ impl Books {
         report.add(std::mem::replace(&mut self.owed, Check::new(6, "", "")));
     }
 
-    /// Says how much is open on an account, and since when the oldest is.
+    /// Lists what is open on an account, the oldest first.
     fn list_open(&mut self, name: &'static str) {
-        let mut open: Vec<(i64, &Key, i64)> = self
-            .accounts
-            .iter()
-            .filter(|(key, balance)| {
-                key.class == Class::Liabilities && key.name == name && balance.minor != 0
+        let Self { accounts, reasons, owed, .. } = self;
+        let reason = |dimension: &str| match (name, reasons.get(dimension)) {
+            ("Checkout", Some(reason)) => reason.as_str(),
+            ("Checkout", None) => "waiting_for_the_rest",
+            _ => "not_paid_yet",
+        };
+        let found = accounts.iter().filter(|(key, balance)| {
+            key.class == Class::Liabilities && key.name == name && balance.minor != 0
+        });
+        let mut open: Vec<Open> = found
+            .map(|(key, balance)| Open {
+                account: format!("{name}:{}", key.dimension),
+                amount: Money::new(-balance.minor, key.currency),
+                since: Timestamp(balance.since),
+                reason: reason(&key.dimension),
             })
-            .map(|(key, balance)| (balance.since, key, -balance.minor))
             .collect();
-        open.sort_unstable_by(|a, b| (a.0, &a.1.dimension).cmp(&(b.0, &b.1.dimension)));
-        let mut sums: std::collections::BTreeMap<Currency, (i64, u64)> = std::collections::BTreeMap::new();
-        for (_, key, minor) in &open {
-            let (sum, count) = sums.entry(key.currency).or_default();
-            *sum = sum.saturating_add(*minor);
-            *count += 1;
-        }
-        let mut notes = Vec::new();
-        for (currency, (sum, count)) in sums {
-            let amount = daybook_domain::Money::new(sum, currency);
-            notes.push(format!("{count} {name} accounts are open with {amount}"));
-        }
-        if let Some((since, key, minor)) = open.first() {
-            let amount = daybook_domain::Money::new(*minor, key.currency);
-            let since = Timestamp(*since);
-            notes.push(format!("the oldest is {name}:{} with {amount}, since {since}", key.dimension));
-        }
-        notes.into_iter().for_each(|note| self.owed.note(note));
+        open.sort_unstable_by(|a, b| (a.since, &a.account).cmp(&(b.since, &b.account)));
+        owed.open.append(&mut open);
     }
 }
 

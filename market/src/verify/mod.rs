@@ -28,7 +28,7 @@ use daybook_projections::ReadModelError;
 
 use books::Books;
 pub use models::verify_models;
-pub use report::{Check, Report, Violation};
+pub use report::{Check, Open, Report, Violation};
 
 /// Why the check could not be carried out; nothing is said about the invariants then.
 #[derive(Debug, thiserror::Error)]

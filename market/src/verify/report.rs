@@ -1,5 +1,8 @@
 //! What a check found.
 
+use std::collections::BTreeMap;
+
+use daybook_domain::{Currency, Money, Timestamp};
 use daybook_journal::Position;
 
 /// How many violations of one check are kept in full; all are counted.
@@ -12,6 +15,19 @@ pub struct Violation {
     pub id: String,
     /// What is wrong, with both figures.
     pub what: String,
+}
+
+/// Money that stands open: allowed, and to be listed with its age and reason.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Open {
+    /// The account.
+    pub account: String,
+    /// What stands there.
+    pub amount: Money,
+    /// Since when it has not been zero, in business time.
+    pub since: Timestamp,
+    /// Why.
+    pub reason: &'static str,
 }
 
 /// One invariant, or a part of one.
@@ -29,7 +45,11 @@ pub struct Check {
     pub violated: u64,
     /// The first of them.
     pub violations: Vec<Violation>,
-    /// What is allowed but must be listed: an age, a loss.
+    /// What stands open, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<Open>,
+    /// What else is allowed but must be listed, such as a loss.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
@@ -37,7 +57,16 @@ impl Check {
     /// A check that has looked at nothing yet.
     #[must_use]
     pub fn new(invariant: u8, holds: &'static str, unit: &'static str) -> Self {
-        Self { invariant, holds, checked: 0, unit, violated: 0, violations: Vec::new(), notes: Vec::new() }
+        Self {
+            invariant,
+            holds,
+            checked: 0,
+            unit,
+            violated: 0,
+            violations: Vec::new(),
+            open: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// One more was looked at; `wrong` says what is wrong with it.
@@ -58,9 +87,19 @@ impl Check {
 
     /// Something allowed that is to be listed.
     pub fn note(&mut self, note: String) {
-        if self.notes.len() < KEPT {
-            self.notes.push(note);
+        self.notes.push(note);
+    }
+
+    /// What stands open by reason and currency: how many accounts, how much.
+    #[must_use]
+    pub fn open_by_reason(&self) -> BTreeMap<(&'static str, Currency), (u64, i64)> {
+        let mut sums: BTreeMap<_, (u64, i64)> = BTreeMap::new();
+        for open in &self.open {
+            let (count, minor) = sums.entry((open.reason, open.amount.currency)).or_default();
+            *count += 1;
+            *minor = minor.saturating_add(open.amount.minor);
         }
+        sums
     }
 }
 

@@ -279,8 +279,10 @@ fn what_is_open_is_listed_and_no_violation() {
     rows.retain(|row| row.1 != "RefundPaid");
     let report = report(&rows);
     assert!(report.clean(), "{}", texts(&report));
-    let notes: Vec<&String> = report.checks.iter().flat_map(|c| &c.notes).collect();
-    assert!(notes.iter().any(|n| n.contains("1 Refunds accounts are open with 30.00 CNY")), "{notes:?}");
+    let open: Vec<_> = report.checks.iter().flat_map(|c| &c.open).collect();
+    let [refund] = open[..] else { panic!("{open:?}") };
+    assert_eq!((refund.account.as_str(), refund.reason), ("Refunds:o", "not_paid_yet"));
+    assert_eq!((refund.amount.to_string().as_str(), refund.since.0), ("30.00 CNY", 1_500_000_000_000_007));
 }
 
 /// What is done to an event on its way out.

@@ -1,5 +1,6 @@
 //! `daybook verify`
 
+use daybook_domain::Money;
 use daybook_market::verify::{Report, VerifyError, verify, verify_models};
 use daybook_projections::ReadModels;
 use serde::Serialize;
@@ -9,6 +10,9 @@ use crate::failure::Failure;
 use crate::output::{Format, Output};
 use crate::progress::Progress;
 use crate::value::{Table, grouped};
+
+/// How many of a list are printed for people.
+const LISTED: usize = 5;
 
 /// Check every invariant of the ledger against the journal
 #[derive(Debug, clap::Args)]
@@ -62,9 +66,38 @@ pub fn print(out: &mut Output, report: &Report) -> Result<(), Failure> {
     if out.format == Format::Csv {
         return Ok(());
     }
+    for check in report.checks.iter().filter(|check| !check.open.is_empty()) {
+        out.heading(&format!("Open under invariant {}", check.invariant))?;
+        let mut sums = Table::new(&["reason", "accounts", "amount", "currency"]);
+        for ((reason, currency), (count, minor)) in check.open_by_reason() {
+            sums.push(vec![
+                reason.into(),
+                count.into(),
+                Money::new(minor, currency).into(),
+                currency.as_str().into(),
+            ]);
+        }
+        out.table(&sums)?;
+        out.heading("The oldest of them (--format json has all)")?;
+        let mut oldest = Table::new(&["account", "amount", "currency", "since", "reason"]);
+        for open in check.open.iter().take(LISTED) {
+            oldest.push(vec![
+                open.account.as_str().into(),
+                open.amount.into(),
+                open.amount.currency.as_str().into(),
+                open.since.into(),
+                open.reason.into(),
+            ]);
+        }
+        out.table(&oldest)?;
+    }
     for check in report.checks.iter().filter(|check| !check.notes.is_empty()) {
         out.heading(&format!("Listed under invariant {}", check.invariant))?;
-        check.notes.iter().try_for_each(|note| out.line(&format!("  {note}")))?;
+        check.notes.iter().take(LISTED).try_for_each(|note| out.line(&format!("  {note}")))?;
+        let more = check.notes.len().saturating_sub(LISTED);
+        if more > 0 {
+            out.line(&format!("  and {more} more; --format json has all"))?;
+        }
     }
     for check in report.checks.iter().filter(|check| check.violated > 0) {
         out.heading(&format!("Invariant {} is violated: {}", check.invariant, check.holds))?;
