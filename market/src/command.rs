@@ -9,12 +9,14 @@ use daybook_domain::checkout::Checkout;
 use daybook_domain::checkout::commands::CheckoutCommand;
 use daybook_domain::deposit::Deposit;
 use daybook_domain::deposit::commands::DepositCommand;
+use daybook_domain::deposit::events::DeductedTo;
 use daybook_domain::lead::Lead;
 use daybook_domain::lead::commands::LeadCommand;
 use daybook_domain::merchant::Merchant;
 use daybook_domain::merchant::commands::MerchantCommand;
 use daybook_domain::order::Order;
 use daybook_domain::order::commands::OrderCommand;
+use daybook_domain::order::events::Bearer;
 use daybook_domain::{Aggregate, CheckoutId, LeadId, MarketId, MerchantId, OrderId, PartyId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -111,6 +113,44 @@ impl AnyCommand {
     #[must_use]
     pub fn stream(&self) -> String {
         dispatch!(self, |A, id, _command| format!("{}-{id}", A::CATEGORY))
+    }
+}
+
+impl AnyCommand {
+    /// Some commands are one half of a move between two streams and make sense only as what follows from the other
+    /// half: for these, what to ask for instead.
+    #[must_use]
+    pub fn follows_from(&self) -> Option<&'static str> {
+        match self {
+            Self::Order { command: OrderCommand::Fund { .. }, .. } => {
+                Some("an order is funded by what its checkout allocates: capture the payment")
+            }
+            Self::Order { command: OrderCommand::IssueRefund { borne_by: Bearer::Deposit, .. }, .. } => {
+                Some("a refund borne by the deposit follows from a ruling: rule the dispute")
+            }
+            Self::Deposit {
+                command: DepositCommand::Deduct { to: DeductedTo::Buyer { .. }, .. }, ..
+            } => Some("a deposit pays a buyer when a ruling says so: rule the dispute"),
+            Self::Order {
+                command: OrderCommand::OpenChargeback { .. } | OrderCommand::CloseChargeback { .. },
+                ..
+            } => Some("an order hears of a chargeback from its checkout: receive, win or lose it there"),
+            Self::Checkout { command: CheckoutCommand::ReturnAllocation { .. }, .. } => {
+                Some("an allocation comes back when its order refuses it: cancel the order")
+            }
+            Self::Deposit { command: DepositCommand::PayFromBalance { .. }, .. }
+            | Self::Account { command: AccountCommand::SpendHold { .. }, .. } => {
+                Some("a deposit is topped up from what is available when its store is suspended for it")
+            }
+            Self::Deposit { command: DepositCommand::Restore { .. }, .. } => {
+                Some("a deposit is restored when a ruling is reversed: reverse the ruling")
+            }
+            Self::Merchant {
+                command: MerchantCommand::SatisfyDeposit { .. } | MerchantCommand::ReportDepositShort { .. },
+                ..
+            } => Some("a merchant's deposit is reported by its deposit: pay it in"),
+            _ => None,
+        }
     }
 }
 

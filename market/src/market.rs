@@ -8,7 +8,7 @@ use daybook_commands::{
     SqliteRefusals, SystemClock,
 };
 use daybook_domain::books::commands::MarketCommand;
-use daybook_domain::{Currency, MarketId, PartyId, Timestamp};
+use daybook_domain::{Currency, MarketId, PartyId, Rejection, Timestamp};
 use daybook_journal::{Filter, Journal, MemoryJournal, SqliteJournal, sqlite};
 use daybook_projections::{Follower, Progress, ReadModels};
 use tokio::sync::watch;
@@ -171,8 +171,13 @@ impl Market {
     /// [`settle_reactions`](Self::settle_reactions).
     ///
     /// # Errors
-    /// As [`Commands::execute`].
+    /// As [`Commands::execute`]; `follows_by_itself` for a command that only reactors send
+    /// ([`AnyCommand::follows_from`]).
     pub async fn execute(&self, request: AnyRequest) -> Result<Executed, MarketError> {
+        if let Some(instead) = request.command.follows_from() {
+            let rejection = Rejection::new("follows_by_itself", instead);
+            return Err(CommandError::Rejected(rejection).into());
+        }
         if let AnyCommand::Market { command: MarketCommand::Open { time_zone, .. }, .. } = &request.command {
             known_zone(time_zone.as_str())?;
         } else {

@@ -24,6 +24,8 @@ const PAGE: usize = 1_024;
 const TRIES: u32 = 10;
 /// A deadline whose command was refused is tried again after this.
 const PUT_OFF: i64 = 3_600 * daybook_domain::time::SECOND;
+/// Rejections of a deadline that say "not yet": it is put off and not listed.
+const WAITS: &[&str] = &["chargeback_open"];
 /// Actors whose events were brought in from elsewhere begin with this.
 pub const IMPORT_ACTOR: &str = "import:";
 
@@ -114,6 +116,9 @@ impl Market {
                 Err(CommandError::Reused { .. }) => met.push(deadline.cause),
                 Err(CommandError::Rejected(rejection)) => {
                     put_off.push((deadline.cause, now.plus(PUT_OFF)));
+                    if WAITS.contains(&rejection.code) {
+                        continue;
+                    }
                     refused.push(RefusedReaction {
                         at: self.commands.now(),
                         cause: deadline.cause,

@@ -11,7 +11,7 @@ use daybook_domain::time::DAY;
 use daybook_domain::{Event, PartyId, Refs, Timestamp};
 use daybook_journal::{Filter, ManualClock};
 use daybook_market::verify::verify;
-use daybook_market::{AnyCommand, AnyRequest, Market, MarketError, Opening, Options};
+use daybook_market::{AnyCommand, AnyRequest, Market, MarketError, Opening, Options, RefusedReaction};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -221,10 +221,21 @@ impl Stage {
 
     /// Every invariant holds, and no reaction was refused.
     pub fn holds(&self) {
+        self.keeps_invariants("the story");
+        let refused = self.refused_reactions();
+        assert!(refused.is_empty(), "{refused:#?}");
+    }
+
+    /// Every invariant holds after this history.
+    pub fn keeps_invariants(&self, history: &str) {
         let report = verify(&**self.market.journal(), &mut |_, _, _| {}).expect("verify runs");
         let broken: Vec<_> = report.checks.iter().filter(|check| check.violated > 0).collect();
-        assert!(broken.is_empty(), "{broken:#?}");
-        let refused = self.market.refused_reactions(10).expect("the list reads");
-        assert!(refused.is_empty(), "{refused:#?}");
+        assert!(broken.is_empty(), "{history}: {broken:#?}");
+    }
+
+    /// The reactions and deadlines that were refused.
+    #[must_use]
+    pub fn refused_reactions(&self) -> Vec<RefusedReaction> {
+        self.market.refused_reactions(1_000).expect("the list reads")
     }
 }

@@ -369,6 +369,39 @@ async fn deadlines_of_an_import_wait_until_it_has_finished() {
 }
 
 #[tokio::test]
+async fn half_of_a_move_between_streams_cannot_be_asked_for_alone() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "20.00").await;
+    stage.basket("c1", &[("o1", "m1", "100.00")]).await;
+    let asks = [
+        ("order", "o1", json!({"action": "fund", "parts": [], "shortfall": cny("100.00")})),
+        (
+            "order",
+            "o1",
+            json!({"action": "issue_refund", "refund": "r1", "of": "all", "borne_by": "deposit",
+            "reason": "r"}),
+        ),
+        ("checkout", "c1", json!({"action": "return_allocation", "order": "o1", "reason": "r"})),
+        (
+            "deposit",
+            "m1",
+            json!({"action": "deduct", "amount": cny("1.00"), "reason": "r",
+            "to": {"to": "buyer", "order": "o1"}}),
+        ),
+        ("deposit", "m1", json!({"action": "pay_from_balance", "hold": "h1", "amount": cny("1.00")})),
+        (
+            "merchant",
+            "m1",
+            json!({"action": "satisfy_deposit", "balance": cny("1.00"), "required": cny("1.00")}),
+        ),
+    ];
+    for (category, id, ask) in asks {
+        assert_eq!(stage.refused(category, id, ask).await, "follows_by_itself");
+    }
+    stage.holds();
+}
+
+#[tokio::test]
 async fn read_models_follow_the_market() {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::in_folder(folder.path(), Stage::start());
