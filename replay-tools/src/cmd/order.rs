@@ -29,8 +29,8 @@ struct Answer {
 
 /// Columns of a line for people; the others are in JSON.
 const LINE: &[&str] = &[
-    "line",
-    "product",
+    "line_id",
+    "product_id",
     "category",
     "quantity",
     "unit_price",
