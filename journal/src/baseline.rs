@@ -85,15 +85,42 @@ pub fn bytes_per_event(appends: &[Append]) -> usize {
 /// # Errors
 /// What SQLite says.
 pub fn raw_inserts(path: &Path, appends: &[Append], batch: usize) -> SqlResult<Duration> {
+    raw_inserts_after(path, &[], appends, batch)
+}
+
+/// As [`raw_inserts`], with the rows of `before` already in the file when the clock starts: streams that exist,
+/// an index that has its size.
+///
+/// # Errors
+/// What SQLite says.
+pub fn raw_inserts_after(
+    path: &Path,
+    before: &[Append],
+    appends: &[Append],
+    batch: usize,
+) -> SqlResult<Duration> {
     let conn = Connection::open(path)?;
     conn.execute_batch(
         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
          PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 10000",
     )?;
     MIGRATIONS.iter().try_for_each(|sql| conn.execute_batch(sql))?;
-    let rows = number(&conn, appends)?;
-    let began = Instant::now();
+    let mut numbers = Numbers::default();
+    let (rows_before, rows) = (numbers.of(&conn, before)?, numbers.of(&conn, appends)?);
     let mut position = 0_u64;
+    insert(&conn, before, &rows_before, 10_000, &mut position)?;
+    let began = Instant::now();
+    insert(&conn, appends, &rows, batch, &mut position)?;
+    Ok(began.elapsed())
+}
+
+fn insert(
+    conn: &Connection,
+    appends: &[Append],
+    rows: &[Row],
+    batch: usize,
+    position: &mut u64,
+) -> SqlResult<()> {
     for (appends, rows) in appends.chunks(batch.max(1)).zip(rows.chunks(batch.max(1))) {
         conn.execute_batch("BEGIN IMMEDIATE")?;
         let mut stream = conn.prepare_cached("INSERT INTO stream (id, name) VALUES (?1, ?2)")?;
@@ -107,15 +134,15 @@ pub fn raw_inserts(path: &Path, appends: &[Append], batch: usize) -> SqlResult<D
                 stream.execute(params![row.stream, item.stream])?;
             }
             for (n, e) in (1..).zip(&item.events) {
-                position += 1;
+                *position += 1;
                 event.execute(params![
-                    position,
+                    *position,
                     row.stream,
                     row.version + n,
                     row.kind,
                     e.schema,
                     e.occurred_at,
-                    position,
+                    *position,
                     1,
                     e.id.as_bytes(),
                     item.cause.command.as_bytes(),
@@ -128,7 +155,7 @@ pub fn raw_inserts(path: &Path, appends: &[Append], batch: usize) -> SqlResult<D
         }
         conn.execute_batch("COMMIT")?;
     }
-    Ok(began.elapsed())
+    Ok(())
 }
 
 /// The integers of an append: its stream's id and version before it, the id of its first event's type.
@@ -138,26 +165,36 @@ struct Row {
     kind: i64,
 }
 
-fn number(conn: &Connection, appends: &[Append]) -> SqlResult<Vec<Row>> {
-    let mut streams: HashMap<&str, (u64, u64)> = HashMap::new();
-    let mut kinds: HashMap<&str, i64> = HashMap::new();
-    for event in appends.iter().flat_map(|item| &item.events) {
-        let next = kinds.len() as i64 + 1;
-        kinds.entry(&event.kind).or_insert(next);
+/// Ids as they are given out: streams with their versions so far, types.
+#[derive(Default)]
+struct Numbers<'a> {
+    streams: HashMap<&'a str, (u64, u64)>,
+    kinds: HashMap<&'a str, i64>,
+}
+
+impl<'a> Numbers<'a> {
+    fn of(&mut self, conn: &Connection, appends: &'a [Append]) -> SqlResult<Vec<Row>> {
+        conn.execute("INSERT OR IGNORE INTO actor (id, name) VALUES (1, 'bench')", [])?;
+        let mut rows = Vec::with_capacity(appends.len());
+        for Append { stream, events, .. } in appends {
+            for event in events {
+                let next = self.kinds.len() as i64 + 1;
+                if *self.kinds.entry(&event.kind).or_insert(next) == next {
+                    let name = event.kind.as_ref();
+                    conn.execute(
+                        "INSERT OR IGNORE INTO kind (id, name) VALUES (?1, ?2)",
+                        params![next, name],
+                    )?;
+                }
+            }
+            let next = self.streams.len() as u64 + 1;
+            let (id, version) = self.streams.entry(stream).or_insert((next, 0));
+            let kind = events.first().map_or(0, |event| self.kinds[event.kind.as_ref()]);
+            rows.push(Row { stream: *id, version: *version, kind });
+            *version += events.len() as u64;
+        }
+        Ok(rows)
     }
-    for (name, id) in &kinds {
-        conn.execute("INSERT INTO kind (id, name) VALUES (?1, ?2)", params![id, name])?;
-    }
-    conn.execute("INSERT INTO actor (id, name) VALUES (1, 'bench')", [])?;
-    let mut rows = Vec::with_capacity(appends.len());
-    for Append { stream, events, .. } in appends {
-        let next = streams.len() as u64 + 1;
-        let (id, version) = streams.entry(stream).or_insert((next, 0));
-        let kind = events.first().map_or(0, |event| kinds[event.kind.as_ref()]);
-        rows.push(Row { stream: *id, version: *version, kind });
-        *version += events.len() as u64;
-    }
-    Ok(rows)
 }
 
 /// So many times 4 KiB written behind each other and made durable one by one: what one caller alone cannot beat.
