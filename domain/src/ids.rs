@@ -133,6 +133,12 @@ macro_rules! ids {
                 self.as_str()
             }
         }
+        impl crate::canonical::Canonical for $name {
+            #[inline]
+            fn read(from: &mut crate::canonical::Reader<'_>) -> Option<Self> {
+                Self::new(from.text()?).ok()
+            }
+        }
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
                 s.serialize_str(self.as_str())

@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod books;
+mod canonical;
 pub mod checkout;
 pub mod codec;
 pub mod decider;

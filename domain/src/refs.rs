@@ -34,3 +34,14 @@ pub struct Refs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lead: Option<LeadId>,
 }
+crate::canonical::canonical!(Refs { ; merchant, order, checkout, buyer, dispute, visitor, campaign, lead });
+
+impl Refs {
+    /// Reads the JSON of an event's references.
+    ///
+    /// # Errors
+    /// What is wrong with it and where.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        crate::canonical::read(text).map_or_else(|| serde_json::from_str(text), Ok)
+    }
+}

@@ -48,7 +48,7 @@ impl Decoder {
         }
         let event = Event::decode_kind(kind, stored.schema, stored.data).map_err(undecodable)?;
         if self.refs_text != stored.refs {
-            self.refs = serde_json::from_str(stored.refs).map_err(|e| ReadModelError::BadRefs {
+            self.refs = Refs::parse(stored.refs).map_err(|e| ReadModelError::BadRefs {
                 position: stored.position,
                 stream: stored.stream.to_owned(),
                 why: e.to_string(),
