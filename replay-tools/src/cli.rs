@@ -70,6 +70,7 @@ pub enum Command {
     Merchants(cmd::merchants::Args),
     Events(cmd::events::Args),
     Serve(cmd::serve::Args),
+    Bench(cmd::bench::Args),
     Completions(cmd::completions::Args),
 }
 

@@ -13,6 +13,8 @@ pub enum Value {
     Text(String),
     /// A count or number.
     Int(i64),
+    /// A measured number, shown with two decimals.
+    Real(f64),
     /// Yes or no.
     Bool(bool),
     /// An amount; its currency stands in a column of its own, or in the object in JSON.
@@ -28,6 +30,7 @@ impl Value {
             Self::None => String::new(),
             Self::Text(text) => text.clone(),
             Self::Int(n) => n.to_string(),
+            Self::Real(x) => format!("{x:.2}"),
             Self::Bool(yes) => (if *yes { "yes" } else { "no" }).to_owned(),
             Self::Money(money) => money.amount().to_string(),
             Self::Time(time) => time.to_string(),
@@ -46,7 +49,7 @@ impl Value {
 
     /// Whether it is aligned right.
     pub fn is_number(&self) -> bool {
-        matches!(self, Self::Int(_) | Self::Money(_))
+        matches!(self, Self::Int(_) | Self::Real(_) | Self::Money(_))
     }
 }
 
@@ -74,6 +77,7 @@ impl Serialize for Value {
             Self::None => s.serialize_none(),
             Self::Text(text) => s.serialize_str(text),
             Self::Int(n) => s.serialize_i64(*n),
+            Self::Real(x) => s.serialize_f64(*x),
             Self::Bool(yes) => s.serialize_bool(*yes),
             Self::Money(money) => money.serialize(s),
             Self::Time(time) => time.serialize(s),
@@ -165,6 +169,7 @@ impl Table {
             Value::None => false,
             Value::Text(text) => !text.is_empty(),
             Value::Int(n) => *n != 0,
+            Value::Real(x) => *x != 0.0,
             Value::Money(money) => !money.is_zero(),
             Value::Bool(_) | Value::Time(_) => true,
         })

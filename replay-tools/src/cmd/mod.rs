@@ -1,5 +1,6 @@
 //! The subcommands, one file each: parse, call, print.
 
+pub mod bench;
 pub mod completions;
 pub mod demo;
 pub mod digest;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Merchants(args) => merchants::run(global, &args),
         Command::Order(args) => order::run(global, &args),
         Command::Events(args) => events::run(global, &args),
+        Command::Bench(args) => bench::run(global, &args),
         Command::Completions(args) => completions::run(global, &args),
     }
 }

@@ -1,0 +1,148 @@
+//! `daybook bench`: what this machine does, and beside each number what it could do at most.
+//!
+//! Noise between two minutes reaches 1.5x on a shared machine, so a number stands for something only beside one
+//! of the same run; both are printed, with their ratio. A module per figure.
+
+mod bulk;
+mod deposits;
+mod figure;
+mod histories;
+mod inflight;
+mod load;
+mod models;
+mod room;
+mod scan;
+
+use std::path::PathBuf;
+
+use daybook_journal::{Journal, SqliteJournal};
+
+use self::figure::{Answer, Figure};
+use self::load::Watch;
+use self::room::{Room, failed};
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::progress::Progress;
+
+/// Events from which the journal named by --journal is worth reading.
+const WORTH_READING: u64 = 10_000;
+
+/// Measure appends, imports, scans and rebuilds beside what the disk and SQLite give in the same run
+///
+/// Works on files of its own, which it removes. Figures that read a journal read the one named by --journal,
+/// if that holds at least 10,000 events, and change nothing in it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Small amounts of work: seconds, and figures that say little
+    #[arg(long)]
+    quick: bool,
+    /// Folder for the files; it should be on the disk that is to be measured [default: the journal's]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Only these figures
+    #[arg(long, value_name = "FIGURES", value_delimiter = ',', value_parser = ["a", "b", "c", "d", "e"])]
+    only: Vec<String>,
+}
+
+/// How much is done.
+struct Size {
+    /// Runs of which the median is taken.
+    runs: u64,
+    /// Deposits that exist before the first payment.
+    streams: u64,
+    /// Calls under way and commands in all.
+    in_flight: &'static [(usize, usize)],
+    /// Blocks made durable one by one.
+    syncs: usize,
+    /// Order histories of a bulk import, 10 events each.
+    histories: u64,
+    /// Deposits, ten events each, of which one read model is made.
+    deposits: u64,
+    /// Order histories appended while models follow.
+    histories_followed: u64,
+    /// Scans of which the median is taken.
+    scans: u64,
+}
+
+const DEFAULT: Size = Size {
+    runs: 3,
+    streams: 100_000,
+    in_flight: &[(1, 3_000), (16, 20_000), (64, 40_000), (256, 80_000), (1_024, 120_000)],
+    syncs: 3_000,
+    histories: 20_000,
+    deposits: 50_000,
+    histories_followed: 8_000,
+    scans: 5,
+};
+
+const QUICK: Size = Size {
+    runs: 1,
+    streams: 500,
+    in_flight: &[(1, 50), (16, 320), (64, 640), (256, 1_280), (1_024, 2_048)],
+    syncs: 50,
+    histories: 400,
+    deposits: 500,
+    histories_followed: 100,
+    scans: 1,
+};
+
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let size = if args.quick { QUICK } else { DEFAULT };
+    let beside = || global.journal.0.parent().filter(|p| !p.as_os_str().is_empty()).map(PathBuf::from);
+    let dir = args.dir.clone().or_else(beside).unwrap_or_else(|| PathBuf::from("."));
+    let room = Room::within(&dir)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let wanted = |name: char| args.only.is_empty() || args.only.iter().any(|only| only.starts_with(name));
+    let progress = Progress::new(!global.no_progress, "measuring", 4);
+    let watch = Watch::start();
+    let mut figures: Vec<Figure> = Vec::new();
+
+    let given = journal_to_read(global);
+    // Memory is measured in (d), so what uses much of it for other reasons comes after it; its input comes first.
+    if wanted('b') || (given.is_none() && (wanted('c') || wanted('d'))) {
+        progress.phase("(b) bulk import");
+        figures.push(bulk::measure(&room, &runtime, &size)?);
+    }
+    progress.set(1);
+    let path = given.unwrap_or_else(|| room.kept(bulk::JOURNAL));
+    if wanted('d') {
+        progress.phase("(d) read models");
+        figures.push(models::measure(&room, &runtime, &size, &path)?);
+    }
+    progress.set(2);
+    if wanted('c') {
+        progress.phase("(c) scan");
+        figures.push(scan::measure(&path, &size)?);
+    }
+    progress.set(3);
+    if wanted('a') || wanted('e') {
+        progress.phase("(a) commands in flight");
+        let (throughput, latency) = inflight::measure(&room, &runtime, &size)?;
+        figures.extend([throughput, latency]);
+    }
+    drop(progress);
+
+    figures.retain(|figure| wanted(figure.figure));
+    figures.sort_by_key(|figure| figure.figure);
+    let answer = Answer {
+        cores: load::cores() as u64,
+        runs: size.runs,
+        dir: dir.display().to_string(),
+        used_by_others: watch.stop().others(),
+        figures,
+    };
+    let mut out = Output::new(global.format);
+    figure::print(&mut out, &answer)?;
+    out.finish()
+}
+
+/// The journal named, if it can be read and holds enough.
+fn journal_to_read(global: &Global) -> Option<PathBuf> {
+    let path = &global.journal.0;
+    if !path.exists() {
+        return None;
+    }
+    let head = SqliteJournal::open_read_only(path).and_then(|journal| journal.head()).unwrap_or(0);
+    (head >= WORTH_READING).then(|| path.clone())
+}

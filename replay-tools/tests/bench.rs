@@ -1,0 +1,49 @@
+//! The shape of what `bench` prints. What it measures is not tested: a test machine is never quiet.
+
+mod place;
+
+use place::Place;
+use serde_json::Value;
+
+#[test]
+fn each_figure_stands_beside_its_limit_and_says_what_limits_it() {
+    let place = Place::with_a_sale();
+    let before = std::fs::read(place.path("daybook.db")).unwrap();
+    let ran = place.run(&["bench", "--quick", "--format", "json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let answer: Value = serde_json::from_str(&ran.out).unwrap();
+    let figures = answer["figures"].as_array().unwrap();
+    let names: Vec<_> = figures.iter().map(|f| f["figure"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a", "b", "c", "d", "e"]);
+    for figure in figures {
+        assert!(!figure["limited_by"].as_array().unwrap().is_empty(), "{figure}");
+        for row in figure["rows"].as_array().unwrap() {
+            assert!(row["value"].as_f64().unwrap() > 0.0 && row["cores"].as_u64().unwrap() > 0, "{row}");
+            if let (Some(limit), Some(ratio)) = (row["limit"].as_f64(), row["ratio"].as_f64()) {
+                assert!((row["value"].as_f64().unwrap() / limit - ratio).abs() < 1e-6, "{row}");
+            }
+        }
+    }
+    let rows = |name: usize| figures[name]["rows"].as_array().unwrap();
+    let in_flight: Vec<_> = rows(0).iter().map(|r| r["in_flight"].as_u64().unwrap()).collect();
+    assert_eq!(in_flight, [1, 16, 64, 256, 1_024]);
+    assert!(rows(0).iter().all(|r| r["against"].is_string() && r["batch"].as_f64().unwrap() >= 1.0));
+    assert!(rows(4).iter().all(|r| r["p50_us"].as_u64() <= r["p99_us"].as_u64()));
+    // neither the journal nor its folder keeps anything of it
+    assert_eq!(std::fs::read(place.path("daybook.db")).unwrap(), before);
+    let left: Vec<_> = std::fs::read_dir(place.path(".")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("daybook-bench")), "{left:?}");
+}
+
+#[test]
+fn figures_can_be_chosen_and_printed_as_rows() {
+    let place = Place::empty();
+    let ran = place.run(&["bench", "--quick", "--only", "b", "--format", "csv"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let mut lines = ran.out.lines();
+    assert!(lines.next().unwrap().starts_with("figure,what,batch,in_flight,fsync,cores,value,unit,against"));
+    assert!(lines.next().unwrap().starts_with("b,"), "{ran:?}");
+    assert_eq!(lines.next(), None);
+    let ran = place.run(&["bench", "--quick", "--only", "b"]);
+    assert!(ran.out.contains("(b) bulk import") && ran.out.contains("limited by"), "{ran:?}");
+}
