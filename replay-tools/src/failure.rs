@@ -38,6 +38,14 @@ impl Failure {
     }
 }
 
+/// What printing a verdict came to: a reader that has gone (`| head`) does not change what was found.
+pub fn unheard(printed: Result<(), Failure>) -> Result<(), Failure> {
+    match printed {
+        Err(Failure::BrokenPipe) => Ok(()),
+        other => other,
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {

@@ -198,6 +198,18 @@ fn verify_lists_what_it_found_and_exits_with_1() {
 }
 
 #[test]
+fn a_reader_that_goes_away_does_not_change_the_verdict() {
+    let place = Place::with_a_sale();
+    place.release_too_much();
+    for format in ["table", "json", "csv"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let end = place.command(&["verify", "--format", format]).stdout(writer).status().unwrap();
+        assert_eq!(end.code(), Some(1), "{format}");
+    }
+}
+
+#[test]
 fn each_shell_gets_its_completions() {
     let place = Place::empty();
     for shell in ["bash", "zsh", "fish"] {

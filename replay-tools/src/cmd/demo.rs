@@ -9,7 +9,7 @@ use daybook_market::{Market, Options};
 
 use crate::cli::Global;
 use crate::cmd::verify;
-use crate::failure::Failure;
+use crate::failure::{Failure, unheard};
 use crate::output::{Format, Output, say};
 use crate::progress::Progress;
 use crate::value::{Table, grouped};
@@ -58,22 +58,27 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     say!("{} events in {seconds:.1} s", grouped(&report.head.to_string()));
     let models = global.read_models()?;
     let checked = verify::check(global, &models)?;
-    let mut out = Output::new(global.format);
-    match out.format {
-        Format::Json => out.json_line(&report)?,
-        Format::Csv => out.table(&stories(&report))?,
-        Format::Table => {
-            tour(&mut out, global, &report)?;
-            out.heading("Verified")?;
-            verify::print(&mut out, &checked)?;
-        }
-    }
-    out.finish()?;
+    unheard(print(global, &report, &checked))?;
     if checked.clean() {
         return Ok(());
     }
     say!("verify found violations: run `daybook verify`");
     Err(Failure::Found)
+}
+
+/// The report, with the verdict of the check for people.
+fn print(global: &Global, report: &Report, checked: &daybook_market::verify::Report) -> Result<(), Failure> {
+    let mut out = Output::new(global.format);
+    match out.format {
+        Format::Json => out.json_line(report)?,
+        Format::Csv => out.table(&stories(report))?,
+        Format::Table => {
+            tour(&mut out, global, report)?;
+            out.heading("Verified")?;
+            verify::print(&mut out, checked)?;
+        }
+    }
+    out.finish()
 }
 
 fn stories(report: &Report) -> Table {

@@ -8,7 +8,7 @@ use daybook_domain::Rate;
 use daybook_market::olist::{ImportError, Plan, Report, import};
 
 use crate::cli::Global;
-use crate::failure::Failure;
+use crate::failure::{Failure, unheard};
 use crate::output::{Format, Output, say};
 use crate::progress::Progress;
 use crate::value::{Table, Value, grouped};
@@ -61,8 +61,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         Err(error) => return Err(error.into()),
     };
     let mut out = Output::new(global.format);
-    print(&mut out, &report)?;
-    out.finish()?;
+    unheard(print(&mut out, &report).and_then(|()| out.finish()))?;
     let seconds = started.elapsed().as_secs_f64();
     say!("{} events in {seconds:.1} s", grouped(&report.events.to_string()));
     match failed {

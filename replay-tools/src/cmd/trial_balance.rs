@@ -5,7 +5,7 @@ use daybook_journal::Position;
 use daybook_projections::AsOf;
 
 use crate::cli::Global;
-use crate::failure::Failure;
+use crate::failure::{Failure, unheard};
 use crate::output::{Format, Output};
 use crate::value::{Table, Value};
 
@@ -50,8 +50,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         }
     }
     let mut out = Output::new(global.format);
-    out.table(&table)?;
-    out.finish()?;
+    unheard(out.table(&table).and_then(|()| out.finish()))?;
     if balanced { Ok(()) } else { Err(Failure::Found) }
 }
 

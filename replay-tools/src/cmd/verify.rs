@@ -6,7 +6,7 @@ use daybook_projections::ReadModels;
 use serde::Serialize;
 
 use crate::cli::Global;
-use crate::failure::Failure;
+use crate::failure::{Failure, unheard};
 use crate::output::{Format, Output};
 use crate::progress::Progress;
 use crate::value::{Table, grouped};
@@ -29,8 +29,7 @@ pub fn run(global: &Global, _: &Args) -> Result<(), Failure> {
     let models = global.read_models()?;
     let report = check(global, &models)?;
     let mut out = Output::new(global.format);
-    print(&mut out, &report)?;
-    out.finish()?;
+    unheard(print(&mut out, &report).and_then(|()| out.finish()))?;
     if report.clean() { Ok(()) } else { Err(Failure::Found) }
 }
 
