@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use daybook_journal::SqliteJournal;
-use daybook_market::{Market, Options};
+use daybook_market::{Market, Options, StoreUrl};
 use daybook_projections::{ReadModels, Stage};
 
 use crate::cli::{Global, Url};
@@ -12,11 +12,16 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 
 impl Global {
-    /// Where the read models are: as asked, else `daybook.views.db` beside `daybook.db`.
-    fn read_models_path(&self) -> PathBuf {
-        match &self.read_models {
-            Some(Url(path)) => path.clone(),
-            None => self.journal.0.with_extension("views.db"),
+    /// Where the read models are: as asked, else beside the journal, where the running market has them too.
+    fn read_models_path(&self) -> Result<PathBuf, Failure> {
+        if let Some(Url(path)) = &self.read_models {
+            return Ok(path.clone());
+        }
+        match StoreUrl::Sqlite(self.journal.0.clone()).beside("views") {
+            StoreUrl::Sqlite(path) => Ok(path),
+            StoreUrl::Memory => {
+                Err(Failure::Usage("read models need a file: name one with --read-models".to_owned()))
+            }
         }
     }
 
@@ -30,7 +35,7 @@ impl Global {
     pub fn read_models(&self) -> Result<ReadModels, Failure> {
         let journal = Arc::new(self.read_journal()?);
         let progress = Progress::new(!self.no_progress, "catching up", 1);
-        Ok(ReadModels::open(self.read_models_path(), journal, &mut told(&progress))?)
+        Ok(ReadModels::open(self.read_models_path()?, journal, &mut told(&progress))?)
     }
 
     /// The running market; makes the journal when there is none, and keeps a second writer out.

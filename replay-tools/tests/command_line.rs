@@ -61,6 +61,16 @@ fn the_journal_can_be_named_by_flag_and_by_environment() {
 }
 
 #[test]
+fn read_models_lie_where_the_running_market_has_them_whatever_the_journals_extension() {
+    for (journal, views) in [("shop.sqlite", "shop.views.sqlite"), ("shop", "shop.views.db")] {
+        let place = Place::with_a_sale();
+        std::fs::rename(place.path("daybook.db"), place.path(journal)).unwrap();
+        assert_eq!(place.run(&["digest", "--journal", &format!("sqlite:{journal}")]).code, 0);
+        assert!(place.path(views).exists(), "{views}");
+    }
+}
+
+#[test]
 fn events_are_json_lines_with_rfc_3339_times() {
     let ran = Place::with_a_sale().run(&["events", "--limit", "1"]);
     let line: serde_json::Value = serde_json::from_str(ran.out.trim_end()).unwrap();
