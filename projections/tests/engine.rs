@@ -88,6 +88,23 @@ fn two_followers_of_one_file_apply_each_event_once() {
 }
 
 #[test]
+fn digests_come_with_the_position_they_are_of_also_when_another_process_has_followed() {
+    let room = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let history = every_type();
+    happen(journal.as_ref(), &history[..60]);
+    let path = room.path().join("views.db");
+    let (one, other) = (open(&path, &journal), open(&path, &journal));
+    happen(journal.as_ref(), &history[60..]);
+    other.catch_up(&mut |_| {}).unwrap();
+    assert_eq!(one.applied(), 60);
+    let (at, digests) = one.digests_at().unwrap();
+    assert_eq!(at, journal.head().unwrap());
+    let then = one.as_of(AsOf::Position(at), &[], &mut |_| {}).unwrap();
+    assert_eq!(shown(&digests), shown(&then.digests()));
+}
+
+#[test]
 fn a_file_of_an_older_layout_or_of_another_journal_is_made_anew() {
     let room = tempfile::tempdir().unwrap();
     let path = room.path().join("views.db");

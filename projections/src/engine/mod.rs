@@ -247,10 +247,30 @@ impl ReadModels {
     /// # Errors
     /// [`ReadModelError`].
     pub fn digests(&self) -> Result<Vec<TableDigest>, ReadModelError> {
+        Self::digests_in(&*self.read()?)
+    }
+
+    /// As [`digests`](Self::digests), with the position they are of: both of one moment, however many processes
+    /// follow.
+    ///
+    /// # Errors
+    /// [`ReadModelError::Behind`] while one model stands before another: it has just been made anew.
+    pub fn digests_at(&self) -> Result<(Position, Vec<TableDigest>), ReadModelError> {
         let db = self.read()?;
+        let stored = meta::models(&db)?;
+        let positions = stored.iter().map(|s| s.position);
+        let applied = positions.clone().min().unwrap_or(0);
+        let wanted = positions.max().unwrap_or(0);
+        if applied < wanted {
+            return Err(ReadModelError::Behind { wanted, applied, head: self.inner.journal.head()? });
+        }
+        Ok((applied, Self::digests_in(&db)?))
+    }
+
+    fn digests_in(db: &rusqlite::Connection) -> Result<Vec<TableDigest>, ReadModelError> {
         let mut all = Vec::new();
         for runner in models::all(Children::Hash) {
-            all.extend(runner.stored_digests(&db)?);
+            all.extend(runner.stored_digests(db)?);
         }
         all.sort_unstable_by_key(|d| d.table);
         Ok(all)
