@@ -98,7 +98,7 @@ impl Market {
     /// A market on a journal that is already open; `own` is where it keeps its progress.
     ///
     /// # Errors
-    /// [`MarketError::Unavailable`] when its own file cannot be opened.
+    /// [`MarketError::Unavailable`] when its own file cannot be opened, and as [`Journal::scan`].
     pub fn on(journal: Arc<dyn Journal>, own: &StoreUrl, options: Options) -> Result<Self, MarketError> {
         let mut commands = CommandOptions::new(options.market);
         commands.clock = options.clock;
@@ -112,6 +112,7 @@ impl Market {
                 Side::open(path)?
             }
         };
+        side.belong_to(&*journal)?;
         Ok(Self {
             commands: Arc::new(Commands::new(Arc::clone(&journal), commands)),
             journal,

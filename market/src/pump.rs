@@ -15,7 +15,7 @@ use daybook_journal::{Filter, Position, Recorded};
 
 use crate::deadlines::{self, Deadline};
 use crate::reactors::{self, Happened, Reaction};
-use crate::side::{Pass, RefusedReaction};
+use crate::side::{Mark, Pass, RefusedReaction};
 use crate::{AnyRequest, Market, MarketError};
 
 /// Events of one pass.
@@ -159,7 +159,7 @@ impl Market {
         if through == after {
             return Ok(Driven::default());
         }
-        let mut pass = Pass { through, ..Pass::default() };
+        let mut pass = Pass { through, mark: Mark::at(&*self.journal, through)?, ..Pass::default() };
         let batch = self.commands.batch().without_refusals();
         let mut deciding = Deciding { market: self, batch, refused: Vec::new(), accepted: 0 };
         for event in &happened {

@@ -2,13 +2,15 @@
 //! reactions were refused, which imports are unfinished. A SQLite file beside the journal.
 //!
 //! All of it but the list of refusals can be derived again: reactions have derived ids, so starting over is
-//! harmless. Progress and what was found are written in one transaction.
+//! harmless. Progress and what was found are written in one transaction, with the last event they rest on: a file
+//! that belongs to another journal, or to one that was put back to an earlier state, starts over.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
 use daybook_domain::Timestamp;
-use daybook_journal::Position;
+use daybook_journal::{Filter, Journal, Micros, Position};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -22,6 +24,8 @@ pub const REFUSED_REACTIONS_KEPT: i64 = 10_000;
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS progress (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS reacted_to (
+      one INTEGER PRIMARY KEY CHECK (one = 1), event BLOB NOT NULL, recorded_at INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS deadlines (
       cause BLOB PRIMARY KEY, due INTEGER NOT NULL, not_before INTEGER NOT NULL, command TEXT NOT NULL,
       source TEXT) WITHOUT ROWID;
@@ -53,10 +57,34 @@ pub struct RefusedReaction {
     pub reason: String,
 }
 
+/// What tells an event from those of other journals at its position: ids alone are derived from commands, so that
+/// two journals may begin with the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    event: Uuid,
+    recorded_at: Micros,
+}
+
+impl Mark {
+    /// Of the event at a position; `None` when there is none.
+    pub(crate) fn at(journal: &dyn Journal, position: Position) -> Result<Option<Self>, MarketError> {
+        let mut found = None;
+        if position > 0 && position <= journal.head()? {
+            journal.scan(position - 1, Some(position), &Filter::default(), &mut |event| {
+                found = Some(Self { event: event.id, recorded_at: event.recorded_at });
+                ControlFlow::Break(())
+            })?;
+        }
+        Ok(found)
+    }
+}
+
 /// What one pass over the journal found.
 #[derive(Default)]
 pub(crate) struct Pass {
     pub through: Position,
+    /// The event at `through`.
+    pub mark: Option<Mark>,
     /// Deadlines that started, each with the import it belongs to.
     pub deadlines: Vec<(Deadline, Option<String>)>,
     pub refused: Vec<RefusedReaction>,
@@ -80,6 +108,27 @@ impl Side {
         conn.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")?;
         conn.execute_batch(TABLES)?;
         Ok(Self(Mutex::new(conn)))
+    }
+
+    /// Starts over where the progress is not this journal's: its file was replaced, or put back to an earlier state.
+    pub(crate) fn belong_to(&self, journal: &dyn Journal) -> Result<(), MarketError> {
+        let position = self.progress()?;
+        if position == 0 {
+            return Ok(());
+        }
+        let conn = self.0.lock();
+        let seen = conn.query_row("SELECT event, recorded_at FROM reacted_to", [], |row| {
+            Ok(Mark { event: Uuid::from_bytes(row.get(0)?), recorded_at: row.get(1)? })
+        });
+        let seen = seen.optional().map_err(|e| unavailable("read progress", &e))?;
+        if seen.is_some() && seen == Mark::at(journal, position)? {
+            return Ok(());
+        }
+        tracing::warn!(position, "the market's own file is not of this journal: its reactors start over");
+        conn.execute_batch(
+            "BEGIN; DELETE FROM progress; DELETE FROM reacted_to; DELETE FROM deadlines; DELETE FROM imports; COMMIT",
+        )
+        .map_err(|e| unavailable("start over", &e))
     }
 
     /// Everything up to here has been reacted to.
@@ -113,6 +162,12 @@ impl Side {
                  ON CONFLICT(one) DO UPDATE SET position = max(position, ?1)",
             )?
             .execute([pass.through])?;
+            if let Some(mark) = pass.mark {
+                tx.prepare_cached(
+                    "INSERT OR REPLACE INTO reacted_to(one, event, recorded_at) VALUES (1, ?1, ?2)",
+                )?
+                .execute(params![mark.event.as_bytes(), mark.recorded_at])?;
+            }
             tx.commit()
         };
         write().map_err(|e| unavailable("write progress", &e))
