@@ -72,6 +72,19 @@ fn an_empty_or_missing_file_becomes_a_journal_but_not_for_reading() {
     assert!(matches!(open(&nowhere), Err(JournalError::Unavailable(_))));
 }
 
+#[test]
+fn a_journal_whose_making_was_cut_short_is_made_when_it_is_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("daybook.db");
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.pragma_update(None, "page_size", 8192).unwrap();
+    conn.pragma_update(None, "journal_mode", "wal").unwrap();
+    drop(conn);
+    assert!(std::fs::metadata(&path).unwrap().len() > 0, "the file is there");
+    fill(&open(&path).unwrap(), [item("order-1", 1, Expected::Any, &["{}"])]);
+    assert_eq!(SqliteJournal::open_read_only(&path).unwrap().head(), Ok(1));
+}
+
 fn with_schema(path: &Path, version: u32) {
     drop(open(path).unwrap());
     let conn = rusqlite::Connection::open(path).unwrap();

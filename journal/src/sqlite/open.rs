@@ -19,14 +19,15 @@ const BUSY: Duration = Duration::from_secs(5);
 /// The schema, a step per file: step `n` leads to `user_version` `n`.
 pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/journal/0001_journal.sql")];
 
-/// Opens for writing; makes the journal when there is no file or an empty one.
+/// Opens for writing; makes the journal when there is no file, an empty one, or a database with nothing in it.
 pub(super) fn writer(path: &Path, cache_kib: u32) -> Result<Connection, JournalError> {
     let fail = |error| explain(path, &error);
-    let fresh = header(path)?.is_none();
+    let nothing = header(path)?.is_none();
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags).map_err(fail)?;
     conn.busy_timeout(BUSY).map_err(fail)?;
+    let fresh = nothing || unfinished(path, &conn)?;
     if fresh {
         // The page size counts only before the first page is written, and WAL fixes it.
         conn.pragma_update(None, "page_size", PAGE_BYTES).map_err(fail)?;
@@ -125,6 +126,19 @@ fn check_identity(path: &Path, conn: &Connection) -> Result<(), JournalError> {
         )));
     }
     Ok(())
+}
+
+/// Whether a program died while it made the journal, before there was anything in it: the database exists, it says
+/// nothing and is nobody's.
+fn unfinished(path: &Path, conn: &Connection) -> Result<bool, JournalError> {
+    let id: i32 = conn
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .map_err(|error| explain(path, &error))?;
+    if id != 0 || user_version(path, conn)? != 0 {
+        return Ok(false);
+    }
+    conn.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
+        .map_err(|error| explain(path, &error))
 }
 
 fn user_version(path: &Path, conn: &Connection) -> Result<usize, JournalError> {
