@@ -85,6 +85,23 @@ fn a_journal_whose_making_was_cut_short_is_made_when_it_is_opened_again() {
     assert_eq!(SqliteJournal::open_read_only(&path).unwrap().head(), Ok(1));
 }
 
+#[test]
+fn while_another_program_holds_the_file_appends_are_refused_and_go_on_when_it_lets_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("daybook.db");
+    let journal = open(&path).unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = append(&journal, item("order-1", 1, Expected::Any, &["{}"]));
+    assert!(
+        matches!(&refused, Err(JournalError::Unavailable(why)) if why.contains("another program")),
+        "{refused:?}"
+    );
+    other.execute_batch("ROLLBACK").unwrap();
+    let written = append(&journal, item("order-1", 1, Expected::Any, &["{}"]));
+    assert_eq!(written.unwrap().last, 1);
+}
+
 fn with_schema(path: &Path, version: u32) {
     drop(open(path).unwrap());
     let conn = rusqlite::Connection::open(path).unwrap();

@@ -95,11 +95,7 @@ impl Writer {
         let mut batch = Batch::default();
         let outcome = match self.connected() {
             Ok(()) => self.write(pending, &mut batch),
-            Err(error) => {
-                self.shared.queue.take(pending);
-                batch.before = pending.iter().map(|entry| entry.answer.results.len()).collect();
-                Outcome::Failed(error)
-            }
+            Err(error) => Outcome::Failed(error),
         };
         match outcome {
             Outcome::Committed => {
@@ -108,6 +104,11 @@ impl Writer {
             }
             Outcome::Failed(error) => {
                 tracing::warn!(%error, "a batch was not written");
+                if batch.before.is_empty() {
+                    // It did not even begin: nothing may have been taken yet, and whoever waits must hear of it.
+                    self.shared.queue.take(pending);
+                    batch.before = pending.iter().map(|entry| entry.answer.results.len()).collect();
+                }
                 // Even a refusal may rest on an item of the same batch that is now gone.
                 for (Entry { answer, .. }, before) in pending.iter_mut().zip(&batch.before) {
                     answer.results.truncate(*before);
