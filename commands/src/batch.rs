@@ -7,14 +7,14 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Waker};
 
 use daybook_domain::{Aggregate, Event, Facts};
 use daybook_journal::{Append, Expected, NewEvent, Receipt, Version};
 
 use crate::handler::{Commands, expected_version};
 use crate::request::Identity;
-use crate::settle::Verdict;
+use crate::settle::{Answers, Underway, Verdict};
 use crate::{CommandError, Request};
 
 /// What a command of a batch did.
@@ -162,15 +162,22 @@ impl Batch {
             .iter()
             .map(|item| (item.stream.clone(), expected_version(item) + item.events.len() as Version))
             .collect();
-        let ahead = Underway { commands: Arc::clone(&commands), streams: ahead };
-        let mut submitted: Submitted = Box::pin(async move {
-            let results = commands.journal.append(items).await;
-            ahead.settle(results)
-        });
-        // Polled once here: the journal has it, in this order, whenever the future is awaited.
-        match submitted.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
-            Poll::Ready(results) => Box::pin(std::future::ready(results)),
-            Poll::Pending => submitted,
+        // Handed over here: the journal has it, in this order, whenever the future is awaited.
+        let cx = &mut TaskContext::from_waker(Waker::noop());
+        let underway = Underway::start(&commands.journal, items, cx);
+        let mut ahead = BatchAhead { commands, streams: ahead, waiting: None };
+        match underway {
+            Underway::Ready(results) => Box::pin(std::future::ready(ahead.settle(results))),
+            Underway::Waiting(answers) => {
+                ahead.waiting = Some(answers);
+                Box::pin(async move {
+                    let results = match &mut ahead.waiting {
+                        Some(answers) => answers.await,
+                        None => Vec::new(),
+                    };
+                    ahead.settle(results)
+                })
+            }
         }
     }
 
@@ -192,16 +199,18 @@ impl Drop for Batch {
 }
 
 /// Streams whose cached states are ahead of the journal until it answers.
-struct Underway {
+struct BatchAhead {
     commands: Arc<Commands>,
     streams: Vec<(String, Version)>,
+    waiting: Option<Answers>,
 }
 
-impl Underway {
+impl BatchAhead {
     fn settle(
         mut self,
         results: Vec<Result<Receipt, daybook_journal::JournalError>>,
     ) -> Vec<Result<Receipt, CommandError>> {
+        self.waiting = None;
         let streams = std::mem::take(&mut self.streams);
         let settled = streams.iter().zip(results).map(|((stream, version), result)| {
             match &result {
@@ -211,7 +220,7 @@ impl Underway {
                 }
                 _ => {
                     self.commands.fresh.written(stream);
-                    self.commands.cache.forget(stream);
+                    self.commands.doubt(stream);
                 }
             }
             result.map_err(CommandError::from)
@@ -220,10 +229,12 @@ impl Underway {
     }
 }
 
-impl Drop for Underway {
+impl Drop for BatchAhead {
     fn drop(&mut self) {
-        for (stream, _) in &self.streams {
-            self.commands.cache.forget(stream);
+        let streams: Vec<_> = self.streams.drain(..).map(|(stream, _)| stream).collect();
+        streams.iter().for_each(|stream| self.commands.doubt(stream));
+        if let Some(answers) = self.waiting.take() {
+            self.commands.await_detached(answers, streams);
         }
     }
 }

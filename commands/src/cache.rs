@@ -64,6 +64,7 @@ impl<A: Aggregate> Entry<A> {
 /// What the cache needs of any entry, whatever its state.
 trait Slot: Any + Send {
     fn generation(&self) -> u64;
+    fn version(&self) -> Version;
     fn durable(&self) -> Version;
     fn written(&mut self, version: Version, position: Position);
     fn as_any(&mut self) -> &mut dyn Any;
@@ -72,6 +73,9 @@ trait Slot: Any + Send {
 impl<A: Aggregate> Slot for Entry<A> {
     fn generation(&self) -> u64 {
         self.generation
+    }
+    fn version(&self) -> Version {
+        self.version
     }
     fn durable(&self) -> Version {
         self.durable
@@ -95,6 +99,8 @@ type Map = HashMap<Box<str>, Box<dyn Slot>, ahash::RandomState>;
 struct Shard {
     young: Map,
     old: Map,
+    /// How often something was found out that no entry here took up: what was read before may be behind it.
+    epoch: u64,
 }
 
 pub(crate) struct Cache {
@@ -128,11 +134,17 @@ impl Cache {
         MutexGuard::try_map(shard, |shard| shard.young.get_mut(stream)?.as_any().downcast_mut()).ok()
     }
 
-    /// Puts a loaded entry in, unless one that knows as much is there.
-    pub(crate) fn put<A: Aggregate>(&self, stream: &str, entry: Entry<A>) {
+    /// To be asked before a stream is read for [`put`](Self::put).
+    pub(crate) fn epoch(&self, stream: &str) -> u64 {
+        self.shard(stream).0.lock().epoch
+    }
+
+    /// Puts a loaded entry in, unless one that knows as much is there, or a stream of the shard was forgotten or
+    /// written unseen since `epoch`: what was read may be behind by now and has to be read again.
+    pub(crate) fn put<A: Aggregate>(&self, stream: &str, entry: Entry<A>, epoch: u64) {
         let mut shard = self.shard(stream).0.lock();
         let there = shard.young.get(stream).or_else(|| shard.old.get(stream));
-        if there.is_some_and(|slot| slot.durable() >= entry.durable) {
+        if shard.epoch != epoch || there.is_some_and(|slot| slot.version() >= entry.version) {
             return;
         }
         shard.old.remove(stream);
@@ -142,22 +154,20 @@ impl Cache {
     /// Forgets a stream: what was folded optimistically did not come true.
     pub(crate) fn forget(&self, stream: &str) {
         let (shard, settled) = self.shard(stream);
-        {
-            let mut shard = shard.lock();
-            shard.young.remove(stream);
-            shard.old.remove(stream);
-        }
+        shard.lock().forget(stream);
         settled.notify_waiters();
     }
 
-    /// The stream is durable through `version`, whose event stands at `position`.
+    /// The stream is durable through `version`, whose event stands at `position`. An entry that is not so far is
+    /// forgotten: it was read before the commit.
     pub(crate) fn written(&self, stream: &str, version: Version, position: Position) {
         let (shard, settled) = self.shard(stream);
         {
             let mut shard = shard.lock();
             let shard = &mut *shard;
-            if let Some(slot) = shard.young.get_mut(stream).or_else(|| shard.old.get_mut(stream)) {
-                slot.written(version, position);
+            match shard.young.get_mut(stream).or_else(|| shard.old.get_mut(stream)) {
+                Some(slot) if slot.version() >= version => slot.written(version, position),
+                _ => shard.forget(stream),
             }
         }
         settled.notify_waiters();
@@ -186,10 +196,61 @@ impl Cache {
 }
 
 impl Shard {
+    fn forget(&mut self, stream: &str) {
+        self.epoch += 1;
+        self.young.remove(stream);
+        self.old.remove(stream);
+    }
+
     fn insert(&mut self, name: Box<str>, slot: Box<dyn Slot>, capacity: usize) {
         if self.young.len() >= capacity {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(name, slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_domain::merchant::Merchant;
+
+    use super::*;
+
+    const STREAM: &str = "merchant-a";
+
+    fn at(version: Version) -> Entry<Merchant> {
+        Entry { version, durable: version, ..Entry::new(STREAM) }
+    }
+
+    fn version(cache: &Cache) -> Option<Version> {
+        cache.get::<Merchant>(STREAM).map(|entry| entry.version)
+    }
+
+    #[test]
+    fn what_was_read_before_a_stream_was_forgotten_is_not_put_in_after_it() {
+        let cache = Cache::new(1_000);
+        let before = cache.epoch(STREAM);
+        cache.forget(STREAM);
+        cache.put(STREAM, at(1), before);
+        assert_eq!(version(&cache), None);
+        cache.put(STREAM, at(2), cache.epoch(STREAM));
+        assert_eq!(version(&cache), Some(2));
+    }
+
+    #[test]
+    fn an_entry_behind_what_was_written_is_read_again() {
+        let cache = Cache::new(1_000);
+        cache.put(STREAM, at(1), cache.epoch(STREAM));
+        cache.written(STREAM, 2, 9);
+        assert_eq!(version(&cache), None);
+    }
+
+    #[test]
+    fn a_slow_load_does_not_replace_what_was_decided_meanwhile() {
+        let cache = Cache::new(1_000);
+        let epoch = cache.epoch(STREAM);
+        cache.put(STREAM, Entry { durable: 1, ..at(5) }, epoch);
+        cache.put(STREAM, at(3), epoch);
+        assert_eq!(version(&cache), Some(5));
     }
 }

@@ -1,12 +1,11 @@
 //! The one handler of every command.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use daybook_domain::{Aggregate, Event, Facts, MarketId, Read, Timestamp};
-use daybook_journal::{Append, Appending, Expected, Journal, JournalError, Receipt, Version};
+use daybook_journal::{Append, Expected, Journal, JournalError, Receipt, Version};
 
 use crate::cache::Cache;
 use crate::facts::{Basis, PendingBalance};
@@ -14,7 +13,7 @@ use crate::fresh::Fresh;
 use crate::policy::Policies;
 use crate::refusals::{MemoryRefusals, Refusal, Refusals};
 use crate::request::{Executed, Identity, Request};
-use crate::settle::{Ahead, Verdict};
+use crate::settle::{Ahead, Underway, Verdict};
 use crate::{Clock, CommandError, SystemClock};
 
 /// How often a command is decided again because another writer was faster.
@@ -55,48 +54,22 @@ impl Options {
 /// Executes commands on one journal. Share it in an `Arc`.
 pub struct Commands {
     pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) cache: Cache,
-    pub(crate) policies: Policies,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) fresh: Fresh,
     pub(crate) options: Options,
 }
 
 /// One try at a command.
-enum Step<'a> {
+enum Step {
     /// The stream is not in the cache.
     Load,
     /// The decision needs to know what these streams say.
     Read(Vec<Read>),
     /// On its way.
-    Appending(Underway<'a>, Vec<Event>),
+    Appending(Underway, Vec<Event>),
     /// An answer that holds once `version` of this `generation` is durable.
     Answer { verdict: Verdict, generation: u64, version: Version },
-}
-
-/// An append that was handed over: its answer, or the promise of one.
-enum Underway<'a> {
-    Ready(Vec<Result<Receipt, JournalError>>),
-    Waiting(Appending<'a>),
-}
-
-impl<'a> Underway<'a> {
-    /// Hands the append to the journal now, so that a stream's appends queue in the order they were decided.
-    fn start(mut appending: Appending<'a>, cx: &mut TaskContext<'_>) -> Self {
-        match Pin::new(&mut appending).poll(cx) {
-            Poll::Ready(results) => Self::Ready(results),
-            Poll::Pending => Self::Waiting(appending),
-        }
-    }
-
-    async fn result(self) -> Result<Receipt, JournalError> {
-        let mut results = match self {
-            Self::Ready(results) => results,
-            Self::Waiting(appending) => appending.await,
-        };
-        results
-            .pop()
-            .unwrap_or_else(|| Err(JournalError::OutcomeUnknown("the journal gave no answer".into())))
-    }
 }
 
 impl Commands {
@@ -104,8 +77,8 @@ impl Commands {
     #[must_use]
     pub fn new(journal: Arc<dyn Journal>, options: Options) -> Self {
         Self {
-            cache: Cache::new(options.cache_streams),
-            policies: Policies::new(options.market),
+            cache: Arc::new(Cache::new(options.cache_streams)),
+            policies: Arc::new(Policies::new(options.market)),
             fresh: Fresh::new(&*journal, options.exclusive),
             journal,
             options,
@@ -176,11 +149,10 @@ impl Commands {
                     }
                 }
                 Step::Appending(underway, events) => {
-                    let ahead = Ahead::new(&self.cache, &request.stream);
-                    match underway.result().await {
+                    let mut ahead = Ahead::new(self, &request.stream, underway);
+                    match ahead.result().await {
                         Ok(receipt) if !receipt.replayed => {
                             ahead.written(receipt.version, receipt.last);
-                            self.policies.written(&request.stream);
                             return Ok(Executed {
                                 version: receipt.version,
                                 position: receipt.last,
@@ -223,13 +195,13 @@ impl Commands {
     }
 
     /// Decides under the shard's lock and hands the append over.
-    fn step<'a, A: Aggregate>(
-        &'a self,
+    fn step<A: Aggregate>(
+        &self,
         request: &Request<A>,
         identity: &Identity,
         facts: Option<&(Vec<Read>, Facts)>,
         cx: &mut TaskContext<'_>,
-    ) -> Result<Step<'a>, CommandError> {
+    ) -> Result<Step, CommandError> {
         static NO_FACTS: Facts = Facts { merchant: None, can_bear: None, reads: Vec::new() };
         let policy = self.policy()?;
         let now = self.now();
@@ -245,8 +217,7 @@ impl Commands {
                 if append.expected == Expected::NoStream {
                     self.fresh.written(&request.stream);
                 }
-                let appending = self.journal.append(vec![append]);
-                Ok(Step::Appending(Underway::start(appending, cx), events))
+                Ok(Step::Appending(Underway::start(&self.journal, vec![append], cx), events))
             }
             verdict => {
                 let version = if let Verdict::Repeat(done) = &verdict { done.last } else { entry.version };

@@ -89,13 +89,14 @@ impl Commands {
 
     /// Reads a stream into the cache; returns the generation it has there.
     pub(crate) fn load<A: Aggregate>(&self, stream: &str) -> Result<u64, CommandError> {
+        let epoch = self.cache.epoch(stream);
         let entry = if self.fresh.may_exist(stream) {
             self.read::<A>(stream, Version::MAX)?
         } else {
             Entry::new(stream)
         };
         let generation = entry.generation;
-        self.cache.put(stream, entry);
+        self.cache.put(stream, entry, epoch);
         Ok(generation)
     }
 

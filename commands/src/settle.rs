@@ -1,9 +1,15 @@
 //! From a decision to its outcome: what is on its way to the journal, and what becomes of the cached state.
 
-use daybook_domain::{Aggregate, Context, Event, Facts, Rejection, Timestamp};
-use daybook_journal::{Append, Cause, Expected, NewEvent, Position, Version};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
 
-use crate::cache::{Cache, Entry};
+use daybook_domain::{Aggregate, Context, Event, Facts, Rejection, Timestamp};
+use daybook_journal::{Append, Cause, Expected, Journal, JournalError, NewEvent, Position, Receipt, Version};
+
+use crate::Commands;
+use crate::cache::Entry;
 use crate::ledger::Done;
 use crate::request::{Identity, Request};
 
@@ -108,27 +114,88 @@ impl<A: Aggregate> Entry<A> {
     }
 }
 
+/// The journal's answer to an append, one result per item. It outlives whoever asked.
+pub(crate) type Answers = Pin<Box<dyn Future<Output = Vec<Result<Receipt, JournalError>>> + Send>>;
+
+/// An append that was handed over: its answer, or the promise of one.
+pub(crate) enum Underway {
+    Ready(Vec<Result<Receipt, JournalError>>),
+    Waiting(Answers),
+}
+
+impl Underway {
+    /// Hands the append to the journal now, so that a stream's appends queue in the order they were decided.
+    pub(crate) fn start(journal: &Arc<dyn Journal>, items: Vec<Append>, cx: &mut TaskContext<'_>) -> Self {
+        let journal = Arc::clone(journal);
+        let mut answers: Answers = Box::pin(async move { journal.append(items).await });
+        match answers.as_mut().poll(cx) {
+            Poll::Ready(results) => Self::Ready(results),
+            Poll::Pending => Self::Waiting(answers),
+        }
+    }
+}
+
 /// A stream's cached state is ahead of the journal: either it is written, or it is forgotten. Dropping this
-/// before (the caller went away) forgets it too, since nobody will hear how the append ended.
+/// before (the caller went away) forgets it too, and again when the append, still queued, has ended: who read the
+/// stream in between has read what it was before.
 pub(crate) struct Ahead<'a> {
-    cache: &'a Cache,
+    commands: &'a Commands,
     stream: &'a str,
+    underway: Option<Underway>,
 }
 
 impl<'a> Ahead<'a> {
-    pub(crate) const fn new(cache: &'a Cache, stream: &'a str) -> Self {
-        Self { cache, stream }
+    pub(crate) const fn new(commands: &'a Commands, stream: &'a str, underway: Underway) -> Self {
+        Self { commands, stream, underway: Some(underway) }
+    }
+
+    /// How the append went. To be asked once.
+    pub(crate) async fn result(&mut self) -> Result<Receipt, JournalError> {
+        if let Some(Underway::Waiting(answers)) = &mut self.underway {
+            self.underway = Some(Underway::Ready(answers.await));
+        }
+        let last = match self.underway.take() {
+            Some(Underway::Ready(mut results)) => results.pop(),
+            _ => None,
+        };
+        last.unwrap_or_else(|| Err(JournalError::OutcomeUnknown("the journal gave no answer".into())))
     }
 
     /// The append is durable.
     pub(crate) fn written(self, version: Version, position: Position) {
-        self.cache.written(self.stream, version, position);
+        self.commands.cache.written(self.stream, version, position);
+        self.commands.policies.written(self.stream);
         std::mem::forget(self);
     }
 }
 
 impl Drop for Ahead<'_> {
     fn drop(&mut self) {
-        self.cache.forget(self.stream);
+        self.commands.doubt(self.stream);
+        if let Some(Underway::Waiting(answers)) = self.underway.take() {
+            self.commands.await_detached(answers, vec![self.stream.to_owned()]);
+        }
+    }
+}
+
+impl Commands {
+    /// Forgets what was known of a stream.
+    pub(crate) fn doubt(&self, stream: &str) {
+        self.cache.forget(stream);
+        self.policies.written(stream);
+    }
+
+    /// Waits in the background for an append whose caller went away, and forgets its streams then. Without a
+    /// runtime nothing can wait.
+    pub(crate) fn await_detached(&self, answers: Answers, streams: Vec<String>) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (cache, policies) = (Arc::clone(&self.cache), Arc::clone(&self.policies));
+        runtime.spawn(async move {
+            answers.await;
+            for stream in streams {
+                cache.forget(&stream);
+                policies.written(&stream);
+            }
+        });
     }
 }

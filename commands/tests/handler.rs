@@ -321,6 +321,29 @@ async fn a_caller_that_goes_away_leaves_nobody_waiting() {
 }
 
 #[tokio::test]
+async fn what_was_written_after_its_caller_went_away_is_seen_by_all_later_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("j.db");
+    let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(&path, sqlite::Options::default()).unwrap());
+    let commands = on(Arc::clone(&journal));
+    commands.execute(request("a", Add(1), 1)).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let gone =
+        tokio::time::timeout(Duration::from_millis(50), commands.execute(request("a", Close, 2))).await;
+    assert!(gone.is_err(), "the caller gave up");
+    assert!(!commands.state::<Tally>("a").unwrap().0.closed, "it is read as it was before");
+    other.execute_batch("ROLLBACK").unwrap();
+    let closed = async {
+        while !commands.state::<Tally>("a").unwrap().0.closed {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), closed).await.unwrap();
+    assert_eq!(journal.head().unwrap(), 2);
+}
+
+#[tokio::test]
 async fn a_batch_decides_on_what_stands_before_it_and_repeats_harmlessly() {
     let journal = memory();
     for round in 0..2 {
