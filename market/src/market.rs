@@ -275,7 +275,7 @@ impl Market {
                 tracing::warn!(%error, "reactions and deadlines wait");
                 tokio::select! {
                     () = tokio::time::sleep(TICK) => {}
-                    _ = stopped.changed() => {}
+                    news = stopped.changed() => if news.is_err() { return },
                 }
                 continue;
             }
@@ -284,7 +284,8 @@ impl Market {
             let woken = tokio::task::spawn_blocking(move || journal.wait_beyond(seen, TICK));
             tokio::select! {
                 _ = woken => {}
-                _ = stopped.changed() => {}
+                // An error: it was dropped, and nobody is left who could stop this.
+                news = stopped.changed() => if news.is_err() { return },
             }
         }
     }
