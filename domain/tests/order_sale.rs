@@ -271,3 +271,19 @@ fn an_order_nobody_placed_knows_nothing() {
     assert_eq!(empty.state.refs().order, Some(id("o1")));
     empty.when(fund()).refused("order_unknown");
 }
+
+#[test]
+fn a_timeout_confirms_only_pieces_that_arrived_and_were_not_confirmed_yet() {
+    let one = |shipment: &str| ship(shipment, Some(vec![of("A", 1)]));
+    let deliver = |shipment: &str| C::Deliver { shipment: id(shipment) };
+    let timeout = |shipment: &str, n| C::ConfirmByTimeout { shipment: id(shipment), due: day(n) };
+    let confirmed = funded().and(one("s1")).and(one("s2")).and(deliver("s1")).and(receive(Some(vec![of("A", 1)])));
+    // the other piece is on its way: neither the deadline nor the end of a freeze releases it
+    let still = confirmed.clone().on(day(10)).when(timeout("s1", 10)).nothing();
+    assert_eq!(still.state.lines()[0].released, 1);
+    let frozen = confirmed.and(chargeback("k1", 100)).on(day(11));
+    let thawed = frozen.when(decided("k1", ChargebackOutcome::Won, 100, 1)).then_kinds(&["ChargebackClosed"]);
+    let arrived = thawed.and(deliver("s2")).on(day(21));
+    let kinds = ["ReceiptConfirmed", "EscrowReleased", "CommissionCharged"];
+    assert_eq!(arrived.when(timeout("s2", 21)).then_kinds(&kinds).state.lines()[0].released, 2);
+}

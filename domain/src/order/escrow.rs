@@ -3,7 +3,7 @@
 use super::decide::{Decision, Draft, deadline, refuse};
 use super::events::*;
 use super::line::Line;
-use super::state::Order;
+use super::state::{Order, Shipment};
 use crate::checkout::events::PaymentPart;
 use crate::decider::{not_negative, positive};
 use crate::time::DAY;
@@ -100,7 +100,7 @@ impl Order {
         }
         let mut draft = Draft::new(self, context);
         // what is frozen waits until the freeze ends; what was received is received
-        draft.confirm_overdue(Some(shipment));
+        draft.confirm_overdue();
         draft.settle();
         Ok(draft.events)
     }
@@ -145,20 +145,18 @@ impl Draft {
     /// import decides its own deadlines.
     pub fn thaw(&mut self, context: &Context<'_>) {
         if !context.import {
-            self.confirm_overdue(None);
+            self.confirm_overdue();
         }
         self.settle();
     }
 
-    /// Receipt by timeout of delivered shipments that are due and not frozen.
-    fn confirm_overdue(&mut self, only: Option<ShipmentId>) {
+    /// Receipt by timeout of delivered shipments that are due and not frozen. What was received counts towards
+    /// the shipments that are due, whichever it came by: pieces still on their way are never confirmed.
+    fn confirm_overdue(&mut self) {
         let order = &self.order;
         let mut due = vec![0u32; order.lines.len()];
-        for shipment in order.shipments.iter().filter(|s| s.delivered && s.exception.is_none()) {
-            let over = shipment.release_due.is_some_and(|d| d <= self.at);
-            if !over || only.is_some_and(|id| id != shipment.id) {
-                continue;
-            }
+        let over = |s: &&Shipment| s.delivered && s.release_due.is_some_and(|d| d <= self.at);
+        for shipment in order.shipments.iter().filter(over).filter(|s| s.exception.is_none()) {
             for (at, quantity) in &shipment.lines {
                 due[usize::from(*at)] += quantity;
             }
@@ -166,7 +164,7 @@ impl Draft {
         let lines = order.lines.iter().enumerate().filter(|(at, _)| !order.frozen_line(*at));
         let lines = lines.map(|(at, l)| LineQuantity {
             line: l.id,
-            quantity: due[at].min(l.shipped.saturating_sub(l.received)),
+            quantity: due[at].saturating_sub(l.received).min(l.shipped.saturating_sub(l.received)),
         });
         let lines: Vec<_> = lines.filter(|l| l.quantity > 0).collect();
         if !lines.is_empty() {
