@@ -287,3 +287,10 @@ fn a_timeout_confirms_only_pieces_that_arrived_and_were_not_confirmed_yet() {
     let kinds = ["ReceiptConfirmed", "EscrowReleased", "CommissionCharged"];
     assert_eq!(arrived.when(timeout("s2", 21)).then_kinds(&kinds).state.lines()[0].released, 2);
 }
+
+#[test]
+fn an_order_cancelled_before_it_was_paid_asks_nothing_more_of_the_buyer() {
+    assert_eq!(placed().state.buyer_pays(), Some(cny(10_400)));
+    assert_eq!(placed().and(cancel(None, "r1")).state.buyer_pays(), Some(cny(0)));
+    assert_eq!(funded().and(cancel(None, "r1")).state.buyer_pays(), Some(cny(10_400)));
+}

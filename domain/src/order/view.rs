@@ -60,10 +60,11 @@ impl Order {
     pub fn completed(&self) -> bool {
         self.completed
     }
-    /// What the buyer is to pay, or paid and was spared; `None` before it is placed.
+    /// What the buyer is to pay, or paid and was spared; nothing once cancelled unpaid; `None` before it is placed.
     #[must_use]
     pub fn buyer_pays(&self) -> Option<Money> {
-        self.sum(|l| l.paid + l.shortfall)
+        let spared = self.cancelled() && !self.funded;
+        self.sum(|l| if spared { 0 } else { l.paid + l.shortfall })
     }
     /// What payments brought into escrow; `None` before it is placed, as below.
     #[must_use]
