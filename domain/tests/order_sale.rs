@@ -294,3 +294,9 @@ fn an_order_cancelled_before_it_was_paid_asks_nothing_more_of_the_buyer() {
     assert_eq!(placed().and(cancel(None, "r1")).state.buyer_pays(), Some(cny(0)));
     assert_eq!(funded().and(cancel(None, "r1")).state.buyer_pays(), Some(cny(10_400)));
 }
+
+#[test]
+fn an_order_of_very_many_pieces_is_cancelled_like_any_other() {
+    let many = place(|p| p.lines = vec![line("A", u32::MAX, 1, 0), line("B", u32::MAX, 1, 0)]);
+    nothing_yet().and(many).when(cancel(None, "r1")).then_kinds(&["OrderCancelled"]);
+}

@@ -2,7 +2,6 @@
 
 use super::decide::{Decision, Draft, deadline, refuse};
 use super::events::*;
-use super::line::Line;
 use super::split::pieces;
 use super::state::{Order, Shipment};
 use crate::decider::not_negative;
@@ -69,8 +68,9 @@ impl Order {
                 "nothing can be cancelled: what was sent is returned or refunded",
             );
         }
-        let pieces_asked: u32 = lines.iter().map(|l| l.quantity).sum();
-        if !self.funded && pieces_asked < self.lines.iter().map(Line::pieces).sum() {
+        let pieces_asked: u64 = lines.iter().map(|l| u64::from(l.quantity)).sum();
+        let pieces_open: u64 = self.lines.iter().map(|l| u64::from(l.pieces())).sum();
+        if !self.funded && pieces_asked < pieces_open {
             let message = "an unpaid order is cancelled whole: place another without these pieces";
             return refuse("cancel_whole_before_payment", message);
         }
