@@ -80,7 +80,10 @@ fn an_unanswered_dispute_is_ruled_for_the_buyer() {
     let by_silence = by_silence.then_kinds(&["DisputeRuled", "EscrowRefunded"]);
     assert_eq!(by_silence.state.refunds_due(), Some(cny(10_200)));
     by_silence.when(deadline()).nothing();
-    open.and(answer("d1")).on(day(3)).when(deadline()).nothing();
+    open.clone().and(answer("d1")).on(day(3)).when(deadline()).nothing();
+    // who was to answer does not escape the deadline by asking the market to rule
+    let escalated = open.and(C::EscalateDispute { dispute: id("d1"), by: DisputeParty::Merchant });
+    escalated.on(day(3)).when(deadline()).then_kinds(&["DisputeRuled", "EscrowRefunded"]);
 }
 
 #[test]

@@ -42,7 +42,9 @@ impl Order {
 
     pub(super) fn rule_unanswered(&self, id: DisputeId, due: Timestamp, context: &Context<'_>) -> Decision {
         let dispute = self.known_dispute(id)?;
-        let unanswered = !dispute.answered && dispute.stage == DisputeStage::Opened;
+        // asking the market to rule is no answer
+        let waits = matches!(dispute.stage, DisputeStage::Opened | DisputeStage::Escalated);
+        let unanswered = waits && !dispute.answered && dispute.ruled_for.is_none();
         if !unanswered || !deadline(due, Some(dispute.answer_due), context)? {
             return Ok(Vec::new());
         }
