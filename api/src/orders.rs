@@ -1,14 +1,15 @@
 //! `GET /v1/orders/{id}`
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Json;
 use daybook_domain::{Currency, OrderId, Timestamp};
-use daybook_projections::AsOf;
 use daybook_projections::fields::{Fields, fields};
 use daybook_projections::queries::OrderInquiry;
+use daybook_projections::{AsOf, Freshness, ReadModelError, ReadModels};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::blocking;
@@ -51,8 +52,26 @@ fn bad(field: &str, why: impl std::fmt::Display) -> Problem {
     )
 }
 
+fn too_many_wait() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too_many_waiting",
+        "Too many requests wait for read models",
+        "at_least: ask again later, or without it",
+    )
+}
+
+/// Waits for a position that the journal has; one that it has not is not waited for.
+fn come_to(models: &ReadModels, position: u64) -> Result<(), ReadModelError> {
+    let Freshness { applied, head } = models.freshness()?;
+    if position > head {
+        return Err(ReadModelError::Behind { wanted: position, applied, head });
+    }
+    models.wait_at_least(position, LONGEST_WAIT).map(drop)
+}
+
 pub async fn order(
-    State(Shared(models)): State<Shared>,
+    State(Shared { models, waiting }): State<Shared>,
     Path(id): Path<String>,
     moment: Result<Query<Moment>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Answer>, Problem> {
@@ -65,12 +84,16 @@ pub async fn order(
             AsOf::Business(Timestamp::parse(&text.replace(' ', "+")).map_err(|e| bad("as_of", e))?.0)
         }
     };
-    let found = blocking(move || {
-        if let Some(position) = moment.at_least {
-            models.wait_at_least(position, LONGEST_WAIT)?;
-        }
-        models.order_as_of(id.as_str(), at)
-    });
+    if let Some(position) = moment.at_least.filter(|position| *position > models.applied()) {
+        let permit = waiting.try_acquire_owned().map_err(|_| too_many_wait())?;
+        let waited = Arc::clone(&models);
+        blocking(move || {
+            let _held = permit; // by the thread that waits: a caller may have gone before it is through
+            come_to(&waited, position)
+        })
+        .await?;
+    }
+    let found = blocking(move || models.order_as_of(id.as_str(), at));
     let found: Option<OrderInquiry> = found.await?;
     let missing = || {
         Problem::new(

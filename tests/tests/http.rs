@@ -117,6 +117,16 @@ async fn a_question_that_cannot_be_answered_gets_a_problem_that_names_the_field(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_position_that_the_journal_has_not_reached_is_not_waited_for() {
+    let stage = Stage::in_memory();
+    let site = Site::of(&stage).await;
+    let asked = std::time::Instant::now();
+    let Answer(status, _, problem) = site.get("/v1/orders/o?at_least=999999").await;
+    assert_eq!((status, &problem["code"]), (503, &json!("read_models_behind")));
+    assert!(asked.elapsed() < std::time::Duration::from_millis(1_900), "{:?}", asked.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_says_how_fresh_the_answers_are() {
     let mut stage = Stage::in_memory();
     stage.merchant("m1", "0.00").await;
