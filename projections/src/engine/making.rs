@@ -52,7 +52,7 @@ impl ReadModels {
         } else {
             let built = self.build_some(runners, progress)?;
             let mut live = self.inner.live.lock();
-            live.as_mut().expect("invariant: open between calls").flip(self.journal().as_ref(), &built)?;
+            self.opened(&mut live)?.flip(self.journal().as_ref(), &built)?;
         }
         self.catch_up(progress)
     }
@@ -79,11 +79,22 @@ impl ReadModels {
             readers::sync_directory(path)
         });
         // where the old file could not be retired, it is still there and goes on
-        let opened = Live::open(path)?;
-        self.moved_to(opened.applied());
-        *live = Some(opened);
+        let opened = self.opened(live).map(|opened| opened.applied());
         drop(closed);
-        renamed
+        if let Err(refused) = renamed {
+            rebuild::remove(built)?;
+            return Err(refused);
+        }
+        self.moved_to(opened?);
+        Ok(())
+    }
+
+    /// The one writer; opened again where an earlier attempt to replace the file left none.
+    pub(super) fn opened<'l>(&self, live: &'l mut Option<Live>) -> Result<&'l mut Live, ReadModelError> {
+        match live {
+            Some(live) => Ok(live),
+            None => Ok(live.insert(Live::open(&self.inner.path)?)),
+        }
     }
 
     /// Makes tables beside the live ones in the same file, in a generation of their own.
@@ -94,9 +105,8 @@ impl ReadModels {
     ) -> Result<Vec<Rebuilt>, ReadModelError> {
         let mut generations = Vec::new();
         for runner in &mut runners {
-            let live = self.inner.live.lock();
-            let live = live.as_ref().expect("invariant: open between calls");
-            let generation = live.next_generation(runner.as_ref())?;
+            let mut live = self.inner.live.lock();
+            let generation = self.opened(&mut live)?.next_generation(runner.as_ref())?;
             runner.attach(generation, None)?;
             generations.push(generation);
         }

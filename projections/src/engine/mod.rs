@@ -160,9 +160,14 @@ impl ReadModels {
                 && let Some(_other_processes) = self.only_maker_now()?
             {
                 let built = self.build_all(progress)?;
-                self.replace(live, &built)?;
+                match self.replace(live, &built) {
+                    Err(error) if error.transient() => {
+                        tracing::warn!(%error, "following goes on in the old read models");
+                    }
+                    done => done?,
+                }
             }
-            let live = live.as_mut().expect("invariant: opened above");
+            let live = self.opened(live)?;
             let mut head = journal.head()?;
             while live.applied() < head {
                 let batch = live.batch(journal, BATCH_EVENTS)?;
@@ -224,8 +229,8 @@ impl ReadModels {
     /// [`ReadModelError`].
     pub fn status(&self) -> Result<Status, ReadModelError> {
         let head = self.inner.journal.head()?;
-        let live = self.inner.live.lock();
-        let live = live.as_ref().expect("invariant: open between calls");
+        let mut live = self.inner.live.lock();
+        let live = self.opened(&mut live)?;
         let models = live.stored().iter().map(|s| ModelStatus {
             model: s.model.clone(),
             version: s.version,
