@@ -174,6 +174,39 @@ fn a_reader_sees_whole_rows_while_models_are_rebuilt() {
 }
 
 #[test]
+fn a_rebuild_that_is_refused_leaves_the_models_as_they_were_and_nothing_behind() {
+    let room = tempfile::tempdir().unwrap();
+    let journal = memory();
+    happen(journal.as_ref(), &every_type());
+    let path = room.path().join("views.db");
+    let models = open(&path, &journal);
+    let before = shown(&models.digests().unwrap());
+    // another process reads
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch("BEGIN; SELECT * FROM _models").unwrap();
+    let refused = models.rebuild(&[], &mut |_| {}).unwrap_err();
+    assert!(refused.transient(), "{refused}");
+    assert_eq!(models.status().unwrap().freshness.applied, journal.head().unwrap());
+    assert_eq!(shown(&models.digests().unwrap()), before);
+    assert!(!room.path().join("views.db.rebuild").exists());
+}
+
+#[test]
+fn a_rebuild_of_a_model_that_another_process_has_just_made_anew_spares_its_tables() {
+    let room = tempfile::tempdir().unwrap();
+    let journal = memory();
+    happen(journal.as_ref(), &every_type());
+    let path = room.path().join("views.db");
+    let (one, other) = (open(&path, &journal), open(&path, &journal));
+    let before = shown(&one.digests().unwrap());
+    other.rebuild(&["orders"], &mut |_| {}).unwrap();
+    one.rebuild(&["orders"], &mut |_| {}).unwrap();
+    assert_eq!(shown(&other.digests().unwrap()), before);
+    let orders = one.status().unwrap().models.into_iter().find(|m| m.model == "orders").unwrap();
+    assert_eq!(orders.generation, 3);
+}
+
+#[test]
 fn a_process_that_follows_notices_that_another_has_replaced_the_file() {
     let room = tempfile::tempdir().unwrap();
     let journal = memory();

@@ -220,7 +220,9 @@ impl Live {
 
     /// A generation that no table of the model has yet.
     pub(crate) fn next_generation(&self, runner: &dyn Runner) -> Result<u32, ReadModelError> {
-        let stored = self.stored.iter().find(|s| s.model == runner.name()).map_or(0, |s| s.generation);
+        // from the file: another process may have flipped to a generation this one has not seen
+        let stored = meta::models(&self.db)?;
+        let stored = stored.iter().find(|s| s.model == runner.name()).map_or(0, |s| s.generation);
         // what an interrupted rebuild left behind goes first
         drop_generation(&self.db, runner, stored + 1)?;
         Ok(stored + 1)
