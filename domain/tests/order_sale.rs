@@ -277,7 +277,8 @@ fn a_timeout_confirms_only_pieces_that_arrived_and_were_not_confirmed_yet() {
     let one = |shipment: &str| ship(shipment, Some(vec![of("A", 1)]));
     let deliver = |shipment: &str| C::Deliver { shipment: id(shipment) };
     let timeout = |shipment: &str, n| C::ConfirmByTimeout { shipment: id(shipment), due: day(n) };
-    let confirmed = funded().and(one("s1")).and(one("s2")).and(deliver("s1")).and(receive(Some(vec![of("A", 1)])));
+    let confirmed =
+        funded().and(one("s1")).and(one("s2")).and(deliver("s1")).and(receive(Some(vec![of("A", 1)])));
     // the other piece is on its way: neither the deadline nor the end of a freeze releases it
     let still = confirmed.clone().on(day(10)).when(timeout("s1", 10)).nothing();
     assert_eq!(still.state.lines()[0].released, 1);

@@ -92,9 +92,13 @@ pub(crate) fn create(path: &Path) -> Result<Connection, ReadModelError> {
     db.pragma_update(None, "synchronous", "OFF")?;
     db.pragma_update(None, "threads", 2)?;
     db.pragma_update(None, "application_id", APPLICATION_ID)?;
-    db.pragma_update(None, "user_version", LAYOUT)?;
     db.execute_batch(TABLES)?;
     Ok(db)
+}
+
+/// Says that the file is whole, last of all: one that was cut short has no layout and is made anew.
+pub(crate) fn complete(db: &Connection) -> rusqlite::Result<()> {
+    db.pragma_update(None, "user_version", LAYOUT)
 }
 
 fn at(path: &Path, e: &rusqlite::Error) -> ReadModelError {

@@ -161,6 +161,7 @@ pub(crate) fn build_file(
         meta::bind_to(&db, journal)?;
     }
     db.execute_batch("PRAGMA optimize")?;
+    meta::complete(&db)?;
     db.close().map_err(|(_, e)| e)?;
     let file = std::fs::File::open(path).map_err(|e| ReadModelError::file(path, &e))?;
     file.sync_all().map_err(|e| ReadModelError::file(path, &e))
