@@ -114,7 +114,7 @@ impl Checkout {
     }
 
     /// Why money that waits now has no order to take it; `None` while one may.
-    fn reason_now(&self) -> Option<UnallocatedReason> {
+    pub(super) fn reason_now(&self) -> Option<UnallocatedReason> {
         match self.phase {
             Phase::Open if self.orders.is_empty() => Some(UnallocatedReason::NoOrderOpen),
             Phase::Absent | Phase::Open => None,

@@ -52,7 +52,7 @@ pub enum CheckoutCommand {
         method: PaymentMethod,
         /// Who holds the money.
         provider: ProviderId,
-        /// The provider's transaction; money that comes with one seen before is a duplicate.
+        /// The provider's transaction; the same again with the same amount changes nothing.
         provider_ref: Reference,
         /// What came, before the fee.
         amount: Money,

@@ -11,7 +11,8 @@ words! {
         StoredValue = "stored_value", Marketplace = "marketplace", Other = "other" }
 }
 words! {
-    /// Why money has no order to take it.
+    /// Why money has no order to take it. A duplicate is a second payment of a covered basket, of the same
+    /// amount as one before.
     UnallocatedReason { Overpaid = "overpaid", NoOrderOpen = "no_order_open",
         NoOrderCancelled = "no_order_cancelled", Late = "late", Duplicate = "duplicate",
         OtherCurrency = "other_currency", OrderRefused = "order_refused" }

@@ -85,21 +85,35 @@ impl Checkout {
                 && known.provider_ref == Some(captured.provider_ref);
             return if same { Ok(Vec::new()) } else { Err(payment_id_used(&captured.payment)) };
         }
-        self.room_for(captured.amount)?;
-        let twice = self
+        if let Some(known) = self
             .payments()
-            .any(|p| p.provider == captured.provider && p.provider_ref == Some(captured.provider_ref));
-        let foreign = Some(captured.amount.currency) != self.currency;
+            .find(|p| p.provider == captured.provider && p.provider_ref == Some(captured.provider_ref))
+        {
+            // the provider tells again of money that came once, whatever payment it is told under
+            let same = known.amount == captured.amount;
+            return if same { Ok(Vec::new()) } else { Err(provider_ref_used(known, &captured)) };
+        }
+        self.room_for(captured.amount)?;
+        let reason = self.reason_of_its_own(&captured);
         let mut draft = Draft::of(self);
         let id = captured.payment;
         draft.say(captured);
-        if twice || foreign {
-            let reason = if twice { UnallocatedReason::Duplicate } else { UnallocatedReason::OtherCurrency };
-            if let Some(payment) = draft.state.known(&id).cloned() {
-                draft.unallocated(&payment, payment.waiting, reason);
-            }
+        if let Some(reason) = reason
+            && let Some(payment) = draft.state.known(&id).cloned()
+        {
+            draft.unallocated(&payment, payment.waiting, reason);
         }
         draft.settled()
+    }
+
+    /// Why no order takes this money, where that lies in the money and not in the basket.
+    fn reason_of_its_own(&self, captured: &PaymentCaptured) -> Option<UnallocatedReason> {
+        if Some(captured.amount.currency) != self.currency {
+            return Some(UnallocatedReason::OtherCurrency);
+        }
+        let paid_twice = self.reason_now() == Some(UnallocatedReason::Overpaid)
+            && self.payments().any(|p| p.amount == captured.amount);
+        paid_twice.then_some(UnallocatedReason::Duplicate)
     }
 
     pub(super) fn use_stored_value(
@@ -190,6 +204,16 @@ fn payment_id_used(payment: &PaymentId) -> Rejection {
     Rejection::new(
         "payment_id_used",
         format!("payment {payment} was made otherwise before: give what came now a payment id of its own"),
+    )
+}
+
+fn provider_ref_used(known: &Payment, captured: &PaymentCaptured) -> Rejection {
+    Rejection::new(
+        "provider_ref_used",
+        format!(
+            "provider_ref {} of {} brought {} as payment {}, not {}: give what came now its own reference",
+            captured.provider_ref, captured.provider, known.amount, known.payment, captured.amount
+        ),
     )
 }
 

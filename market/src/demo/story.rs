@@ -127,7 +127,7 @@ impl Story {
             Self::NeverPaid => "never paid, expired",
             Self::PaidTooLate => "paid after it had expired, paid back",
             Self::PaidTooMuch => "paid too much, the rest unallocated",
-            Self::PaidTwice => "paid twice, the second unallocated",
+            Self::PaidTwice => "paid twice, the second unallocated as a duplicate",
         }
     }
 }
