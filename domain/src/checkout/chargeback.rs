@@ -91,8 +91,8 @@ impl Checkout {
         Ok(parts)
     }
 
-    pub(super) fn win_chargeback(&self, id: &ChargebackId) -> Decision {
-        let Some(case) = self.undecided(id, Case::Won)? else { return Ok(Vec::new()) };
+    pub(super) fn win_chargeback(&self, id: &ChargebackId, round: u32) -> Decision {
+        let Some(case) = self.undecided(id, round, Case::Won)? else { return Ok(Vec::new()) };
         let mut draft = Draft::of(self);
         draft.say(ChargebackWon {
             chargeback: *id,
@@ -106,8 +106,8 @@ impl Checkout {
         draft.settled()
     }
 
-    pub(super) fn lose_chargeback(&self, id: &ChargebackId) -> Decision {
-        let Some(case) = self.undecided(id, Case::Lost)? else { return Ok(Vec::new()) };
+    pub(super) fn lose_chargeback(&self, id: &ChargebackId, round: u32) -> Decision {
+        let Some(case) = self.undecided(id, round, Case::Lost)? else { return Ok(Vec::new()) };
         let payment = self.came_in(&case.payment)?;
         let without_order = case.without_order();
         let standing = payment.waiting + payment.reasoned();
@@ -127,10 +127,25 @@ impl Checkout {
         draft.settled()
     }
 
-    /// The case, if it waits for a decision; `None` if it was decided so already.
-    fn undecided(&self, id: &ChargebackId, outcome: Case) -> Result<Option<&Chargeback>, Rejection> {
+    /// The case, if this round of it waits for a decision; `None` if it was decided so already. A round below the
+    /// last was won, or there would be no next one: that is told again, and decides nothing.
+    fn undecided(
+        &self,
+        id: &ChargebackId,
+        round: u32,
+        outcome: Case,
+    ) -> Result<Option<&Chargeback>, Rejection> {
         let unknown = || Rejection::new("chargeback_unknown", format!("case {id} is not on this checkout"));
         let case = self.chargeback(id).ok_or_else(unknown)?;
+        if round < case.round {
+            return Ok(None);
+        }
+        if round > case.round {
+            return Err(Rejection::new(
+                "chargeback_round",
+                format!("round is {round}, but case {id} stands at {}: receive that round first", case.round),
+            ));
+        }
         match case.case {
             Case::Open => Ok(Some(case)),
             decided if decided == outcome => Ok(None),

@@ -178,11 +178,17 @@ pub enum CheckoutCommand {
     WinChargeback {
         /// The case.
         chargeback: ChargebackId,
+        /// The round it was decided in; one told of before changes nothing.
+        #[serde(default = "first_round", skip_serializing_if = "is_first_round")]
+        round: u32,
     },
     /// The bank keeps the money.
     LoseChargeback {
         /// The case.
         chargeback: ChargebackId,
+        /// The round it was decided in; one told of before changes nothing.
+        #[serde(default = "first_round", skip_serializing_if = "is_first_round")]
+        round: u32,
     },
 }
 

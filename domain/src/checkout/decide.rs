@@ -86,8 +86,8 @@ impl Aggregate for Checkout {
             C::ReceiveChargeback { chargeback, payment, amount, reason, fee, round } => {
                 self.receive_chargeback(*chargeback, *payment, *amount, reason, *fee, *round)
             }
-            C::WinChargeback { chargeback } => self.win_chargeback(chargeback),
-            C::LoseChargeback { chargeback } => self.lose_chargeback(chargeback),
+            C::WinChargeback { chargeback, round } => self.win_chargeback(chargeback, *round),
+            C::LoseChargeback { chargeback, round } => self.lose_chargeback(chargeback, *round),
         }
     }
 

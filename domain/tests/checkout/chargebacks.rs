@@ -49,7 +49,7 @@ fn a_second_case_falls_on_what_the_first_left() {
     assert_eq!(rest, [on_order("o1", 20_00), on_order("o2", 46_67)]);
     let more = parts(first.clone().when(chargeback("k2", "p1", 80_00, 1)));
     assert_eq!(more, [on_order("o1", 20_00), on_order("o2", 46_67), on_none(13_33)]);
-    let won = first.and(win("k1"));
+    let won = first.and(win("k1", 1));
     assert_eq!(
         parts(won.when(chargeback("k2", "p1", 100_00, 1))),
         [on_order("o1", 30_00), on_order("o2", 70_00)]
@@ -61,29 +61,29 @@ fn money_a_bank_asks_back_is_neither_refunded_nor_reserved() {
     let over = basket(&[10_00]).and(capture("p1", 15_00)).and(chargeback("k1", "p1", 15_00, 1));
     over.clone().when(refund_all()).nothing();
     over.clone().when(refund("p1", 1)).refused("exceeds_unallocated");
-    over.and(win("k1")).when(refund_all()).then_kinds(&["MoneyUnallocated", "UnallocatedRefunded"]);
+    over.and(win("k1", 1)).when(refund_all()).then_kinds(&["MoneyUnallocated", "UnallocatedRefunded"]);
 
     let waiting = basket(&[10_00]).and(capture("p1", 5_00)).and(chargeback("k1", "p1", 5_00, 1));
     let short = waiting.and(capture("p2", 5_00));
     assert_eq!(short.state.status(), "open");
-    short.when(win("k1")).then_kinds(&["ChargebackWon", "FundsAllocated"]);
+    short.when(win("k1", 1)).then_kinds(&["ChargebackWon", "FundsAllocated"]);
 }
 
 #[test]
 fn a_lost_case_takes_what_stands_and_what_was_refunded_before_is_a_loss() {
     let paid = basket(&[]).and(capture("p1", 10_00)).and(refund("p1", 6_00));
     let asked = paid.and(chargeback("k1", "p1", 10_00, 1));
-    let outcome = asked.when(lose("k1"));
+    let outcome = asked.when(lose("k1", 1));
     let after = outcome.after.clone();
     assert_eq!(lost(outcome), (4_00, 6_00));
     assert_eq!(after.state.total().expect("opened").lost, cny(4_00));
-    after.when(lose("k1")).nothing();
+    after.when(lose("k1", 1)).nothing();
 }
 
 #[test]
 fn more_than_was_ever_paid_is_recorded_as_a_loss() {
     let paid = basket(&[]).and(capture("p1", 10_00)).and(chargeback("k1", "p1", 12_00, 1));
-    assert_eq!(lost(paid.when(lose("k1"))), (10_00, 2_00));
+    assert_eq!(lost(paid.when(lose("k1", 1))), (10_00, 2_00));
 }
 
 #[test]
@@ -91,12 +91,28 @@ fn a_won_case_may_be_opened_again_as_the_next_round() {
     let covered = basket(&[10_00]).and(capture("p1", 10_00)).and(chargeback("k1", "p1", 10_00, 1));
     covered.clone().when(chargeback("k1", "p1", 10_00, 1)).nothing();
     covered.clone().when(chargeback("k1", "p1", 10_00, 2)).refused("chargeback_round");
-    let won = covered.and(win("k1"));
-    won.clone().when(lose("k1")).refused("chargeback_decided");
+    let won = covered.and(win("k1", 1));
+    won.clone().when(lose("k1", 1)).refused("chargeback_decided");
     won.clone().when(chargeback("k1", "p1", 10_00, 1)).nothing();
     let again = won.and(chargeback("k1", "p1", 10_00, 2));
-    let Ok(events) = again.when(lose("k1")).result else { panic!("the second round can be lost") };
+    let Ok(events) = again.when(lose("k1", 2)).result else { panic!("the second round can be lost") };
     assert!(matches!(&events[..], [Event::ChargebackLost(e)] if e.round == 2));
+}
+
+#[test]
+fn a_decision_told_again_decides_no_later_round() {
+    let covered = basket(&[10_00]).and(capture("p1", 10_00)).and(chargeback("k1", "p1", 10_00, 1));
+    covered.clone().when(win("k1", 2)).refused("chargeback_round");
+    let won = covered.and(win("k1", 1));
+    won.clone().when(win("k1", 1)).nothing();
+    won.clone().when(lose("k1", 2)).refused("chargeback_round");
+    let again = won.and(chargeback("k1", "p1", 10_00, 2));
+    again.clone().when(win("k1", 1)).nothing();
+    again.clone().when(lose("k1", 1)).nothing();
+    let kept = again.and(lose("k1", 2));
+    kept.clone().when(win("k1", 1)).nothing();
+    kept.clone().when(lose("k1", 2)).nothing();
+    kept.when(win("k1", 2)).refused("chargeback_decided");
 }
 
 #[test]
@@ -104,13 +120,13 @@ fn a_case_on_an_order_that_refused_its_money_falls_on_money_without_an_order() {
     let asked = basket(&[10_00]).and(capture("p1", 10_00)).and(chargeback("k1", "p1", 10_00, 1));
     let refused = asked.and(return_allocation("o1"));
     refused.clone().when(refund_all()).nothing();
-    assert_eq!(lost(refused.when(lose("k1"))), (10_00, 0));
+    assert_eq!(lost(refused.when(lose("k1", 1))), (10_00, 0));
 }
 
 #[test]
 fn what_a_bank_keeps_of_an_order_does_not_come_back_to_the_checkout() {
     let kept =
-        basket(&[10_00]).and(capture("p1", 10_00)).and(chargeback("k1", "p1", 10_00, 1)).and(lose("k1"));
+        basket(&[10_00]).and(capture("p1", 10_00)).and(chargeback("k1", "p1", 10_00, 1)).and(lose("k1", 1));
     kept.when(return_allocation("o1")).refused("order_charged_back");
 }
 

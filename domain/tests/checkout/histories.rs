@@ -33,8 +33,8 @@ fn any_command() -> impl Strategy<Value = CheckoutCommand> {
         1 => Just(CheckoutCommand::Expire { due: noon().plus_days(1) }),
         1 => Just(cancel()),
         2 => (case(), payment(), minor(), 1..4u32).prop_map(|(k, p, m, r)| chargeback(&k, &p, m, r)),
-        2 => case().prop_map(|k| win(&k)),
-        2 => case().prop_map(|k| lose(&k)),
+        2 => (case(), 1..4u32).prop_map(|(k, r)| win(&k, r)),
+        2 => (case(), 1..4u32).prop_map(|(k, r)| lose(&k, r)),
     ]
 }
 

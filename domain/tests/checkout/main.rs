@@ -110,12 +110,12 @@ fn chargeback(case: &str, payment: &str, minor: i64, round: u32) -> CheckoutComm
     }
 }
 
-fn win(case: &str) -> CheckoutCommand {
-    CheckoutCommand::WinChargeback { chargeback: id(case) }
+fn win(case: &str, round: u32) -> CheckoutCommand {
+    CheckoutCommand::WinChargeback { chargeback: id(case), round }
 }
 
-fn lose(case: &str) -> CheckoutCommand {
-    CheckoutCommand::LoseChargeback { chargeback: id(case) }
+fn lose(case: &str, round: u32) -> CheckoutCommand {
+    CheckoutCommand::LoseChargeback { chargeback: id(case), round }
 }
 
 fn absent() -> Scenario<Checkout> {

@@ -20,8 +20,8 @@ fn states() -> Vec<(&'static str, Scenario<Checkout>)> {
         ("overpaid", basket(&[60_00, 40_00]).and(capture("p1", 105_00))),
         ("one order refused", covered().and(return_allocation("o1"))),
         ("charged back", covered().and(chargeback("k1", "p1", 100_00, 1))),
-        ("chargeback won", covered().and(chargeback("k1", "p1", 100_00, 1)).and(win("k1"))),
-        ("chargeback lost", covered().and(chargeback("k1", "p1", 100_00, 1)).and(lose("k1"))),
+        ("chargeback won", covered().and(chargeback("k1", "p1", 100_00, 1)).and(win("k1", 1))),
+        ("chargeback lost", covered().and(chargeback("k1", "p1", 100_00, 1)).and(lose("k1", 1))),
         ("expired", basket(&[60_00, 40_00]).on(due).and(CheckoutCommand::Expire { due })),
         ("cancelled", basket(&[60_00, 40_00]).and(capture("p1", 50_00)).and(cancel())),
         ("refunded", basket(&[60_00, 40_00]).and(capture("p1", 50_00)).and(cancel()).and(refund_all())),
@@ -60,8 +60,8 @@ fn commands() -> Vec<(&'static str, CheckoutCommand)> {
         ("cancel", cancel()),
         ("review", review),
         ("charge back", chargeback("k2", "p1", 10_00, 1)),
-        ("win", win("k1")),
-        ("lose", lose("k1")),
+        ("win", win("k1", 1)),
+        ("lose", lose("k1", 1)),
     ]
 }
 

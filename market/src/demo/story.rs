@@ -780,9 +780,9 @@ impl Basket<'_> {
             },
         );
         let end = if story == Story::ChargebackWon {
-            CheckoutCommand::WinChargeback { chargeback }
+            CheckoutCommand::WinChargeback { chargeback, round: 1 }
         } else {
-            CheckoutCommand::LoseChargeback { chargeback }
+            CheckoutCommand::LoseChargeback { chargeback, round: 1 }
         };
         self.checkout(received.plus_days(12), end);
     }
