@@ -40,8 +40,13 @@ fn refund(minor: Option<i64>, reference: &str) -> DepositCommand {
     DepositCommand::Refund { amount: minor.map(cny), provider: id("alipay"), provider_ref: id(reference) }
 }
 
-fn restore(dispute: &str, minor: i64) -> DepositCommand {
-    DepositCommand::Restore { dispute: id(dispute), amount: cny(minor), reason: "reversed".to_owned() }
+fn restore(order: &str, dispute: &str, minor: i64) -> DepositCommand {
+    DepositCommand::Restore {
+        order: id(order),
+        dispute: id(dispute),
+        amount: cny(minor),
+        reason: "reversed".to_owned(),
+    }
 }
 
 fn empty() -> Scenario<Deposit> {
@@ -144,9 +149,18 @@ fn a_hold_of_the_account_tops_the_deposit_up_once() {
 #[test]
 fn a_reversed_ruling_gives_back_once_per_dispute() {
     let bore = paid().and(deduct(30_00, None));
-    let back = bore.and(restore("d1", 30_00));
+    let back = bore.and(restore("o1", "d1", 30_00));
     assert_eq!(back.state.balance(), Some(cny(100_00)));
-    back.when(restore("d1", 30_00)).nothing();
+    back.clone().when(restore("o1", "d1", 30_00)).nothing();
+    back.when(restore("o1", "d1", 20_00)).refused("amount_differs");
+}
+
+#[test]
+fn disputes_of_two_orders_may_have_the_same_id() {
+    let bore = paid().and(deduct(50_00, None));
+    let back = bore.and(restore("o1", "d1", 30_00)).and(restore("o2", "d1", 20_00));
+    assert_eq!(back.state.balance(), Some(cny(100_00)));
+    back.when(restore("o2", "d1", 20_00)).nothing();
 }
 
 #[test]
@@ -182,7 +196,7 @@ fn every_state_answers_every_command() {
         ("deduct nothing", deduct(0, None)),
         ("refund all", refund(None, "b1")),
         ("refund part", refund(Some(1_00), "b1")),
-        ("restore", restore("d1", 1_00)),
+        ("restore", restore("o1", "d1", 1_00)),
     ];
     let mut table = String::new();
     for (name, state) in &states {
@@ -207,7 +221,7 @@ fn any_command() -> impl Strategy<Value = DepositCommand> {
         name("h").prop_map(|h| release(&h)),
         (minor.clone(), proptest::option::of(name("h"))).prop_map(|(m, h)| deduct(m, h.as_deref())),
         (minor.clone(), name("b")).prop_map(|(m, r)| refund(Some(m), &r)),
-        (minor, name("d")).prop_map(|(m, d)| restore(&d, m)),
+        (minor, name("o"), name("d")).prop_map(|(m, o, d)| restore(&o, &d, m)),
     ]
 }
 

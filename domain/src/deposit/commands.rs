@@ -70,9 +70,12 @@ pub enum DepositCommand {
         /// The provider's transaction; used once.
         provider_ref: Reference,
     },
-    /// A ruling was reversed: give back what the deposit bore for it. Done once per dispute.
+    /// A ruling was reversed: give back what the deposit bore for it. Done once per dispute
+    /// of an order.
     Restore {
-        /// The dispute.
+        /// The order the dispute is on.
+        order: OrderId,
+        /// The dispute, unique within the order.
         dispute: DisputeId,
         /// What comes back.
         amount: Money,

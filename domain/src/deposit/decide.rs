@@ -37,7 +37,7 @@ impl Aggregate for Deposit {
             C::Refund { amount, provider, provider_ref } => {
                 self.refund(*amount, *provider, *provider_ref, context)
             }
-            C::Restore { dispute, amount, reason } => self.restore(*dispute, *amount, reason),
+            C::Restore { order, dispute, amount, reason } => self.restore(*order, *dispute, *amount, reason),
         }
     }
 
@@ -207,13 +207,15 @@ impl Deposit {
         Ok(())
     }
 
-    fn restore(&self, dispute: DisputeId, amount: Money, reason: &str) -> Decision {
+    /// A dispute's id is unique within its order only.
+    fn restore(&self, order: OrderId, dispute: DisputeId, amount: Money, reason: &str) -> Decision {
         positive("amount", amount)?;
-        if let Some((_, before)) = self.restored.iter().find(|(d, _)| *d == dispute) {
-            return same_amount("dispute", dispute.as_str(), *before, amount);
+        let case = (order, dispute);
+        if let Some((_, before)) = self.restored.iter().find(|(known, _)| *known == case) {
+            return same_amount("dispute", &format!("{dispute} of order {order}"), *before, amount);
         }
         self.room_for(amount)?;
-        Ok(vec![DepositRestored { amount, dispute, reason: reason.to_owned() }.into()])
+        Ok(vec![DepositRestored { amount, order, dispute, reason: reason.to_owned() }.into()])
     }
 
     /// Refuses another currency than the deposit's.

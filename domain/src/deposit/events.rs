@@ -54,5 +54,5 @@ event! {
 }
 event! {
     /// A ruling was reversed: the market gives back, at its own cost, what the deposit bore.
-    DepositRestored { amount: Money, dispute: DisputeId, reason: String }
+    DepositRestored { amount: Money, order: OrderId, dispute: DisputeId, reason: String }
 }

@@ -33,7 +33,7 @@ pub struct Deposit {
     pub(super) holds: Vec<Hold>,
     pub(super) movements: Vec<Movement>,
     pub(super) from_balance: Vec<(HoldId, Money)>,
-    pub(super) restored: Vec<(DisputeId, Money)>,
+    pub(super) restored: Vec<((OrderId, DisputeId), Money)>,
 }
 
 impl Deposit {
@@ -69,7 +69,7 @@ impl Deposit {
             }
             Event::DepositRestored(e) => {
                 self.add(e.amount);
-                self.restored.push((e.dispute, e.amount));
+                self.restored.push(((e.order, e.dispute), e.amount));
             }
             _ => {}
         }

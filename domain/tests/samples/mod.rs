@@ -96,7 +96,7 @@ pub fn samples() -> Vec<(&'static str, Event)> {
         ("DepositDeducted, to a buyer", deducted(json!({"to": "buyer", "order": "o2"}), Value::Null)),
         ("DepositDeducted, held, as a penalty", deducted(json!({"to": "penalty"}), json!("h1"))),
         ("DepositDeducted, to the balance", deducted(json!({"to": "merchant_balance"}), Value::Null)),
-        ("DepositRestored", json!({"amount": ten(), "dispute": "d1", "reason": "reversed"})),
+        ("DepositRestored", json!({"amount": ten(), "order": "o1", "dispute": "d1", "reason": "reversed"})),
         (
             "PaymentCaptured",
             json!({"payment": "p1", "method": "card", "provider": "bank", "provider_ref": "x1",

@@ -98,6 +98,7 @@ impl Case<'_> {
             Event::DisputeRuled(e) => self.ruled(e),
             Event::RulingReversed(e) if e.to_deposit.minor > 0 => {
                 let restore = DepositCommand::Restore {
+                    order: self.order,
                     dispute: e.dispute,
                     amount: e.to_deposit,
                     reason: e.reason.clone(),
