@@ -226,6 +226,15 @@ ids! {
 }
 
 impl HoldId {
+    /// Holds on an account that are there to top a deposit up begin with this.
+    pub const TOP_UP: &str = "top-up:";
+
+    /// Whether the hold is there to top a deposit up: it is for what was missing then, and takes no more.
+    #[must_use]
+    pub fn tops_up(&self) -> bool {
+        self.as_str().starts_with(Self::TOP_UP)
+    }
+
     /// The hold, on a merchant's account and deposit, for a case (a dispute or a chargeback) on an order:
     /// `order:case`, or a UUID derived from that where it is too long for an id.
     #[must_use]

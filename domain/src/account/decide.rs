@@ -7,6 +7,16 @@ use crate::{Context, Event, Money, Rejection};
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
 
 pub(super) fn decide(a: &MerchantAccount, ask: &Ask, ctx: &Context<'_>) -> Decided {
+    let mut events = answer(a, ask, ctx)?;
+    // what happened elsewhere is recorded as it was: its payouts may have taken what a claim lacks
+    if !ctx.import {
+        let more = events.first().map(|event| holds::secure(a, event)).unwrap_or_default();
+        events.extend(more);
+    }
+    Ok(events)
+}
+
+fn answer(a: &MerchantAccount, ask: &Ask, ctx: &Context<'_>) -> Decided {
     match ask {
         Ask::CloseSettlement(figures) => settle::close(a, figures, ctx),
         Ask::ReleaseReserve { settlement } => settle::release(a, *settlement, ctx),

@@ -47,13 +47,13 @@ event! {
     ReserveReleased { settlement: SettlementId, amount: Money }
 }
 event! {
-    /// Part of what is available is held for a claim.
+    /// Part of what is available is held for a claim; the same hold again, for more of it.
     BalanceHeld { hold: HoldId, amount: Money, reason: String;
         /// What the claim asked for, when more than was available.
         claimed: Money, dispute: DisputeId }
 }
 event! {
-    /// A hold, or what is left of it, is available again.
+    /// A hold, or what is left of it, is available again; zero where nothing was held.
     BalanceHoldLifted { hold: HoldId, amount: Money }
 }
 event! {

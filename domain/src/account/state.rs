@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::commands::AccountCommand;
 use super::decide;
-use super::events::{Direction, SettlementClosed};
+use super::events::{BalanceHeld, Direction, SettlementClosed};
 use crate::codec::words;
-use crate::{AdjustmentId, Code, Currency, HoldId, MerchantId, Money, PartyId, PayoutId, Reference};
+use crate::{
+    AdjustmentId, Code, Currency, DisputeId, HoldId, MerchantId, Money, PartyId, PayoutId, Reference,
+};
 use crate::{Aggregate, Context, Event, Read, Refs, Rejection, SettlementId, Timestamp};
 
 /// An amount of each currency, minor units.
@@ -49,8 +51,14 @@ pub struct Settled {
 pub struct Hold {
     /// What was claimed.
     pub claim: Money,
+    /// What was ever held for it.
+    pub held: Money,
     /// What is still held for it.
     pub left: Money,
+    /// Whether its claim waits for a decision: nothing was lifted or spent.
+    pub open: bool,
+    /// The dispute it is for.
+    pub dispute: Option<DisputeId>,
 }
 
 /// A payout.
@@ -275,7 +283,7 @@ impl Aggregate for MerchantAccount {
             }
             Event::BalanceHeld(e) => {
                 take(&mut self.available, e.amount);
-                self.holds.insert(e.hold, Hold { claim: e.claimed.unwrap_or(e.amount), left: e.amount });
+                self.hold_more(e);
             }
             Event::BalanceHoldLifted(e) => {
                 put(&mut self.available, e.amount);
@@ -333,8 +341,19 @@ impl Aggregate for MerchantAccount {
 }
 
 impl MerchantAccount {
+    /// The first of a hold says its claim; what is held for it later adds to it.
+    fn hold_more(&mut self, e: &BalanceHeld) {
+        let none = Money::zero(e.amount.currency);
+        let claim = e.claimed.unwrap_or(e.amount);
+        let first = Hold { claim, held: none, left: none, open: true, dispute: e.dispute };
+        let hold = self.holds.entry(e.hold).or_insert(first);
+        hold.held.minor = hold.held.minor.saturating_add(e.amount.minor);
+        hold.left.minor = hold.left.minor.saturating_add(e.amount.minor);
+    }
+
     fn use_hold(&mut self, hold: HoldId, amount: Money) {
         if let Some(hold) = self.holds.get_mut(&hold) {
+            hold.open = false;
             hold.left.minor = hold.left.minor.saturating_sub(amount.minor);
         }
     }

@@ -38,6 +38,45 @@ fn a_claim_holds_what_is_available_and_says_what_it_asked_for() {
 }
 
 #[test]
+fn what_becomes_available_fills_the_holds_of_open_claims_before_a_payout_can_take_it() {
+    let claimed = new().and(hold("h1", 40_000)).and(hold("h2", 20_000));
+    stands(&claimed, [0, 0, 0, 0, 0, 0]);
+    let first = claimed.when(settle("s1", 0, 50_000, 10, 10)).then_kinds(&[
+        "SettlementClosed",
+        "BalanceHeld",
+        "BalanceHeld",
+    ]);
+    stands(&first, [0, 50_000, 0, 0, 0, 0]);
+    first.clone().when(pay("p1", cny(1_000))).refused("payout_exceeds_available");
+    first.clone().when(hold("h1", 40_000)).nothing();
+    let second = first.and(settle("s2", 0, 50_000, 20, 10));
+    stands(&second, [40_000, 60_000, 0, 0, 0, 0]);
+    let third = second.when(settle("s3", 0, 1_000, 30, 10)).then_kinds(&["SettlementClosed"]);
+    stands(&third, [41_000, 60_000, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_hold_that_was_lifted_empty_or_tops_a_deposit_up_is_not_filled() {
+    let lift = || Ask::LiftHold { hold: id("h1"), amount: None };
+    let empty = new().and(hold("h1", 40_000));
+    let lifted = empty.when(lift()).then([BalanceHoldLifted { hold: id("h1"), amount: cny(0) }.into()]);
+    lifted.clone().when(lift()).nothing();
+    lifted.when(settle("s1", 0, 50_000, 10, 10)).then_kinds(&["SettlementClosed"]);
+    new()
+        .and(hold("top-up:1", 40_000))
+        .when(settle("s1", 0, 50_000, 10, 10))
+        .then_kinds(&["SettlementClosed"]);
+}
+
+#[test]
+fn what_one_claim_no_longer_needs_is_held_for_another() {
+    let two = settled().and(hold("h1", 90_000)).and(hold("h2", 30_000));
+    stands(&two, [0, 100_000, 0, 0, 0, 0]);
+    let one = two.and(Ask::LiftHold { hold: id("h1"), amount: None });
+    stands(&one, [70_000, 30_000, 0, 0, 0, 0]);
+}
+
+#[test]
 fn a_hold_is_lifted_or_spent_in_parts_and_never_beyond_what_is_left() {
     let spend = |amount| Ask::SpendHold { hold: id("h1"), amount: cny(amount) };
     let lift = |amount: Option<i64>| Ask::LiftHold { hold: id("h1"), amount: amount.map(cny) };

@@ -11,9 +11,6 @@ use daybook_domain::{Event, HoldId, MerchantId, Money};
 use super::{Happened, Reaction, own_id};
 use crate::AnyCommand;
 
-/// Holds on an account that are there to top a deposit up begin with this.
-const TOP_UP: &str = "top-up:";
-
 pub(super) fn react(happened: &Happened, commands: &Commands) -> Result<Vec<Reaction>, CommandError> {
     let Some(merchant) = happened.refs.merchant else { return Ok(Vec::new()) };
     let to_deposit = |command| AnyCommand::Deposit { id: merchant, command };
@@ -36,7 +33,7 @@ pub(super) fn react(happened: &Happened, commands: &Commands) -> Result<Vec<Reac
         Event::MerchantSuspended(e) if e.reason == DEPOSIT_SHORT => {
             top_up(merchant, happened, commands)?.into_iter().collect()
         }
-        Event::BalanceHeld(e) if e.hold.as_str().starts_with(TOP_UP) => {
+        Event::BalanceHeld(e) if e.hold.tops_up() => {
             if e.amount.is_zero() {
                 return Ok(Vec::new());
             }
@@ -73,7 +70,7 @@ fn top_up(
     if missing <= 0 {
         return Ok(None);
     }
-    let hold = format!("{TOP_UP}{}", happened.id);
+    let hold = format!("{}{}", HoldId::TOP_UP, happened.id);
     let command = AccountCommand::Hold {
         hold: HoldId::new(&hold).expect("invariant: a word and a UUID are an id"),
         claim: Money::new(missing, standing.required.currency),
