@@ -274,11 +274,15 @@ fn a_lost_chargeback_after_release_is_the_merchants_then_the_markets() {
 
 #[test]
 fn what_was_refunded_before_a_bank_took_it_is_a_loss_and_never_refused() {
+    let pay = |parts| C::PayRefund { refund: id("r1"), parts };
+    let all_sent =
+        |own| pay(vec![back("p1", "alipay", own), back("p2", "stored-value", 10_200 * own / 10_000 - own)]);
     let refunded = released().and(refund_released("r1", amount(5_750), Bearer::Merchant));
-    let closed = closed(refunded, 10_000);
+    let closed = closed(refunded.and(all_sent(5_000)), 10_000);
     assert_eq!(closed.borne_by[0].to_buyer, cny(5_100));
-    assert_eq!(closed.loss, cny(4_900));
-    let gone = shipped().and(refund_escrow("r1", RefundOf::All)).and(chargeback("k1", 10_000));
+    assert_eq!((closed.loss, closed.from_refunds), (cny(4_900), None));
+    let gone = shipped().and(refund_escrow("r1", RefundOf::All)).and(all_sent(10_000));
+    let gone = gone.and(chargeback("k1", 10_000));
     let gone = gone.when(lost(10_000)).then_kinds(&["ChargebackClosed"]);
     assert_eq!(gone.state.chargeback_losses(), Some(cny(10_000)));
     let unpaid = placed().and(chargeback("k1", 500)).and(lost(500));
@@ -305,4 +309,23 @@ fn a_case_that_was_won_may_come_again_and_one_that_was_lost_may_not() {
     second.clone().when(won(3)).refused("chargeback_lost");
     second.when(chargeback("k1", 1_000)).refused("chargeback_lost");
     shipped().when(lost(1)).refused("chargeback_unknown");
+}
+
+#[test]
+fn what_a_bank_gave_the_buyer_is_not_refunded_again() {
+    let pay = |minor| C::PayRefund { refund: id("r1"), parts: vec![back("p1", "alipay", minor)] };
+    let owed = shipped().and(refund_escrow("r1", RefundOf::All)).and(chargeback("k1", 10_000));
+    owed.clone().when(pay(10_000)).refused("chargeback_open");
+    owed.clone().importing().when(pay(10_000)).then_kinds(&["RefundPaid"]);
+    let events = owed.clone().when(lost(10_000)).result.expect("closed");
+    let Some(Event::ChargebackClosed(closed)) = events.first() else { panic!("{events:?}") };
+    assert_eq!((closed.from_refunds, closed.loss), (Some(cny(10_000)), cny(0)));
+    let after = owed.clone().and(lost(10_000));
+    // what came by the other payment is owed as before
+    assert_eq!(after.state.refunds_due(), Some(cny(200)));
+    assert_eq!(after.state.chargeback_losses(), Some(cny(0)));
+    after.when(pay(1)).refused("refund_overpaid");
+    // a bank that gives the money back leaves the refund to be paid
+    let won = owed.and(decided("k1", ChargebackOutcome::Won, 10_000, 1));
+    assert_eq!(won.and(pay(10_000)).state.refunds_due(), Some(cny(200)));
 }

@@ -99,7 +99,8 @@ impl Told {
                 self.towards(e.dispute.map(|d| d.to_string()), gross);
             }
             Event::ChargebackClosed(e) if e.outcome == ChargebackOutcome::Lost => {
-                let mut given = e.loss.minor;
+                let from_refunds = e.from_refunds.map_or(0, |m| m.minor);
+                let mut given = e.loss.minor + from_refunds;
                 if let Some(taken) = &e.from_escrow {
                     let back = self.back(&taken.subsidies_back, taken.shortfall_back);
                     self.lost_from_escrow += taken.to_buyer.minor + back;
@@ -113,7 +114,7 @@ impl Told {
                 self.lines(&e.lines);
                 assert_eq!(e.amount.minor, given, "the bank gets what it took: {e:?}");
                 assert!(e.loss.minor >= 0);
-                self.charged_back += e.amount.minor - e.loss.minor;
+                self.charged_back += e.amount.minor - from_refunds - e.loss.minor;
             }
             Event::OrderShipped(e) => self.shipments.push((e.shipment, None)),
             Event::OrderDelivered(e) => self.shipments.push((e.shipment, Some(e.release_due))),

@@ -1,5 +1,6 @@
-//! Chargebacks: a bank takes a payment back. It freezes the order; when it is lost, escrow gives first, then the
-//! merchant, then the market; what had been refunded before is the market's loss. Never refused for lack of money.
+//! Chargebacks: a bank takes a payment back. It freezes the order; when it is lost, refunds owed and not sent give
+//! first, then escrow, the merchant, the market; what the buyer had got back before is the market's loss. Never
+//! refused for lack of money.
 
 use super::decide::{Decision, Draft, refuse};
 use super::events::*;
@@ -89,6 +90,7 @@ impl Order {
             loss: self.money(0),
             from_escrow: None,
             from_deposit: None,
+            from_refunds: None,
         }
     }
 
@@ -104,6 +106,14 @@ impl Order {
             event.loss = amount;
             return event;
         }
+        // what is owed for this payment and not sent, the bank has given the buyer now
+        let unsent = |own: bool| -> i64 {
+            let parts = self.refunds.iter().flat_map(|r| &r.parts);
+            let is_own = |at: u16| self.payments.get(usize::from(at)).is_some_and(|p| p.id == of.payment);
+            parts.filter(|p| is_own(p.payment) == own).map(|p| p.owed - p.sent).sum()
+        };
+        let from_refunds = amount.minor.min(unsent(true));
+        let amount = self.money(amount.minor - from_refunds);
         // what each line can still give the buyer, from escrow and of what was released
         let escrow: Vec<_> = self.lines.iter().map(Line::buyer_in_escrow).collect();
         let room: Vec<_> = self.lines.iter().map(Line::room).collect();
@@ -171,7 +181,11 @@ impl Order {
             event.borne_by.push(share);
             event.lines.extend(lines);
         }
-        event.loss = self.money(amount.minor - given);
+        // before anything is lost, so does what is owed for the other payments
+        let loss = amount.minor - given;
+        let of_others = loss.min(unsent(false));
+        event.loss = self.money(loss - of_others);
+        event.from_refunds = (from_refunds + of_others > 0).then(|| self.money(from_refunds + of_others));
         event
     }
 }

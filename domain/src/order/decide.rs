@@ -85,7 +85,7 @@ impl Aggregate for Order {
             C::IssueRefund { refund, of, borne_by, reason, dispute } => {
                 self.issue_refund(*refund, of, (*borne_by, *dispute), reason, context)
             }
-            C::PayRefund { refund, parts } => self.pay_refund(*refund, parts),
+            C::PayRefund { refund, parts } => self.pay_refund(*refund, parts, context),
             C::FailRefund { refund, parts, reason } => self.fail_refund(*refund, parts, reason),
             C::RerouteRefund { refund, to, reason } => self.reroute_refund(*refund, *to, reason),
             C::RequestReturn { r#return, lines, reason } => {

@@ -381,7 +381,7 @@ event! {
 }
 event! {
     /// The bank decided (from the checkout). When lost: `amount` = what escrow and the bearers give to the
-    /// bank + `loss`, which was refunded before and is the market's. `lines` names first those of the merchant's
+    /// bank + `from_refunds` + `loss`, which the buyer had got back before and is the market's. `lines` names first those of the merchant's
     /// share, then those of the market's.
     ChargebackClosed {
         chargeback: ChargebackId,
@@ -396,5 +396,7 @@ event! {
         from_escrow: EscrowTaken,
         /// Of the merchant's share, what its balance does not cover: its deposit makes that good.
         from_deposit: Money,
+        /// What refunds still owed the buyer, who now has it from the bank: it is owed no longer.
+        from_refunds: Money,
     }
 }

@@ -204,10 +204,26 @@ impl Order {
         }
         taken += e.borne_by.iter().map(|s| s.to_buyer.minor).sum::<i64>();
         self.losses += e.loss.minor;
+        self.owe_no_longer(e.payment, e.from_refunds.map_or(0, |m| m.minor));
         self.charge_payments(e.payment, taken);
         self.settle_returns(&e.lines);
         if let Some(from) = &e.from_escrow {
             self.settle_returns(&from.lines);
+        }
+    }
+
+    /// What a bank gave the buyer is owed no longer: of its own payment first, then of the others, the oldest
+    /// refund first.
+    fn owe_no_longer(&mut self, payment: crate::PaymentId, amount: i64) {
+        let own = self.payments.iter().position(|p| p.id == payment);
+        let mut left = amount;
+        for of_own in [true, false] {
+            let parts = self.refunds.iter_mut().flat_map(|r| &mut r.parts);
+            for part in parts.filter(|p| (Some(usize::from(p.payment)) == own) == of_own) {
+                let given = left.min(part.owed - part.sent);
+                part.owed -= given;
+                left -= given;
+            }
         }
     }
 

@@ -134,6 +134,7 @@ pub fn post<'a>(event: &'a Event, refs: &'a Refs, out: &mut Vec<Entry<'a>>) {
                 Bearer::Deposit => t.borne(refunds, bank, pending, share),
                 Bearer::Platform => t.post(chargeback_loss(), bank, share.to_buyer),
             });
+            t.post_some(refunds, bank, e.from_refunds);
             t.post(chargeback_loss(), bank, e.loss);
         }
 

@@ -193,7 +193,9 @@ impl Group for Orders {
                 }
             }
             Event::ChargebackClosed(e) if e.outcome == ChargebackOutcome::Lost => {
-                order.charged_back += e.amount.minor - e.loss.minor;
+                // what refunds still owed was counted with them
+                let from_refunds = e.from_refunds.map_or(0, |m| m.minor);
+                order.charged_back += e.amount.minor - from_refunds - e.loss.minor;
                 order.loss += e.loss.minor;
                 if let Some(taken) = &e.from_escrow {
                     order.lost_from_escrow +=
