@@ -329,3 +329,29 @@ fn what_a_bank_gave_the_buyer_is_not_refunded_again() {
     let won = owed.and(decided("k1", ChargebackOutcome::Won, 10_000, 1));
     assert_eq!(won.and(pay(10_000)).state.refunds_due(), Some(cny(200)));
 }
+
+#[test]
+fn a_dispute_named_with_a_refund_opens_no_way_around_a_chargeback_or_a_ruling() {
+    let ask = |minor, borne_by, dispute: Option<&str>| C::IssueRefund {
+        refund: id("r1"),
+        of: amount(minor),
+        borne_by,
+        reason: "asked for it".to_owned(),
+        dispute: dispute.map(id),
+    };
+    // the deposit gives only what a ruling waits for
+    released().when(ask(1, Bearer::Deposit, None)).refused("deposit_not_ruled");
+    let open = disputed(released()).knowing(merchant(1_000, 4_000));
+    for by in [Bearer::Merchant, Bearer::Platform, Bearer::Deposit] {
+        open.clone().when(ask(1, by, Some("d1"))).refused("dispute_not_ruled");
+    }
+    let withdrawn = C::WithdrawDispute { dispute: id("d1"), by: DisputeParty::Buyer };
+    open.clone().and(withdrawn).when(ask(1, Bearer::Merchant, Some("d1"))).refused("dispute_not_ruled");
+    let waits = open.and(rule("d1", RuledFor::Buyer, Some(6_000))).and(chargeback("k1", 100));
+    waits.clone().when(ask(1, Bearer::Merchant, Some("d1"))).refused("chargeback_open");
+    waits.clone().when(ask(4_001, Bearer::Platform, Some("d1"))).refused("chargeback_open");
+    waits.clone().when(ask(4_001, Bearer::Deposit, Some("d1"))).refused("deposit_not_ruled");
+    for by in [Bearer::Platform, Bearer::Deposit] {
+        assert_eq!(waits.clone().and(ask(4_000, by, Some("d1"))).state.disputes()[0].deposit_share, 0);
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::commands::RefundOf;
 use super::decide::{Decision, Draft, refuse};
+use super::dispute::ruled;
 use super::events::*;
 use super::line::Line;
 use super::split::{Parts, pieces, spread};
@@ -186,8 +187,12 @@ impl Order {
         let within = |at: usize| dispute.is_none_or(|d| d.lines.contains(&(at as u16)));
         let id = dispute.map(|d| d.id);
         self.new_refund(refund, id)?;
-        // money of a ruling, already taken from the deposit or granted by the market, is not held up
-        if by != Bearer::Deposit && dispute.is_none() {
+        let waiting = dispute.map_or(0, |d| d.deposit_share);
+        if dispute.is_some_and(|d| !ruled(d)) && waiting == 0 && !context.import {
+            return refuse("dispute_not_ruled", "dispute: name one that is ruled and not closed, or none");
+        }
+        // what a ruling waits for, taken from the deposit or granted by the market instead, is not held up
+        if by == Bearer::Merchant || (by == Bearer::Platform && waiting == 0) {
             self.no_chargeback()?;
         }
         let left = |l: &Line| match self.line_at(l.id) {
@@ -197,6 +202,16 @@ impl Order {
         };
         let after = |l: &Line| l.released.saturating_sub(l.refunded_after);
         let takes = self.takes(of, left, after)?;
+        let gross: i64 = takes.iter().map(|(_, gross, _)| gross).sum();
+        if by == Bearer::Deposit && gross > waiting && !context.import {
+            let (asked, waiting) = (self.money(gross), self.money(waiting));
+            let message =
+                format!("{asked} asked, a ruling waits for {waiting} of the deposit: ask for at most that");
+            return refuse("deposit_not_ruled", message);
+        }
+        if by == Bearer::Platform && gross > waiting {
+            self.no_chargeback()?;
+        }
         let mut draft = Draft::new(self, context);
         draft.refund_released(refund, &takes, by, reason, id);
         if draft.order.disputes.iter().any(|d| draft.order.refundable(d) < d.deposit_share) {
