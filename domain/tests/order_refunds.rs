@@ -220,3 +220,18 @@ fn a_refund_of_pieces_is_the_same_in_any_order() {
     assert_eq!(sums(&one_by_one), 10_200);
     assert_eq!(sums(&[vec![of("B", 1), of("A", 2)]]), 10_200);
 }
+
+#[test]
+fn only_refunded_pieces_end_the_wait_of_returned_ones() {
+    let goods = C::RecordGoodsReturned { r#return: id("t1"), lines: None };
+    let back = returned(Some(vec![of("A", 2)])).and(receive(None)).and(goods);
+    // neither a small amount nor one of two pieces lets go of what is still to be refunded
+    let line = RefundOf::Lines(vec![LineAmount { line: id("A"), amount: cny(1) }]);
+    let small = back.when(refund_escrow("r1", line)).then_kinds(&["EscrowRefunded"]);
+    let one = small.when(refund_escrow("r2", RefundOf::Pieces(vec![of("A", 1)])));
+    let one = one.then_kinds(&["EscrowRefunded"]);
+    assert!(one.state.frozen());
+    let both = one.and(refund_escrow("r3", RefundOf::Pieces(vec![of("A", 1)])));
+    assert!(!both.state.frozen());
+    assert_eq!(both.state.escrow(), Some(cny(0)));
+}

@@ -43,7 +43,7 @@ impl Order {
             line.refunded += quantity;
         }
         self.owe(e.refund, &e.parts, e.to_buyer.minor, e.dispute);
-        self.settle_returns(&e.lines);
+        self.settle_returns(&e.lines, e.dispute.is_some());
     }
 
     pub(super) fn on_refund_issued(&mut self, e: &RefundIssued) {
@@ -70,7 +70,10 @@ impl Order {
             }
         }
         self.owe(e.refund, &e.parts, e.to_buyer.minor, e.dispute);
-        self.settle_returns(&e.lines);
+        // what the market gives on top leaves the merchant's refund to come
+        if Self::at_merchants_cost(by) {
+            self.settle_returns(&e.lines, e.dispute.is_some());
+        }
     }
 
     /// Counts a refund at the merchant's cost for the disputes it concerns; without a bearer it comes from escrow.
@@ -135,13 +138,19 @@ impl Order {
         }
     }
 
-    /// A refund of a line ends the wait of returns whose pieces are back, or whose line has nothing left.
-    pub(super) fn settle_returns(&mut self, refunded: &[LineRefund]) {
+    /// Refunded pieces end the wait of returned ones; so does a ruling on their line, or nothing left to refund.
+    pub(super) fn settle_returns(&mut self, refunded: &[LineRefund], ruled: bool) {
         for refund in refunded {
             let Some(at) = self.line_at(refund.line) else { continue };
             let empty = self.lines[at].escrow.left() == 0 && self.lines[at].out.left() == 0;
+            let mut settled = if empty || ruled { u32::MAX } else { refund.quantity };
             for r in self.returns.iter_mut().filter(|r| r.open()) {
-                r.awaiting.retain(|(l, _)| usize::from(*l) != at);
+                for (_, waiting) in r.awaiting.iter_mut().filter(|(l, _)| usize::from(*l) == at) {
+                    let done = settled.min(*waiting);
+                    *waiting -= done;
+                    settled -= done;
+                }
+                r.awaiting.retain(|(_, waiting)| *waiting > 0);
                 if empty {
                     r.lines.retain(|(l, _)| usize::from(*l) != at);
                 }
@@ -206,9 +215,9 @@ impl Order {
         self.losses += e.loss.minor;
         self.owe_no_longer(e.payment, e.from_refunds.map_or(0, |m| m.minor));
         self.charge_payments(e.payment, taken);
-        self.settle_returns(&e.lines);
+        self.settle_returns(&e.lines, false);
         if let Some(from) = &e.from_escrow {
-            self.settle_returns(&from.lines);
+            self.settle_returns(&from.lines, false);
         }
     }
 
