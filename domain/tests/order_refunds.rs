@@ -235,3 +235,28 @@ fn only_refunded_pieces_end_the_wait_of_returned_ones() {
     assert!(!both.state.frozen());
     assert_eq!(both.state.escrow(), Some(cny(0)));
 }
+
+#[test]
+fn a_provider_pays_a_refund_once_by_its_reference_and_fails_only_what_it_sent() {
+    let part = |reference: &str, provider: &str, minor| {
+        let mut part = back("p1", provider, minor);
+        part.provider_ref = Some(id(reference));
+        vec![part]
+    };
+    let pay = |reference: &str| C::PayRefund { refund: id("r1"), parts: part(reference, "alipay", 4_000) };
+    let fail = |provider: &str, minor| C::FailRefund {
+        refund: id("r1"),
+        parts: part("ref-1", provider, minor),
+        reason: "card closed".to_owned(),
+    };
+    let once = shipped().and(refund_escrow("r1", RefundOf::All)).and(pay("ref-1"));
+    once.clone().when(pay("ref-1")).nothing();
+    let twice = once.when(pay("ref-2")).then_kinds(&["RefundPaid"]);
+    assert_eq!(twice.state.refunds_due(), Some(cny(2_200)));
+    twice.clone().when(fail("bank", 1)).refused("refund_not_paid");
+    let failed = twice.and(fail("alipay", 4_000));
+    assert_eq!(failed.state.refunds_due(), Some(cny(6_200)));
+    // told again of what has failed since: it was said already
+    failed.clone().when(pay("ref-1")).nothing();
+    failed.when(fail("alipay", 4_001)).refused("refund_not_paid");
+}

@@ -2,7 +2,7 @@
 
 use super::events::*;
 use super::split::spread;
-use super::state::{Chargeback, Order, Payment, Refund, RefundOwed, ReturnStage};
+use super::state::{Chargeback, Order, Payment, Refund, RefundOwed, ReturnStage, Sent};
 use crate::checkout::events::{PaymentPart, RefundPart};
 use crate::{DisputeId, Money, RefundId};
 
@@ -113,7 +113,7 @@ impl Order {
         self.sent_back += to_buyer;
         let at = self.refunds.iter().position(|r| r.id == id).unwrap_or_else(|| {
             let dispute = dispute.map(Box::new);
-            self.refunds.push(Refund { id, parts: Vec::new(), rerouted: None, dispute });
+            self.refunds.push(Refund { id, parts: Vec::new(), rerouted: None, dispute, sent: Vec::new() });
             self.refunds.len() - 1
         });
         for part in parts {
@@ -132,8 +132,19 @@ impl Order {
         for part in parts {
             let payment = self.payments.iter().position(|p| p.id == part.payment);
             let owed = refund.parts.iter_mut().find(|o| Some(usize::from(o.payment)) == payment);
-            if let Some(owed) = owed {
-                owed.sent += sign * part.amount.minor;
+            let Some(owed) = owed else { continue };
+            let (payment, provider, amount) = (owed.payment, part.provider, part.amount.minor);
+            owed.sent += sign * amount;
+            if sign > 0 {
+                let reference = part.provider_ref.map(Box::new);
+                refund.sent.push(Sent { payment, provider, reference, amount, left: amount });
+                continue;
+            }
+            let mut back = amount;
+            for s in refund.sent.iter_mut().filter(|s| s.payment == payment && s.provider == provider) {
+                let taken = back.min(s.left);
+                s.left -= taken;
+                back -= taken;
             }
         }
     }

@@ -6,7 +6,7 @@ use super::dispute::ruled;
 use super::events::*;
 use super::line::Line;
 use super::split::{Parts, pieces, spread};
-use super::state::{Order, Refund};
+use super::state::{Order, Refund, RefundOwed};
 use crate::checkout::events::{PaymentPart, RefundPart};
 use crate::decider::positive;
 use crate::{Context, DisputeId, Money, ProviderId, RefundId, Rejection};
@@ -248,11 +248,15 @@ impl Order {
 
     pub(super) fn pay_refund(&self, id: RefundId, parts: &[RefundPart], context: &Context<'_>) -> Decision {
         let refund = self.known_refund(id)?;
+        let known = |part: &RefundPart| part.provider_ref.is_some() && self.is_sent(refund, part);
+        if !parts.is_empty() && parts.iter().all(known) {
+            return Ok(Vec::new());
+        }
         // the bank may give the buyer the same money; history was paid as it was
         if !context.import {
             self.no_chargeback()?;
         }
-        self.check_refund_parts(refund, parts, |owed| owed.owed - owed.sent, "refund_overpaid")?;
+        self.check_refund_parts(refund, parts, |owed, _| owed.owed - owed.sent, "refund_overpaid")?;
         for part in parts {
             let came = self.payments.iter().find(|p| p.id == part.payment).map(|p| p.provider);
             let way = refund.rerouted.as_deref().copied().or(came);
@@ -264,9 +268,24 @@ impl Order {
         Ok(vec![RefundPaid { refund: id, parts: parts.to_vec() }.into()])
     }
 
+    /// Whether this very part was sent before, by its provider's reference.
+    fn is_sent(&self, refund: &Refund, part: &RefundPart) -> bool {
+        let at = self.payments.iter().position(|p| p.id == part.payment);
+        refund.sent.iter().any(|s| {
+            Some(usize::from(s.payment)) == at
+                && s.provider == part.provider
+                && s.reference.as_deref() == part.provider_ref.as_ref()
+                && s.amount == part.amount.minor
+        })
+    }
+
     pub(super) fn fail_refund(&self, id: RefundId, parts: &[RefundPart], reason: &str) -> Decision {
         let refund = self.known_refund(id)?;
-        self.check_refund_parts(refund, parts, |owed| owed.sent, "refund_not_paid")?;
+        let by_provider = |owed: &RefundOwed, provider: ProviderId| -> i64 {
+            let sent = refund.sent.iter().filter(|s| s.payment == owed.payment && s.provider == provider);
+            sent.map(|s| s.left).sum()
+        };
+        self.check_refund_parts(refund, parts, by_provider, "refund_not_paid")?;
         Ok(vec![RefundFailed { refund: id, parts: parts.to_vec(), reason: reason.to_owned() }.into()])
     }
 
@@ -274,7 +293,7 @@ impl Order {
         &self,
         refund: &Refund,
         parts: &[RefundPart],
-        most: impl Fn(&super::state::RefundOwed) -> i64,
+        most: impl Fn(&RefundOwed, ProviderId) -> i64,
         code: &'static str,
     ) -> Result<(), Rejection> {
         if parts.is_empty() {
@@ -289,7 +308,7 @@ impl Order {
             }
             let at = self.payments.iter().position(|p| p.id == payment);
             let owed = refund.parts.iter().find(|o| Some(usize::from(o.payment)) == at);
-            let most = owed.map_or(0, &most);
+            let most = owed.map_or(0, |owed| most(owed, part.provider));
             if part.amount.minor > most {
                 let (asked, most) = (part.amount, self.money(most));
                 return refuse(code, format!("payment {payment}: {asked} asked, {most} possible"));

@@ -5,7 +5,8 @@ use super::line::Line;
 use crate::checkout::events::PaymentMethod;
 use crate::{BuyerId, CampaignId, ChargebackId, CheckoutId, Code, Currency, DisputeId, MerchantId};
 use crate::{
-    OrderId, PaymentId, ProviderId, Rate, RefundId, ReturnId, ReviewId, ShipmentId, Timestamp, VisitorId,
+    OrderId, PaymentId, ProviderId, Rate, Reference, RefundId, ReturnId, ReviewId, ShipmentId, Timestamp,
+    VisitorId,
 };
 
 /// A sale of one merchant, folded from its stream.
@@ -79,6 +80,18 @@ pub(super) struct Refund {
     pub parts: Vec<RefundOwed>,
     pub rerouted: Option<Box<ProviderId>>,
     pub dispute: Option<Box<DisputeId>>,
+    pub sent: Vec<Sent>,
+}
+
+/// What left by one provider for a refund, by index of the payment.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sent {
+    pub payment: u16,
+    pub provider: ProviderId,
+    pub reference: Option<Box<Reference>>,
+    pub amount: i64,
+    /// Of that, what did not come back.
+    pub left: i64,
 }
 
 /// A refund's share of a payment, by index of the payment.
