@@ -355,3 +355,21 @@ fn a_dispute_named_with_a_refund_opens_no_way_around_a_chargeback_or_a_ruling() 
         assert_eq!(waits.clone().and(ask(4_000, by, Some("d1"))).state.disputes()[0].deposit_share, 0);
     }
 }
+
+#[test]
+fn a_reversed_ruling_gives_its_penalty_back() {
+    let C::RuleDispute { dispute, r#for, refund, rule: clause, reason, .. } =
+        rule("d1", RuledFor::Buyer, None)
+    else {
+        unreachable!("a ruling");
+    };
+    let fined = C::RuleDispute { dispute, r#for, refund, penalty: cny(500), rule: clause, reason };
+    let order = disputed(shipped()).and(fined).and(appeal(DisputeParty::Merchant));
+    let events = order.when(reverse()).result.expect("reversed");
+    let Some(Event::RulingReversed(reversed)) = events.first() else { panic!("{events:?}") };
+    assert_eq!(reversed.penalty_back, Some(cny(500)));
+    let unfined =
+        disputed(shipped()).and(rule("d1", RuledFor::Buyer, None)).and(appeal(DisputeParty::Merchant));
+    let events = unfined.when(reverse()).result.expect("reversed");
+    assert!(matches!(&events[0], Event::RulingReversed(e) if e.penalty_back.is_none()), "{events:?}");
+}

@@ -157,7 +157,8 @@ impl Order {
         let (to_merchant, to_deposit) = (back(dispute.merchant_bore), back(dispute.deposit_bore));
         let mut draft = Draft::new(self, context);
         let reason = reason.to_owned();
-        draft.push(RulingReversed { dispute: id, to_merchant, to_deposit, reason });
+        let penalty_back = Some(back(dispute.penalty)).filter(|penalty| !penalty.is_zero());
+        draft.push(RulingReversed { dispute: id, to_merchant, to_deposit, reason, penalty_back });
         if for_merchant {
             draft.close(id, context);
         }

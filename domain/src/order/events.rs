@@ -359,7 +359,14 @@ event! {
 }
 event! {
     /// The ruling was wrong: the market gives back, at its own cost, what the merchant and its deposit bore.
-    RulingReversed { dispute: DisputeId, to_merchant: Money, to_deposit: Money, reason: String }
+    RulingReversed {
+        dispute: DisputeId,
+        to_merchant: Money,
+        to_deposit: Money,
+        reason: String;
+        /// The ruling's penalty, given back on the merchant's account.
+        penalty_back: Money,
+    }
 }
 event! {
     /// The side that opened it took it back; `DisputeClosed` follows in the same append.

@@ -64,6 +64,7 @@ impl Order {
                 d.ruled_for = Some(e.r#for);
                 d.appeal_due = Some(e.appeal_due);
                 d.deposit_share += e.from_deposit.minor;
+                d.penalty += e.penalty.minor;
             }),
             Event::DisputeAppealed(e) => self.dispute(e.dispute, |d| {
                 d.stage = DisputeStage::Appealed;
@@ -75,6 +76,7 @@ impl Order {
                 d.stage = DisputeStage::Escalated;
                 d.merchant_bore -= e.to_merchant.minor;
                 d.deposit_bore -= e.to_deposit.minor;
+                d.penalty -= e.penalty_back.map_or(0, |m| m.minor);
             }),
             Event::DisputeClosed(e) => self.dispute(e.dispute, |d| d.stage = DisputeStage::Closed),
             Event::ChargebackOpened(e) => self.on_chargeback_opened(e),
@@ -211,6 +213,7 @@ impl Order {
             appealed_by: None,
             refunded_since: 0,
             deposit_share: 0,
+            penalty: 0,
             merchant_bore: 0,
             deposit_bore: 0,
         });

@@ -174,6 +174,8 @@ pub struct Dispute {
     pub refunded_since: i64,
     /// Of a ruling, what the deposit has still to pay, gross, minor units.
     pub deposit_share: i64,
+    /// What the merchant was charged as a penalty and not given back.
+    pub(super) penalty: i64,
     /// What its rulings cost the merchant, net of tax and commission given back.
     pub(super) merchant_bore: i64,
     /// The same of what its deposit paid.

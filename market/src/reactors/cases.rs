@@ -96,14 +96,23 @@ impl Case<'_> {
                 self.hold(e.chargeback.as_str(), e.amount, escrow, "a chargeback", None)
             }
             Event::DisputeRuled(e) => self.ruled(e),
-            Event::RulingReversed(e) if e.to_deposit.minor > 0 => {
-                let restore = DepositCommand::Restore {
-                    order: self.order,
-                    dispute: e.dispute,
-                    amount: e.to_deposit,
-                    reason: e.reason.clone(),
-                };
-                vec![Reaction::new("restore", self.deposit(restore))]
+            Event::RulingReversed(e) => {
+                let mut out = Vec::new();
+                if e.to_deposit.minor > 0 {
+                    let restore = DepositCommand::Restore {
+                        order: self.order,
+                        dispute: e.dispute,
+                        amount: e.to_deposit,
+                        reason: e.reason.clone(),
+                    };
+                    out.push(Reaction::new("restore", self.deposit(restore)));
+                }
+                if let Some(amount) = e.penalty_back {
+                    let reason = format!("dispute {} reversed: {}", e.dispute, e.reason);
+                    let waive = self.account(AccountCommand::WaiveFee { amount, reason });
+                    out.push(Reaction::new("waive", waive));
+                }
+                out
             }
             Event::DisputeClosed(e) => self.free(e.dispute.as_str()).into(),
             Event::ChargebackClosed(e) => {

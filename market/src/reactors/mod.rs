@@ -20,7 +20,7 @@
 //! | DisputeRuled with a deposit's share | deposit: deduct for the buyer | order: refund at the market's cost |
 //! | DisputeRuled with a penalty | account: charge it | listed |
 //! | DepositDeducted for a buyer | order: issue the refund | listed |
-//! | RulingReversed | deposit: restore | listed |
+//! | RulingReversed | deposit: restore; account: waive the penalty | listed |
 //! | DisputeClosed, ChargebackClosed | account: lift the hold; deposit: release it | nothing: there was none |
 //! | ChargebackReceived, Won, Lost | each order: open, close | listed |
 
