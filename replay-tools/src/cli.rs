@@ -69,6 +69,7 @@ pub enum Command {
     Merchant(cmd::merchant::Args),
     Merchants(cmd::merchants::Args),
     Events(cmd::events::Args),
+    Command(cmd::command::Args),
     Serve(cmd::serve::Args),
     Bench(cmd::bench::Args),
     Completions(cmd::completions::Args),

@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done, 1 a check found
 //! something, 2 usage, 3 input refused, 4 unavailable.
 
+mod act;
 mod cli;
 mod cmd;
 mod failure;

@@ -1,6 +1,7 @@
 //! The subcommands, one file each: parse, call, print.
 
 pub mod bench;
+pub mod command;
 pub mod completions;
 pub mod demo;
 pub mod digest;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Merchants(args) => merchants::run(global, &args),
         Command::Order(args) => order::run(global, &args),
         Command::Events(args) => events::run(global, &args),
+        Command::Command(args) => command::run(global, &args),
         Command::Bench(args) => bench::run(global, &args),
         Command::Completions(args) => completions::run(global, &args),
     }

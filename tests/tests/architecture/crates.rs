@@ -13,8 +13,16 @@ const GRAPH: &[(&str, &str, &[&str])] = &[
     (
         "market",
         "daybook-market",
-        &["daybook-domain", "daybook-journal", "daybook-commands", "daybook-projections"],
+        &[
+            "daybook-domain",
+            "daybook-journal",
+            "daybook-commands",
+            "daybook-projections",
+            "daybook-reconciliation",
+        ],
     ),
+    ("reconciliation", "daybook-reconciliation", &["daybook-domain"]),
+    ("reports", "daybook-reports", &["daybook-domain", "daybook-projections"]),
     ("api", "daybook-api", &["daybook-domain", "daybook-journal", "daybook-market", "daybook-projections"]),
     ("replay-tools", "daybook", ALL),
     ("tests", "daybook-tests", ALL),
@@ -26,6 +34,8 @@ const ALL: &[&str] = &[
     "daybook-commands",
     "daybook-projections",
     "daybook-market",
+    "daybook-reconciliation",
+    "daybook-reports",
     "daybook-api",
 ];
 

@@ -1,0 +1,1 @@
+//! Statement files of providers and banks, and what of them the books know.

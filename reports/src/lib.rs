@@ -1,0 +1,1 @@
+//! Statements and books for people and for other programs: XLSX, HTML, Parquet, beancount, hledger.
