@@ -74,6 +74,10 @@ impl Commands {
                 Read::CanBear { merchant, currency, hold } => {
                     found.facts.can_bear = self.can_bear(&mut found, merchant, currency, hold)?;
                 }
+                Read::Pending { merchant, currency } => {
+                    let source = self.options.pending.as_ref();
+                    found.facts.pending = source.and_then(|source| source.pending(merchant, currency));
+                }
             }
         }
         Ok((found.facts, found.bases))

@@ -40,6 +40,13 @@ pub enum Read {
         /// What is held and frozen for this very claim counts as free.
         hold: HoldId,
     },
+    /// What a merchant is owed and was not settled yet. Fills [`Facts::pending`].
+    Pending {
+        /// Who is owed it.
+        merchant: MerchantId,
+        /// In this currency.
+        currency: Currency,
+    },
 }
 
 /// What other streams said when a decision was made.
@@ -49,6 +56,8 @@ pub struct Facts {
     pub merchant: Option<MerchantFacts>,
     /// What the merchant's account and deposit can bear.
     pub can_bear: Option<CanBear>,
+    /// What the merchant is owed and was not settled yet, below zero what it owes; `None` when nothing is known.
+    pub pending: Option<Money>,
     /// The streams read, with their versions: recorded in events that rest on them.
     pub reads: Vec<ReadVersion>,
 }

@@ -28,10 +28,20 @@ pub(super) fn request(
     }
     not_blocked(a, destination_ref)?;
     // what a settlement carried out is owed first, even where money became available since
-    let free = a.can_bear(amount.currency);
+    let free = payable(a, amount.currency, ctx);
     within("payout_exceeds_available", "available above what is owed", amount, free)?;
     at_least_minimum(amount, ctx)?;
     one(PayoutRequested { payout, amount, destination_ref })
+}
+
+/// What may be paid: neither what was carried out, nor what the merchant came to owe since the last settlement,
+/// such as its share of a case whose hold was lifted when it closed.
+fn payable(a: &MerchantAccount, currency: Currency, ctx: &Context<'_>) -> Money {
+    let free = a.can_bear(currency);
+    let pending = ctx.facts.pending.filter(|pending| pending.currency == currency && !ctx.import);
+    let owed = pending.map_or(0, |pending| pending.minor.min(0));
+    let covered = a.available(currency).minor.saturating_add(owed).max(0);
+    Money::new(free.minor.min(covered), currency)
 }
 
 /// A merchant that has left is paid whatever there is.

@@ -268,7 +268,12 @@ impl Aggregate for MerchantAccount {
                 | AccountCommand::ChargePlatformFee { .. }
                 | AccountCommand::ChargeAdvertisingFee { .. }
         );
-        self.id.filter(|_| by_schedule).map(Read::Merchant).into_iter().collect()
+        let Some(merchant) = self.id.filter(|_| by_schedule) else { return Vec::new() };
+        let mut reads = vec![Read::Merchant(merchant)];
+        if let AccountCommand::RequestPayout { amount, .. } = command {
+            reads.push(Read::Pending { merchant, currency: amount.currency });
+        }
+        reads
     }
 
     fn evolve(&mut self, event: &Event, _occurred_at: Timestamp) {

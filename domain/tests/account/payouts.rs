@@ -105,6 +105,16 @@ fn a_payout_never_exceeds_what_is_available_nor_is_below_the_minimum() {
 }
 
 #[test]
+fn what_the_merchant_came_to_owe_since_the_last_settlement_is_not_paid_out() {
+    let knowing = |pending: i64| Facts { pending: Some(cny(pending)), ..Facts::default() };
+    let owing = settled().knowing(knowing(-30_000));
+    owing.clone().when(pay("p1", cny(70_001))).refused("payout_exceeds_available");
+    owing.clone().importing().when(pay("p1", cny(70_001))).then_kinds(&["PayoutRequested"]);
+    owing.when(pay("p1", cny(70_000))).then_kinds(&["PayoutRequested"]);
+    settled().knowing(knowing(5_000)).when(pay("p1", cny(100_001))).refused("payout_exceeds_available");
+}
+
+#[test]
 fn a_payout_that_fails_before_it_is_paid_is_available_again() {
     for before in
         [settled().and(pay("p1", cny(60_000))), settled().and(pay("p1", cny(60_000))).and(sent("p1"))]

@@ -29,6 +29,7 @@ pub fn merchant(balance: i64, deposit: i64) -> Facts {
     };
     Facts {
         merchant: Some(MerchantFacts { open: true, terminated_at: None, schedule: Some(schedule) }),
+        pending: None,
         can_bear: Some(CanBear { merchant: cny(balance), deposit: cny(deposit) }),
         reads: Vec::new(),
     }
