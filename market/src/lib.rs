@@ -14,6 +14,7 @@ mod open;
 mod pending;
 mod pump;
 pub mod reactors;
+pub mod settlement;
 mod side;
 pub mod verify;
 

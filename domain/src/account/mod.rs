@@ -24,6 +24,7 @@ pub mod commands;
 mod decide;
 pub mod events;
 mod holds;
+pub mod lines;
 mod payouts;
 mod settle;
 mod state;

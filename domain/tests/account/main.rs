@@ -1,5 +1,6 @@
 //! Accounts: settlements to the cent, holds, payouts, charges, and adjustments by two persons.
 
+mod lines;
 mod payouts;
 #[path = "../support/mod.rs"]
 mod support;

@@ -137,7 +137,7 @@ fn one(
     Ok(())
 }
 
-fn decode(recorded: &Recorded<'_>) -> Result<(Event, Refs), VerifyError> {
+pub(crate) fn decode(recorded: &Recorded<'_>) -> Result<(Event, Refs), VerifyError> {
     let position = recorded.position;
     let unknown = || DecodeError::UnknownKind { kind: recorded.kind.to_owned() };
     let event = EventKind::parse(recorded.kind)
