@@ -3,8 +3,9 @@
 //! A line is a posting to what the merchant has pending, save those of a settlement itself. Lines are numbered
 //! 1, 2, ... in journal order over all currencies; settlements name the last number they take in.
 
-use daybook_domain::posting::{Entry, POSTING_RULES_VERSION};
-use daybook_domain::{Event, EventKind};
+use daybook_domain::Event;
+use daybook_domain::account::lines::{LineKind, is_line};
+use daybook_domain::posting::POSTING_RULES_VERSION;
 
 use super::{text, text_of};
 use crate::model::{Cut, Envelope, Key, Keys, KindSet, Model, Out};
@@ -18,6 +19,10 @@ record! {
         merchant_id: String,
         /// Lines.
         lines: i64,
+        /// Of these, taken by settlements.
+        lines_settled: i64,
+        /// Currencies in which the last settlement carried a debt out.
+        debts: i64,
         /// Settlements closed.
         settlements: i64,
         /// The last settlement.
@@ -69,19 +74,15 @@ record! {
 #[derive(Debug)]
 pub struct MerchantAccounts;
 
-fn is_line(e: &Envelope<'_>, entry: &Entry<'_>) -> bool {
-    entry.account.name == "MerchantPending" && e.kind != EventKind::SettlementClosed
-}
-
 impl Model for MerchantAccounts {
     type Row = MerchantAccountRow;
     type Child = MerchantLineRow;
-    const VERSION: u32 = 1_000 * POSTING_RULES_VERSION + 1;
+    const VERSION: u32 = 1_000 * POSTING_RULES_VERSION + 2;
     const KINDS: KindSet = KindSet::MONEY.or(KindSet::of_category("account"));
     const CUT: Cut = Cut::Booked;
 
     fn route<'e>(e: &'e Envelope<'e>, keys: &mut Keys<'e>) {
-        let lines = e.entries.iter().filter(|entry| is_line(e, entry));
+        let lines = e.entries.iter().filter(|entry| is_line(e.kind, entry));
         keys.extend(lines.map(|entry| Key::new(&[entry.account.dimension])));
         if keys.is_empty()
             && e.kind.category() == "account"
@@ -102,7 +103,7 @@ impl Model for MerchantAccounts {
         _: &World,
         out: &mut Out<MerchantLineRow>,
     ) {
-        if let Some(entry) = e.entries.iter().filter(|entry| is_line(e, entry)).nth(n) {
+        if let Some(entry) = e.entries.iter().filter(|entry| is_line(e.kind, entry)).nth(n) {
             row.lines += 1;
             let mut amount = 0;
             out.take(&mut amount, entry.amount.minor);
@@ -110,7 +111,7 @@ impl Model for MerchantAccounts {
                 number: row.lines,
                 currency: text(entry.amount.currency.as_str()),
                 amount,
-                kind: text(kind(e.kind)),
+                kind: text(LineKind::of(e.kind).as_str()),
                 occurred_at: e.occurred_at,
                 booked_at: e.booked_at,
                 recorded_at: e.recorded_at,
@@ -125,29 +126,14 @@ impl Model for MerchantAccounts {
     }
 }
 
-fn kind(event: EventKind) -> &'static str {
-    match event {
-        EventKind::EscrowReleased => "release",
-        EventKind::CommissionCharged | EventKind::CommissionReversed => "commission",
-        EventKind::RefundIssued => "refund",
-        EventKind::PlatformFeeCharged
-        | EventKind::AdvertisingFeeCharged
-        | EventKind::ReturnFreightCharged
-        | EventKind::FeeWaived => "fee",
-        EventKind::PenaltyCharged => "penalty",
-        EventKind::RewardGranted => "reward",
-        EventKind::ChargebackClosed => "chargeback",
-        EventKind::RulingReversed => "ruling_reversed",
-        EventKind::DepositDeducted => "deposit",
-        _ => "adjustment",
-    }
-}
-
 impl MerchantAccountRow {
     fn remember(&mut self, e: &Envelope<'_>) {
         match e.event {
             Event::SettlementClosed(x) => {
                 self.settlements += 1;
+                self.lines_settled =
+                    self.lines_settled.saturating_add(i64::try_from(x.lines).unwrap_or(i64::MAX));
+                self.debts += i64::from(x.carried_out.minor < 0) - i64::from(x.carried_in.minor < 0);
                 self.settlement_id = Some(text(x.settlement));
                 self.settled_through = i64::try_from(x.through).unwrap_or(i64::MAX);
                 self.settled_until = Some(x.until.0);

@@ -14,6 +14,7 @@ mod order_fold;
 pub mod order_lines;
 pub mod orders;
 pub mod reviews;
+pub mod settlements;
 mod timeline;
 
 pub use marks::Marks;
@@ -36,6 +37,7 @@ pub(crate) fn all(children: Children) -> Vec<Box<dyn Runner>> {
         Box::new(Table::<merchants::Merchants>::new(children)),
         Box::new(Table::<merchant_balances::MerchantBalances>::new(children)),
         Box::new(Table::<merchant_accounts::MerchantAccounts>::new(children)),
+        Box::new(Table::<settlements::Settlements>::new(children)),
         Box::new(Table::<deposits::Deposits>::new(children)),
         Box::new(Table::<disputes::Disputes>::new(children)),
         Box::new(Table::<reviews::Reviews>::new(children)),

@@ -9,6 +9,7 @@ mod disputes;
 mod merchants;
 mod orders;
 mod reviews;
+mod settlements;
 mod streams;
 
 use rusqlite::{Connection, ToSql};

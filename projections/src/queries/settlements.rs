@@ -1,0 +1,201 @@
+//! Settlements, the lines each of them took, and what a run has to look at.
+
+use daybook_domain::account::lines::{Bounds, Line};
+use daybook_domain::{Currency, EventKind, Money, OrderId, Timestamp};
+use rusqlite::Connection;
+
+use crate::engine::{ReadModelError, ReadModels};
+use crate::models::merchant_accounts::{MerchantAccountRow, MerchantLineRow};
+use crate::models::settlements::SettlementRow;
+
+use super::{PAGE_ROWS, Page, bounded, row, rows};
+
+impl MerchantLineRow {
+    /// The line as the rules of settlements know it.
+    ///
+    /// # Errors
+    /// [`ReadModelError::BadQuestion`] when a cell of the row is not what the model writes.
+    pub fn line(&self) -> Result<Line, ReadModelError> {
+        let bad = |what: &str, why: &str| {
+            ReadModelError::BadQuestion(format!(
+                "line {}: {what} {why}: rebuild the read models",
+                self.number
+            ))
+        };
+        let order = self.order_id.as_deref().map(OrderId::new).transpose();
+        Ok(Line {
+            number: u64::try_from(self.number).map_err(|_| bad("number", "is below zero"))?,
+            amount: Money::new(self.amount, currency(&self.currency)?),
+            event: EventKind::parse(&self.event).ok_or_else(|| bad(&self.event, "is no event type"))?,
+            occurred_at: Timestamp(self.occurred_at),
+            booked_at: Timestamp(self.booked_at),
+            order: order.map_err(|e| bad("order", &e.to_string()))?,
+        })
+    }
+}
+
+fn currency(code: &str) -> Result<Currency, ReadModelError> {
+    Currency::new(code).map_err(|e| ReadModelError::BadQuestion(e.to_string()))
+}
+
+impl SettlementRow {
+    /// The bounds of what it took.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        Bounds { until: Timestamp(self.until), through: u64::try_from(self.through).unwrap_or(0) }
+    }
+}
+
+impl ReadModels {
+    /// A settlement.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn settlement(&self, settlement_id: &str) -> Result<Option<SettlementRow>, ReadModelError> {
+        settlement(&*self.read()?, settlement_id)
+    }
+
+    /// Settlements in the order in which they were closed, of one merchant where it is given; `after` is the `next`
+    /// of the page before.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn settlements(
+        &self,
+        merchant_id: Option<&str>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<SettlementRow>, ReadModelError> {
+        let limit = bounded(limit);
+        let after: i64 = match after {
+            None => 0,
+            Some(cursor) => cursor.parse().map_err(|_| {
+                let cure = "pass on the `next` of the page before";
+                ReadModelError::BadQuestion(format!("cursor {cursor:?} is none: {cure}"))
+            })?,
+        };
+        let db = self.read()?;
+        let found: Vec<SettlementRow> = match merchant_id {
+            Some(merchant) => {
+                let rest = "WHERE merchant_id = ? AND position > ? ORDER BY position LIMIT ?";
+                rows(&db, rest, &[&merchant, &after, &(limit + 1)])?
+            }
+            None => rows(&db, "WHERE position > ? ORDER BY position LIMIT ?", &[&after, &(limit + 1)])?,
+        };
+        Ok(Page::of(found, limit, |s| s.position.to_string()))
+    }
+
+    /// The lines that a settlement took, after number `after`, at most `limit`; none where there is no such
+    /// settlement.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn settlement_lines(
+        &self,
+        settlement_id: &str,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<MerchantLineRow>, ReadModelError> {
+        let db = self.read()?;
+        let Some(closed) = settlement(&db, settlement_id)? else { return Ok(Vec::new()) };
+        let before = "WHERE merchant_id = ? AND currency = ? AND position < ? ORDER BY position DESC LIMIT 1";
+        let before: Option<SettlementRow> =
+            row(&db, before, &[&closed.merchant_id, &closed.currency, &closed.position])?;
+        let settled = before.map_or(Bounds::NONE, |row| row.bounds());
+        between(&db, &closed.merchant_id, &closed.currency, settled, closed.bounds(), after, limit)
+    }
+
+    /// The lines of a merchant in one currency that a settlement within `bounds` would take after one within
+    /// `settled`: those after number `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn open_lines(
+        &self,
+        merchant_id: &str,
+        currency: Currency,
+        settled: Bounds,
+        bounds: Bounds,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<MerchantLineRow>, ReadModelError> {
+        between(&*self.read()?, merchant_id, currency.as_str(), settled, bounds, after, limit)
+    }
+
+    /// The accounts on which a settlement may find something: lines that none has taken, or a debt carried on.
+    /// `after` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn unsettled_accounts(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<MerchantAccountRow>, ReadModelError> {
+        let limit = bounded(limit);
+        let rest =
+            "WHERE merchant_id > ? AND (lines > lines_settled OR debts > 0) ORDER BY merchant_id LIMIT ?";
+        let found = rows(&*self.read()?, rest, &[&after.unwrap_or(""), &(limit + 1)])?;
+        Ok(Page::of(found, limit, |account: &MerchantAccountRow| account.merchant_id.clone()))
+    }
+
+    /// How far a merchant's account is settled.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn merchant_account(&self, merchant_id: &str) -> Result<Option<MerchantAccountRow>, ReadModelError> {
+        row(&*self.read()?, "WHERE merchant_id = ?", &[&merchant_id])
+    }
+
+    /// The currencies in which a merchant has or had a balance, in order, at most [`PAGE_ROWS`].
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn merchant_currencies(&self, merchant_id: &str) -> Result<Vec<Currency>, ReadModelError> {
+        let db = self.read()?;
+        let sql = "SELECT currency FROM merchant_balances WHERE merchant_id = ? ORDER BY currency LIMIT ?";
+        let mut statement = db.prepare_cached(sql)?;
+        let codes = statement.query_map((merchant_id, PAGE_ROWS), |r| r.get::<_, String>(0))?;
+        codes.map(|code| currency(&code?)).collect()
+    }
+
+    /// Settlements whose reserve is still kept and due at `at`, the first due first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn reserves_due(&self, at: Timestamp, limit: u32) -> Result<Vec<SettlementRow>, ReadModelError> {
+        let rest = "WHERE reserve_due > 0 AND reserve_due <= ? ORDER BY reserve_due, position LIMIT ?";
+        rows(&*self.read()?, rest, &[&at.0, &bounded(limit)])
+    }
+}
+
+fn settlement(db: &Connection, settlement_id: &str) -> Result<Option<SettlementRow>, ReadModelError> {
+    row(db, "WHERE settlement_id = ? ORDER BY merchant_id LIMIT 1", &[&settlement_id])
+}
+
+/// [`Bounds::take`] as the database knows it: what `bounds` take and `settled` did not.
+fn between(
+    db: &Connection,
+    merchant_id: &str,
+    currency: &str,
+    settled: Bounds,
+    bounds: Bounds,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<MerchantLineRow>, ReadModelError> {
+    let rest = "WHERE merchant_id = ? AND number > ? AND number <= ? AND currency = ? AND booked_at < ? \
+                AND NOT (number <= ? AND booked_at < ?) ORDER BY number LIMIT ?";
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let (after, through, settled_through) = (number(after), number(bounds.through), number(settled.through));
+    let found: &[&dyn rusqlite::ToSql] = &[
+        &merchant_id,
+        &after,
+        &through,
+        &currency,
+        &bounds.until.0,
+        &settled_through,
+        &settled.until.0,
+        &bounded(limit),
+    ];
+    rows(db, rest, found)
+}
