@@ -55,6 +55,12 @@ impl Found {
 }
 
 impl Commands {
+    /// What a merchant is owed and was not settled yet; `None` when nothing is known of it.
+    #[must_use]
+    pub fn pending(&self, merchant: MerchantId, currency: Currency) -> Option<Money> {
+        self.options.pending.as_ref().and_then(|source| source.pending(merchant, currency))
+    }
+
     /// Collects what `reads` ask for, as of `at` (the clock where it is not said).
     pub(crate) fn facts(
         &self,
@@ -75,8 +81,7 @@ impl Commands {
                     found.facts.can_bear = self.can_bear(&mut found, merchant, currency, hold)?;
                 }
                 Read::Pending { merchant, currency } => {
-                    let source = self.options.pending.as_ref();
-                    found.facts.pending = source.and_then(|source| source.pending(merchant, currency));
+                    found.facts.pending = self.pending(merchant, currency);
                 }
             }
         }
@@ -100,7 +105,7 @@ impl Commands {
             let held = of(account.hold(hold).map(|held| held.left));
             (account.available(currency).minor, account.can_bear(currency).minor, held)
         })?;
-        let pending = self.options.pending.as_ref().and_then(|source| source.pending(id, currency));
+        let pending = self.pending(id, currency);
         let free = pending.map_or(known, |pending| available.saturating_add(pending.minor).max(0));
         if pending.is_none() && found.bases.iter().all(|basis| basis.version == 0) {
             return Ok(None);

@@ -67,6 +67,8 @@ pub struct Facts {
 pub struct MerchantFacts {
     /// Whether its store may sell.
     pub open: bool,
+    /// Why it is suspended now, if it is.
+    pub suspended_for: Option<String>,
     /// When it left, if it has.
     pub terminated_at: Option<Timestamp>,
     /// The fee schedule in force at the time of the decision, if one is.

@@ -4,6 +4,7 @@ mod support;
 
 use daybook_domain::account::MerchantAccount;
 use daybook_domain::account::commands::{AccountCommand as Ask, SettlementFigures};
+use daybook_domain::account::draws::Draws;
 use daybook_domain::account::events::Direction;
 use daybook_domain::merchant::events::{FeeScheduleAgreed, ReserveTerms, SettlementCycle, SettlementTerms};
 use daybook_domain::{Aggregate, Event, Facts, MerchantFacts, Money};
@@ -106,7 +107,8 @@ fn reserve_of_a_tenth() -> Facts {
         platform_fee: None,
         reserve: Some(ReserveTerms { share: "0.1".parse().expect("a rate"), days: 0 }),
     };
-    let merchant = MerchantFacts { open: true, terminated_at: None, schedule: Some(schedule) };
+    let merchant =
+        MerchantFacts { open: true, suspended_for: None, terminated_at: None, schedule: Some(schedule) };
     Facts { merchant: Some(merchant), ..Facts::default() }
 }
 
@@ -162,6 +164,7 @@ proptest! {
         account.import = import;
         let mut books = Books::default();
         let mut spent = 0;
+        let mut draws = Draws::default();
         for (n, wish) in wishes.into_iter().enumerate() {
             account.actor = id(["li", "chen"][n % 2]);
             let before = account.state.clone();
@@ -181,6 +184,7 @@ proptest! {
             for event in &events {
                 let decoded = Event::decode(event.kind().as_str(), event.kind().schema(), &event.encode());
                 read_back.evolve(&decoded.expect("an event reads back"), noon());
+                draws.evolve(event);
                 match event {
                     Event::SettlementClosed(e) => {
                         let moved = if e.total.minor >= 0 { e.total } else { e.taken_from_available };
@@ -196,7 +200,12 @@ proptest! {
                     Event::AdjustmentApproved(e) => {
                         prop_assert_ne!(Some(e.by), before.adjustment(e.adjustment).map(|a| a.by));
                     }
-                    Event::PayoutRequested(e) => prop_assert!(!before.is_blocked(e.destination_ref)),
+                    Event::PayoutRequested(e) => {
+                        prop_assert!(!before.is_blocked(e.destination_ref));
+                        let drawn = draws.payout(e.payout).expect("what it drew on");
+                        let sum: i64 = drawn.parts.iter().map(|part| part.amount.minor).sum();
+                        prop_assert_eq!((sum, drawn.missing), (e.amount.minor, 0), "a payout is its parts");
+                    }
                     _ => {}
                 }
             }
@@ -206,6 +215,8 @@ proptest! {
                 let a = &account.state;
                 let owed = |name: &str| -books.balance(&format!("Liabilities:{name}:m1"), currency);
                 // the other stream, which used the hold, posts what was spent
+                let parts: i64 = draws.available(currency).map(|part| part.amount.minor).sum();
+                prop_assert_eq!(parts, a.available(currency).minor, "what is available is its parts");
                 let elsewhere = if currency == cny(0).currency { spent } else { 0 };
                 for (name, found, booked) in [
                     ("available", a.available(currency), owed("MerchantAvailable")),

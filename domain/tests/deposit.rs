@@ -58,7 +58,8 @@ fn paid() -> Scenario<Deposit> {
 }
 
 fn left_on(text: &str) -> Facts {
-    let merchant = MerchantFacts { open: false, terminated_at: Some(at(text)), schedule: None };
+    let merchant =
+        MerchantFacts { open: false, suspended_for: None, terminated_at: Some(at(text)), schedule: None };
     Facts { merchant: Some(merchant), ..Facts::default() }
 }
 

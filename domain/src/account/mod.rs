@@ -22,6 +22,7 @@ mod adjust;
 mod charges;
 pub mod commands;
 mod decide;
+pub mod draws;
 pub mod events;
 mod holds;
 pub mod lines;

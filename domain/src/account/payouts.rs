@@ -27,21 +27,23 @@ pub(super) fn request(
         return Err(Rejection::new("payout_exists", message));
     }
     not_blocked(a, destination_ref)?;
-    // what a settlement carried out is owed first, even where money became available since
-    let free = payable(a, amount.currency, ctx);
+    not_suspended(ctx)?;
+    let pending = ctx.facts.pending.filter(|_| !ctx.import);
+    let free = a.payable(amount.currency, pending);
     within("payout_exceeds_available", "available above what is owed", amount, free)?;
     at_least_minimum(amount, ctx)?;
     one(PayoutRequested { payout, amount, destination_ref })
 }
 
-/// What may be paid: neither what was carried out, nor what the merchant came to owe since the last settlement,
-/// such as its share of a case whose hold was lifted when it closed.
-fn payable(a: &MerchantAccount, currency: Currency, ctx: &Context<'_>) -> Money {
-    let free = a.can_bear(currency);
-    let pending = ctx.facts.pending.filter(|pending| pending.currency == currency && !ctx.import);
-    let owed = pending.map_or(0, |pending| pending.minor.min(0));
-    let covered = a.available(currency).minor.saturating_add(owed).max(0);
-    Money::new(free.minor.min(covered), currency)
+/// What a suspended merchant has stays where it is until the reason is cleared up.
+fn not_suspended(ctx: &Context<'_>) -> Result<(), Rejection> {
+    match ctx.facts.merchant.as_ref().and_then(|m| m.suspended_for.as_ref()) {
+        Some(reason) if !ctx.import => {
+            let message = format!("the merchant is suspended ({reason}): reinstate it before it is paid");
+            Err(Rejection::new("merchant_suspended", message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A merchant that has left is paid whatever there is.

@@ -122,6 +122,7 @@ pub struct MerchantAccount {
     pub(super) payouts: BTreeMap<PayoutId, Payout>,
     pub(super) sent_refs: BTreeSet<Reference>,
     pub(super) blocked: BTreeSet<Reference>,
+    pub(super) destination: Option<Reference>,
     pub(super) fee_periods: BTreeSet<Code>,
     pub(super) charged: BTreeMap<Currency, Charged>,
     pub(super) adjustments: BTreeMap<AdjustmentId, Adjustment>,
@@ -190,6 +191,21 @@ impl MerchantAccount {
     pub fn can_bear(&self, currency: Currency) -> Money {
         let free = self.available(currency).minor.saturating_add(self.carried(currency).minor);
         Money::new(free.max(0), currency)
+    }
+    /// What may be paid out: neither what was carried out, nor what the merchant came to owe since the last
+    /// settlement, such as its share of a case whose hold was lifted when it closed. `pending` is what is not
+    /// settled yet, as far as it is known.
+    #[must_use]
+    pub fn payable(&self, currency: Currency, pending: Option<Money>) -> Money {
+        let free = self.can_bear(currency);
+        let owed = pending.filter(|p| p.currency == currency).map_or(0, |p| p.minor.min(0));
+        let covered = self.available(currency).minor.saturating_add(owed).max(0);
+        Money::new(free.minor.min(covered), currency)
+    }
+    /// Where the last payout was to go.
+    #[must_use]
+    pub const fn destination(&self) -> Option<Reference> {
+        self.destination
     }
     /// A settlement.
     #[must_use]
@@ -381,6 +397,7 @@ impl MerchantAccount {
                     provider_ref: None,
                     stage: PayoutStage::Requested,
                 };
+                self.destination = Some(e.destination_ref);
                 self.payouts.insert(e.payout, payout);
             }
             Event::PayoutConverted(e) => {

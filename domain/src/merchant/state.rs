@@ -139,6 +139,7 @@ impl Merchant {
     pub fn facts(&self, at: Timestamp) -> MerchantFacts {
         MerchantFacts {
             open: self.stage == Stage::Open,
+            suspended_for: self.suspended_for.first().filter(|_| self.stage == Stage::Suspended).cloned(),
             terminated_at: self.terminated_at,
             schedule: self.schedule_at(at).cloned(),
         }

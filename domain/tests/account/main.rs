@@ -1,5 +1,6 @@
 //! Accounts: settlements to the cent, holds, payouts, charges, and adjustments by two persons.
 
+mod draws;
 mod lines;
 mod payouts;
 #[path = "../support/mod.rs"]
@@ -30,7 +31,7 @@ fn terms() -> FeeScheduleAgreed {
 }
 
 fn knowing(schedule: Option<FeeScheduleAgreed>) -> Facts {
-    let merchant = MerchantFacts { open: true, terminated_at: None, schedule };
+    let merchant = MerchantFacts { open: true, suspended_for: None, terminated_at: None, schedule };
     Facts { merchant: Some(merchant), ..Facts::default() }
 }
 

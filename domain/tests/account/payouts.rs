@@ -115,6 +115,19 @@ fn what_the_merchant_came_to_owe_since_the_last_settlement_is_not_paid_out() {
 }
 
 #[test]
+fn a_suspended_merchant_is_paid_when_it_is_reinstated() {
+    let knowing = |suspended_for: Option<&str>| {
+        let suspended_for = suspended_for.map(str::to_owned);
+        let merchant = MerchantFacts { open: false, suspended_for, terminated_at: None, schedule: None };
+        Facts { merchant: Some(merchant), ..Facts::default() }
+    };
+    let suspended = settled().knowing(knowing(Some("fraud suspected")));
+    suspended.clone().when(pay("p1", cny(1_000))).refused("merchant_suspended");
+    suspended.clone().importing().when(pay("p1", cny(1_000))).then_kinds(&["PayoutRequested"]);
+    suspended.knowing(knowing(None)).when(pay("p1", cny(1_000))).then_kinds(&["PayoutRequested"]);
+}
+
+#[test]
 fn a_payout_that_fails_before_it_is_paid_is_available_again() {
     for before in
         [settled().and(pay("p1", cny(60_000))), settled().and(pay("p1", cny(60_000))).and(sent("p1"))]

@@ -28,7 +28,12 @@ pub fn merchant(balance: i64, deposit: i64) -> Facts {
         reserve: None,
     };
     Facts {
-        merchant: Some(MerchantFacts { open: true, terminated_at: None, schedule: Some(schedule) }),
+        merchant: Some(MerchantFacts {
+            open: true,
+            suspended_for: None,
+            terminated_at: None,
+            schedule: Some(schedule),
+        }),
         pending: None,
         can_bear: Some(CanBear { merchant: cny(balance), deposit: cny(deposit) }),
         reads: Vec::new(),
