@@ -13,6 +13,7 @@ pub mod merchants;
 mod order_fold;
 pub mod order_lines;
 pub mod orders;
+pub mod payouts;
 pub mod reviews;
 pub mod settlements;
 mod timeline;
@@ -38,6 +39,7 @@ pub(crate) fn all(children: Children) -> Vec<Box<dyn Runner>> {
         Box::new(Table::<merchant_balances::MerchantBalances>::new(children)),
         Box::new(Table::<merchant_accounts::MerchantAccounts>::new(children)),
         Box::new(Table::<settlements::Settlements>::new(children)),
+        Box::new(Table::<payouts::Payouts>::new(children)),
         Box::new(Table::<deposits::Deposits>::new(children)),
         Box::new(Table::<disputes::Disputes>::new(children)),
         Box::new(Table::<reviews::Reviews>::new(children)),

@@ -8,6 +8,7 @@ mod checkouts;
 mod disputes;
 mod merchants;
 mod orders;
+mod payouts;
 mod reviews;
 mod settlements;
 mod streams;
@@ -17,6 +18,7 @@ use rusqlite::{Connection, ToSql};
 pub use books::{Balance, EntryPage, TrialBalance};
 pub use merchants::MerchantInquiry;
 pub use orders::OrderInquiry;
+pub use payouts::PayoutsWanted;
 pub use reviews::ReviewSummary;
 pub use streams::PAGE_STREAMS;
 
