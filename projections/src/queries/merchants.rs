@@ -105,6 +105,22 @@ impl ReadModels {
         Ok(Page::of(found, limit, |b| format!("{}.{}", b.currency, b.merchant_id)))
     }
 
+    /// Accounts by merchant; `after` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn merchant_accounts(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<MerchantAccountRow>, ReadModelError> {
+        let limit = bounded(limit);
+        let rest = "WHERE merchant_id > ? ORDER BY merchant_id LIMIT ?";
+        let found: Vec<MerchantAccountRow> =
+            rows(&*self.read()?, rest, &[&after.unwrap_or(""), &(limit + 1)])?;
+        Ok(Page::of(found, limit, |account| account.merchant_id.clone()))
+    }
+
     /// Lines of a merchant's account after number `after`, at most `limit`.
     ///
     /// # Errors

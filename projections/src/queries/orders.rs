@@ -56,6 +56,22 @@ impl ReadModels {
         Ok(Some(OrderInquiry { order: order.clone(), lines, timeline }))
     }
 
+    /// Whether an order is this merchant's and was funded, and what it was paid stands in its checkout: as captured
+    /// payments, as the market's own cards, or as what the market added.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn order_is_funded(&self, order_id: &str, merchant_id: &str) -> Result<bool, ReadModelError> {
+        let db = self.read()?;
+        let mut statement = db.prepare_cached(
+            "SELECT 1 FROM orders o JOIN checkouts c ON c.checkout_id = o.checkout_id \
+             WHERE o.order_id = ? AND o.merchant_id = ? AND o.paid = 1 \
+             AND o.paid_amount <= c.captured + c.stored_value \
+             AND (o.paid_amount > 0 OR o.shortfall > 0 OR o.subsidies > 0) LIMIT 1",
+        )?;
+        Ok(statement.exists([order_id, merchant_id])?)
+    }
+
     /// Orders of a checkout, at most [`PAGE_ROWS`].
     ///
     /// # Errors

@@ -37,22 +37,25 @@ impl ReadModels {
         let limit = bounded(limit);
         let (at, id) = parse_cursor(after)?.unwrap_or((i64::MIN, String::new()));
         let (merchant, payout) = id.split_once(' ').unwrap_or(("", ""));
-        let beyond = "(requested_at, merchant_id, payout_id) > (?, ?, ?) \
-                      ORDER BY requested_at, merchant_id, payout_id LIMIT ?";
+        let from = "(requested_at, merchant_id, payout_id) > (?, ?, ?)";
+        let order = "requested_at, merchant_id, payout_id";
         let one_more = limit + 1;
         let db = self.read()?;
         let found: Vec<PayoutRow> = match (wanted.merchant, wanted.state) {
-            (None, None) => rows(&db, &format!("WHERE {beyond}"), &[&at, &merchant, &payout, &one_more])?,
+            (None, None) => {
+                let rest = format!("WHERE {from} ORDER BY {order} LIMIT ?");
+                rows(&db, &rest, &[&at, &merchant, &payout, &one_more])?
+            }
             (Some(of), None) => {
-                let rest = format!("WHERE merchant_id = ? AND {beyond}");
+                let rest = format!("WHERE merchant_id = ? AND {from} ORDER BY {order} LIMIT ?");
                 rows(&db, &rest, &[&of, &at, &merchant, &payout, &one_more])?
             }
             (None, Some(state)) => {
-                let rest = format!("WHERE state = ? AND {beyond}");
+                let rest = format!("WHERE state = ? AND {from} ORDER BY {order} LIMIT ?");
                 rows(&db, &rest, &[&state, &at, &merchant, &payout, &one_more])?
             }
             (Some(of), Some(state)) => {
-                let rest = format!("WHERE merchant_id = ? AND state = ? AND {beyond}");
+                let rest = format!("WHERE merchant_id = ? AND state = ? AND {from} ORDER BY {order} LIMIT ?");
                 rows(&db, &rest, &[&of, &state, &at, &merchant, &payout, &one_more])?
             }
         };
