@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::Serialize;
+
 use crate::codec::words;
 use crate::{Currency, Event, HoldId, Money, PayoutId, SettlementId};
 
@@ -17,7 +19,8 @@ words! {
 }
 
 /// Where a part comes from in the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// A settlement of the part's currency.
     Settlement(SettlementId),
@@ -26,20 +29,22 @@ pub enum Source {
 }
 
 /// A part of what is or was available.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Part {
     /// Where it comes from.
     pub source: Source,
     /// The last way by which it became available.
     pub way: Way,
     /// The hold, or the payout, that it came back from.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub back_from: Option<BackFrom>,
     /// How much.
     pub amount: Money,
 }
 
 /// What had taken a part before it became available again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BackFrom {
     /// A hold.
     Hold(HoldId),

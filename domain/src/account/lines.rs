@@ -102,6 +102,15 @@ impl Bounds {
     pub const fn take(self, number: u64, booked_at: Timestamp) -> bool {
         number <= self.through && booked_at.0 < self.until.0
     }
+
+    /// Which of the settlements of a currency, in the order in which they were closed, has a line.
+    #[must_use]
+    pub fn first(closed: &[Self], number: u64, booked_at: Timestamp) -> Option<usize> {
+        // neither bound ever decreases
+        let far = closed.partition_point(|bounds| bounds.through < number);
+        let late = closed.partition_point(|bounds| bounds.until.0 <= booked_at.0);
+        Some(far.max(late)).filter(|at| *at < closed.len())
+    }
 }
 
 impl From<&SettlementClosed> for Bounds {

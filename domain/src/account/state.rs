@@ -87,6 +87,10 @@ pub struct Adjustment {
     pub reason: String,
     /// Who asked for it.
     pub by: PartyId,
+    /// What proves it, as a reference to a document.
+    pub document_ref: Option<Reference>,
+    /// Who approved or rejected it.
+    pub decided_by: Option<PartyId>,
     /// How far it has come.
     pub stage: AdjustmentStage,
 }
@@ -222,10 +226,18 @@ impl MerchantAccount {
     pub fn payout(&self, payout: PayoutId) -> Option<&Payout> {
         self.payouts.get(&payout)
     }
+    /// Every payout, by id.
+    pub fn payouts(&self) -> impl Iterator<Item = (&PayoutId, &Payout)> {
+        self.payouts.iter()
+    }
     /// An adjustment.
     #[must_use]
     pub fn adjustment(&self, adjustment: AdjustmentId) -> Option<&Adjustment> {
         self.adjustments.get(&adjustment)
+    }
+    /// Every adjustment, by id.
+    pub fn adjustments(&self) -> impl Iterator<Item = (&AdjustmentId, &Adjustment)> {
+        self.adjustments.iter()
     }
     /// Whether payouts to this destination are blocked.
     #[must_use]
@@ -317,6 +329,8 @@ impl Aggregate for MerchantAccount {
                     direction: e.direction,
                     reason: e.reason.clone(),
                     by: e.by,
+                    document_ref: e.document_ref,
+                    decided_by: None,
                     stage: AdjustmentStage::Proposed,
                 };
                 self.adjustments.insert(e.adjustment, adjustment);
@@ -327,9 +341,9 @@ impl Aggregate for MerchantAccount {
                     Direction::AgainstMerchant => -e.amount.minor,
                 };
                 self.charge(Money::new(signed, e.amount.currency), |c| &mut c.adjustments);
-                self.adjusted(e.adjustment, AdjustmentStage::Approved);
+                self.adjusted(e.adjustment, AdjustmentStage::Approved, e.by);
             }
-            Event::AdjustmentRejected(e) => self.adjusted(e.adjustment, AdjustmentStage::Rejected),
+            Event::AdjustmentRejected(e) => self.adjusted(e.adjustment, AdjustmentStage::Rejected, e.by),
             Event::PlatformFeeCharged(e) => {
                 self.fee_periods.insert(e.period);
                 self.charge(e.amount, |c| &mut c.fees);
@@ -379,8 +393,9 @@ impl MerchantAccount {
         }
     }
 
-    fn adjusted(&mut self, adjustment: AdjustmentId, stage: AdjustmentStage) {
+    fn adjusted(&mut self, adjustment: AdjustmentId, stage: AdjustmentStage, by: PartyId) {
         if let Some(adjustment) = self.adjustments.get_mut(&adjustment) {
+            adjustment.decided_by = Some(by);
             adjustment.stage = stage;
         }
     }

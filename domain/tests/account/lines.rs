@@ -159,3 +159,19 @@ proptest! {
         prop_assert_eq!(carried.minor, all.iter().map(|l| l.amount.minor).sum::<i64>());
     }
 }
+
+#[test]
+fn a_line_is_of_the_first_settlement_that_takes_it() {
+    let bounds = |until: i64, through: u64| Bounds { until: Timestamp(until), through };
+    let closed = [bounds(10, 2), bounds(10, 5), bounds(20, 5), bounds(30, 9)];
+    for number in 1..=11 {
+        for booked_at in [0, 9, 10, 15, 25, 30] {
+            let slowly = closed.iter().position(|bounds| bounds.take(number, Timestamp(booked_at)));
+            assert_eq!(
+                Bounds::first(&closed, number, Timestamp(booked_at)),
+                slowly,
+                "{number} at {booked_at}"
+            );
+        }
+    }
+}
