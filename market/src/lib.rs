@@ -4,6 +4,7 @@
 //! follows from an event elsewhere is a reactor's ([`reactors`]), what follows from time passing is a deadline's
 //! ([`deadlines`]); [`Market::spawn`] drives both in the background, [`Market::run_until_quiet`] inline.
 
+mod account;
 mod command;
 pub mod deadlines;
 pub mod demo;
@@ -11,6 +12,7 @@ mod error;
 mod market;
 pub mod olist;
 mod open;
+pub mod payouts;
 mod pending;
 mod pump;
 pub mod reactors;
@@ -18,6 +20,7 @@ pub mod settlement;
 mod side;
 pub mod verify;
 
+pub use account::account_of;
 pub use command::{AnyCommand, AnyRequest};
 pub use error::MarketError;
 pub use market::{Market, Opening, Options, Running};

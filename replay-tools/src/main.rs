@@ -9,6 +9,7 @@ mod cmd;
 mod failure;
 mod open;
 mod output;
+mod parse;
 mod progress;
 mod rows;
 mod value;

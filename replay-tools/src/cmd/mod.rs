@@ -1,6 +1,8 @@
 //! The subcommands, one file each: parse, call, print.
 
+pub mod adjustment;
 pub mod bench;
+pub mod charge;
 pub mod command;
 pub mod completions;
 pub mod demo;
@@ -10,6 +12,7 @@ pub mod import;
 pub mod merchant;
 pub mod merchants;
 pub mod order;
+pub mod payout;
 pub mod rebuild;
 pub mod serve;
 pub mod status;
@@ -35,6 +38,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Merchants(args) => merchants::run(global, &args),
         Command::Order(args) => order::run(global, &args),
         Command::Events(args) => events::run(global, &args),
+        Command::Payout(args) => payout::run(global, &args),
+        Command::Adjustment(args) => adjustment::run(global, &args),
+        Command::Charge(args) => charge::run(global, &args),
         Command::Command(args) => command::run(global, &args),
         Command::Bench(args) => bench::run(global, &args),
         Command::Completions(args) => completions::run(global, &args),
