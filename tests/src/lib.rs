@@ -1,3 +1,4 @@
 //! Stories, laws, crash and fault tests, real-data tests, architecture tests.
 
+pub mod finance;
 pub mod stage;

@@ -189,7 +189,8 @@ impl Stage {
         kinds
     }
 
-    /// The books: every account that does not stand at zero, debit positive, as text.
+    /// The books: every account that does not stand at zero, debit positive, as text; behind the name stands the
+    /// currency where it is not the stories'.
     #[must_use]
     pub fn books(&self) -> BTreeMap<String, String> {
         let mut accounts: BTreeMap<String, daybook_domain::Money> = BTreeMap::new();
@@ -201,7 +202,10 @@ impl Stage {
                 let mut entries = Vec::new();
                 post(&event, &refs, &mut entries);
                 for entry in entries {
-                    let name = entry.account.to_string();
+                    let name = match entry.amount.currency.as_str() {
+                        "CNY" => entry.account.to_string(),
+                        other => format!("{} {other}", entry.account),
+                    };
                     let sum =
                         accounts.get(&name).map_or(entry.amount, |s| s.add(entry.amount).expect("a sum"));
                     accounts.insert(name, sum);
