@@ -38,6 +38,8 @@ pub type Submitted = Pin<Box<dyn Future<Output = Vec<Result<Receipt, CommandErro
 pub struct Batch {
     commands: Arc<Commands>,
     items: Vec<Append>,
+    /// The generation of the cached state that each was decided on.
+    generations: Vec<u64>,
     events: usize,
     keep_refusals: bool,
     /// The events of the command added last.
@@ -51,6 +53,7 @@ impl Commands {
         Batch {
             commands: Arc::clone(self),
             items: Vec::new(),
+            generations: Vec::new(),
             events: 0,
             keep_refusals: true,
             last: Vec::new(),
@@ -90,9 +93,9 @@ impl Batch {
             }
             let none = Facts::default();
             let verdict = entry.judge(request, &identity, now, &policy, facts.as_ref().unwrap_or(&none));
-            let version = entry.version;
+            let (version, generation) = (entry.version, entry.generation);
             drop(entry);
-            return self.take(request, verdict, version);
+            return self.take(request, verdict, version, generation);
         }
     }
 
@@ -101,6 +104,7 @@ impl Batch {
         request: &Request<A>,
         verdict: Verdict,
         version: Version,
+        generation: u64,
     ) -> Result<Added<'_>, CommandError> {
         let stream = || request.stream.clone();
         match verdict {
@@ -111,6 +115,7 @@ impl Batch {
                 self.events += events.len();
                 self.last = events;
                 self.items.push(append);
+                self.generations.push(generation);
                 let encoded = self.items.last().map_or(&[][..], |append| &append.events);
                 Ok(Added { events: &self.last, encoded, version })
             }
@@ -158,9 +163,14 @@ impl Batch {
         let items = std::mem::take(&mut self.items);
         self.events = 0;
         let commands = Arc::clone(&self.commands);
-        let ahead: Vec<(String, Version)> = items
+        let ahead: Vec<Decided> = items
             .iter()
-            .map(|item| (item.stream.clone(), expected_version(item) + item.events.len() as Version))
+            .zip(self.generations.drain(..))
+            .map(|(item, generation)| Decided {
+                stream: item.stream.clone(),
+                generation,
+                version: expected_version(item) + item.events.len() as Version,
+            })
             .collect();
         // Handed over here: the journal has it, in this order, whenever the future is awaited.
         let cx = &mut TaskContext::from_waker(Waker::noop());
@@ -201,8 +211,15 @@ impl Drop for Batch {
 /// Streams whose cached states are ahead of the journal until it answers.
 struct BatchAhead {
     commands: Arc<Commands>,
-    streams: Vec<(String, Version)>,
+    streams: Vec<Decided>,
     waiting: Option<Answers>,
+}
+
+/// A stream, the generation of its state that was decided on, and its version then.
+struct Decided {
+    stream: String,
+    generation: u64,
+    version: Version,
 }
 
 impl BatchAhead {
@@ -212,10 +229,10 @@ impl BatchAhead {
     ) -> Vec<Result<Receipt, CommandError>> {
         self.waiting = None;
         let streams = std::mem::take(&mut self.streams);
-        let settled = streams.iter().zip(results).map(|((stream, version), result)| {
+        let settled = streams.iter().zip(results).map(|(Decided { stream, generation, version }, result)| {
             match &result {
                 Ok(receipt) if receipt.version == *version && !receipt.replayed => {
-                    self.commands.cache.written(stream, *version, receipt.last);
+                    self.commands.cache.written(stream, *generation, *version, receipt.last);
                     self.commands.policies.written(stream);
                 }
                 _ => {
@@ -231,7 +248,7 @@ impl BatchAhead {
 
 impl Drop for BatchAhead {
     fn drop(&mut self) {
-        let streams: Vec<_> = self.streams.drain(..).map(|(stream, _)| stream).collect();
+        let streams: Vec<_> = self.streams.drain(..).map(|decided| decided.stream).collect();
         streams.iter().for_each(|stream| self.commands.doubt(stream));
         if let Some(answers) = self.waiting.take() {
             self.commands.await_detached(answers, streams);

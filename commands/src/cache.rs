@@ -158,15 +158,17 @@ impl Cache {
         settled.notify_waiters();
     }
 
-    /// The stream is durable through `version`, whose event stands at `position`. An entry that is not so far is
-    /// forgotten: it was read before the commit.
-    pub(crate) fn written(&self, stream: &str, version: Version, position: Position) {
+    /// What was decided on `generation` of the stream is durable through `version`, whose event stands at
+    /// `position`. Another generation that does not know of it was read before the commit, and what was decided on
+    /// it since cannot come true: it is forgotten.
+    pub(crate) fn written(&self, stream: &str, generation: u64, version: Version, position: Position) {
         let (shard, settled) = self.shard(stream);
         {
             let mut shard = shard.lock();
             let shard = &mut *shard;
             match shard.young.get_mut(stream).or_else(|| shard.old.get_mut(stream)) {
-                Some(slot) if slot.version() >= version => slot.written(version, position),
+                Some(slot) if slot.generation() == generation => slot.written(version, position),
+                Some(slot) if slot.durable() >= version => {}
                 _ => shard.forget(stream),
             }
         }
@@ -240,9 +242,30 @@ mod tests {
     #[test]
     fn an_entry_behind_what_was_written_is_read_again() {
         let cache = Cache::new(1_000);
+        let written = at(2).generation;
         cache.put(STREAM, at(1), cache.epoch(STREAM));
-        cache.written(STREAM, 2, 9);
+        cache.written(STREAM, written, 2, 9);
         assert_eq!(version(&cache), None);
+    }
+
+    #[test]
+    fn what_was_decided_on_an_entry_read_before_a_commit_does_not_count_as_that_commit() {
+        let cache = Cache::new(1_000);
+        let evicted = Entry { durable: 1, ..at(2) };
+        // Read again at version 1 while version 2 was under way, and decided on: another version 2.
+        cache.put(STREAM, Entry { durable: 1, ..at(2) }, cache.epoch(STREAM));
+        cache.written(STREAM, evicted.generation, 2, 9);
+        assert_eq!(version(&cache), None);
+    }
+
+    #[test]
+    fn an_entry_read_after_a_commit_stays_when_the_commit_is_told() {
+        let cache = Cache::new(1_000);
+        let evicted = at(2).generation;
+        cache.put(STREAM, Entry { version: 3, ..at(2) }, cache.epoch(STREAM));
+        cache.written(STREAM, evicted, 2, 9);
+        assert_eq!(version(&cache), Some(3));
+        assert_eq!(cache.get::<Merchant>(STREAM).map(|entry| entry.durable), Some(2));
     }
 
     #[test]

@@ -66,8 +66,8 @@ enum Step {
     Load,
     /// The decision needs to know what these streams say.
     Read(Vec<Read>),
-    /// On its way.
-    Appending(Underway, Vec<Event>),
+    /// On its way, decided on this generation.
+    Appending(Underway, u64, Vec<Event>),
     /// An answer that holds once `version` of this `generation` is durable.
     Answer { verdict: Verdict, generation: u64, version: Version },
 }
@@ -148,8 +148,8 @@ impl Commands {
                         facts = Some((reads, found));
                     }
                 }
-                Step::Appending(underway, events) => {
-                    let mut ahead = Ahead::new(self, &request.stream, underway);
+                Step::Appending(underway, generation, events) => {
+                    let mut ahead = Ahead::new(self, &request.stream, generation, underway);
                     match ahead.result().await {
                         Ok(receipt) if !receipt.replayed => {
                             ahead.written(receipt.version, receipt.last);
@@ -217,7 +217,8 @@ impl Commands {
                 if append.expected == Expected::NoStream {
                     self.fresh.written(&request.stream);
                 }
-                Ok(Step::Appending(Underway::start(&self.journal, vec![append], cx), events))
+                let underway = Underway::start(&self.journal, vec![append], cx);
+                Ok(Step::Appending(underway, entry.generation, events))
             }
             verdict => {
                 let version = if let Verdict::Repeat(done) = &verdict { done.last } else { entry.version };

@@ -141,12 +141,19 @@ impl Underway {
 pub(crate) struct Ahead<'a> {
     commands: &'a Commands,
     stream: &'a str,
+    generation: u64,
     underway: Option<Underway>,
 }
 
 impl<'a> Ahead<'a> {
-    pub(crate) const fn new(commands: &'a Commands, stream: &'a str, underway: Underway) -> Self {
-        Self { commands, stream, underway: Some(underway) }
+    /// `generation` of the cached state was decided on.
+    pub(crate) const fn new(
+        commands: &'a Commands,
+        stream: &'a str,
+        generation: u64,
+        underway: Underway,
+    ) -> Self {
+        Self { commands, stream, generation, underway: Some(underway) }
     }
 
     /// How the append went. To be asked once.
@@ -163,7 +170,7 @@ impl<'a> Ahead<'a> {
 
     /// The append is durable.
     pub(crate) fn written(self, version: Version, position: Position) {
-        self.commands.cache.written(self.stream, version, position);
+        self.commands.cache.written(self.stream, self.generation, version, position);
         self.commands.policies.written(self.stream);
         std::mem::forget(self);
     }
