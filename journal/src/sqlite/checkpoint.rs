@@ -19,7 +19,7 @@ use super::open;
 /// Passes at most; each is a fraction of the one before.
 const PASSES: usize = 4;
 /// The writer helps when the log is longer than this many thresholds ...
-const LONG: u64 = 4;
+const LONG: u64 = 1;
 /// ... and no more than this part of a threshold is left to move.
 const REST: u64 = 8;
 /// Longer than this many thresholds, it moves whatever there is: the bound of the log's length, readers aside.
