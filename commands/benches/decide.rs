@@ -175,7 +175,7 @@ fn main() {
     println!("processor time                              {:>9.2} us each", processor_us() / count as f64);
     let rows = std::mem::take(&mut *recorder.seen.lock().unwrap());
     let cores = std::thread::available_parallelism().unwrap();
-    println!("{count} commands, synchronous=FULL, {cores} cores, medians of {runs}");
+    println!("{count} commands, synced before each answer, {cores} cores, medians of {runs}");
     for tasks in [1, 16, 256, 1_024] {
         let some = (tasks * 4_000).min(count);
         let (mut raws, mut mine, mut us) = (Vec::new(), Vec::new(), [0.0; 2]);

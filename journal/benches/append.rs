@@ -166,7 +166,7 @@ fn main() {
     let random = workload(events, Locality::Random);
     let local = workload(events, Locality::Local);
     println!(
-        "{events} events of {} bytes, synchronous=FULL, {cores} cores, medians of {runs}",
+        "{events} events of {} bytes, synced before each answer, {cores} cores, medians of {runs}",
         bytes_per_event(&random)
     );
     for (name, appends) in [("random", &random), ("local", &local)] {

@@ -1,9 +1,11 @@
 //! Where tests make the disk fail. Outside tests every hook is the plain call.
 
+use std::fs::File;
+
 use rusqlite::{Connection, Result as SqlResult};
 
 #[cfg(not(test))]
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Faults {}
 
 #[cfg(not(test))]
@@ -11,6 +13,12 @@ impl Faults {
     #[inline]
     pub(super) fn commit(&self, conn: &Connection) -> SqlResult<()> {
         conn.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
+
+    #[inline]
+    #[allow(clippy::unused_self)]
+    pub(super) fn sync(&self, log: &File) -> std::io::Result<()> {
+        log.sync_data()
     }
 
     #[inline]
@@ -23,9 +31,10 @@ pub(super) use self::injected::{Commit, Faults};
 
 #[cfg(test)]
 mod injected {
-    use super::{Connection, SqlResult};
+    use super::{Connection, File, SqlResult};
     use parking_lot::Mutex;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     /// How the next COMMIT goes.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +53,20 @@ mod injected {
         pub commit: Arc<Mutex<Commit>>,
         /// Largest size of the file in pages.
         pub max_pages: Arc<Mutex<u32>>,
+        /// A sync of the log waits while this is locked ...
+        pub slow_disk: Arc<Mutex<()>>,
+        /// ... and fails while this is set.
+        pub bad_disk: Arc<AtomicBool>,
     }
 
     impl Default for Faults {
         fn default() -> Self {
-            Self { commit: Arc::new(Mutex::new(Commit::Real)), max_pages: Arc::new(Mutex::new(u32::MAX - 1)) }
+            Self {
+                commit: Arc::new(Mutex::new(Commit::Real)),
+                max_pages: Arc::new(Mutex::new(u32::MAX - 1)),
+                slow_disk: Arc::default(),
+                bad_disk: Arc::default(),
+            }
         }
     }
 
@@ -63,6 +81,14 @@ mod injected {
             }
             let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
             Err(rusqlite::Error::SqliteFailure(code, Some("injected".into())))
+        }
+
+        pub(crate) fn sync(&self, log: &File) -> std::io::Result<()> {
+            drop(self.slow_disk.lock());
+            if self.bad_disk.load(Ordering::Relaxed) {
+                return Err(std::io::Error::other("injected"));
+            }
+            log.sync_data()
         }
 
         pub(crate) fn limit(&self, conn: &Connection) {

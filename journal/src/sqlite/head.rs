@@ -1,4 +1,4 @@
-//! The head as the writer has committed it, and those who wait for it to grow.
+//! The head: everything up to it is durable. And those who wait for it to grow.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,9 +19,9 @@ impl Head {
         self.position.load(Ordering::Acquire)
     }
 
-    /// Call after a commit. Costs one uncontended lock when nobody waits.
+    /// Call when everything up to `position` is durable. Costs one uncontended lock when nobody waits.
     pub(super) fn publish(&self, position: Position) {
-        if self.position.swap(position, Ordering::AcqRel) != position {
+        if self.position.fetch_max(position, Ordering::AcqRel) < position {
             // Under the lock, or a waiter that has just looked would miss it.
             drop(self.lock.lock());
             self.grown.notify_all();

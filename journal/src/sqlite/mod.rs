@@ -1,18 +1,20 @@
 //! The journal in one SQLite file: the default backend.
 //!
-//! Shape: one writer thread with the only connection that inserts, a checkpointer thread, and readers on
-//! read-only connections of their own. Beside `daybook.db` lie its write-ahead log (`-wal`, `-shm`) and the lock
+//! Shape: one writer thread with the only connection that inserts, a thread that syncs the log and answers, a
+//! checkpointer thread, and readers on read-only connections of their own. Beside `daybook.db` lie its write-ahead log (`-wal`, `-shm`) and the lock
 //! file that keeps a second writer out (`.lock`).
 //!
 //! Cost: an append is one hand-over to the writer and a share of one fsync; a read is a statement on a pooled
 //! connection. Opening is a few seeks, whatever the size. Memory: the queue ([`Options::queue_events`]), the
 //! stream cache ([`Options::stream_cache_entries`]) and SQLite's page cache ([`Options::cache_kib`]), all bounded.
 //!
-//! Correctness: a receipt is given only after COMMIT with `synchronous = FULL`; positions and versions are given
+//! Correctness: a receipt is given only after COMMIT and a sync of the log, and nothing is read before that
+//! ([`durable`]); positions and versions are given
 //! out by the writer alone, and UNIQUE(stream, version) stands behind it; triggers refuse every UPDATE and DELETE.
 
 mod batch;
 mod checkpoint;
+mod durable;
 mod faults;
 mod head;
 mod lock;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use self::durable::{Log, Syncer};
 use self::faults::Faults;
 use self::head::Head;
 use self::lock::WriterLock;
@@ -81,6 +84,7 @@ struct Shared {
     path: PathBuf,
     queue: Queue,
     head: Head,
+    log: Log,
     checkpoints: Arc<checkpoint::Requests>,
     faults: Faults,
 }
@@ -89,7 +93,13 @@ struct Shared {
 pub struct SqliteJournal {
     path: PathBuf,
     readers: Readers,
-    writing: Option<Writing>,
+    access: Access,
+}
+
+enum Access {
+    Writing(Writing),
+    /// What another process has committed need not be durable yet: the log is synced before it is believed.
+    Reading(Log),
 }
 
 struct Writing {
@@ -115,6 +125,7 @@ impl SqliteJournal {
             path: path.to_owned(),
             queue: Queue::new(options.queue_events),
             head: Head::default(),
+            log: Log::of(path, faults.clone()),
             checkpoints: Arc::default(),
             faults,
         });
@@ -123,16 +134,17 @@ impl SqliteJournal {
         let requests = Arc::clone(&shared.checkpoints);
         let (at, threshold) = (path.to_owned(), options.checkpoint_pages);
         let writer = Writer::new(Arc::clone(&shared), options, conn, lock)?;
+        let syncer = Syncer::start(&shared).map_err(spawn_failed)?;
         let checkpointer = std::thread::Builder::new()
             .name("journal-checkpoint".into())
             .spawn(move || checkpoint::serve(&at, &requests, threshold))
             .map_err(spawn_failed)?;
         let thread = std::thread::Builder::new()
             .name("journal-writer".into())
-            .spawn(move || writer.run(checkpointer))
+            .spawn(move || writer.run(syncer, checkpointer))
             .map_err(spawn_failed)?;
-        let writing = Some(Writing { shared, thread: Some(thread) });
-        Ok(Self { path: path.to_owned(), readers, writing })
+        let access = Access::Writing(Writing { shared, thread: Some(thread) });
+        Ok(Self { path: path.to_owned(), readers, access })
     }
 
     /// Opens a journal for reading only, beside the process that writes it or without one.
@@ -140,10 +152,13 @@ impl SqliteJournal {
     /// # Errors
     /// As [`open`](Self::open), but never `Locked`.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, JournalError> {
-        let path = path.as_ref();
+        Self::open_read_only_with(path.as_ref(), Faults::default())
+    }
+
+    fn open_read_only_with(path: &Path, faults: Faults) -> Result<Self, JournalError> {
         open::check_readable(path)?;
         let readers = Readers::new(path, Options::default().mmap_bytes);
-        Ok(Self { path: path.to_owned(), readers, writing: None })
+        Ok(Self { path: path.to_owned(), readers, access: Access::Reading(Log::of(path, faults)) })
     }
 
     /// Where the file is.
@@ -156,7 +171,7 @@ impl SqliteJournal {
     fn poll_beyond(&self, after: Position, timeout: Duration) -> Result<Position, JournalError> {
         let deadline = Instant::now() + timeout;
         loop {
-            let head = self.readers.with(read::Reader::head)?;
+            let head = self.head()?;
             let left = deadline.saturating_duration_since(Instant::now());
             if head > after || left.is_zero() {
                 return Ok(head);
@@ -172,7 +187,7 @@ impl Journal for SqliteJournal {
     }
 
     fn append(&self, items: Vec<Append>) -> Appending<'_> {
-        let Some(writing) = &self.writing else {
+        let Access::Writing(writing) = &self.access else {
             let error =
                 JournalError::Unavailable(format!("{} is open for reading only", self.path.display()));
             return Box::pin(std::future::ready(vec![Err(error); items.len()]));
@@ -181,9 +196,15 @@ impl Journal for SqliteJournal {
     }
 
     fn head(&self) -> Result<Position, JournalError> {
-        match &self.writing {
-            Some(writing) => Ok(writing.shared.head.get()),
-            None => self.readers.with(read::Reader::head),
+        match &self.access {
+            Access::Writing(writing) => Ok(writing.shared.head.get()),
+            Access::Reading(log) => {
+                let head = self.readers.with(read::Reader::head)?;
+                // Its writer may have made another since.
+                log.reopened();
+                log.sync_through(head)?;
+                Ok(head)
+            }
         }
     }
 
@@ -201,7 +222,8 @@ impl Journal for SqliteJournal {
     }
 
     fn read_stream(&self, stream: &str, after: Version, visit: Visit<'_>) -> Result<Version, JournalError> {
-        self.readers.with(|reader| reader.read_stream(stream, after, visit))
+        let head = self.head()?;
+        self.readers.with(|reader| reader.read_stream(stream, after, head, visit))
     }
 
     fn read_streams(
@@ -217,9 +239,9 @@ impl Journal for SqliteJournal {
 
     fn wait_beyond(&self, after: Position, timeout: Duration) -> Result<Position, JournalError> {
         let timeout = timeout.min(LONGEST_WAIT);
-        match &self.writing {
-            Some(writing) => Ok(writing.shared.head.wait_beyond(after, timeout)),
-            None => self.poll_beyond(after, timeout),
+        match &self.access {
+            Access::Writing(writing) => Ok(writing.shared.head.wait_beyond(after, timeout)),
+            Access::Reading(_) => self.poll_beyond(after, timeout),
         }
     }
 }
@@ -260,7 +282,7 @@ impl Drop for SqliteJournal {
     fn drop(&mut self) {
         // The last connection to close must be one that may write: it removes the log.
         self.readers.close();
-        let Some(writing) = &mut self.writing else {
+        let Access::Writing(writing) = &mut self.access else {
             return;
         };
         writing.shared.queue.close();

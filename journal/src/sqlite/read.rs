@@ -36,7 +36,8 @@ const SCAN: &str = select!("WHERE position > ?1 AND position <= ?2 ORDER BY posi
 const STREAM: &str = select!("WHERE stream = ?1 AND version > ?2 AND version <= ?3 ORDER BY version");
 const ONE: &str = select!("WHERE position = ?1");
 const FIND_STREAM: &str = "SELECT id FROM stream WHERE name = ?1";
-const LAST_VERSION: &str = "SELECT coalesce(max(version), 0) FROM events WHERE stream = ?1";
+const LAST_VERSION: &str =
+    "SELECT version FROM events WHERE stream = ?1 AND position <= ?2 ORDER BY version DESC LIMIT 1";
 const POSITIONS: &str = "SELECT position FROM events WHERE stream = ?1 AND version > ?2 \
      AND version <= ?3 ORDER BY version";
 
@@ -125,20 +126,26 @@ impl Reader {
         Ok(through)
     }
 
-    /// The id of a stream and its last version; `None`: it does not exist.
-    fn stream(&mut self, name: &str) -> SqlResult<Option<(i64, Version)>> {
+    /// The id of a stream and its last version up to position `end`; `None`: it does not exist there yet.
+    fn stream(&mut self, name: &str, end: Position) -> SqlResult<Option<(i64, Version)>> {
         let mut find = self.conn.prepare_cached(FIND_STREAM)?;
-        let Some(id) = find.query_row([name], |row| row.get(0)).optional()? else {
+        let Some(id) = find.query_row([name], |row| row.get::<_, i64>(0)).optional()? else {
             return Ok(None);
         };
         let mut last = self.conn.prepare_cached(LAST_VERSION)?;
-        Ok(Some((id, last.query_row([id], |row| row.get(0))?)))
+        Ok(last.query_row((id, end), |row| row.get(0)).optional()?.map(|version| (id, version)))
     }
 
-    /// Visits `after < version` of a stream; returns its last version as it was before the first visit, so
-    /// that "last" and "visited" agree.
-    pub(super) fn read_stream(&mut self, name: &str, after: Version, visit: Visit<'_>) -> SqlResult<Version> {
-        let Some((id, last)) = self.stream(name)? else {
+    /// Visits `after < version` of a stream up to position `end`; returns its last version as it was before the
+    /// first visit, so that "last" and "visited" agree.
+    pub(super) fn read_stream(
+        &mut self,
+        name: &str,
+        after: Version,
+        end: Position,
+        visit: Visit<'_>,
+    ) -> SqlResult<Version> {
+        let Some((id, last)) = self.stream(name, end)? else {
             return Ok(0);
         };
         let Self { conn, streams, kinds, actors } = self;
@@ -162,7 +169,7 @@ impl Reader {
     pub(super) fn read_streams(&mut self, names: &[&str], end: Position, visit: Visit<'_>) -> SqlResult<()> {
         let mut cursors = Vec::new();
         for name in names {
-            if let Some((stream, last)) = self.stream(name)?
+            if let Some((stream, last)) = self.stream(name, end)?
                 && cursors.iter().all(|cursor: &Cursor| cursor.stream != stream)
             {
                 cursors.push(Cursor { stream, last, through: 0, page: Vec::new() });
@@ -174,9 +181,6 @@ impl Reader {
             heads.extend(cursor.next(conn)?.map(|p| std::cmp::Reverse((p, index))));
         }
         while let Some(std::cmp::Reverse((position, index))) = heads.pop() {
-            if position > end {
-                return Ok(());
-            }
             let visited = conn
                 .prepare_cached(ONE)?
                 .query_row([position], |row| Ok(visit(recorded(conn, row, streams, kinds, actors)?)))?;

@@ -1,5 +1,7 @@
 //! What only this backend can get wrong: failing disks.
 
+use std::task::Poll;
+
 use uuid::Uuid;
 
 use super::faults::Commit;
@@ -30,6 +32,21 @@ fn item(stream: &str, command: u128, expected: Expected, data: &str) -> Append {
 fn append(journal: &SqliteJournal, items: Vec<Append>) -> queue::Results {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(journal.append(items))
+}
+
+/// The answers of calls of one item, all under way at once.
+fn all(mut calls: Vec<Appending<'_>>) -> queue::Results {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut answers = vec![None; calls.len()];
+    runtime.block_on(std::future::poll_fn(|cx| {
+        for (call, answer) in calls.iter_mut().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
+            if let Poll::Ready(mut results) = call.as_mut().poll(cx) {
+                *answer = Some(results.remove(0));
+            }
+        }
+        if answers.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    answers.into_iter().flatten().collect()
 }
 
 fn stored(journal: &SqliteJournal) -> Vec<(Position, String, String)> {
@@ -165,6 +182,94 @@ fn the_log_starts_over_while_the_load_never_pauses() {
     });
     // Sixteen thresholds, and as much again for a slow disk; all that was written is more than 30 MB.
     assert!(longest < 2 * 16 * 64 * 8192, "the log grew to {longest} bytes");
+}
+
+/// Events of the file as SQLite shows them to anyone.
+fn committed(dir: &tempfile::TempDir) -> u64 {
+    let conn = rusqlite::Connection::open(dir.path().join("faulty.db")).unwrap();
+    conn.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn what_is_committed_is_neither_answered_nor_read_before_it_is_durable() {
+    let (dir, journal, faults) = faulty();
+    append(&journal, vec![item("order-1", 1, Expected::NoStream, "{}")]).remove(0).unwrap();
+    let reading = SqliteJournal::open_read_only_with(journal.path(), faults.clone()).unwrap();
+    let slow = faults.slow_disk.lock();
+    // More than the writer answers by itself, then a repeat, then one that rests on what is not durable yet.
+    let many: Vec<_> =
+        (0..40).map(|n| vec![item(&format!("order-{n}"), 100 + n, Expected::Any, "{}")]).collect();
+    let later = [
+        vec![item("order-1", 101, Expected::Any, "{}")],
+        vec![item("order-1", 102, Expected::At(7), "{}")],
+        vec![item("order-1", 103, Expected::At(2), "{}")],
+    ];
+    let mut calls: Vec<_> = many.into_iter().chain(later).map(|items| journal.append(items)).collect();
+    assert!(!calls.iter_mut().any(futures_poll));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while committed(&dir) < 42 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(committed(&dir) > 1, "the writer goes on while the disk is slow");
+    assert!(!calls.iter_mut().any(futures_poll), "nobody is answered");
+    assert_eq!(journal.head(), Ok(1));
+    assert_eq!(stored(&journal).len(), 1);
+    let mut versions = Vec::new();
+    let mut visit = |event: crate::Recorded<'_>| {
+        versions.push(event.version);
+        std::ops::ControlFlow::Continue(())
+    };
+    assert_eq!(journal.read_stream("order-1", 0, &mut visit), Ok(1));
+    assert_eq!(journal.read_stream("order-2", 0, &mut visit), Ok(0), "not there yet");
+    journal.read_streams(&["order-1", "order-2"], None, &mut visit).unwrap();
+    assert_eq!(versions, [1, 1]);
+    assert_eq!(journal.wait_beyond(1, Duration::from_millis(20)), Ok(1));
+    // A reader beside it syncs by itself before it believes what it sees.
+    let beside = std::thread::spawn(move || (reading.head(), stored(&reading).len()));
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(!beside.is_finished());
+    drop(slow);
+    let mut answers = all(calls);
+    assert_eq!(answers.pop().unwrap().unwrap().version, 3);
+    let conflict = answers.pop().unwrap();
+    assert!(matches!(conflict, Err(JournalError::Conflict { actual: 2, .. })), "{conflict:?}");
+    let repeat = answers.pop().unwrap().unwrap();
+    assert!(repeat.replayed && repeat.version == 2, "{repeat:?}");
+    assert!(answers.into_iter().all(|answer| answer.is_ok()));
+    assert_eq!(journal.head(), Ok(42));
+    let (head, seen) = beside.join().unwrap();
+    assert_eq!(head.unwrap(), seen as Position);
+}
+
+#[test]
+fn after_a_sync_that_failed_outcomes_are_unknown_and_nothing_is_taken_until_the_journal_is_opened_again() {
+    for calls in [1, 40] {
+        let (dir, journal, faults) = faulty();
+        append(&journal, vec![item("order-1", 1, Expected::NoStream, "{}")]).remove(0).unwrap();
+        faults.bad_disk.store(true, std::sync::atomic::Ordering::Relaxed);
+        let lost = |n: u128| vec![item("order-1", 2 + n, Expected::Any, "{}")];
+        let mut unknown = 0;
+        for answer in all((0..calls).map(|n| journal.append(lost(n))).collect()) {
+            match answer {
+                Err(JournalError::OutcomeUnknown(_)) => unknown += 1,
+                Err(JournalError::Unavailable(_)) => {}
+                answer => panic!("{answer:?}"),
+            }
+        }
+        assert!(unknown > 0);
+        // The disk claims to be well again, and nobody believes it.
+        faults.bad_disk.store(false, std::sync::atomic::Ordering::Relaxed);
+        let refused = append(&journal, vec![item("order-1", 900, Expected::Any, "{}")]).remove(0);
+        assert!(
+            matches!(&refused, Err(JournalError::Unavailable(why)) if why.contains("open the journal again")),
+            "{refused:?}"
+        );
+        assert_eq!((journal.head(), stored(&journal).len()), (Ok(1), 1), "what is in doubt is not read");
+        drop(journal);
+        let journal = SqliteJournal::open(dir.path().join("faulty.db"), Options::default()).unwrap();
+        let again = append(&journal, vec![item("order-1", 2, Expected::Any, "{}")]).remove(0).unwrap();
+        assert_eq!((again.first, again.version), (2, 2), "written once, then or now");
+    }
 }
 
 fn futures_poll(call: &mut Appending<'_>) -> bool {

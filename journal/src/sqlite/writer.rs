@@ -1,9 +1,10 @@
-//! The one writer: takes what has queued, writes it in one transaction, commits, answers. It takes again while it
-//! inserts, and commits when nothing waits or the batch is full: no timer is ever waited for, and under load a
-//! batch holds what all callers have to say.
+//! The one writer: takes what has queued, writes it in one transaction, commits, and goes on with the next while
+//! the log is synced beside it ([`super::durable`]). It takes again while it inserts, and commits when nothing
+//! waits or the batch is full: no timer is ever waited for, and under load a batch holds what all callers have to
+//! say.
 //!
 //! ```text
-//! queue --take--> pending --BEGIN, append each, COMMIT (one fsync)--> head published --> answers
+//! queue --take--> pending --BEGIN, append each, COMMIT--> sync --> head published --> answers
 //!                    ^                         | error before COMMIT: ROLLBACK, "unavailable"
 //!                    | rest of a large call    | error of COMMIT: drop the connection, reopen, look at the head
 //! ```
@@ -12,17 +13,18 @@
 //! - before COMMIT nothing was written;
 //! - COMMIT fails for want of room: its last frame, the one that makes it count, was not written;
 //! - COMMIT fails otherwise: frames may lie in the log file beyond its known end, and a recovery after a crash
-//!   could still find them. So a small transaction is committed over that place. If it holds, the head now
-//!   decides for good; if it fails too, the outcome is unknown and the callers are told so.
+//!   could still find them. So a small transaction is committed over that place and synced. If it holds, the head
+//!   now decides for good; if it fails too, the outcome is unknown and the callers are told so.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, ErrorCode, Result as SqlResult};
 
 use super::batch::{Ledger, Statements};
 use super::checkpoint::{self, Pace};
+use super::durable::{Committed, Syncer};
 use super::lock::WriterLock;
 use super::open::{self, explain};
 use super::queue::Entry;
@@ -38,6 +40,8 @@ pub(super) struct Writer {
     conn: Option<Connection>,
     ledger: Ledger,
     pace: Pace,
+    /// Everything up to here is committed, if not yet durable.
+    committed: Position,
     /// Calls answered after the last batch.
     answered: usize,
     /// Held until the last connection for writing is closed.
@@ -59,27 +63,30 @@ impl Writer {
     ) -> Result<Self, JournalError> {
         let ledger = Ledger::load(&conn, options.stream_cache_entries)
             .map_err(|error| explain(&shared.path, &error))?;
+        // What a killed process had committed need not be durable yet.
+        shared.log.sync_through(ledger.last)?;
         shared.head.publish(ledger.last);
         let pace = Pace::new(Arc::clone(&shared.checkpoints), options.checkpoint_pages);
-        Ok(Self { shared, options, conn: Some(conn), ledger, pace, answered: 0, _lock: lock })
+        let committed = ledger.last;
+        Ok(Self { shared, options, conn: Some(conn), ledger, pace, committed, answered: 0, _lock: lock })
     }
 
     /// Until the queue is closed and empty; then empties the log into the file.
-    pub(super) fn run(mut self, checkpointer: JoinHandle<()>) {
+    pub(super) fn run(mut self, syncer: Syncer, checkpointer: JoinHandle<()>) {
         // A panic here must not leave callers waiting.
         let abandon = AbandonOnDrop(Arc::clone(&self.shared));
         if let Some(conn) = &self.conn {
             checkpoint::watch(conn);
         }
-        let answers = Answers::start();
         let mut pending = VecDeque::new();
         while !pending.is_empty() || self.shared.queue.wait() {
             self.answered = self.batch(&mut pending);
-            answers.give(pending.drain(..self.answered));
+            let entries = pending.drain(..self.answered).collect();
+            syncer.take(Committed { entries, through: self.committed });
             self.between_batches();
         }
         drop(abandon);
-        drop(answers);
+        drop(syncer);
         if checkpointer.join().is_err() {
             tracing::error!("the checkpointer panicked");
         }
@@ -99,7 +106,7 @@ impl Writer {
         };
         match outcome {
             Outcome::Committed => {
-                self.shared.head.publish(self.ledger.last);
+                self.committed = self.ledger.last;
                 batch.finished
             }
             Outcome::Failed(error) => {
@@ -160,7 +167,8 @@ impl Writer {
         };
         let reopened = self.reopen().and_then(|()| {
             let conn = self.conn.as_ref().ok_or_else(|| JournalError::Unavailable("closed".into()))?;
-            overwrite_the_end(conn).map_err(|error| explain(path, &error))
+            overwrite_the_end(conn).map_err(|error| explain(path, &error))?;
+            shared.log.sync()
         });
         let written = self.conn.is_some() && self.ledger.last == meant && meant > last_before;
         match reopened {
@@ -172,6 +180,7 @@ impl Writer {
     }
 
     fn connected(&mut self) -> Result<(), JournalError> {
+        self.shared.log.usable()?;
         if self.conn.is_some() { Ok(()) } else { self.reopen() }
     }
 
@@ -182,8 +191,11 @@ impl Writer {
         checkpoint::watch(&conn);
         self.shared.faults.limit(&conn);
         self.conn = Some(conn);
+        self.committed = self.ledger.last;
+        self.shared.log.reopened();
+        self.shared.log.sync()?;
         // What a lost answer had hidden is visible from here on.
-        self.shared.head.publish(self.ledger.last);
+        self.shared.head.publish(self.committed);
         Ok(())
     }
 
@@ -269,47 +281,6 @@ struct Batch {
     before: Vec<usize>,
     /// Calls from the front that are answered in full.
     finished: usize,
-}
-
-/// Gives the answers of large batches on a thread of its own: waking a caller costs the writer a tenth of an
-/// insert, and there are as many as the batch has calls. Few are woken at once, a thread more would only delay
-/// them.
-struct Answers {
-    thread: Option<(mpsc::Sender<Vec<Entry>>, JoinHandle<()>)>,
-}
-
-impl Answers {
-    const FEW: usize = 32;
-
-    fn start() -> Self {
-        let (send, receive) = mpsc::channel::<Vec<Entry>>();
-        let give = move || receive.iter().flatten().for_each(Entry::reply);
-        let thread = std::thread::Builder::new().name("journal-answers".into()).spawn(give);
-        let thread = thread.inspect_err(|error| tracing::warn!(%error, "no thread for answers"));
-        Self { thread: thread.ok().map(|thread| (send, thread)) }
-    }
-
-    fn give(&self, entries: std::collections::vec_deque::Drain<'_, Entry>) {
-        match &self.thread {
-            Some((thread, _)) if entries.len() > Self::FEW => {
-                if let Err(mpsc::SendError(entries)) = thread.send(entries.collect()) {
-                    entries.into_iter().for_each(Entry::reply);
-                }
-            }
-            _ => entries.for_each(Entry::reply),
-        }
-    }
-}
-
-impl Drop for Answers {
-    fn drop(&mut self) {
-        if let Some((send, thread)) = self.thread.take() {
-            drop(send);
-            if thread.join().is_err() {
-                tracing::error!("the thread for answers panicked");
-            }
-        }
-    }
 }
 
 struct AbandonOnDrop(Arc<Shared>);

@@ -37,7 +37,7 @@ pub fn measure(room: &Room, runtime: &Runtime, size: &Size) -> Result<Figure, Fa
         raws.push(per_second(same.len(), took));
     }
     let row = Row::rate("events of whole order histories, local streams", "events/s", median(rates))
-        .under(batch.round(), 2, "each commit")
+        .under(batch.round(), 2, "before answers")
         .against("raw inserts of the same rows, batches of 1,000", median(raws))
         .at_least(0.6);
     Ok(Figure {

@@ -11,7 +11,7 @@ use super::load::{Load, Watch};
 use super::room::{Ground, Room, failed, median, per_second, percentile, rows};
 use crate::failure::Failure;
 
-const FULL: &str = "each commit";
+const SYNCED: &str = "before answers";
 
 /// What the runs at one number in flight gave.
 #[derive(Default)]
@@ -74,7 +74,7 @@ fn throughput(levels: &[Level], size: &Size, raw: f64, sync: f64) -> Figure {
         let row = Row::rate("commands, one event each, random streams", "commands/s", rate).under(
             batch,
             *in_flight as u64,
-            FULL,
+            SYNCED,
         );
         rows.push(match n {
             0 => row.against("fdatasync of 4 KiB, one after the other", sync).at_least(0.5),
@@ -101,7 +101,7 @@ fn latency(levels: &[Level], size: &Size) -> Figure {
             n => format!("a command among {n}"),
         };
         let batch = level.commands as f64 / level.commits.max(1) as f64;
-        let mut row = Row::rate(what, "us, median", 0.0).under(batch, *in_flight as u64, FULL);
+        let mut row = Row::rate(what, "us, median", 0.0).under(batch, *in_flight as u64, SYNCED);
         row.p50_us = percentile(&level.latencies, 0.50);
         row.p99_us = percentile(&level.latencies, 0.99);
         row.value = row.p50_us.unwrap_or(0) as f64;

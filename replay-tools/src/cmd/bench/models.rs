@@ -128,7 +128,7 @@ fn following(room: &Room, runtime: &Runtime, size: &Size, figure: &mut Figure) -
     }
     figure.rows.push(
         Row::rate("appends while all read models follow", "events/s", median(followed))
-            .under(BATCH as f64, 1, "each commit")
+            .under(BATCH as f64, 1, "before answers")
             .against("the same without them", median(alone))
             .at_least(0.6),
     );
