@@ -78,10 +78,10 @@ pub async fn order(
     let id: OrderId = id.parse().map_err(|error| bad("id", error))?;
     let Query(moment) = moment.map_err(|error| bad("query", error.body_text()))?;
     let at = match &moment.as_of {
-        None => AsOf::Head,
+        None => AsOf::HEAD,
         // a plus sign stands for a space in a query: take it back, times have none
         Some(text) => {
-            AsOf::Business(Timestamp::parse(&text.replace(' ', "+")).map_err(|e| bad("as_of", e))?.0)
+            AsOf::business(Timestamp::parse(&text.replace(' ', "+")).map_err(|e| bad("as_of", e))?.0)
         }
     };
     if let Some(position) = moment.at_least.filter(|position| *position > models.applied()) {

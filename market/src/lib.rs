@@ -5,6 +5,7 @@
 //! ([`deadlines`]); [`Market::spawn`] drives both in the background, [`Market::run_until_quiet`] inline.
 
 mod account;
+pub mod calendar;
 mod command;
 pub mod deadlines;
 pub mod demo;
@@ -21,6 +22,7 @@ mod side;
 pub mod verify;
 
 pub use account::account_of;
+pub use calendar::{Calendar, When};
 pub use command::{AnyCommand, AnyRequest};
 pub use error::MarketError;
 pub use market::{Market, Opening, Options, Running};

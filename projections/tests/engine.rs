@@ -37,8 +37,8 @@ fn an_unknown_type_stops_the_models_before_it_and_says_so() {
     // a rebuild and a snapshot meet the same event
     assert!(models.rebuild(&[], &mut |_| {}).is_err());
     assert_eq!(models.applied(), 40);
-    assert!(models.as_of(AsOf::Head, &["orders"], &mut |_| {}).is_err());
-    assert!(models.as_of(AsOf::Position(40), &["orders"], &mut |_| {}).is_ok());
+    assert!(models.as_of(AsOf::HEAD, &["orders"], &mut |_| {}).is_err());
+    assert!(models.as_of(AsOf::position(40), &["orders"], &mut |_| {}).is_ok());
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn digests_come_with_the_position_they_are_of_also_when_another_process_has_foll
     assert_eq!(one.applied(), 60);
     let (at, digests) = one.digests_at().unwrap();
     assert_eq!(at, journal.head().unwrap());
-    let then = one.as_of(AsOf::Position(at), &[], &mut |_| {}).unwrap();
+    let then = one.as_of(AsOf::position(at), &[], &mut |_| {}).unwrap();
     assert_eq!(shown(&digests), shown(&then.digests()));
 }
 
@@ -254,14 +254,14 @@ fn a_moment_by_position_is_what_the_models_showed_then() {
     for part in history.chunks(31) {
         happen(journal.as_ref(), part);
         let at = live.catch_up(&mut |_| {}).unwrap().applied;
-        then.push((at, shown(&live.digests().unwrap()), live.trial_balance(AsOf::Head).unwrap().lines));
+        then.push((at, shown(&live.digests().unwrap()), live.trial_balance(AsOf::HEAD).unwrap().lines));
     }
     for (at, digests, balance) in then {
-        let snapshot = live.as_of(AsOf::Position(at), &[], &mut |_| {}).unwrap();
+        let snapshot = live.as_of(AsOf::position(at), &[], &mut |_| {}).unwrap();
         assert_eq!(shown(&snapshot.digests()), digests, "at position {at}");
-        assert_eq!(live.trial_balance(AsOf::Position(at)).unwrap().lines, balance, "at position {at}");
+        assert_eq!(live.trial_balance(AsOf::position(at)).unwrap().lines, balance, "at position {at}");
     }
-    let ahead = live.trial_balance(AsOf::Position(100_000)).unwrap_err();
+    let ahead = live.trial_balance(AsOf::position(100_000)).unwrap_err();
     assert!(matches!(ahead, ReadModelError::Behind { .. }), "{ahead}");
 }
 
@@ -283,9 +283,15 @@ fn one_entity_as_of_a_moment_equals_the_whole_models_of_that_moment() {
         at
     };
     let hour = |h: i64| 1_700_000_000_000_000 + h * 3_600_000_000;
-    for at in
-        [AsOf::Position(150), AsOf::Business(hour(90)), AsOf::Known(recorded), AsOf::Business(hour(2_000))]
-    {
+    let moments = [
+        AsOf::position(150),
+        AsOf::business(hour(90)),
+        AsOf::known(recorded),
+        AsOf::business(hour(2_000)),
+        AsOf { business: Some(hour(60)), ..AsOf::known(recorded) },
+        AsOf { business: Some(hour(60)), known: Some(recorded), position: Some(70) },
+    ];
+    for at in moments {
         let all = models.as_of(at, &[], &mut |_| {}).unwrap();
         for n in 0..4 {
             let (merchant, order) = (format!("m{n}"), format!("o{n}"));

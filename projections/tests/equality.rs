@@ -29,7 +29,7 @@ proptest! {
             live.catch_up(&mut |_| {}).unwrap();
         }
         let rebuilt = open(&room.path().join("rebuilt.db"), &journal);
-        let then = live.as_of(AsOf::Head, &[], &mut |_| {}).unwrap();
+        let then = live.as_of(AsOf::HEAD, &[], &mut |_| {}).unwrap();
         let expected = shown(&live.digests().unwrap());
         prop_assert_eq!(&expected, &shown(&rebuilt.digests().unwrap()));
         prop_assert_eq!(&expected, &shown(&then.digests()));

@@ -50,7 +50,7 @@ impl Told {
         self
     }
     fn then(&self) -> Snapshot {
-        Snapshot::replay_with_children(self.journal.as_ref(), AsOf::Head, &[]).unwrap()
+        Snapshot::replay_with_children(self.journal.as_ref(), AsOf::HEAD, &[]).unwrap()
     }
     /// Four pieces of one line at 25.00, placed and paid.
     fn paid() -> Self {
@@ -258,7 +258,7 @@ fn what_happened_in_a_closed_month_is_booked_in_the_first_open_one() {
     let first_open = daybook_domain::Timestamp::parse(until).unwrap().0;
     assert_eq!(booked, [(hour(1), -100), (first_open, -300), (hour(5), -700)]);
     // as of the end of that day, the second stands in the next month
-    let at = AsOf::Business(hour(24));
+    let at = AsOf::business(hour(24));
     let day = Snapshot::replay(told.journal.as_ref(), at, &["book_accounts"], &mut |_| {}).unwrap();
     assert_eq!(day.row::<Books>(&["m", "Deposit", "Liabilities", "CNY"]).unwrap().credit, 500);
 }
@@ -282,7 +282,7 @@ fn every_merchant_balance_is_explained_to_the_cent_whatever_happens() {
     for _ in 0..3 {
         happen(journal.as_ref(), &every_type());
     }
-    let then = Snapshot::replay(journal.as_ref(), AsOf::Head, &[], &mut |_| {}).unwrap();
+    let then = Snapshot::replay(journal.as_ref(), AsOf::HEAD, &[], &mut |_| {}).unwrap();
     let mut rows = 0;
     for row in then.rows::<MerchantBalances>() {
         assert!(balanced(row), "{row:?}");

@@ -6,6 +6,7 @@
 mod act;
 mod cli;
 mod cmd;
+mod cuts;
 mod failure;
 mod open;
 mod output;

@@ -19,7 +19,7 @@ pub fn verify_models(models: &ReadModels, told: Told<'_>, report: &mut Report) -
         done => done?,
     };
     let rebuilt = models
-        .as_of(AsOf::Position(applied), &[], &mut |at| {
+        .as_of(AsOf::position(applied), &[], &mut |at| {
             told("folding the read models again", at.done, at.total);
         })?
         .digests();

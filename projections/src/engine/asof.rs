@@ -14,36 +14,53 @@ use crate::model::{Cut, Envelope, Key, Keys, KindSet, Model};
 use crate::models;
 use crate::world::World;
 
-/// A moment to be answered for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AsOf {
-    /// Now.
-    Head,
+/// A moment to be answered for: up to three cuts, all of which hold. None of them is now.
+///
+/// They combine: "as of the end of May, as known on the tenth of June" is what had been recorded by then of what
+/// is booked by the end of May. When an event is booked rests on the periods that were closed before it in the
+/// journal, so a period that is closed later moves nothing that stood there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AsOf {
     /// After the event at this position.
-    Position(Position),
-    /// As known at this instant: what had been recorded by then. Microseconds.
-    Known(Micros),
-    /// As of this instant of business time, with all that is known today: what had happened by then; of books
-    /// and balances, what is booked by then. Microseconds, inclusive.
-    Business(Micros),
+    pub position: Option<Position>,
+    /// As known at this instant: what had been recorded by then. Microseconds, inclusive.
+    pub known: Option<Micros>,
+    /// As of this instant of business time: what had happened by then; of books and balances, what is booked by
+    /// then. Microseconds, inclusive.
+    pub business: Option<Micros>,
 }
 
 impl AsOf {
+    /// Now.
+    pub const HEAD: Self = Self { position: None, known: None, business: None };
+
+    /// After the event at this position.
+    #[must_use]
+    pub const fn position(position: Position) -> Self {
+        Self { position: Some(position), ..Self::HEAD }
+    }
+    /// As known at this instant.
+    #[must_use]
+    pub const fn known(at: Micros) -> Self {
+        Self { known: Some(at), ..Self::HEAD }
+    }
+    /// As of this instant of business time, with all that is known today.
+    #[must_use]
+    pub const fn business(at: Micros) -> Self {
+        Self { business: Some(at), ..Self::HEAD }
+    }
+
     /// Whether the event lies behind the moment, and with it all that follow.
     fn is_past(self, e: &Envelope<'_>) -> bool {
-        match self {
-            Self::Head | Self::Business(_) => false,
-            Self::Position(p) => e.position > p,
-            Self::Known(t) => e.recorded_at > t,
-        }
+        self.position.is_some_and(|p| e.position > p) || self.known.is_some_and(|t| e.recorded_at > t)
     }
     /// Whether a model that is cut by `cut` counts the event.
     fn counts(self, cut: Cut, e: &Envelope<'_>) -> bool {
-        match (self, cut) {
-            (Self::Business(t), Cut::Occurred) => e.occurred_at <= t,
-            (Self::Business(t), Cut::Booked) => e.booked_at <= t,
-            _ => true,
-        }
+        let at = match cut {
+            Cut::Occurred => e.occurred_at,
+            Cut::Booked => e.booked_at,
+        };
+        self.business.is_none_or(|t| at <= t)
     }
 }
 
@@ -97,10 +114,9 @@ impl Snapshot {
     ) -> Result<Self, ReadModelError> {
         let mut snapshot = Self { runners, through: 0, at };
         let mut decoder = Decoder::new(snapshot.kinds(), World::default());
-        let upto = if let AsOf::Position(p) = at { Some(p) } else { None };
-        let total = journal.head()?.min(upto.unwrap_or(Position::MAX));
+        let total = journal.head()?.min(at.position.unwrap_or(Position::MAX));
         let mut seen = 0u64;
-        let passed = decoder.scan(journal, 0, upto, &mut |e, world| {
+        let passed = decoder.scan(journal, 0, at.position, &mut |e, world| {
             seen += 1;
             if seen.is_multiple_of(4_096) {
                 progress(Progress { stage: Stage::Folding, done: e.position, total });
@@ -193,10 +209,9 @@ impl ReadModels {
         streams.dedup();
         let mut snapshot = Snapshot { runners: models::all(Children::Keep), through: 0, at };
         let mut decoder = Decoder::new(snapshot.kinds(), World::default());
-        let upto = if let AsOf::Position(p) = at { Some(p) } else { None };
         let mut failed = None;
         let names: Vec<&str> = streams.iter().map(String::as_str).collect();
-        self.journal().read_streams(&names, upto, &mut |stored| match decoder
+        self.journal().read_streams(&names, at.position, &mut |stored| match decoder
             .visit(&stored, &mut |e, world| snapshot.apply(e, world))
         {
             Ok(flow) => flow,

@@ -45,6 +45,7 @@ pub use status::{Freshness, ModelStatus, Progress, Stage, Status};
 
 use crate::digest::TableDigest;
 use crate::models;
+use crate::world::World;
 use live::Live;
 use readers::Readers;
 use runner::Children;
@@ -279,6 +280,14 @@ impl ReadModels {
         }
         all.sort_unstable_by_key(|d| d.table);
         Ok(all)
+    }
+
+    /// The closed periods, settings and time zone as the models know them.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn world(&self) -> Result<World, ReadModelError> {
+        Ok(meta::state(&*self.read()?)?.world)
     }
 
     /// A connection for reading one consistent state.

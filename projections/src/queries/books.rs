@@ -82,25 +82,20 @@ impl ReadModels {
     pub fn trial_balance(&self, at: AsOf) -> Result<TrialBalance, ReadModelError> {
         let db = self.read()?;
         let applied = applied_by(&db, "book_accounts")?;
-        if let AsOf::Position(wanted) = at
+        if let Some(wanted) = at.position
             && wanted > applied
         {
             let head = self.journal().head()?;
             return Err(ReadModelError::Behind { wanted, applied, head });
         }
-        let sql = match at {
-            AsOf::Head => format!(
+        let (sql, until) = if at == AsOf::HEAD {
+            let sql = format!(
                 "SELECT class, name, currency, count(*), sum(debit), sum(credit), sum(balance), sum(entries) \
                  FROM book_accounts GROUP BY class, name, currency ORDER BY {CLASSES}, name, currency"
-            ),
-            AsOf::Position(_) => by_entries(&db, "position")?,
-            AsOf::Known(_) => by_entries(&db, "recorded_at")?,
-            AsOf::Business(_) => by_entries(&db, "booked_at")?,
-        };
-        let until = match at {
-            AsOf::Head => None,
-            AsOf::Position(p) => Some(p as i64),
-            AsOf::Known(t) | AsOf::Business(t) => Some(t),
+            );
+            (sql, Vec::new())
+        } else {
+            by_entries(&db, &Counted::by(at))?
         };
         let mut statement = db.prepare_cached(&sql)?;
         let lines = statement.query_map(rusqlite::params_from_iter(until), |r| {
@@ -205,17 +200,40 @@ fn applied_by(db: &Connection, model: &str) -> Result<Position, ReadModelError> 
     Ok(statement.query_row([model], |r| r.get::<_, i64>(0))? as Position)
 }
 
-/// Sums of entries up to a value of `column`, added up per account by its interned id before the accounts'
-/// names come in: one pass over the entries, no text compared.
-fn by_entries(db: &Connection, column: &str) -> Result<String, ReadModelError> {
+/// Which entries count: a condition on their columns with its values.
+struct Counted {
+    sql: String,
+    values: Vec<i64>,
+}
+
+impl Counted {
+    /// Those of a moment.
+    fn by(at: AsOf) -> Self {
+        let cuts = [
+            ("position", at.position.map(|p| i64::try_from(p).unwrap_or(i64::MAX))),
+            ("recorded_at", at.known),
+            ("booked_at", at.business),
+        ];
+        let cuts: Vec<_> = cuts.into_iter().filter_map(|(column, value)| Some((column, value?))).collect();
+        let sql: Vec<_> = cuts.iter().map(|(column, _)| format!("{column} <= ?")).collect();
+        let sql = if sql.is_empty() { "TRUE".to_owned() } else { sql.join(" AND ") };
+        Self { sql, values: cuts.into_iter().map(|(_, value)| value).collect() }
+    }
+}
+
+/// Sums of the entries that count, added up per account by its interned id before the accounts' names come in: one
+/// pass over the entries, no text compared.
+fn by_entries(db: &Connection, counted: &Counted) -> Result<(String, Vec<i64>), ReadModelError> {
     let mut statement = db.prepare_cached("SELECT generation FROM _models WHERE model = 'book_accounts'")?;
     let generation: u32 = statement.query_row([], |r| r.get(0))?;
-    Ok(format!(
+    let sql = format!(
         "SELECT a.class, a.name, a.currency, count(*), sum(s.debit), sum(s.credit), sum(s.debit - s.credit), \
          sum(s.entries) FROM (SELECT _parent, sum(max(amount, 0)) AS debit, sum(max(-amount, 0)) AS credit, \
-         count(*) AS entries FROM book_entries__r{generation} WHERE {column} <= ? GROUP BY _parent) s \
+         count(*) AS entries FROM book_entries__r{generation} WHERE {} GROUP BY _parent) s \
          JOIN book_accounts__r{generation} a ON a._id = s._parent \
          GROUP BY a.class, a.name, a.currency ORDER BY {}, a.name, a.currency",
+        counted.sql,
         CLASSES.replace("CASE class", "CASE a.class")
-    ))
+    );
+    Ok((sql, counted.values.clone()))
 }

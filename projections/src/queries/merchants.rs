@@ -50,7 +50,7 @@ impl ReadModels {
         merchant_id: &str,
         at: AsOf,
     ) -> Result<Option<MerchantInquiry>, ReadModelError> {
-        if at == AsOf::Head {
+        if at == AsOf::HEAD {
             return self.merchant(merchant_id);
         }
         let then = self.entity_as_of("merchant", merchant_id, at)?;

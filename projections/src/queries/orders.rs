@@ -44,7 +44,7 @@ impl ReadModels {
     /// # Errors
     /// [`ReadModelError`].
     pub fn order_as_of(&self, order_id: &str, at: AsOf) -> Result<Option<OrderInquiry>, ReadModelError> {
-        if at == AsOf::Head {
+        if at == AsOf::HEAD {
             return self.order(order_id);
         }
         let then = self.entity_as_of("order", order_id, at)?;

@@ -1,11 +1,11 @@
 //! `daybook order ID`
 
-use daybook_domain::{Currency, OrderId, Timestamp};
-use daybook_projections::AsOf;
+use daybook_domain::{Currency, OrderId};
 use daybook_projections::fields::{Fields, fields};
 use serde::Serialize;
 
 use crate::cli::Global;
+use crate::cuts::Cuts;
 use crate::failure::Failure;
 use crate::output::{Format, Output, say};
 use crate::rows;
@@ -15,9 +15,8 @@ use crate::rows;
 pub struct Args {
     /// Number of the order
     id: OrderId,
-    /// As of this instant of business time (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
-    as_of: Option<Timestamp>,
+    #[command(flatten)]
+    cuts: Cuts,
 }
 
 #[derive(Serialize)]
@@ -49,8 +48,9 @@ const LINE: &[&str] = &[
 const TIMELINE: &[&str] = &["number", "occurred_at", "event", "amount", "detail"];
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    let at = args.as_of.map_or(AsOf::Head, |time| AsOf::Business(time.0));
-    let Some(found) = global.read_models()?.order_as_of(args.id.as_str(), at)? else {
+    let models = global.read_models()?;
+    let at = args.cuts.at(&models)?;
+    let Some(found) = models.order_as_of(args.id.as_str(), at)? else {
         return Err(Failure::Refused(format!("there is no order {} in {}", args.id, global.journal)));
     };
     let currency = Currency::new(&found.order.currency).ok();

@@ -1,10 +1,9 @@
 //! `daybook trial-balance`
 
-use daybook_domain::{Currency, Money, Timestamp};
-use daybook_journal::Position;
-use daybook_projections::AsOf;
+use daybook_domain::{Currency, Money};
 
 use crate::cli::Global;
+use crate::cuts::Cuts;
 use crate::failure::{Failure, unheard};
 use crate::output::{Format, Output};
 use crate::value::{Table, Value};
@@ -12,21 +11,13 @@ use crate::value::{Table, Value};
 /// Print the balances of the books, now or as of a moment
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Count what is booked by this instant of business time (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, conflicts_with = "at_position")]
-    as_of: Option<Timestamp>,
-    /// Count the events through this position
-    #[arg(long, value_name = "POSITION")]
-    at_position: Option<Position>,
+    #[command(flatten)]
+    cuts: Cuts,
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    let at = match (args.as_of, args.at_position) {
-        (Some(time), _) => AsOf::Business(time.0),
-        (None, Some(position)) => AsOf::Position(position),
-        (None, None) => AsOf::Head,
-    };
-    let books = global.read_models()?.trial_balance(at)?;
+    let models = global.read_models()?;
+    let books = models.trial_balance(args.cuts.at(&models)?)?;
     let mut table = Table::new(&["class", "name", "currency", "accounts", "debit", "credit", "balance"]);
     for line in &books.lines {
         let money = amounts(&line.currency);

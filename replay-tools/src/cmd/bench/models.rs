@@ -78,7 +78,7 @@ fn simple(room: &Room, runtime: &Runtime, size: &Size, figure: &mut Figure) -> R
     let (mut stored, mut held, mut load_one) = (Vec::new(), Vec::new(), Load::default());
     for _ in 0..size.runs {
         let began = Instant::now();
-        let snapshot = models.as_of(AsOf::Head, &[SIMPLE], &mut |_| {}).map_err(failed)?;
+        let snapshot = models.as_of(AsOf::HEAD, &[SIMPLE], &mut |_| {}).map_err(failed)?;
         held.push(per_second(head as usize, began.elapsed()));
         drop(snapshot);
         let watch = Watch::start();
