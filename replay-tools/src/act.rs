@@ -36,6 +36,7 @@ struct Receipt<'a> {
 
 impl By {
     /// The request for `command`.
+    #[allow(clippy::disallowed_methods)] // here a caller who names no identity is given one
     pub fn request(&self, command: AnyCommand) -> AnyRequest {
         let mut request = AnyRequest::new(command, self.command_id.unwrap_or_else(Uuid::now_v7), self.by);
         request.occurred_at = self.at;

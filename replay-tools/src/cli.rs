@@ -57,6 +57,7 @@ pub struct Global {
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::enum_variant_names)] // one subcommand is called `command`
 pub enum Command {
     Demo(cmd::demo::Args),
     Import(cmd::import::Args),
@@ -65,6 +66,9 @@ pub enum Command {
     Rebuild(cmd::rebuild::Args),
     Digest(cmd::digest::Args),
     TrialBalance(cmd::trial_balance::Args),
+    Ledger(cmd::ledger::Args),
+    ProfitLoss(cmd::profit_loss::Args),
+    BalanceSheet(cmd::balance_sheet::Args),
     Order(cmd::order::Args),
     Merchant(cmd::merchant::Args),
     Merchants(cmd::merchants::Args),

@@ -1,6 +1,9 @@
 //! The cuts of the books, for every subcommand that answers as of a moment.
 
-use daybook_journal::Position;
+use daybook_commands::{Clock, SystemClock};
+use daybook_domain::books::Month;
+use daybook_domain::{Code, Timestamp};
+use daybook_journal::{Micros, Position};
 use daybook_market::{Calendar, When};
 use daybook_projections::{AsOf, ReadModels};
 
@@ -37,6 +40,57 @@ impl Cuts {
         let calendar = if days { calendar(models)? } else { Calendar::UTC };
         let end = |when: Option<When>| when.map(|when| when.end(calendar).0);
         Ok(AsOf { position: self.at_position, known: end(self.known_at), business: end(self.as_of) })
+    }
+}
+
+/// A month as an argument.
+pub fn month(text: &str) -> Result<Month, String> {
+    let code = Code::new(text).map_err(|error| error.to_string())?;
+    Month::parse(code).map_err(|refused| refused.message.into_owned())
+}
+
+/// From when to when, as known when.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Span {
+    /// A month of the market's time zone, such as 2018-05
+    #[arg(long, value_name = "MONTH", value_parser = month, conflicts_with_all = ["from", "to"])]
+    period: Option<Month>,
+    /// From the start of this business day, or from this instant
+    #[arg(long, value_name = "DAY|TIME")]
+    from: Option<When>,
+    /// Through the end of this business day, or through this instant
+    #[arg(long, value_name = "DAY|TIME")]
+    to: Option<When>,
+    #[command(flatten)]
+    cuts: Cuts,
+}
+
+impl Span {
+    /// The first instant, where one was given, and the moment, whose business time is the last instant.
+    pub fn asked(&self, models: &ReadModels) -> Result<(Option<Micros>, AsOf), Failure> {
+        let calendar = calendar(models)?;
+        let mut at = self.cuts.at(models)?;
+        let from = match self.period {
+            Some(month) => Some(calendar.start_of_month(month)),
+            None => self.from.map(|when| when.start(calendar)),
+        };
+        let to = match self.period {
+            Some(month) => Some(calendar.end_of_month(month)),
+            None => self.to.map(|when| when.end(calendar)),
+        };
+        if let Some(from) = from.filter(|from| *from > Timestamp(SystemClock.now())) {
+            return Err(match self.period {
+                Some(month) => Failure::Refused(format!("period {month} has not begun: it begins at {from}")),
+                None => Failure::Refused(format!("--from {from} lies in the future")),
+            });
+        }
+        if let Some((from, to)) = from.zip(to).filter(|(from, to)| from > to) {
+            return Err(Failure::Usage(format!(
+                "--from {from} lies after --to {to}: nothing is between them"
+            )));
+        }
+        at.business = [at.business, to.map(|to| to.0)].into_iter().flatten().min();
+        Ok((from.map(|from| from.0), at))
     }
 }
 

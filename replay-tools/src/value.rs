@@ -1,6 +1,6 @@
 //! A value to print, whatever the format.
 
-use daybook_domain::{Money, Timestamp};
+use daybook_domain::{Currency, Money, Timestamp};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -129,6 +129,12 @@ impl From<Timestamp> for Value {
     fn from(time: Timestamp) -> Self {
         Self::Time(time)
     }
+}
+
+/// Minor units of a currency as a value to print.
+pub fn amounts(currency: &str) -> impl Fn(i64) -> Value + use<> {
+    let currency = Currency::new(currency).ok();
+    move |minor| currency.map_or(Value::Int(minor), |currency| Value::Money(Money::new(minor, currency)))
 }
 
 /// Rows under named columns.

@@ -22,6 +22,9 @@ pub struct ChartLine {
     /// Whether a voucher may post to it. Accounts whose balance a stream's state repeats are closed to
     /// vouchers: their state would no longer equal the books.
     pub by_hand: bool,
+    /// Whether it is money of clients: held for buyers and merchants where it is an asset, owed to them where it is
+    /// a liability. What is held beyond what is owed is the market's own.
+    pub clients: bool,
     /// What it holds.
     pub meaning: &'static str,
 }
@@ -32,7 +35,7 @@ const fn line(class: Class, name: &'static str, dimension: &'static str, meaning
         Class::Liabilities | Class::Equity | Class::Income => Side::Credit,
     };
     let dimension = if dimension.is_empty() { None } else { Some(dimension) };
-    ChartLine { class, name, dimension, normal, either: None, by_hand: true, meaning }
+    ChartLine { class, name, dimension, normal, either: None, by_hand: true, clients: false, meaning }
 }
 
 impl ChartLine {
@@ -43,6 +46,10 @@ impl ChartLine {
     /// Repeated by a stream's state, so closed to vouchers.
     const fn stream(self) -> Self {
         Self { by_hand: false, ..self }
+    }
+    /// Money of buyers and merchants.
+    const fn clients(self) -> Self {
+        Self { clients: true, ..self }
     }
     /// Grows on the side opposite to its class.
     const fn contra(self) -> Self {
@@ -59,23 +66,31 @@ use Class::{Assets, Equity, Expenses, Income, Liabilities};
 /// Every account there is, by class.
 pub const CHART: &[ChartLine] = &[
     line(Assets, "Provider", "provider", "captured and not yet paid out by the provider")
+        .clients()
         .either("a provider that has paid out and refunds afterwards is owed until it captures again"),
     line(Assets, "Bank", "bank account", "at the bank")
+        .clients()
         .either("an account may be overdrawn, or its deposits be reported after its payments"),
-    line(Assets, "ChargebackHeld", "provider", "taken back by banks, the case not decided").stream(),
-    line(Liabilities, "Checkout", "checkout", "paid by a buyer and not in an order's escrow").stream(),
-    line(Liabilities, "Escrow", "order", "kept for an order until its goods are received").stream(),
-    line(Liabilities, "Refunds", "order", "owed to a buyer as a refund").stream(),
+    line(Assets, "ChargebackHeld", "provider", "taken back by banks, the case not decided")
+        .clients()
+        .stream(),
+    line(Liabilities, "Checkout", "checkout", "paid by a buyer and not in an order's escrow")
+        .clients()
+        .stream(),
+    line(Liabilities, "Escrow", "order", "kept for an order until its goods are received").clients().stream(),
+    line(Liabilities, "Refunds", "order", "owed to a buyer as a refund").clients().stream(),
     line(Liabilities, "MerchantPending", "merchant", "released to a merchant and not yet settled")
+        .clients()
         .stream()
         .either("refunds and fees after release may exceed what is pending: a receivable"),
-    line(Liabilities, "MerchantAvailable", "merchant", "settled, may be paid out").stream(),
-    line(Liabilities, "MerchantHeld", "merchant", "settled, held for a claim").stream(),
-    line(Liabilities, "MerchantReserve", "merchant", "settled, kept back for a time").stream(),
-    line(Liabilities, "PayoutInTransit", "merchant", "on its way to a merchant's bank").stream(),
-    line(Liabilities, "Deposit", "merchant", "guarantee money of a merchant").stream(),
-    line(Liabilities, "DepositFrozen", "merchant", "guarantee money held for a claim").stream(),
+    line(Liabilities, "MerchantAvailable", "merchant", "settled, may be paid out").clients().stream(),
+    line(Liabilities, "MerchantHeld", "merchant", "settled, held for a claim").clients().stream(),
+    line(Liabilities, "MerchantReserve", "merchant", "settled, kept back for a time").clients().stream(),
+    line(Liabilities, "PayoutInTransit", "merchant", "on its way to a merchant's bank").clients().stream(),
+    line(Liabilities, "Deposit", "merchant", "guarantee money of a merchant").clients().stream(),
+    line(Liabilities, "DepositFrozen", "merchant", "guarantee money held for a claim").clients().stream(),
     line(Liabilities, "StoredValue", "", "gift cards and balances that the market sold")
+        .clients()
         .either("cards sold before the books began are drawn without their sale standing in them"),
     line(Liabilities, "Tax", "jurisdiction", "tax on goods, for a tax office")
         .either("refunds after a remittance are reclaimed from the tax office"),

@@ -1,10 +1,10 @@
-//! The trial balance and the ledger of an account.
+//! The trial balance and the accounts of the books.
 
-use daybook_journal::Position;
+use daybook_journal::{Micros, Position};
 use rusqlite::Connection;
 
 use crate::engine::{AsOf, ReadModelError, ReadModels};
-use crate::models::books::{AccountRow, EntryRow};
+use crate::models::books::AccountRow;
 
 use super::{Page, bounded, row, rows};
 
@@ -25,6 +25,8 @@ pub struct Balance {
     pub credit: i64,
     /// Debits less credits.
     pub balance: i64,
+    /// Of the balance: the sum over those accounts that stand on the debit side.
+    pub debit_balances: i64,
     /// Entries.
     pub entries: u64,
 }
@@ -61,18 +63,7 @@ impl TrialBalance {
     }
 }
 
-/// A page of an account's ledger.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct EntryPage {
-    /// The account as it stands.
-    pub account: AccountRow,
-    /// Entries with the balance after each.
-    pub entries: Vec<EntryRow>,
-    /// The number of the last entry when more follow.
-    pub next: Option<u64>,
-}
-
-const CLASSES: &str = "CASE class WHEN 'Assets' THEN 1 WHEN 'Liabilities' THEN 2 WHEN 'Equity' THEN 3 WHEN 'Income' THEN 4 ELSE 5 END";
+pub(super) const CLASSES: &str = "CASE class WHEN 'Assets' THEN 1 WHEN 'Liabilities' THEN 2 WHEN 'Equity' THEN 3 WHEN 'Income' THEN 4 ELSE 5 END";
 
 impl ReadModels {
     /// The trial balance as of a moment. By business time it counts what is booked by then.
@@ -81,17 +72,12 @@ impl ReadModels {
     /// [`ReadModelError::Behind`] when the models have not applied the position asked for.
     pub fn trial_balance(&self, at: AsOf) -> Result<TrialBalance, ReadModelError> {
         let db = self.read()?;
-        let applied = applied_by(&db, "book_accounts")?;
-        if let Some(wanted) = at.position
-            && wanted > applied
-        {
-            let head = self.journal().head()?;
-            return Err(ReadModelError::Behind { wanted, applied, head });
-        }
+        let applied = self.applied_for(&db, at)?;
         let (sql, until) = if at == AsOf::HEAD {
             let sql = format!(
-                "SELECT class, name, currency, count(*), sum(debit), sum(credit), sum(balance), sum(entries) \
-                 FROM book_accounts GROUP BY class, name, currency ORDER BY {CLASSES}, name, currency"
+                "SELECT class, name, currency, count(*), sum(debit), sum(credit), sum(balance), \
+                 sum(max(balance, 0)), sum(entries) FROM book_accounts \
+                 GROUP BY class, name, currency ORDER BY {CLASSES}, name, currency"
             );
             (sql, Vec::new())
         } else {
@@ -107,7 +93,8 @@ impl ReadModels {
                 debit: r.get(4)?,
                 credit: r.get(5)?,
                 balance: r.get(6)?,
-                entries: r.get::<_, i64>(7)? as u64,
+                debit_balances: r.get(7)?,
+                entries: r.get::<_, i64>(8)? as u64,
             })
         })?;
         Ok(TrialBalance { applied, lines: lines.collect::<Result<_, _>>()? })
@@ -124,7 +111,8 @@ impl ReadModels {
         dimension: &str,
         currency: &str,
     ) -> Result<Option<AccountRow>, ReadModelError> {
-        account(&*self.read()?, class, name, dimension, currency)
+        let rest = "WHERE dimension = ? AND name = ? AND class = ? AND currency = ?";
+        row(&*self.read()?, rest, &[&dimension, &name, &class, &currency])
     }
 
     /// Accounts of one owner (an order, a merchant, a checkout, a provider), at most [`super::PAGE_ROWS`].
@@ -157,41 +145,14 @@ impl ReadModels {
         Ok(Page::of(found, limit, |a| format!("{}.{}", a.currency, a.dimension)))
     }
 
-    /// Entries of an account after number `after`, at most `limit`.
-    ///
-    /// # Errors
-    /// [`ReadModelError`].
-    pub fn ledger(
-        &self,
-        class: &str,
-        name: &str,
-        dimension: &str,
-        currency: &str,
-        after: u64,
-        limit: u32,
-    ) -> Result<Option<EntryPage>, ReadModelError> {
-        let db = self.read()?;
-        let Some(account) = account(&db, class, name, dimension, currency)? else { return Ok(None) };
-        let limit = bounded(limit);
-        let rest = "WHERE dimension = ? AND name = ? AND class = ? AND currency = ? AND number > ? \
-                    ORDER BY number LIMIT ?";
-        let entries: Vec<EntryRow> =
-            rows(&db, rest, &[&dimension, &name, &class, &currency, &(after as i64), &limit])?;
-        let last = entries.last().map(|e| e.number);
-        let next = last.filter(|n| *n < account.entries).map(|n| n as u64);
-        Ok(Some(EntryPage { account, entries, next }))
+    /// What the books have applied in the state that `db` reads: enough for `at`.
+    pub(super) fn applied_for(&self, db: &Connection, at: AsOf) -> Result<Position, ReadModelError> {
+        let applied = applied_by(db, "book_accounts")?;
+        if let Some(wanted) = at.position.filter(|wanted| *wanted > applied) {
+            return Err(ReadModelError::Behind { wanted, applied, head: self.journal().head()? });
+        }
+        Ok(applied)
     }
-}
-
-fn account(
-    db: &Connection,
-    class: &str,
-    name: &str,
-    dimension: &str,
-    currency: &str,
-) -> Result<Option<AccountRow>, ReadModelError> {
-    let rest = "WHERE dimension = ? AND name = ? AND class = ? AND currency = ?";
-    row(db, rest, &[&dimension, &name, &class, &currency])
 }
 
 /// What a model had applied in the state that `db` reads.
@@ -200,22 +161,36 @@ fn applied_by(db: &Connection, model: &str) -> Result<Position, ReadModelError> 
     Ok(statement.query_row([model], |r| r.get::<_, i64>(0))? as Position)
 }
 
+/// The generation of the books' tables in the state that `db` reads.
+pub(super) fn generation(db: &Connection) -> Result<u32, ReadModelError> {
+    let mut statement = db.prepare_cached("SELECT generation FROM _models WHERE model = 'book_accounts'")?;
+    Ok(statement.query_row([], |r| r.get(0))?)
+}
+
 /// Which entries count: a condition on their columns with its values.
-struct Counted {
-    sql: String,
-    values: Vec<i64>,
+pub(super) struct Counted {
+    /// The condition, `TRUE` when all count.
+    pub(super) sql: String,
+    /// Its parameters.
+    pub(super) values: Vec<i64>,
 }
 
 impl Counted {
     /// Those of a moment.
-    fn by(at: AsOf) -> Self {
+    pub(super) fn by(at: AsOf) -> Self {
+        Self::within(None, at)
+    }
+
+    /// Those of a moment that are booked from an instant on.
+    pub(super) fn within(from: Option<Micros>, at: AsOf) -> Self {
         let cuts = [
-            ("position", at.position.map(|p| i64::try_from(p).unwrap_or(i64::MAX))),
-            ("recorded_at", at.known),
-            ("booked_at", at.business),
+            ("booked_at >= ?", from),
+            ("position <= ?", at.position.map(|p| i64::try_from(p).unwrap_or(i64::MAX))),
+            ("recorded_at <= ?", at.known),
+            ("booked_at <= ?", at.business),
         ];
-        let cuts: Vec<_> = cuts.into_iter().filter_map(|(column, value)| Some((column, value?))).collect();
-        let sql: Vec<_> = cuts.iter().map(|(column, _)| format!("{column} <= ?")).collect();
+        let cuts: Vec<_> = cuts.into_iter().filter_map(|(sql, value)| Some((sql, value?))).collect();
+        let sql: Vec<_> = cuts.iter().map(|(sql, _)| *sql).collect();
         let sql = if sql.is_empty() { "TRUE".to_owned() } else { sql.join(" AND ") };
         Self { sql, values: cuts.into_iter().map(|(_, value)| value).collect() }
     }
@@ -224,12 +199,11 @@ impl Counted {
 /// Sums of the entries that count, added up per account by its interned id before the accounts' names come in: one
 /// pass over the entries, no text compared.
 fn by_entries(db: &Connection, counted: &Counted) -> Result<(String, Vec<i64>), ReadModelError> {
-    let mut statement = db.prepare_cached("SELECT generation FROM _models WHERE model = 'book_accounts'")?;
-    let generation: u32 = statement.query_row([], |r| r.get(0))?;
+    let generation = generation(db)?;
     let sql = format!(
         "SELECT a.class, a.name, a.currency, count(*), sum(s.debit), sum(s.credit), sum(s.debit - s.credit), \
-         sum(s.entries) FROM (SELECT _parent, sum(max(amount, 0)) AS debit, sum(max(-amount, 0)) AS credit, \
-         count(*) AS entries FROM book_entries__r{generation} WHERE {} GROUP BY _parent) s \
+         sum(max(s.debit - s.credit, 0)), sum(s.entries) FROM (SELECT _parent, \
+         sum(max(amount, 0)) AS debit, sum(max(-amount, 0)) AS credit, count(*) AS entries FROM book_entries__r{generation} WHERE {} GROUP BY _parent) s \
          JOIN book_accounts__r{generation} a ON a._id = s._parent \
          GROUP BY a.class, a.name, a.currency ORDER BY {}, a.name, a.currency",
         counted.sql,

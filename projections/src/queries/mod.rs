@@ -6,19 +6,23 @@
 mod books;
 mod checkouts;
 mod disputes;
+mod ledger;
 mod merchants;
 mod orders;
 mod payouts;
+mod results;
 mod reviews;
 mod settlements;
 mod streams;
 
 use rusqlite::{Connection, ToSql};
 
-pub use books::{Balance, EntryPage, TrialBalance};
+pub use books::{Balance, TrialBalance};
+pub use ledger::{Ledger, LedgerEntry, LedgerQuestion};
 pub use merchants::MerchantInquiry;
 pub use orders::OrderInquiry;
 pub use payouts::PayoutsWanted;
+pub use results::{BalanceSheet, ClientMoney, ProfitLoss, ResultLine, Section, Sheet, SheetLine};
 pub use reviews::ReviewSummary;
 pub use streams::PAGE_STREAMS;
 
@@ -70,7 +74,16 @@ fn row<R: Record>(db: &Connection, rest: &str, params: &[&dyn ToSql]) -> Result<
 fn parse_cursor(cursor: Option<&str>) -> Result<Option<(i64, String)>, ReadModelError> {
     let Some(text) = cursor else { return Ok(None) };
     let parsed = text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
-    parsed.map(Some).ok_or_else(|| {
-        ReadModelError::BadQuestion(format!("cursor {text:?} is none: pass on the `next` of the page before"))
-    })
+    parsed.map(Some).ok_or_else(|| no_cursor(text))
+}
+
+/// A cursor of a time and a number: `1514764800000000.17`.
+fn parse_numbered(cursor: Option<&str>) -> Result<Option<(i64, i64)>, ReadModelError> {
+    let Some(text) = cursor else { return Ok(None) };
+    let parsed = text.split_once('.').and_then(|(at, n)| Some((at.parse().ok()?, n.parse().ok()?)));
+    parsed.map(Some).ok_or_else(|| no_cursor(text))
+}
+
+fn no_cursor(text: &str) -> ReadModelError {
+    ReadModelError::BadQuestion(format!("cursor {text:?} is none: pass on the `next` of the page before"))
 }

@@ -1,6 +1,7 @@
 //! The subcommands, one file each: parse, call, print.
 
 pub mod adjustment;
+pub mod balance_sheet;
 pub mod bench;
 pub mod charge;
 pub mod command;
@@ -9,10 +10,12 @@ pub mod demo;
 pub mod digest;
 pub mod events;
 pub mod import;
+pub mod ledger;
 pub mod merchant;
 pub mod merchants;
 pub mod order;
 pub mod payout;
+pub mod profit_loss;
 pub mod rebuild;
 pub mod serve;
 pub mod status;
@@ -32,6 +35,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(global, &args),
         Command::Rebuild(args) => rebuild::run(global, &args),
         Command::Digest(args) => digest::run(global, &args),
+        Command::Ledger(args) => ledger::run(global, &args),
+        Command::ProfitLoss(args) => profit_loss::run(global, &args),
+        Command::BalanceSheet(args) => balance_sheet::run(global, &args),
         Command::TrialBalance(args) => trial_balance::run(global, &args),
         Command::Import(args) => import::run(global, &args),
         Command::Merchant(args) => merchant::run(global, &args),

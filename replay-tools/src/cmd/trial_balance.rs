@@ -1,12 +1,10 @@
 //! `daybook trial-balance`
 
-use daybook_domain::{Currency, Money};
-
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::{Failure, unheard};
 use crate::output::{Format, Output};
-use crate::value::{Table, Value};
+use crate::value::{Table, Value, amounts};
 
 /// Print the balances of the books, now or as of a moment
 #[derive(Debug, clap::Args)]
@@ -43,10 +41,4 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let mut out = Output::new(global.format);
     unheard(out.table(&table).and_then(|()| out.finish()))?;
     if balanced { Ok(()) } else { Err(Failure::Found) }
-}
-
-/// Minor units of a currency as a value to print.
-fn amounts(currency: &str) -> impl Fn(i64) -> Value + use<> {
-    let currency = Currency::new(currency).ok();
-    move |minor| currency.map_or(Value::Int(minor), |currency| Value::Money(Money::new(minor, currency)))
 }
