@@ -84,7 +84,7 @@ const INVARIANTS: &[(u8, &str, &str, &str)] = &[
     (
         1,
         "state equals books",
-        "domain/tests/order_histories.rs",
+        "domain/tests/order_histories/main.rs",
         "any_history_keeps_every_invariant_of_an_order",
     ),
     (
@@ -96,7 +96,7 @@ const INVARIANTS: &[(u8, &str, &str, &str)] = &[
     (
         2,
         "escrow is never negative, zero at the end",
-        "domain/tests/order_histories.rs",
+        "domain/tests/order_histories/main.rs",
         "any_history_keeps_every_invariant_of_an_order",
     ),
     (
@@ -114,7 +114,7 @@ const INVARIANTS: &[(u8, &str, &str, &str)] = &[
     (
         4,
         "refunds telescope to zero",
-        "domain/tests/order_histories.rs",
+        "domain/tests/order_histories/main.rs",
         "any_series_of_partial_refunds_telescopes_to_exactly_zero",
     ),
     (
