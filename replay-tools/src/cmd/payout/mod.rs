@@ -3,6 +3,7 @@
 mod acts;
 mod explain;
 mod list;
+mod run;
 
 use clap::Subcommand;
 
@@ -23,6 +24,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    Run(run::Args),
     Request(acts::Request),
     Send(acts::Send),
     Confirm(acts::Confirm),
@@ -37,6 +39,7 @@ enum Action {
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     match &args.action {
+        Action::Run(args) => run::run(global, args),
         Action::Request(args) => args.run(global),
         Action::Send(args) => args.run(global),
         Action::Confirm(args) => args.run(global),
