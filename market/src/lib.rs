@@ -5,7 +5,7 @@
 //! ([`deadlines`]); [`Market::spawn`] drives both in the background, [`Market::run_until_quiet`] inline.
 
 mod account;
-pub mod calendar;
+mod calendar;
 mod command;
 pub mod deadlines;
 pub mod demo;
@@ -22,8 +22,8 @@ mod side;
 pub mod verify;
 
 pub use account::account_of;
-pub use calendar::{Calendar, When};
 pub use command::{AnyCommand, AnyRequest};
+pub use daybook_projections::{Calendar, When};
 pub use error::MarketError;
 pub use market::{Market, Opening, Options, Running};
 pub use open::StoreUrl;

@@ -4,6 +4,7 @@
 //! ([`ReadModels`]) makes its table, follows the journal, rebuilds it, answers as of any moment and digests it.
 //! Nothing here decides anything: what stands in a row was said by an event.
 
+mod calendar;
 pub mod digest;
 pub mod engine;
 pub mod fields;
@@ -13,6 +14,7 @@ pub mod queries;
 pub mod record;
 pub mod world;
 
+pub use calendar::{Calendar, When};
 pub use digest::{Digest, TableDigest};
 pub use engine::{
     AsOf, Follower, Freshness, Measured, ModelStatus, Progress, ReadModelError, ReadModels, Snapshot, Stage,

@@ -37,7 +37,7 @@ impl Cuts {
         }
         let days = [self.as_of, self.known_at].iter().any(|cut| matches!(cut, Some(When::Day(_))));
         // instants need no time zone
-        let calendar = if days { calendar(models)? } else { Calendar::UTC };
+        let calendar = if days { models.calendar()? } else { Calendar::UTC };
         let end = |when: Option<When>| when.map(|when| when.end(calendar).0);
         Ok(AsOf { position: self.at_position, known: end(self.known_at), business: end(self.as_of) })
     }
@@ -68,7 +68,7 @@ pub struct Span {
 impl Span {
     /// The first instant, where one was given, and the moment, whose business time is the last instant.
     pub fn asked(&self, models: &ReadModels) -> Result<(Option<Micros>, AsOf), Failure> {
-        let calendar = calendar(models)?;
+        let calendar = models.calendar()?;
         let mut at = self.cuts.at(models)?;
         let from = match self.period {
             Some(month) => Some(calendar.start_of_month(month)),
@@ -92,9 +92,4 @@ impl Span {
         at.business = [at.business, to.map(|to| to.0)].into_iter().flatten().min();
         Ok((from.map(|from| from.0), at))
     }
-}
-
-/// The calendar of the market's business days.
-pub fn calendar(models: &ReadModels) -> Result<Calendar, Failure> {
-    Calendar::of(&models.world()?.time_zone).map_err(Failure::Unavailable)
 }

@@ -1,1 +1,12 @@
 //! Statements and books for people and for other programs: XLSX, HTML, Parquet, beancount, hledger.
+//!
+//! Everything here is drawn from the read models, in one pass and in memory that does not grow with the entries;
+//! nothing is computed that the books do not say.
+
+mod amount;
+mod error;
+pub mod period;
+pub mod plaintext;
+
+pub use error::ReportError;
+pub use period::Period;

@@ -156,7 +156,7 @@ impl ReadModels {
 }
 
 /// What a model had applied in the state that `db` reads.
-fn applied_by(db: &Connection, model: &str) -> Result<Position, ReadModelError> {
+pub(super) fn applied_by(db: &Connection, model: &str) -> Result<Position, ReadModelError> {
     let mut statement = db.prepare_cached("SELECT position FROM _models WHERE model = ?")?;
     Ok(statement.query_row([model], |r| r.get::<_, i64>(0))? as Position)
 }

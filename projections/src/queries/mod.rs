@@ -6,6 +6,7 @@
 mod books;
 mod checkouts;
 mod disputes;
+mod journal_of_books;
 mod ledger;
 mod merchants;
 mod orders;
@@ -18,6 +19,7 @@ mod streams;
 use rusqlite::{Connection, ToSql};
 
 pub use books::{Balance, TrialBalance};
+pub use journal_of_books::{BookVisitor, BookedEntry, BookedEvent, PeriodAccount};
 pub use ledger::{Ledger, LedgerEntry, LedgerQuestion};
 pub use merchants::MerchantInquiry;
 pub use orders::OrderInquiry;

@@ -7,7 +7,7 @@ use daybook_projections::ReadModels;
 use daybook_projections::queries::{Ledger, LedgerQuestion};
 
 use crate::cli::Global;
-use crate::cuts::{Span, calendar};
+use crate::cuts::Span;
 use crate::failure::Failure;
 use crate::output::{Format, Output, say};
 use crate::value::{Table, Value};
@@ -71,7 +71,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         LedgerQuestion { account, currency, from, at, after: args.after.as_deref(), limit: args.limit };
     let ledger = models.ledger(&asked)?;
     let mut out = Output::new(global.format);
-    print(&mut out, &account, currency, calendar(&models)?, &ledger)?;
+    print(&mut out, &account, currency, models.calendar()?, &ledger)?;
     out.finish()?;
     if let Some(next) = ledger.next {
         say!("{} entries; go on with --after {next}", ledger.entries.len());

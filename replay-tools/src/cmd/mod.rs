@@ -9,6 +9,7 @@ pub mod completions;
 pub mod demo;
 pub mod digest;
 pub mod events;
+pub mod export;
 pub mod import;
 pub mod ledger;
 pub mod merchant;
@@ -47,6 +48,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Payout(args) => payout::run(global, &args),
         Command::Adjustment(args) => adjustment::run(global, &args),
         Command::Charge(args) => charge::run(global, &args),
+        Command::Export(args) => export::run(global, &args),
         Command::Command(args) => command::run(global, &args),
         Command::Bench(args) => bench::run(global, &args),
         Command::Completions(args) => completions::run(global, &args),

@@ -48,8 +48,18 @@ fn walk(root: &Path, folder: &Path, endings: &[&str], found: &mut Vec<Source>) {
 }
 
 /// The crates, by folder.
-pub const CRATES: &[&str] =
-    &["domain", "journal", "commands", "projections", "market", "api", "replay-tools", "tests"];
+pub const CRATES: &[&str] = &[
+    "domain",
+    "journal",
+    "commands",
+    "projections",
+    "market",
+    "reconciliation",
+    "reports",
+    "api",
+    "replay-tools",
+    "tests",
+];
 
 /// The Rust files that are compiled into a crate, without those that are tests only.
 pub fn shipped(crate_folder: &str) -> Vec<Source> {

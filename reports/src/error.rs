@@ -1,0 +1,16 @@
+//! What can go wrong while a report is drawn up.
+
+use std::io;
+
+use daybook_projections::ReadModelError;
+
+/// Why a report could not be drawn up.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The read models could not be read.
+    #[error(transparent)]
+    ReadModels(#[from] ReadModelError),
+    /// The report could not be written.
+    #[error(transparent)]
+    Write(#[from] io::Error),
+}

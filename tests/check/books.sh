@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Exports the books of the simulated market, and of Olist where the data is there, and has hledger, beancount and
+# ledger check them and derive every balance again. Usage: books.sh [DATA_FOLDER]
+set -euo pipefail
+cargo build --release --quiet -p daybook
+daybook="${CARGO_TARGET_DIR:-target}/release/daybook"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+echo "the simulated market:"
+"$daybook" --journal "sqlite:$folder/demo.db" --no-progress demo --days 40 --orders-per-day 100 >"$folder/demo.out"
+python3 tests/check/books.py "$daybook" "$folder/demo.db"
+
+if [ -z "${1:-}" ]; then
+    echo "Olist's books left out: set DAYBOOK_DATA to a folder that holds olist/"
+else
+    echo "Olist:"
+    "$daybook" --journal "sqlite:$folder/olist.db" --no-progress import olist "$1/olist" >"$folder/olist.out"
+    python3 tests/check/books.py "$daybook" "$folder/olist.db" --by-month
+fi
