@@ -13,6 +13,7 @@ import datetime
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +25,10 @@ from collections import defaultdict
 LEDGER_STRICT = ["--strict", "--pedantic", "--check-payees"]
 # one process per program at a time would leave cores idle; more than these would only take memory
 WORKERS = max(1, min(4, os.cpu_count() or 1))
+
+# the interpreter that beancount is installed for need not be the first one on the path
+with open(shutil.which("bean-check")) as script:
+    PYTHON = script.readline().removeprefix("#!").strip()
 
 BEANCOUNT = r"""
 import collections, sys
@@ -133,7 +138,7 @@ def hledger(path):
 
 
 def beancount(path):
-    out = run("python3", "-c", BEANCOUNT, path)
+    out = run(PYTHON, "-c", BEANCOUNT, path)
     balances, asserted = {}, 0
     for line in out.splitlines():
         if line.startswith("asserted "):
