@@ -76,6 +76,7 @@ pub enum Command {
     Payout(cmd::payout::Args),
     Adjustment(cmd::adjustment::Args),
     Charge(cmd::charge::Args),
+    Statement(cmd::statement::Args),
     Export(cmd::export::Args),
     Command(cmd::command::Args),
     Serve(cmd::serve::Args),

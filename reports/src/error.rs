@@ -13,4 +13,7 @@ pub enum ReportError {
     /// The report could not be written.
     #[error(transparent)]
     Write(#[from] io::Error),
+    /// The workbook could not be put together.
+    #[error("the workbook could not be put together: {0}")]
+    Workbook(String),
 }

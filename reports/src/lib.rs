@@ -7,6 +7,8 @@ mod amount;
 mod error;
 pub mod period;
 pub mod plaintext;
+pub mod statement;
 
 pub use error::ReportError;
 pub use period::Period;
+pub use statement::Statement;

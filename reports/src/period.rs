@@ -77,6 +77,19 @@ pub(crate) fn month_after(day: NaiveDate) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, 1).unwrap_or(NaiveDate::MAX)
 }
 
+/// A day as text, for serde.
+pub(crate) fn as_text<S: serde::Serializer>(day: &NaiveDate, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(day)
+}
+
+/// A day as text or nothing, for serde.
+pub(crate) fn as_text_of<S: serde::Serializer>(day: &Option<NaiveDate>, s: S) -> Result<S::Ok, S::Error> {
+    match day {
+        Some(day) => s.collect_str(day),
+        None => s.serialize_none(),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

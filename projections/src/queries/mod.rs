@@ -14,6 +14,7 @@ mod payouts;
 mod results;
 mod reviews;
 mod settlements;
+mod statements;
 mod streams;
 
 use rusqlite::{Connection, ToSql};
@@ -26,6 +27,7 @@ pub use orders::OrderInquiry;
 pub use payouts::PayoutsWanted;
 pub use results::{BalanceSheet, ClientMoney, ProfitLoss, ResultLine, Section, Sheet, SheetLine};
 pub use reviews::ReviewSummary;
+pub use statements::{MerchantEntry, MerchantMovements, MerchantStanding, STATEMENT_ENTRIES};
 pub use streams::PAGE_STREAMS;
 
 use crate::engine::ReadModelError;

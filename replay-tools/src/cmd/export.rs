@@ -110,6 +110,7 @@ impl From<ReportError> for Failure {
         match error {
             ReportError::ReadModels(error) => error.into(),
             ReportError::Write(error) => error.into(),
+            ReportError::Workbook(_) => Self::Unavailable(error.to_string()),
         }
     }
 }

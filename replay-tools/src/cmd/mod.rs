@@ -19,6 +19,7 @@ pub mod payout;
 pub mod profit_loss;
 pub mod rebuild;
 pub mod serve;
+pub mod statement;
 pub mod status;
 pub mod trial_balance;
 pub mod verify;
@@ -48,6 +49,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Payout(args) => payout::run(global, &args),
         Command::Adjustment(args) => adjustment::run(global, &args),
         Command::Charge(args) => charge::run(global, &args),
+        Command::Statement(args) => statement::run(global, &args),
         Command::Export(args) => export::run(global, &args),
         Command::Command(args) => command::run(global, &args),
         Command::Bench(args) => bench::run(global, &args),
