@@ -285,3 +285,77 @@ async fn a_refund_during_a_dispute_counts_and_nothing_is_debited_twice() {
         ("Liabilities:Refunds:o1", "-40.00"),
     ]);
 }
+
+#[tokio::test]
+async fn an_assessment_is_rewarded_by_its_tier_once_a_period() {
+    let mut stage = settled_sale("0.00", "100.00").await;
+    let assess = |period: &str, tier: &str, passed: bool| json!({"action": "assess", "period": period, "figures": [], "score": "4.7", "tier": tier, "passed": passed});
+    stage.ask("merchant", "m1", assess("2025-Q4", "gold", true)).await;
+    assert_eq!(stage.account("Expenses:Reward"), "0.00", "no tier has a reward yet");
+    let mut policy = serde_json::to_value(daybook_domain::books::Policy::default()).unwrap();
+    policy["tier_rewards"] =
+        json!([{"tier": "gold", "amount": cny("30.00")}, {"tier": "silver", "amount": cny("10.00")}]);
+    stage.ask("market", "main", json!({"action": "adopt_policy", "policy": policy})).await;
+    stage.ask("merchant", "m1", assess("2026-Q1", "gold", true)).await;
+    stage.ask("merchant", "m1", assess("2026-Q1", "silver", true)).await;
+    stage.ask("merchant", "m1", assess("2026-Q2", "silver", true)).await;
+    stage.ask("merchant", "m1", assess("2026-Q3", "gold", false)).await;
+    stage.settle_account("m1", "s2").await;
+    stage.pay_out().await;
+    stage.ends_with(&[
+        ("Assets:Provider:alipay", "100.00"),
+        ("Expenses:Reward", "40.00"),
+        ("Income:Commission:toys", "-10.00"),
+        ("Liabilities:PayoutInTransit:m1", "-130.00"),
+    ]);
+}
+
+#[tokio::test]
+async fn what_a_merchant_that_left_still_owes_is_taken_from_its_deposit_and_the_rest_written_off_by_two() {
+    let mut stage = settled_sale("20.00", "100.00").await;
+    stage.pay_out().await;
+    stage.bank_pays("m1", "m1.2026-03-01.CNY").await;
+    let penalty =
+        json!({"action": "charge_penalty", "amount": cny("25.00"), "reason": "rule 3:7.2: forged papers"});
+    stage.ask("account", "m1", penalty).await;
+    stage.settle_account("m1", "s2").await;
+    stage.ask("merchant", "m1", json!({"action": "terminate", "reason": "fraud"})).await;
+    let deduct = json!({"action": "deduct", "amount": cny("20.00"), "reason": "it has left and owes",
+        "to": {"to": "merchant_balance"}});
+    stage.ask("deposit", "m1", deduct).await;
+    let write_off = json!({"action": "propose_adjustment", "adjustment": "bad-debt", "amount": cny("5.00"),
+        "direction": "for_merchant", "reason": "bad debt: it has left"});
+    stage.ask("account", "m1", write_off).await;
+    let approve = json!({"action": "approve_adjustment", "adjustment": "bad-debt"});
+    assert_eq!(stage.refused("account", "m1", approve.clone()).await, "same_person");
+    let mut second = stage.request("account", "m1", &approve);
+    second.actor = "controller".parse().unwrap();
+    stage.market.execute(second).await.unwrap();
+    stage.settle_account("m1", "s3").await;
+    let nothing = stage.pay_out().await;
+    assert_eq!((nothing.requested, nothing.held_back), (0, 0));
+    stage.ends_with(&[
+        ("Assets:Bank:icbc", "-90.00"),
+        ("Assets:Provider:alipay", "100.00"),
+        ("Assets:Provider:bank", "20.00"),
+        ("Expenses:Adjustment", "5.00"),
+        ("Income:Commission:toys", "-10.00"),
+        ("Income:Penalty", "-25.00"),
+    ]);
+}
+
+#[tokio::test]
+async fn a_suspended_merchant_is_not_paid_and_the_run_says_why() {
+    let mut stage = settled_sale("0.00", "100.00").await;
+    stage.ask("merchant", "m1", json!({"action": "suspend", "reason": "fraud suspected"})).await;
+    let held = stage.pay_out().await;
+    assert_eq!((held.requested, held.reasons[0].code), (0, "merchant_suspended"));
+    stage.ask("merchant", "m1", json!({"action": "reinstate", "reason": "cleared"})).await;
+    assert_eq!(stage.pay_out().await.requested, 1);
+    assert_eq!(stage.pay_out().await.already, 1, "run twice, it does nothing more");
+    stage.ends_with(&[
+        ("Assets:Provider:alipay", "100.00"),
+        ("Income:Commission:toys", "-10.00"),
+        ("Liabilities:PayoutInTransit:m1", "-90.00"),
+    ]);
+}

@@ -73,3 +73,28 @@ pub(super) fn reward(amount: Money, period: Code, kind: Code) -> Decided {
     positive("amount", amount)?;
     one(RewardGranted { amount, period, kind })
 }
+
+/// What the market's settings say for the tier. A second assessment of a period changes no reward: what it should
+/// change is adjusted by two persons.
+pub(super) fn reward_tier(a: &MerchantAccount, period: Code, tier: Code, ctx: &Context<'_>) -> Decided {
+    if a.rewarded.contains(&period) {
+        return Ok(Vec::new());
+    }
+    let currency = schedule(ctx).map(|s| s.settlement.minimum_payout.currency);
+    match currency.and_then(|currency| ctx.policy.reward_of(tier, currency)) {
+        Some(amount) => one(RewardGranted { amount, period, kind: tier_kind(tier)? }),
+        None => {
+            let message = format!("tier {tier} has no reward in the market's settings: adopt one");
+            Err(Rejection::new("no_reward_for_tier", message))
+        }
+    }
+}
+
+/// Rewards of this kind are a tier's.
+pub(super) const TIER: &str = "tier:";
+
+fn tier_kind(tier: Code) -> Result<Code, Rejection> {
+    Code::new(&format!("{TIER}{tier}")).map_err(|_| {
+        Rejection::new("tier_too_long", format!("tier {tier} is too long: use at most 59 characters"))
+    })
+}

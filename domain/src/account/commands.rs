@@ -148,6 +148,13 @@ pub enum AccountCommand {
         /// The rule, e.g. `growth`.
         kind: Code,
     },
+    /// Grants what the market's settings say for a tier, once a period: an assessment was passed.
+    RewardTier {
+        /// The period that was assessed.
+        period: Code,
+        /// The tier.
+        tier: Code,
+    },
     /// One person asks for an adjustment.
     ProposeAdjustment {
         /// The adjustment.

@@ -39,6 +39,7 @@ fn answer(a: &MerchantAccount, ask: &Ask, ctx: &Context<'_>) -> Decided {
         Ask::ChargePenalty { amount, reason, dispute } => charges::penalty(*amount, reason, *dispute),
         Ask::WaiveFee { amount, reason } => charges::waive(a, *amount, reason, ctx),
         Ask::GrantReward { amount, period, kind } => charges::reward(*amount, *period, *kind),
+        Ask::RewardTier { period, tier } => charges::reward_tier(a, *period, *tier, ctx),
         Ask::ProposeAdjustment { adjustment, amount, direction, reason, document_ref } => {
             adjust::propose(a, *adjustment, *amount, *direction, reason, *document_ref, ctx)
         }

@@ -128,6 +128,8 @@ pub struct MerchantAccount {
     pub(super) blocked: BTreeSet<Reference>,
     pub(super) destination: Option<Reference>,
     pub(super) fee_periods: BTreeSet<Code>,
+    /// Periods whose assessment was rewarded.
+    pub(super) rewarded: BTreeSet<Code>,
     pub(super) charged: BTreeMap<Currency, Charged>,
     pub(super) adjustments: BTreeMap<AdjustmentId, Adjustment>,
 }
@@ -295,6 +297,7 @@ impl Aggregate for MerchantAccount {
                 | AccountCommand::RequestPayout { .. }
                 | AccountCommand::ChargePlatformFee { .. }
                 | AccountCommand::ChargeAdvertisingFee { .. }
+                | AccountCommand::RewardTier { .. }
         );
         let Some(merchant) = self.id.filter(|_| by_schedule) else { return Vec::new() };
         let mut reads = vec![Read::Merchant(merchant)];
@@ -355,7 +358,12 @@ impl Aggregate for MerchantAccount {
             }
             Event::PenaltyCharged(e) => self.charge(e.amount, |c| &mut c.penalties),
             Event::FeeWaived(e) => self.charge(e.amount, |c| &mut c.waived),
-            Event::RewardGranted(e) => self.charge(e.amount, |c| &mut c.rewards),
+            Event::RewardGranted(e) => {
+                if e.kind.as_str().starts_with(super::charges::TIER) {
+                    self.rewarded.insert(e.period);
+                }
+                self.charge(e.amount, |c| &mut c.rewards);
+            }
             _ => self.evolve_payout(event),
         }
     }

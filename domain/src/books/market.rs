@@ -1,9 +1,9 @@
 //! The market's settings.
 
-use super::Policy;
 use super::commands::MarketCommand;
 use super::events::{MarketOpened, PolicyAdopted};
-use crate::decider::said;
+use super::{Policy, TierReward};
+use crate::decider::{positive, said};
 use crate::merchant::entry_rules;
 use crate::merchant::events::MerchantKind;
 use crate::{Aggregate, Code, Context, Currency, Event, Refs, Rejection, Timestamp};
@@ -69,6 +69,18 @@ fn sensible(policy: &Policy) -> Result<(), Rejection> {
     if let Some((field, days)) = days.iter().find(|(_, days)| *days > MAX_DAYS) {
         let message = format!("policy.{field} comes to {days} days: use at most {MAX_DAYS}");
         return Err(Rejection::new("policy_out_of_range", message));
+    }
+    for (at, reward) in policy.tier_rewards.iter().enumerate() {
+        positive("policy.tier_rewards.amount", reward.amount)?;
+        let same =
+            |other: &TierReward| other.tier == reward.tier && other.amount.currency == reward.amount.currency;
+        if policy.tier_rewards[..at].iter().any(same) {
+            let message = format!(
+                "policy.tier_rewards names tier {} in {} twice: give it one reward",
+                reward.tier, reward.amount.currency
+            );
+            return Err(Rejection::new("tier_twice", message));
+        }
     }
     entry_rules::requirements(policy.entry_rules, MerchantKind::Retailer).map(|_| ())
 }

@@ -16,4 +16,4 @@ mod policy;
 pub use ledger::Books;
 pub use market::Market;
 pub use period::Month;
-pub use policy::Policy;
+pub use policy::{Policy, TierReward};

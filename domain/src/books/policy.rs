@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::time::{DAY, SECOND};
+use crate::{Code, Currency, Money};
 
 /// Timeouts, tolerances and rules in force. Durations are in the unit their name says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,19 @@ pub struct Policy {
     pub chargeback_window_days: u32,
     /// Version of the entry requirements in force.
     pub entry_rules: u32,
+    /// What a merchant is rewarded with when it passed an assessment in a tier, once a period.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tier_rewards: Vec<TierReward>,
+}
+
+/// The reward of a tier, in one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TierReward {
+    /// The tier, as assessments name it.
+    pub tier: Code,
+    /// How much; for merchants that are settled in its currency.
+    pub amount: Money,
 }
 
 impl Default for Policy {
@@ -46,11 +60,18 @@ impl Default for Policy {
             deposit_grace_days: 7,
             chargeback_window_days: 120,
             entry_rules: 1,
+            tier_rewards: Vec::new(),
         }
     }
 }
 
 impl Policy {
+    /// What `tier` is rewarded with in `currency`, if with anything.
+    #[must_use]
+    pub fn reward_of(&self, tier: Code, currency: Currency) -> Option<Money> {
+        let rewards = self.tier_rewards.iter().filter(|reward| reward.tier == tier);
+        rewards.map(|reward| reward.amount).find(|amount| amount.currency == currency)
+    }
     /// How far ahead of the clock `occurred_at` may lie, in microseconds.
     #[must_use]
     pub const fn clock_tolerance(&self) -> i64 {

@@ -316,6 +316,7 @@ fn every_state_answers_every_command() {
         ("charge penalty", Ask::ChargePenalty { amount: cny(100), reason: reason(), dispute: None }),
         ("waive fee", Ask::WaiveFee { amount: cny(100), reason: reason() }),
         ("grant reward", Ask::GrantReward { amount: cny(100), period: id("2018-Q1"), kind: id("growth") }),
+        ("reward tier", Ask::RewardTier { period: id("2018-Q1"), tier: id("gold") }),
         ("propose adjustment", proposed("a2")),
         ("propose it again", proposed("a1")),
         ("approve adjustment", approved("a1")),

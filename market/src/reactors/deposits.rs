@@ -33,6 +33,10 @@ pub(super) fn react(happened: &Happened, commands: &Commands) -> Result<Vec<Reac
         Event::MerchantSuspended(e) if e.reason == DEPOSIT_SHORT => {
             top_up(merchant, happened, commands)?.into_iter().collect()
         }
+        Event::MerchantAssessed(e) if e.passed => {
+            let reward = AccountCommand::RewardTier { period: e.period, tier: e.tier };
+            vec![Reaction::new("reward", to_account(reward)).fine(&["no_reward_for_tier"])]
+        }
         Event::BalanceHeld(e) if e.hold.tops_up() => {
             if e.amount.is_zero() {
                 return Ok(Vec::new());

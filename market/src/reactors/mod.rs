@@ -13,6 +13,7 @@
 //! | FeeScheduleAgreed | deposit: require | listed |
 //! | deposit moves | merchant: deposit satisfied, or short | listed |
 //! | MerchantSuspended for a short deposit | account: hold what is missing | listed |
+//! | MerchantAssessed and passed | account: the reward of its tier | nothing: its tier has none |
 //! | BalanceHeld for a short deposit | deposit: take it | listed |
 //! | DepositPaidFromBalance | account: spend the hold | listed |
 //! | DisputeOpened, ChargebackOpened beyond escrow | account: hold | listed |
@@ -102,6 +103,7 @@ pub const REACTED_TO: &[EventKind] = &[
     EventKind::OrderCancelled,
     EventKind::FeeScheduleAgreed,
     EventKind::MerchantSuspended,
+    EventKind::MerchantAssessed,
     EventKind::DepositRequired,
     EventKind::DepositPaid,
     EventKind::DepositPaidFromBalance,
