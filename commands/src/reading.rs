@@ -21,6 +21,18 @@ impl Commands {
         })
     }
 
+    /// Looks at the state of a stream as this process knows it, which may not be durable yet, without copying it.
+    ///
+    /// # Errors
+    /// [`CommandError::Unavailable`] when the journal cannot be read.
+    pub fn look<A: Aggregate, T>(
+        &self,
+        id: impl AsRef<str>,
+        look: impl Fn(&A) -> T,
+    ) -> Result<T, CommandError> {
+        self.peek::<A, _>(&format!("{}-{}", A::CATEGORY, id.as_ref()), |entry| look(&entry.state))
+    }
+
     /// The state of a stream as it was after its event `version`.
     ///
     /// # Errors

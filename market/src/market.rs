@@ -1,6 +1,6 @@
 //! The running market: its stores opened, its commands, reactors and deadlines.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use daybook_commands::{
@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::open::StoreUrl;
 use crate::pending::Pending;
 use crate::pump::interest;
+use crate::settlement::Cut;
 use crate::side::{RefusedReaction, Side};
 use crate::{AnyCommand, AnyRequest, MarketError};
 
@@ -73,6 +74,8 @@ pub struct Market {
     url: StoreUrl,
     opening: Opening,
     opened: tokio::sync::OnceCell<()>,
+    /// The read models that follow it, once they do: where the schedule of settlements looks.
+    models: OnceLock<ReadModels>,
 }
 
 impl Market {
@@ -123,6 +126,7 @@ impl Market {
             url: StoreUrl::Memory,
             opening: options.opening,
             opened: tokio::sync::OnceCell::new(),
+            models: OnceLock::new(),
         })
     }
 
@@ -256,10 +260,13 @@ impl Market {
             .map_err(|e| MarketError::Unavailable(e.to_string()))?;
         let follower = Follower::start(models.clone())
             .map_err(|e| MarketError::Unavailable(format!("read models cannot follow: {e}")))?;
+        // those of the first call stay: any of the same journal say the same
+        let _ = self.models.set(models.clone());
         Ok((models, follower))
     }
 
-    /// Starts what runs by itself: reactions as events come, deadlines by the clock.
+    /// Starts what runs by itself: reactions as events come, deadlines by the clock, and where read models follow
+    /// ([`follow`](Self::follow)) the settlements that merchants' contracts ask for, as each business day begins.
     #[must_use = "dropping it stops the market's reactors"]
     pub fn spawn(self: &Arc<Self>) -> Running {
         let (stop, stopped) = watch::channel(false);
@@ -270,6 +277,7 @@ impl Market {
     async fn run(&self, mut stopped: watch::Receiver<bool>) {
         /// How long the market sleeps when nothing happens: how late a deadline may be met.
         const TICK: Duration = Duration::from_secs(1);
+        let mut settled = None;
         while !*stopped.borrow() {
             if let Err(error) = self.run_until_quiet().await {
                 tracing::warn!(%error, "reactions and deadlines wait");
@@ -279,6 +287,7 @@ impl Market {
                 }
                 continue;
             }
+            self.settle_by_schedule(&mut settled).await;
             let journal = Arc::clone(&self.journal);
             let seen = self.reacted_through().unwrap_or_default();
             let woken = tokio::task::spawn_blocking(move || journal.wait_beyond(seen, TICK));
@@ -287,6 +296,27 @@ impl Market {
                 // An error: it was dropped, and nobody is left who could stop this.
                 news = stopped.changed() => if news.is_err() { return },
             }
+        }
+    }
+}
+
+impl Market {
+    /// Settles by contract when a business day has begun that is not `settled` yet; what fails is tried again.
+    async fn settle_by_schedule(&self, settled: &mut Option<chrono::NaiveDate>) {
+        let Some(models) = self.models.get() else { return };
+        let Ok(today) = self.business_day() else { return };
+        if *settled == Some(today) {
+            return;
+        }
+        match self.settle(models, Cut::ByContract(today), None).await {
+            Ok(ran) => {
+                for refused in &ran.refused {
+                    tracing::warn!(merchant = %refused.merchant, code = refused.code, "{}", refused.reason);
+                }
+                tracing::info!(%today, settlements = ran.settlements, fees = ran.fees, "settled by contract");
+                *settled = Some(today);
+            }
+            Err(error) => tracing::warn!(%error, "settlements wait"),
         }
     }
 }

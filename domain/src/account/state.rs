@@ -218,6 +218,11 @@ impl MerchantAccount {
     pub fn settlement(&self, settlement: SettlementId) -> Option<&Settled> {
         self.settlements.get(&settlement)
     }
+    /// Whether the platform fee of a period was charged.
+    #[must_use]
+    pub fn platform_fee_charged(&self, period: Code) -> bool {
+        self.fee_periods.contains(&period)
+    }
     /// A hold.
     #[must_use]
     pub fn hold(&self, hold: HoldId) -> Option<&Hold> {

@@ -116,6 +116,38 @@ impl Derivation {
         });
     }
 
+    /// The merchants with lines that no settlement has, or with a debt carried on, in order; each with the number of
+    /// its last line.
+    pub(crate) fn open_accounts(&self) -> Vec<(MerchantId, u64)> {
+        let open = |account: &Account| {
+            !account.open.lines().is_empty() || account.settled.values().any(|s| s.carried.minor < 0)
+        };
+        let open = self.accounts.iter().filter(|(_, account)| open(account));
+        let mut open: Vec<_> = open.map(|(merchant, account)| (*merchant, account.open.count())).collect();
+        open.sort_unstable();
+        open
+    }
+
+    /// The number of a merchant's last line; none where it has no account.
+    pub(crate) fn lines_of(&self, merchant: MerchantId) -> Option<u64> {
+        self.accounts.get(&merchant).map(|account| account.open.count())
+    }
+
+    /// The currencies in which a merchant has lines, in order.
+    pub(crate) fn currencies(&self, merchant: MerchantId) -> Vec<Currency> {
+        self.accounts.get(&merchant).map_or_else(Vec::new, |account| account.lines.keys().copied().collect())
+    }
+
+    /// The lines of a merchant that no settlement has.
+    pub(crate) fn open_lines(&self, merchant: MerchantId) -> &[Line] {
+        self.accounts.get(&merchant).map_or(&[], |account| account.open.lines())
+    }
+
+    /// Whether a merchant has agreed on a fee schedule.
+    pub(crate) fn has_schedule(&self, merchant: MerchantId) -> bool {
+        self.accounts.get(&merchant).is_some_and(|account| !account.schedules.is_empty())
+    }
+
     /// What the cuts and the lines of each account in each currency say of each other once everything was seen;
     /// `wrong` where a line that a cut reaches is in no settlement, or in two.
     pub(crate) fn accounts(&self) -> Vec<(MerchantId, Currency, Option<String>)> {

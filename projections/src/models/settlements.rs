@@ -64,8 +64,8 @@ record! {
         reserve_until: Option<i64> = time,
         /// When its reserve was released.
         reserve_released_at: Option<i64> = time,
-        /// When the reserve is due, while it is kept; else 0.
-        reserve_due: i64 = time,
+        /// When the reserve is due, while it is kept.
+        reserve_due: Option<i64> = time,
     }
 }
 
@@ -94,7 +94,7 @@ pub struct Settlements;
 impl Model for Settlements {
     type Row = SettlementRow;
     type Child = NoChild;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const KINDS: KindSet = KindSet::of(&[EventKind::SettlementClosed, EventKind::ReserveReleased]);
     const CUT: Cut = Cut::Booked;
     const INDEXES: &'static [Index] = &[
@@ -152,12 +152,12 @@ impl Model for Settlements {
                     position: e.position as i64,
                     reserve_until: x.reserve_until.map(|at| at.0),
                     reserve_released_at: None,
-                    reserve_due: x.reserve_until.map_or(0, |at| at.0),
+                    reserve_due: x.reserve_until.map(|at| at.0),
                 };
             }
             Event::ReserveReleased(_) => {
                 row.reserve_released_at = Some(e.occurred_at);
-                row.reserve_due = 0;
+                row.reserve_due = None;
             }
             _ => {}
         }

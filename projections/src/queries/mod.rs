@@ -13,6 +13,7 @@ mod orders;
 mod payouts;
 mod results;
 mod reviews;
+mod settlement_explained;
 mod settlements;
 mod statements;
 mod streams;
@@ -28,6 +29,7 @@ pub use payouts::PayoutsWanted;
 pub use results::{BalanceSheet, ClientMoney, ProfitLoss, ResultLine, Section, Sheet, SheetLine};
 pub use reviews::ReviewSummary;
 pub use statements::{MerchantEntry, MerchantMovements, MerchantStanding, STATEMENT_ENTRIES};
+pub use settlement_explained::{OrderShare, SettlementExplained};
 pub use streams::PAGE_STREAMS;
 
 use crate::engine::ReadModelError;

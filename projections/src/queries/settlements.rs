@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models::merchant_accounts::{MerchantAccountRow, MerchantLineRow};
+use crate::models::merchants::MerchantRow;
 use crate::models::settlements::SettlementRow;
 
 use super::{PAGE_ROWS, Page, bounded, row, rows};
@@ -34,7 +35,7 @@ impl MerchantLineRow {
     }
 }
 
-fn currency(code: &str) -> Result<Currency, ReadModelError> {
+pub(super) fn currency(code: &str) -> Result<Currency, ReadModelError> {
     Currency::new(code).map_err(|e| ReadModelError::BadQuestion(e.to_string()))
 }
 
@@ -157,6 +158,34 @@ impl ReadModels {
         let mut statement = db.prepare_cached(sql)?;
         let codes = statement.query_map((merchant_id, PAGE_ROWS), |r| r.get::<_, String>(0))?;
         codes.map(|code| currency(&code?)).collect()
+    }
+
+    /// When the first line of any merchant was booked.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn first_line_booked_at(&self) -> Result<Option<Timestamp>, ReadModelError> {
+        let db = self.read()?;
+        let mut statement = db.prepare_cached("SELECT min(booked_at) FROM merchant_lines")?;
+        let first: Option<i64> = statement.query_row([], |r| r.get(0))?;
+        Ok(first.map(Timestamp))
+    }
+
+    /// Merchants that have agreed on a fee schedule and opened their store, by id; `after` is the `next` of the page
+    /// before.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn contracted_merchants(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<MerchantRow>, ReadModelError> {
+        let limit = bounded(limit);
+        let rest = "WHERE merchant_id > ? AND fee_schedule_version IS NOT NULL AND opened_at IS NOT NULL \
+                    ORDER BY merchant_id LIMIT ?";
+        let found = rows(&*self.read()?, rest, &[&after.unwrap_or(""), &(limit + 1)])?;
+        Ok(Page::of(found, limit, |merchant: &MerchantRow| merchant.merchant_id.clone()))
     }
 
     /// Settlements whose reserve is still kept and due at `at`, the first due first, at most `limit`.

@@ -1,0 +1,109 @@
+//! What a contract says: days, reserve, fees.
+
+use super::*;
+
+#[tokio::test]
+async fn a_reserve_is_held_as_the_contract_says_and_released_by_the_run_once_it_is_due() {
+    let mut place = Place::new();
+    let reserve = Some(ReserveTerms { share: Rate::new(10, 2), days: 30 });
+    place.contract("a", AgreedFees { reserve, ..terms(SettlementCycle::Monthly, 0, None) }).await;
+    place.line("a", 1_000, "2026-03-20T12:00").await;
+    place.line("a", 2_000, "2026-04-20T12:00").await;
+    place.before("2026-04-01").await;
+    assert_eq!(place.stands("a"), [900, 100, 0]);
+    let ran = place.before("2026-05-01").await;
+    assert_eq!(
+        (ran.reserves, ran.settlements),
+        (1, 1),
+        "30 days later the first is due, on the first of May"
+    );
+    assert_eq!(place.stands("a"), [900 + 100 + 1_800, 200, 0]);
+    assert_eq!(place.before("2026-05-01").await, Ran::default());
+    assert_eq!(place.before("2026-06-01").await.reserves, 1);
+    assert_eq!(place.stands("a"), [3_000, 0, 0]);
+    place.audited();
+}
+
+#[tokio::test]
+async fn each_merchant_is_settled_on_the_days_of_its_own_contract() {
+    let mut place = Place::new();
+    for (merchant, cycle, days) in [
+        ("daily", SettlementCycle::Daily, 0),
+        ("weekly", SettlementCycle::Weekly, 0),
+        ("monthly", SettlementCycle::Monthly, 0),
+        ("after3", SettlementCycle::TPlusN, 3),
+    ] {
+        place.contract(merchant, terms(cycle, days, None)).await;
+        for date in ["2026-05-04", "2026-05-05", "2026-05-11"] {
+            place.line(merchant, 100, &format!("{date}T12:00")).await;
+        }
+    }
+    place.line("without", 100, "2026-05-04T12:00").await;
+    for cut in Every::Contract.runs(day("2026-05-04"), day("2026-06-01")) {
+        place.settle(cut).await;
+    }
+    let names: Vec<_> = place.sums().into_iter().map(|(name, lines, ..)| (name, lines)).collect();
+    let expected = [
+        ("daily.2026-05-05", 1),
+        ("daily.2026-05-06", 1),
+        ("after3.2026-05-05", 1),
+        ("after3.2026-05-06", 1),
+        ("weekly.2026-05-11", 2),
+        ("daily.2026-05-12", 1),
+        ("after3.2026-05-12", 1),
+        ("weekly.2026-05-18", 1),
+        ("monthly.2026-06-01", 3),
+    ];
+    assert_eq!(names, expected.map(|(name, lines)| (name.to_owned(), lines)));
+    place.audited();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_market_settles_by_contract_as_each_business_day_begins() {
+    let mut place = Place::new();
+    place.contract("a", terms(SettlementCycle::Daily, 0, None)).await;
+    place.line("a", 100, "2026-05-31T12:00").await;
+    place.line("a", 20, "2026-06-01T00:00").await;
+    let Place { folder, clock, market, .. } = place;
+    let market = Arc::new(market);
+    let url = format!("sqlite:{}", folder.path().join("running.db").display());
+    let (_models, follower) = market.follow(Some(&url), &mut |_| {}).unwrap();
+    let running = market.spawn();
+    let settled = async |count: usize| {
+        for _ in 0..2_000 {
+            if closed(&market).len() == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{:?} after 20 s", closed(&market));
+    };
+    settled(1).await;
+    clock.set(at("2026-06-02T00:00").0);
+    settled(2).await;
+    running.stop().await;
+    follower.stop();
+    let totals: Vec<_> = closed(&market).iter().map(|e| e.total.minor).collect();
+    assert_eq!(totals, [100, 20]);
+}
+
+#[tokio::test]
+async fn platform_fees_are_charged_for_every_period_since_the_store_opened_by_the_schedule_in_force_at_its_end()
+ {
+    let mut place = Place::new();
+    place.contract("a", terms(SettlementCycle::Monthly, 0, Some((5_000, SettlementCycle::Monthly)))).await;
+    let dearer = AgreedFees {
+        effective_from: at("2026-04-01T00:00"),
+        ..terms(SettlementCycle::Monthly, 0, Some((8_000, SettlementCycle::Monthly)))
+    };
+    let agree = MerchantCommand::AgreeFeeSchedule(dearer);
+    place.tell(AnyCommand::Merchant { id: id("a"), command: agree }, "2026-03-15T00:00").await;
+    let ran = place.settle(Cut::ByContract(day("2026-05-10"))).await;
+    assert_eq!((ran.fees, ran.settlements), (4, 1));
+    let closed = &place.closed()[0];
+    assert_eq!((closed.fees, closed.lines), (yuan(3 * 5_000 + 8_000), 4));
+    assert_eq!(place.settle(Cut::ByContract(day("2026-05-31"))).await, Ran::default());
+    assert_eq!(place.settle(Cut::ByContract(day("2026-06-01"))).await.fees, 1);
+    assert_eq!(place.stands("a"), [0, 0, -(3 * 5_000 + 8_000 + 8_000)]);
+    place.audited();
+}
