@@ -60,6 +60,12 @@ pub struct Seller {
     pub products: Vec<Product>,
     /// What it deposits, fen.
     pub deposit: Money,
+    /// How often it is settled.
+    pub cycle: SettlementCycle,
+    /// Whether a share of its settlements is kept back.
+    pub reserve: bool,
+    /// Whether it pays for the use of the platform.
+    pub platform_fee: bool,
 }
 
 /// The merchants, of every kind in turn. Every fifth keeps a small deposit, so that some claims go beyond it.
@@ -81,6 +87,15 @@ pub fn sellers(rng: &mut ChaCha8Rng, count: usize, currency: Currency) -> Vec<Se
                 kind: MerchantKind::ALL[n % MerchantKind::ALL.len()],
                 products,
                 deposit: Money::new(deposit, currency),
+                // most by the week; every reserve and fee beside some of each cycle
+                cycle: match n % 8 {
+                    0 => SettlementCycle::Daily,
+                    2 => SettlementCycle::TPlusN,
+                    3 | 6 => SettlementCycle::Monthly,
+                    _ => SettlementCycle::Weekly,
+                },
+                reserve: n % 3 == 0,
+                platform_fee: n % 5 != 1,
             }
         })
         .collect()
@@ -136,16 +151,15 @@ pub fn entry(seller: &Seller, start: Timestamp, currency: Currency) -> Vec<Merch
             .collect(),
         deposit_required: seller.deposit,
         settlement: SettlementTerms {
-            cycle: SettlementCycle::Monthly,
-            days: 0,
+            cycle: seller.cycle,
+            days: if seller.cycle == SettlementCycle::TPlusN { 3 } else { 0 },
             minimum_payout: Money::new(10_000, currency),
         },
         vat_on_fees: Some(Rate::new(6, 2)),
-        platform_fee: Some(PlatformFee {
-            amount: Money::new(50_000, currency),
-            period: SettlementCycle::Monthly,
-        }),
-        reserve: Some(ReserveTerms { share: Rate::new(5, 2), days: 30 }),
+        platform_fee: seller
+            .platform_fee
+            .then(|| PlatformFee { amount: Money::new(50_000, currency), period: SettlementCycle::Monthly }),
+        reserve: seller.reserve.then(|| ReserveTerms { share: Rate::new(5, 2), days: 30 }),
     }));
     steps
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use chrono::NaiveDate;
 use daybook_commands::{CommandError, ManualClock};
 use daybook_domain::checkout::events::{PaymentPart, RefundPart};
 use daybook_domain::deposit::commands::DepositCommand;
@@ -18,6 +20,8 @@ use uuid::Uuid;
 
 use super::story::{Counters, Story, basket};
 use super::{Options, Script, cast, text};
+use crate::settlement::source::FromJournal;
+use crate::settlement::{Cut, Ran};
 use crate::{AnyCommand, AnyRequest, Market, MarketError};
 
 /// Midnight of 2025-09-01 in Shanghai: the simulated market's first day.
@@ -70,6 +74,8 @@ pub struct Report {
     pub commands: u64,
     /// Commands that a decider refused, by code.
     pub refused: BTreeMap<&'static str, u64>,
+    /// What settlement runs did.
+    pub settlements: Ran,
     /// The journal's head at the end.
     pub head: Position,
     /// The stories with an example each.
@@ -91,6 +97,7 @@ pub async fn run(
     let mut run = Run::new(market, clock, options);
     clock.set(START.0);
     market.begin().await?;
+    run.settled = market.business_day()?;
     run.enter();
     let hours = u64::from(options.days + TAIL_DAYS) * 24;
     for hour in 0..hours {
@@ -124,6 +131,11 @@ struct Run<'a> {
     /// Refunds looked at up to here.
     seen: Position,
     paid: HashSet<(OrderId, RefundId)>,
+    /// What there is to settle, as the journal says.
+    open: FromJournal,
+    /// The business day that was settled last.
+    settled: NaiveDate,
+    ran: Ran,
 }
 
 impl<'a> Run<'a> {
@@ -145,6 +157,9 @@ impl<'a> Run<'a> {
             commands: 0,
             seen: 0,
             paid: HashSet::new(),
+            open: FromJournal::new(Arc::clone(market.journal())),
+            settled: NaiveDate::default(),
+            ran: Ran::default(),
         }
     }
 
@@ -204,7 +219,19 @@ impl<'a> Run<'a> {
         }
         batch.commit().await?;
         self.market.fire_due(until).await?;
+        self.settle().await?;
         self.pay_refunds()
+    }
+
+    /// As each business day begins, the merchants are settled as their contracts say.
+    async fn settle(&mut self) -> Result<(), DemoError> {
+        let today = self.market.business_day()?;
+        if today == self.settled {
+            return Ok(());
+        }
+        self.settled = today;
+        self.ran.add(self.market.settle_from(&mut self.open, Cut::ByContract(today), None).await?);
+        Ok(())
     }
 
     /// Each refund granted is paid by its providers a day later: as they would report it.
@@ -252,6 +279,7 @@ impl<'a> Run<'a> {
             orders: self.counters.orders,
             commands: self.commands,
             refused: self.refused,
+            settlements: self.ran,
             head: self.market.journal().head()?,
             stories,
         })

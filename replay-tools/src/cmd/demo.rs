@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use daybook_commands::ManualClock;
+use daybook_domain::Money;
 use daybook_market::demo::{self, DemoError, Report};
 use daybook_market::{Market, Options};
 
@@ -101,6 +102,17 @@ fn tour(out: &mut Output, global: &Global, report: &Report) -> Result<(), Failur
     ))?;
     out.line("")?;
     out.table(&stories(report))?;
+    let ran = &report.settlements;
+    let settled: Vec<String> =
+        ran.settled.iter().map(|(c, minor)| grouped(&Money::new(*minor, *c).to_string())).collect();
+    out.heading(&format!(
+        "{} settlements by contract, of {} lines and {} in all; {} platform fees charged, {} reserves released",
+        grouped(&ran.settlements.to_string()),
+        grouped(&ran.lines.to_string()),
+        settled.join(", "),
+        ran.fees,
+        ran.reserves
+    ))?;
     out.heading("Refused commands, by code (each is a decision the market stood by)")?;
     if report.refused.is_empty() {
         out.line("  none")?;
@@ -120,10 +132,12 @@ fn tour(out: &mut Output, global: &Global, report: &Report) -> Result<(), Failur
         (format!("daybook order {ruled}"), "a dispute, ruled and paid"),
         (format!("daybook events --order {ruled}"), "the same as events, one JSON a line"),
         ("daybook merchant m-001".to_owned(), "what a merchant sold and is owed"),
+        ("daybook settlement list --merchant m-002".to_owned(), "its settlements; explain one by its orders"),
+        ("daybook settlement audit".to_owned(), "all settlements, derived again from the journal alone"),
         ("daybook trial-balance".to_owned(), "the books, summing to zero"),
         ("daybook digest".to_owned(), "the same for the same seed"),
     ] {
-        out.line(&format!("  {command:34} {says}"))?;
+        out.line(&format!("  {command:40} {says}"))?;
     }
     Ok(())
 }
