@@ -72,6 +72,8 @@ pub enum Command {
     Order(cmd::order::Args),
     Merchant(cmd::merchant::Args),
     Merchants(cmd::merchants::Args),
+    Settle(cmd::settle::Args),
+    Settlement(cmd::settlement::Args),
     Events(cmd::events::Args),
     Payout(cmd::payout::Args),
     Adjustment(cmd::adjustment::Args),

@@ -43,6 +43,13 @@ impl Global {
         Ok(Market::open(&self.journal.to_string(), Options::default())?)
     }
 
+    /// The read models of a market that this process runs, made or caught up.
+    pub fn read_models_of(&self, market: &Market) -> Result<ReadModels, Failure> {
+        let progress = Progress::new(!self.no_progress, "catching up", 1);
+        let journal = Arc::clone(market.journal());
+        Ok(ReadModels::open(self.read_models_path()?, journal, &mut told(&progress))?)
+    }
+
     /// What drives asynchronous work.
     pub fn runtime(&self) -> Result<tokio::runtime::Runtime, Failure> {
         tokio::runtime::Builder::new_multi_thread()

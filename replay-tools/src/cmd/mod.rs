@@ -20,6 +20,8 @@ pub mod profit_loss;
 pub mod rebuild;
 pub mod serve;
 pub mod statement;
+pub mod settle;
+pub mod settlement;
 pub mod status;
 pub mod trial_balance;
 pub mod verify;
@@ -45,6 +47,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Merchant(args) => merchant::run(global, &args),
         Command::Merchants(args) => merchants::run(global, &args),
         Command::Order(args) => order::run(global, &args),
+        Command::Settle(args) => settle::run(global, &args),
+        Command::Settlement(args) => settlement::run(global, &args),
         Command::Events(args) => events::run(global, &args),
         Command::Payout(args) => payout::run(global, &args),
         Command::Adjustment(args) => adjustment::run(global, &args),

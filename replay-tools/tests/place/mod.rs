@@ -107,6 +107,21 @@ impl Place {
         append(&journal, items.collect());
     }
 
+    /// Bends the history: a settlement of an account without any line.
+    pub fn with_a_settlement_of_nothing(&self, settlement: &str, gross: &str) {
+        let journal = self.writer();
+        let money = |amount: &str| format!(r#"{{"amount":"{amount}","currency":"CNY"}}"#);
+        let data = format!(
+            r#"{{"settlement":"{settlement}","until":"2018-05-01T00:00:00Z","through":1,"currency":"CNY",
+            "carried_in":{0},"gross":{1},"refunds":{0},"commission":{0},"fees":{0},"rewards":{0},"penalties":{0},
+            "chargebacks":{0},"adjustments":{0},"total":{1},"held_as_reserve":{0},"taken_from_available":{0},
+            "carried_out":{0},"orders":1,"lines":1,"digest":"d"}}"#,
+            money("0.00"),
+            money(gross)
+        );
+        append(&journal, vec![one(901, "account-x", "SettlementClosed", &data)]);
+    }
+
     /// Bends the history: more leaves escrow than is in it.
     pub fn release_too_much(&self) {
         let journal = self.writer();
@@ -126,6 +141,7 @@ fn one(number: u128, stream: &str, kind: &'static str, data: &str) -> Append {
             refs.checkout = Some("c".parse().unwrap());
         }
         "checkout" => refs.checkout = Some(id.parse().unwrap()),
+        "account" => refs.merchant = Some(id.parse().unwrap()),
         _ => {}
     }
     Append {
