@@ -28,8 +28,8 @@ pub use orders::OrderInquiry;
 pub use payouts::PayoutsWanted;
 pub use results::{BalanceSheet, ClientMoney, ProfitLoss, ResultLine, Section, Sheet, SheetLine};
 pub use reviews::ReviewSummary;
-pub use statements::{MerchantEntry, MerchantMovements, MerchantStanding, STATEMENT_ENTRIES};
 pub use settlement_explained::{OrderShare, SettlementExplained};
+pub use statements::{MerchantEntry, MerchantMovements, MerchantStanding, STATEMENT_ENTRIES};
 pub use streams::PAGE_STREAMS;
 
 use crate::engine::ReadModelError;
