@@ -32,8 +32,8 @@ pub fn measure(room: &Room, runtime: &Runtime, size: &Size) -> Result<(Figure, F
         let ground = Ground::open(&path)?;
         deposits::prepare(runtime, &ground.commands, size.streams)?;
         let prepared = ground.journal.head()?;
-        let mut most = prepared;
-        // The most in flight comes first: the raw limit starts from the same file.
+        // The most in flight comes first: the raw limit starts from the same rows, and each limit is measured
+        // right behind what stands beside it.
         for (n, (in_flight, count)) in size.in_flight.iter().enumerate().rev() {
             let requests = deposits::payments(run * 100 + n as u64 + 1, *count, size.streams);
             let commits = ground.clock.commits();
@@ -46,15 +46,13 @@ pub fn measure(room: &Room, runtime: &Runtime, size: &Size) -> Result<(Figure, F
             level.commands += count;
             level.commits += ground.clock.commits() - commits;
             level.load = std::mem::take(&mut level.load).and(&load);
-            if most == prepared {
-                most = ground.journal.head()?;
+            if n + 1 == size.in_flight.len() {
+                let before = rows(&*ground.journal, 0, prepared)?;
+                let paid = rows(&*ground.journal, prepared, ground.journal.head()?)?;
+                let took = raw_inserts_after(&room.file("raw.db"), &before, &paid, 1_000).map_err(failed)?;
+                raws.push(per_second(paid.len(), took));
             }
         }
-        let before = rows(&*ground.journal, 0, prepared)?;
-        let paid = rows(&*ground.journal, prepared, most)?;
-        drop(ground);
-        let took = raw_inserts_after(&room.file("raw.db"), &before, &paid, 1_000).map_err(failed)?;
-        raws.push(per_second(paid.len(), took));
         let took = fdatasync_loop(&room.file("sync"), size.syncs).map_err(failed)?;
         syncs.push(per_second(size.syncs, took));
     }

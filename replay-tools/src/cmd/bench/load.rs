@@ -122,11 +122,9 @@ impl Load {
         let list: Vec<_> = threads
             .iter()
             .take(3)
-            .map(|(name, (all, system))| {
-                format!("{name} {:.0} % of a core ({:.0} % in the kernel)", percent(*all), percent(*system))
-            })
+            .map(|(name, (all, system))| format!("{name} {:.0} % ({:.0} %)", percent(*all), percent(*system)))
             .collect();
-        let list = if list.is_empty() { "no thread busy".to_owned() } else { list.join(", ") };
+        let list = if list.is_empty() { "no thread above 5 %".to_owned() } else { list.join(", ") };
         let all = cores() as f64 * 100.0;
         let free = all - percent(self.used.machine);
         let others = self.others();
@@ -138,7 +136,12 @@ impl Load {
             _ if free <= all * (1.0 - BUSY) => format!("all {} cores", cores()),
             _ => "waiting for the disk and for each other".to_owned(),
         };
-        format!("{verdict}: {list}")
+        let (busy, system) = self.used.process;
+        format!(
+            "{verdict}: the process {:.0} % of a core ({:.0} % in the kernel), of it {list}",
+            percent(busy),
+            percent(system)
+        )
     }
 }
 
@@ -198,13 +201,18 @@ mod tests {
         let mut load = Load { seconds: 2.0, ..Load::default() };
         load.used.threads.insert("journal-writer".into(), (1.9, 0.5));
         load.used.threads.insert("tokio".into(), (0.4, 0.1));
+        load.used.process = (2.3, 0.6);
         load.used.machine = 2.3;
         assert_eq!(
             load.limit(),
-            "the thread journal-writer: journal-writer 95 % of a core (25 % in the kernel), tokio 20 % of a core (5 % \
-             in the kernel)"
+            "the thread journal-writer: the process 115 % of a core (30 % in the kernel), of it journal-writer 95 % \
+             (25 %), tokio 20 % (5 %)"
         );
-        load.used.threads.clear();
-        assert_eq!(load.limit(), "waiting for the disk and for each other: no thread busy");
+        load.used = Used::default();
+        assert_eq!(
+            load.limit(),
+            "waiting for the disk and for each other: the process 0 % of a core (0 % in the kernel), of it no thread \
+             above 5 %"
+        );
     }
 }
