@@ -2,6 +2,9 @@
 
 mod place;
 
+use std::process::Command;
+use std::time::{Duration, Instant};
+
 use place::Place;
 use serde_json::Value;
 
@@ -33,6 +36,25 @@ fn each_figure_stands_beside_its_limit_and_says_what_limits_it() {
     assert_eq!(std::fs::read(place.path("daybook.db")).unwrap(), before);
     let left: Vec<_> = std::fs::read_dir(place.path(".")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("daybook-bench")), "{left:?}");
+}
+
+#[test]
+fn an_interrupted_measurement_leaves_no_files() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let place = Place::empty();
+        let mut child = place.command(&["bench", "--only", "a", "--no-progress"]).spawn().unwrap();
+        let entries = || std::fs::read_dir(place.path(".")).unwrap().flatten().map(|entry| entry.path());
+        let files = || entries().filter_map(|path| path.read_dir().ok()).flatten().count();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while files() == 0 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(files() > 0, "it measures");
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert_eq!(entries().collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+    }
 }
 
 #[test]

@@ -66,7 +66,7 @@ struct Size {
 }
 
 const DEFAULT: Size = Size {
-    runs: 3,
+    runs: 5,
     streams: 100_000,
     in_flight: &[(1, 3_000), (16, 20_000), (64, 40_000), (256, 80_000), (1_024, 120_000)],
     syncs: 3_000,
@@ -93,6 +93,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let dir = args.dir.clone().or_else(beside).unwrap_or_else(|| PathBuf::from("."));
     let room = Room::within(&dir)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    room.remove_on_interrupt(&runtime);
     let wanted = |name: char| args.only.is_empty() || args.only.iter().any(|only| only.starts_with(name));
     let progress = Progress::new(!global.no_progress, "measuring", 4);
     let watch = Watch::start();

@@ -10,6 +10,8 @@ use daybook_commands::{Commands, Options};
 use daybook_domain::{MarketId, PartyId};
 use daybook_journal::{Append, Cause, Clock, Expected, Journal, NewEvent, Position, SqliteJournal};
 use daybook_journal::{Micros, SystemClock, sqlite};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
 
@@ -23,6 +25,25 @@ impl Room {
         std::fs::create_dir_all(&path)
             .map_err(|e| Failure::Unavailable(format!("cannot make the folder {}: {e}", path.display())))?;
         Ok(Self(path))
+    }
+
+    /// Removes the folder, and ends the program, when that is interrupted.
+    pub fn remove_on_interrupt(&self, runtime: &Runtime) {
+        let path = self.0.clone();
+        runtime.spawn(async move {
+            let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+            let code = tokio::select! {
+                _ = tokio::signal::ctrl_c() => 130,
+                _ = terminate.recv() => 143,
+            };
+            // What is being measured may make another file meanwhile.
+            for _ in 0..100 {
+                if std::fs::remove_dir_all(&path).is_ok() || !path.exists() {
+                    break;
+                }
+            }
+            std::process::exit(code);
+        });
     }
 
     /// The path of a database; what was there goes.
