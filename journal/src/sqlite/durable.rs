@@ -190,6 +190,8 @@ impl Syncer {
         state.waiting.push(batch);
         drop(state);
         self.line.work.notify_one();
+        // The disk should not wait for a core.
+        std::thread::yield_now();
     }
 }
 

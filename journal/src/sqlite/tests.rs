@@ -166,8 +166,9 @@ fn the_log_starts_over_while_the_load_never_pauses() {
                 .collect();
             let mut call = journal.append(items);
             // Poll once, so that the next batch waits before this one is written.
-            let _ = futures_poll(&mut call);
-            running.push_back(call);
+            if !futures_poll(&mut call) {
+                running.push_back(call);
+            }
             if running.len() > 4 {
                 for answer in running.pop_front().unwrap().await {
                     answer.unwrap();
@@ -184,10 +185,15 @@ fn the_log_starts_over_while_the_load_never_pauses() {
     assert!(longest < 2 * 16 * 64 * 8192, "the log grew to {longest} bytes");
 }
 
-/// Events of the file as SQLite shows them to anyone.
-fn committed(dir: &tempfile::TempDir) -> u64 {
+/// Until the file has so many events, as SQLite shows them to anyone: the writer goes on while the disk is slow.
+fn wait_for(dir: &tempfile::TempDir, events: u64) {
     let conn = rusqlite::Connection::open(dir.path().join("faulty.db")).unwrap();
-    conn.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap()
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let committed = || conn.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, u64>(0)).unwrap();
+    while committed() < events {
+        assert!(Instant::now() < deadline, "{} of {events}", committed());
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
@@ -196,21 +202,20 @@ fn what_is_committed_is_neither_answered_nor_read_before_it_is_durable() {
     append(&journal, vec![item("order-1", 1, Expected::NoStream, "{}")]).remove(0).unwrap();
     let reading = SqliteJournal::open_read_only_with(journal.path(), faults.clone()).unwrap();
     let slow = faults.slow_disk.lock();
-    // More than the writer answers by itself, then a repeat, then one that rests on what is not durable yet.
-    let many: Vec<_> =
-        (0..40).map(|n| vec![item(&format!("order-{n}"), 100 + n, Expected::Any, "{}")]).collect();
-    let later = [
-        vec![item("order-1", 101, Expected::Any, "{}")],
-        vec![item("order-1", 102, Expected::At(7), "{}")],
-        vec![item("order-1", 103, Expected::At(2), "{}")],
-    ];
-    let mut calls: Vec<_> = many.into_iter().chain(later).map(|items| journal.append(items)).collect();
+    // One batch of more calls than the writer answers by itself: it cannot begin before all of them wait.
+    let other = rusqlite::Connection::open(journal.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let many = (0..40).map(|n| vec![item(&format!("order-{n}"), 100 + n, Expected::Any, "{}")]);
+    let mut calls: Vec<_> = many.map(|items| journal.append(items)).collect();
     assert!(!calls.iter_mut().any(futures_poll));
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while committed(&dir) < 42 && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert!(committed(&dir) > 1, "the writer goes on while the disk is slow");
+    other.execute_batch("ROLLBACK").unwrap();
+    wait_for(&dir, 41);
+    // A repeat, and two that rest on what is not durable yet.
+    calls.push(journal.append(vec![item("order-1", 101, Expected::Any, "{}")]));
+    calls.push(journal.append(vec![item("order-1", 102, Expected::At(7), "{}")]));
+    calls.push(journal.append(vec![item("order-1", 103, Expected::At(2), "{}")]));
+    assert!(!calls.iter_mut().any(futures_poll));
+    wait_for(&dir, 42);
     assert!(!calls.iter_mut().any(futures_poll), "nobody is answered");
     assert_eq!(journal.head(), Ok(1));
     assert_eq!(stored(&journal).len(), 1);
@@ -238,7 +243,7 @@ fn what_is_committed_is_neither_answered_nor_read_before_it_is_durable() {
     assert!(answers.into_iter().all(|answer| answer.is_ok()));
     assert_eq!(journal.head(), Ok(42));
     let (head, seen) = beside.join().unwrap();
-    assert_eq!(head.unwrap(), seen as Position);
+    assert!((1..=seen as Position).contains(&head.unwrap()));
 }
 
 #[test]
