@@ -10,6 +10,7 @@ trap 'rm -rf "$folder"' EXIT
 echo "the simulated market:"
 "$daybook" --journal "sqlite:$folder/demo.db" --no-progress demo --days 40 --orders-per-day 100 >"$folder/demo.out"
 python3 tests/check/books.py "$daybook" "$folder/demo.db"
+python3 tests/check/statements.py "$daybook" "$folder/demo.db" 8
 
 if [ -z "${1:-}" ]; then
     echo "Olist's books left out: set DAYBOOK_DATA to a folder that holds olist/"

@@ -9,7 +9,7 @@ use rust_xlsxwriter::{
     XlsxError,
 };
 
-use super::{COLUMNS, Section, Standing, Statement};
+use super::{COLUMNS, Movement, Section, Standing, Statement};
 use crate::ReportError;
 use crate::amount::Decimals;
 
@@ -87,7 +87,8 @@ impl Statement {
             "Deposit (beside)",
         ];
         for (column, label) in (0..).zip(head) {
-            sheet.write_with_format(6, column, label, &header())?;
+            let format = if column < 2 { header() } else { header().set_align(FormatAlign::Right) };
+            sheet.write_with_format(6, column, label, &format)?;
         }
         let mut row = 7;
         for section in &self.currencies {
@@ -116,14 +117,16 @@ impl Statement {
         sheet.set_name(section.currency.as_str())?.set_freeze_panes(1, 0)?;
         sheet.set_repeat_rows(0, 0)?;
         for (column, label) in (0..).zip(HEAD) {
-            let label = if (GROSS..=BALANCE).contains(&column) {
-                format!("{label} {}", section.currency)
+            if (GROSS..=BALANCE).contains(&column) {
+                let format = header().set_text_wrap().set_align(FormatAlign::Right);
+                sheet.write_with_format(0, column, format!("{label} {}", section.currency), &format)?;
             } else {
-                label.to_owned()
-            };
-            sheet.write_with_format(0, column, label, &header().set_text_wrap())?;
+                sheet.write_with_format(0, column, label, &header().set_text_wrap())?;
+            }
         }
-        let (day, amount) = (Format::new().set_num_format("yyyy-mm-dd"), amount(section.currency.digits()));
+        sheet.set_row_height(0, 30)?;
+        let day = Format::new().set_num_format("yyyy-mm-dd").set_align(FormatAlign::Left);
+        let amount = amount(section.currency.digits());
         let (strong, strong_amount) = (Format::new().set_bold(), amount.clone().set_bold());
         sheet.write_datetime_with_format(OPENING, 0, date(self.first)?, &day)?;
         sheet.write_with_format(OPENING, 1, "Opening balance", &strong)?;
@@ -174,7 +177,13 @@ impl Statement {
         if !section.movements.is_empty() {
             sheet.autofilter(0, 0, last, LATE)?;
         }
-        sheet.set_column_width(0, 11)?.set_column_width(1, 22)?.set_column_range_width(2, 3, 34)?;
+        let longest = |of: fn(&Movement) -> Option<&str>| {
+            let longest = section.movements.iter().filter_map(of).map(str::len).max().unwrap_or(0);
+            (longest as f64 + 2.0).clamp(12.0, 40.0)
+        };
+        sheet.set_column_width(0, 12)?.set_column_width(1, 24)?;
+        sheet.set_column_width(2, longest(|m| m.order.as_deref()))?;
+        sheet.set_column_width(3, longest(|m| m.reference.as_deref()))?;
         sheet.set_column_range_width(GROSS, BALANCE, 14)?.set_column_width(LATE, 12)?;
         Ok(())
     }
