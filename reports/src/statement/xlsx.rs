@@ -121,7 +121,12 @@ impl Statement {
                 let format = header().set_text_wrap().set_align(FormatAlign::Right);
                 sheet.write_with_format(0, column, format!("{label} {}", section.currency), &format)?;
             } else {
-                sheet.write_with_format(0, column, label, &header().set_text_wrap())?;
+                sheet.write_with_format(
+                    0,
+                    column,
+                    label,
+                    &header().set_text_wrap().set_indent(u8::from(column == LATE)),
+                )?;
             }
         }
         sheet.set_row_height(0, 30)?;
@@ -144,7 +149,7 @@ impl Statement {
             }
             sheet.write_with_format(row, BALANCE, number(movement.balance), &amount)?;
             if let Some(late) = movement.late_of {
-                sheet.write_datetime_with_format(row, LATE, date(late)?, &day)?;
+                sheet.write_datetime_with_format(row, LATE, date(late)?, &day.clone().set_indent(1))?;
             }
         }
         let (last, total, closing) = (row, closing_row(section) - 1, closing_row(section));
@@ -184,7 +189,7 @@ impl Statement {
         sheet.set_column_width(0, 12)?.set_column_width(1, 24)?;
         sheet.set_column_width(2, longest(|m| m.order.as_deref()))?;
         sheet.set_column_width(3, longest(|m| m.reference.as_deref()))?;
-        sheet.set_column_range_width(GROSS, BALANCE, 14)?.set_column_width(LATE, 12)?;
+        sheet.set_column_range_width(GROSS, BALANCE, 14)?.set_column_width(LATE, 14)?;
         Ok(())
     }
 }
