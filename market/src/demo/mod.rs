@@ -5,6 +5,7 @@
 //! paid meanwhile, the deadlines that fell due. Nothing is drawn at random after the script.
 
 mod cast;
+mod finance;
 mod run;
 mod story;
 

@@ -11,15 +11,17 @@ use daybook_domain::deposit::commands::DepositCommand;
 use daybook_domain::merchant::commands::MerchantCommand;
 use daybook_domain::order::commands::OrderCommand;
 use daybook_domain::time::{DAY, SECOND};
-use daybook_domain::{Currency, DecodeError, Event, OrderId, PartyId, RefundId, Timestamp};
+use daybook_domain::{Currency, DecodeError, Event, OrderId, RefundId, Timestamp};
 use daybook_journal::{Filter, JournalError, Position};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::finance::{Finance, actor_of, settings};
 use super::story::{Counters, Story, basket};
 use super::{Options, Script, cast, text};
+use crate::payouts::Outcome;
 use crate::settlement::source::FromJournal;
 use crate::settlement::{Cut, Ran};
 use crate::{AnyCommand, AnyRequest, Market, MarketError};
@@ -76,6 +78,8 @@ pub struct Report {
     pub refused: BTreeMap<&'static str, u64>,
     /// What settlement runs did.
     pub settlements: Ran,
+    /// What payout runs did.
+    pub payouts: Outcome,
     /// The journal's head at the end.
     pub head: Position,
     /// The stories with an example each.
@@ -105,6 +109,9 @@ pub async fn run(
             run.fill_day(hour as i64 / 24);
         }
         run.hour(START.plus(hour as i64 * SLICE)).await?;
+        if hour % 24 == 0 {
+            run.pay_merchants(hour as i64 / 24).await?;
+        }
         progress(hour + 1, hours);
     }
     // what the last deadlines and refunds set off
@@ -136,6 +143,7 @@ struct Run<'a> {
     /// The business day that was settled last.
     settled: NaiveDate,
     ran: Ran,
+    finance: Finance,
 }
 
 impl<'a> Run<'a> {
@@ -160,11 +168,13 @@ impl<'a> Run<'a> {
             open: FromJournal::new(Arc::clone(market.journal())),
             settled: NaiveDate::default(),
             ran: Ran::default(),
+            finance: Finance::default(),
         }
     }
 
     /// The merchants enter on the first night: terms first, the deposit an hour later, the store an hour after.
     fn enter(&mut self) {
+        self.script.push(START.plus(30 * SECOND), settings(self.market, self.currency));
         for seller in &self.sellers {
             let id = seller.id;
             for command in cast::entry(seller, START, self.currency) {
@@ -206,7 +216,8 @@ impl<'a> Run<'a> {
         let mut batch = self.market.commands().batch();
         while let Some((at, n, command)) = self.script.pop_before(until) {
             let name = format!("{}/{n}", self.options.seed);
-            let mut request = AnyRequest::new(command, Uuid::new_v5(&NAMESPACE, name.as_bytes()), actor());
+            let actor = actor_of(&command);
+            let mut request = AnyRequest::new(command, Uuid::new_v5(&NAMESPACE, name.as_bytes()), actor);
             request.occurred_at = Some(at);
             self.commands += 1;
             match request.add_to(&mut batch) {
@@ -232,6 +243,12 @@ impl<'a> Run<'a> {
         self.settled = today;
         self.ran.add(self.market.settle_from(&mut self.open, Cut::ByContract(today), None).await?);
         Ok(())
+    }
+
+    /// Then what is available is paid out, and the banks go to work.
+    async fn pay_merchants(&mut self, day: i64) -> Result<(), DemoError> {
+        let today = self.market.business_day()?;
+        self.finance.day(self.market, (today, day), &self.sellers, self.currency, &mut self.script).await
     }
 
     /// Each refund granted is paid by its providers a day later: as they would report it.
@@ -280,6 +297,7 @@ impl<'a> Run<'a> {
             commands: self.commands,
             refused: self.refused,
             settlements: self.ran,
+            payouts: self.finance.outcome,
             head: self.market.journal().head()?,
             stories,
         })
@@ -312,8 +330,4 @@ fn schedule(
         .collect();
     let command = OrderCommand::PayRefund { refund, parts };
     script.push(at, AnyCommand::Order { id: order, command });
-}
-
-fn actor() -> PartyId {
-    text("demo")
 }

@@ -1,9 +1,11 @@
-//! Every payout explained: one merchant's account after the other, and no more than that in memory.
+//! Every payout explained: one merchant's account after the other, and no more than that in memory (the lines of a
+//! merchant pass by in pages; of its orders the ids stay).
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use daybook_domain::account::draws::Source;
-use daybook_domain::{Currency, MerchantId, Money};
+use daybook_domain::{Currency, MerchantId, Money, OrderId};
 use daybook_projections::ReadModels;
 use daybook_projections::queries::PAGE_ROWS;
 use serde::Serialize;
@@ -94,29 +96,28 @@ fn one(models: &ReadModels, merchant: MerchantId, audit: &mut Audit) -> Result<(
     let history = History::read(&**models.journal(), merchant)?;
     let mut sums: BTreeMap<(Currency, usize), Sum> = BTreeMap::new();
     let mut failed = None;
-    // an order's lines mostly stand together
-    let mut last: Option<(String, bool)> = None;
-    let mut orders = 0;
+    let mut orders: HashMap<OrderId, bool> = HashMap::new();
     each_line(models, merchant, &history.settlements, |place, row| {
         let sum = sums.entry(place).or_default();
         sum.lines += 1;
         sum.minor = sum.minor.saturating_add(row.amount);
-        let Some(order) = &row.order_id else { return };
-        if last.as_ref().is_none_or(|(known, _)| known != order) {
-            match models.order_is_funded(order, merchant.as_str()) {
-                Ok(funded) => {
-                    orders += u64::from(funded);
-                    last = Some((order.clone(), funded));
+        let Some(order) = row.order_id.as_deref().and_then(|id| OrderId::new(id).ok()) else { return };
+        let funded = match orders.entry(order) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => match models.order_is_funded(order.as_str(), merchant.as_str()) {
+                Ok(funded) => *new.insert(funded),
+                Err(error) => {
+                    failed = Some(error);
+                    return;
                 }
-                Err(error) => failed = Some(error),
-            }
-        }
-        sum.unfunded += u64::from(last.as_ref().is_some_and(|(_, funded)| !funded));
+            },
+        };
+        sum.unfunded += u64::from(!funded);
     })?;
     if let Some(error) = failed {
         return Err(unavailable(error));
     }
-    audit.orders += orders;
+    audit.orders += orders.values().filter(|funded| **funded).count() as u64;
 
     // which settlements do not add up, each once
     let mut broken = Vec::new();

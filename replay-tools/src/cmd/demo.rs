@@ -113,6 +113,14 @@ fn tour(out: &mut Output, global: &Global, report: &Report) -> Result<(), Failur
         ran.fees,
         ran.reserves
     ))?;
+    let paid = &report.payouts;
+    let sums: Vec<_> = paid.amounts.iter().map(ToString::to_string).collect();
+    out.line(&format!(
+        "{} payouts of {} in all; {} were held back, such as after one that came back",
+        grouped(&paid.requested.to_string()),
+        sums.join(" and "),
+        paid.held_back
+    ))?;
     out.heading("Refused commands, by code (each is a decision the market stood by)")?;
     if report.refused.is_empty() {
         out.line("  none")?;
@@ -133,6 +141,14 @@ fn tour(out: &mut Output, global: &Global, report: &Report) -> Result<(), Failur
         (format!("daybook events --order {ruled}"), "the same as events, one JSON a line"),
         ("daybook merchant m-001".to_owned(), "what a merchant sold and is owed"),
         ("daybook settlement list --merchant m-002".to_owned(), "its settlements; explain one by its orders"),
+        (
+            "daybook payout list --state returned".to_owned(),
+            "payouts that came back; explain one by its settlements",
+        ),
+        (
+            "daybook payout explain --all".to_owned(),
+            "every payout down to its payments, with nothing left over",
+        ),
         ("daybook settlement audit".to_owned(), "all settlements, derived again from the journal alone"),
         ("daybook trial-balance".to_owned(), "the books, summing to zero"),
         ("daybook digest".to_owned(), "the same for the same seed"),
