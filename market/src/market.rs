@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::open::StoreUrl;
+use crate::payouts::{self, Runs};
 use crate::pending::Pending;
 use crate::pump::interest;
 use crate::settlement::Cut;
@@ -266,7 +267,8 @@ impl Market {
     }
 
     /// Starts what runs by itself: reactions as events come, deadlines by the clock, and where read models follow
-    /// ([`follow`](Self::follow)) the settlements that merchants' contracts ask for, as each business day begins.
+    /// ([`follow`](Self::follow)) the settlements that merchants' contracts ask for, as each business day begins, and
+    /// the payouts of what is available then.
     #[must_use = "dropping it stops the market's reactors"]
     pub fn spawn(self: &Arc<Self>) -> Running {
         let (stop, stopped) = watch::channel(false);
@@ -277,7 +279,7 @@ impl Market {
     async fn run(&self, mut stopped: watch::Receiver<bool>) {
         /// How long the market sleeps when nothing happens: how late a deadline may be met.
         const TICK: Duration = Duration::from_secs(1);
-        let mut settled = None;
+        let (mut settled, mut payouts) = (None, Runs::default());
         while !*stopped.borrow() {
             if let Err(error) = self.run_until_quiet().await {
                 tracing::warn!(%error, "reactions and deadlines wait");
@@ -287,7 +289,7 @@ impl Market {
                 }
                 continue;
             }
-            self.settle_by_schedule(&mut settled).await;
+            self.settle_by_schedule(&mut settled, &mut payouts).await;
             let journal = Arc::clone(&self.journal);
             let seen = self.reacted_through().unwrap_or_default();
             let woken = tokio::task::spawn_blocking(move || journal.wait_beyond(seen, TICK));
@@ -301,8 +303,9 @@ impl Market {
 }
 
 impl Market {
-    /// Settles by contract when a business day has begun that is not `settled` yet; what fails is tried again.
-    async fn settle_by_schedule(&self, settled: &mut Option<chrono::NaiveDate>) {
+    /// Settles by contract, and pays out, when a business day has begun that is not `settled` yet; what fails is
+    /// tried again.
+    async fn settle_by_schedule(&self, settled: &mut Option<chrono::NaiveDate>, payouts: &mut Runs) {
         let Some(models) = self.models.get() else { return };
         let Ok(today) = self.business_day() else { return };
         if *settled == Some(today) {
@@ -314,9 +317,20 @@ impl Market {
                     tracing::warn!(merchant = %refused.merchant, code = refused.code, "{}", refused.reason);
                 }
                 tracing::info!(%today, settlements = ran.settlements, fees = ran.fees, "settled by contract");
+            }
+            Err(error) => return tracing::warn!(%error, "settlements wait"),
+        }
+        let at = self.commands.now();
+        let run = payouts::Run { day: today, at, merchant: None, minimum: None, paid_by: None };
+        match payouts.run(self, &run).await {
+            Ok(paid) => {
+                for back in &paid.reasons {
+                    tracing::warn!(merchant = %back.merchant, code = back.code, "{}", back.reason);
+                }
+                tracing::info!(%today, payouts = paid.requested, held_back = paid.held_back, "paid out");
                 *settled = Some(today);
             }
-            Err(error) => tracing::warn!(%error, "settlements wait"),
+            Err(error) => tracing::warn!(%error, "payouts wait"),
         }
     }
 }
