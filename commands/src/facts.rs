@@ -1,6 +1,7 @@
 //! What other streams say: read by name, with the version that was seen.
 
 use daybook_domain::account::MerchantAccount;
+use daybook_domain::books::Books;
 use daybook_domain::deposit::Deposit;
 use daybook_domain::merchant::Merchant;
 use daybook_domain::order::events::ReadVersion;
@@ -39,10 +40,10 @@ impl Found {
     fn look<A: Aggregate, T>(
         &mut self,
         commands: &Commands,
-        id: MerchantId,
+        id: impl AsRef<str>,
         look: impl Fn(&A) -> T,
     ) -> Result<T, CommandError> {
-        let stream = format!("{}-{id}", A::CATEGORY);
+        let stream = format!("{}-{}", A::CATEGORY, id.as_ref());
         let (seen, generation, version) = commands
             .peek(&stream, |entry: &Entry<A>| (look(&entry.state), entry.generation, entry.version))?;
         // A name too long to be written down is read all the same.
@@ -76,6 +77,9 @@ impl Commands {
                     let facts: MerchantFacts = found.look(self, id, known)?;
                     let heard_of = found.bases.last().is_some_and(|basis| basis.version > 0);
                     found.facts.merchant = heard_of.then_some(facts);
+                }
+                Read::ClosedPeriods => {
+                    found.facts.closed_until = found.look(self, self.options.market, Books::closed_until)?;
                 }
                 Read::CanBear { merchant, currency, hold } => {
                     found.facts.can_bear = self.can_bear(&mut found, merchant, currency, hold)?;

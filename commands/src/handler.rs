@@ -202,7 +202,8 @@ impl Commands {
         facts: Option<&(Vec<Read>, Facts)>,
         cx: &mut TaskContext<'_>,
     ) -> Result<Step, CommandError> {
-        static NO_FACTS: Facts = Facts { merchant: None, can_bear: None, pending: None, reads: Vec::new() };
+        static NO_FACTS: Facts =
+            Facts { merchant: None, can_bear: None, pending: None, closed_until: None, reads: Vec::new() };
         let policy = self.policy()?;
         let now = self.now();
         let Some(mut entry) = self.cache.get::<A>(&request.stream) else { return Ok(Step::Load) };

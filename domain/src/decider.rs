@@ -47,6 +47,8 @@ pub enum Read {
         /// In this currency.
         currency: Currency,
     },
+    /// `books-{market}`: which periods are closed. Fills [`Facts::closed_until`].
+    ClosedPeriods,
 }
 
 /// What other streams said when a decision was made.
@@ -58,6 +60,8 @@ pub struct Facts {
     pub can_bear: Option<CanBear>,
     /// What the merchant is owed and was not settled yet, below zero what it owes; `None` when nothing is known.
     pub pending: Option<Money>,
+    /// Start of the first open period, if one is closed.
+    pub closed_until: Option<Timestamp>,
     /// The streams read, with their versions: recorded in events that rest on them.
     pub reads: Vec<ReadVersion>,
 }
@@ -192,6 +196,23 @@ pub fn said(field: &'static str, text: &str) -> Result<(), Rejection> {
         return Err(Rejection::new("text_too_long", message));
     }
     Ok(())
+}
+
+/// Refuses what is written by hand into a period that is closed. Facts are never refused: they are booked in the first
+/// open one.
+///
+/// # Errors
+/// `period_closed`.
+pub fn in_open_period(
+    what: &'static str,
+    occurred_at: Timestamp,
+    closed_until: Option<Timestamp>,
+) -> Result<(), Rejection> {
+    let Some(until) = closed_until.filter(|until| occurred_at < *until) else { return Ok(()) };
+    let message = format!(
+        "{what} is dated {occurred_at}, in a period that is closed: date it {until} or later, or reopen the period"
+    );
+    Err(Rejection::new("period_closed", message))
 }
 
 /// Refuses a decision that one person would take alone.

@@ -64,7 +64,7 @@ fn books() -> Scenario<Books> {
 
 /// Closes a month at midnight in Shanghai.
 fn close(period: &str, until: &str) -> BooksCommand {
-    BooksCommand::ClosePeriod { period: id(period), until: at(until), digest: id("9f86") }
+    BooksCommand::ClosePeriod { period: id(period), until: at(until), digest: id("9f86"), through: Some(9) }
 }
 
 fn march() -> BooksCommand {
@@ -180,6 +180,15 @@ fn a_voucher_balances_in_each_currency_and_takes_two_persons() {
     let mut two = fees();
     two.extend(fees().into_iter().map(|e| VoucherEntry { amount: usd(700), ..e }));
     books().when(voucher(two)).then_kinds(&["JournalVoucher"]);
+}
+
+#[test]
+fn a_voucher_is_not_dated_into_a_closed_period_and_a_bank_movement_is_taken_all_the_same() {
+    let closed = books().and(march()).on(at("2018-03-31T15:59:59Z"));
+    closed.clone().when(voucher(fees())).refused("period_closed");
+    closed.clone().importing().when(voucher(fees())).refused("period_closed");
+    closed.clone().when(paid_out("alipay", "ref-1")).then_kinds(&["ProviderPaidOut"]);
+    closed.on(at("2018-03-31T16:00:00Z")).when(voucher(fees())).then_kinds(&["JournalVoucher"]);
 }
 
 #[test]

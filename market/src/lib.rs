@@ -15,6 +15,7 @@ pub mod olist;
 mod open;
 pub mod payouts;
 mod pending;
+pub mod periods;
 mod pump;
 pub mod reactors;
 pub mod settlement;

@@ -69,6 +69,8 @@ pub enum Command {
     Ledger(cmd::ledger::Args),
     ProfitLoss(cmd::profit_loss::Args),
     BalanceSheet(cmd::balance_sheet::Args),
+    Period(cmd::period::Args),
+    Voucher(cmd::voucher::Args),
     Order(cmd::order::Args),
     Merchant(cmd::merchant::Args),
     Merchants(cmd::merchants::Args),

@@ -3,7 +3,7 @@
 use super::decide::{Decided, one};
 use super::events::*;
 use super::{Adjustment, AdjustmentStage as Stage, MerchantAccount};
-use crate::decider::{positive, said, two_persons};
+use crate::decider::{in_open_period, positive, said, two_persons};
 use crate::{AdjustmentId, Context, Money, Reference, Rejection};
 
 pub(super) fn propose(
@@ -17,6 +17,7 @@ pub(super) fn propose(
 ) -> Decided {
     positive("amount", amount)?;
     said("reason", reason)?;
+    in_open_period("the adjustment", ctx.occurred_at, ctx.facts.closed_until)?;
     if let Some(known) = a.adjustment(adjustment) {
         if known.amount == amount && known.direction == direction && known.by == ctx.actor {
             return Ok(Vec::new());
@@ -54,6 +55,7 @@ pub(super) fn approve(a: &MerchantAccount, adjustment: AdjustmentId, ctx: &Conte
         }
     }
     two_persons("the adjustment", known.by, ctx.actor)?;
+    in_open_period("the adjustment", ctx.occurred_at, ctx.facts.closed_until)?;
     one(AdjustmentApproved {
         adjustment,
         amount: known.amount,

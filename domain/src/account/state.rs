@@ -296,6 +296,13 @@ impl Aggregate for MerchantAccount {
     }
 
     fn reads(&self, command: &AccountCommand) -> Vec<Read> {
+        let by_hand = matches!(
+            command,
+            AccountCommand::ProposeAdjustment { .. } | AccountCommand::ApproveAdjustment { .. }
+        );
+        if by_hand {
+            return vec![Read::ClosedPeriods];
+        }
         let by_schedule = matches!(
             command,
             AccountCommand::CloseSettlement(_)

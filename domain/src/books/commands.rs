@@ -38,6 +38,9 @@ pub enum BooksCommand {
         until: Timestamp,
         /// Digest of the trial balance, hex.
         digest: Reference,
+        /// The digest counts the events through this position of the journal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        through: Option<u64>,
     },
     /// Opens the last closed month again. The actor approves what another person asked for.
     ReopenPeriod {

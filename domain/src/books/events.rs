@@ -32,7 +32,9 @@ event! {
         until: crate::Timestamp,
         /// Digest of the trial balance, hex.
         digest: Reference,
-        by: PartyId,
+        by: PartyId;
+        /// The digest counts the events through this position of the journal; none: all before this one.
+        through: u64,
     }
 }
 event! {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::commands::BooksCommand;
 use super::events::*;
 use super::period::Month;
-use crate::decider::{not_negative, positive, said, two_persons};
+use crate::decider::{in_open_period, not_negative, positive, said, two_persons};
 use crate::posting::Account;
 use crate::{Aggregate, BankAccountId, Code, Context, Event, Money, ProviderId};
 use crate::{Currency, Reference, Refs, Rejection, Timestamp, VoucherId};
@@ -49,7 +49,14 @@ impl Books {
 
 type Decided = Result<Vec<Event>, Rejection>;
 
-fn close(books: &Books, period: Code, until: Timestamp, digest: Reference, ctx: &Context<'_>) -> Decided {
+fn close(
+    books: &Books,
+    period: Code,
+    until: Timestamp,
+    digest: Reference,
+    through: Option<u64>,
+    ctx: &Context<'_>,
+) -> Decided {
     let month = Month::parse(period)?;
     if let Some((_, ended, was)) = books.closed.iter().find(|(p, ..)| *p == period) {
         if *ended == until && *was == digest {
@@ -74,7 +81,7 @@ fn close(books: &Books, period: Code, until: Timestamp, digest: Reference, ctx: 
         let message = format!("period {period} ends at {until}: close it after that");
         return Err(Rejection::new("period_not_over", message));
     }
-    Ok(vec![PeriodClosed { period, until, digest, by: ctx.actor }.into()])
+    Ok(vec![PeriodClosed { period, until, digest, by: ctx.actor, through }.into()])
 }
 
 fn voucher(
@@ -91,6 +98,7 @@ fn voucher(
     }
     said("reason", reason)?;
     two_persons("the voucher", proposed_by, ctx.actor)?;
+    in_open_period("the voucher", ctx.occurred_at, books.closed_until())?;
     if entries.len() < 2 {
         return Err(Rejection::new("voucher_too_short", "entries needs a debit and a credit at least"));
     }
@@ -142,7 +150,9 @@ impl Aggregate for Books {
 
     fn decide(&self, command: &BooksCommand, ctx: &Context<'_>) -> Decided {
         match command {
-            BooksCommand::ClosePeriod { period, until, digest } => close(self, *period, *until, *digest, ctx),
+            BooksCommand::ClosePeriod { period, until, digest, through } => {
+                close(self, *period, *until, *digest, *through, ctx)
+            }
             BooksCommand::ReopenPeriod { period, requested_by, reason } => {
                 said("reason", reason)?;
                 two_persons("reopening", *requested_by, ctx.actor)?;

@@ -36,6 +36,7 @@ pub fn merchant(balance: i64, deposit: i64) -> Facts {
         }),
         pending: None,
         can_bear: Some(CanBear { merchant: cny(balance), deposit: cny(deposit) }),
+        closed_until: None,
         reads: Vec::new(),
     }
 }

@@ -161,6 +161,11 @@ impl Books {
         all
     }
 
+    /// The balance of every account: class, name, currency, minor units with debits positive.
+    pub fn balances(&self) -> impl Iterator<Item = (Class, &'static str, Currency, i64)> {
+        self.accounts.iter().map(|(key, balance)| (key.class, key.name, key.currency, balance.minor))
+    }
+
     /// Closes the checks of the books as a whole.
     pub fn check(&mut self, report: &mut Report) {
         let mut whole = Check::new(1, "the books as a whole sum to zero in each currency", "currencies");

@@ -10,11 +10,13 @@
 
 mod books;
 mod checkouts;
+mod clients;
 mod freezes;
 mod log;
 mod merchants;
 mod models;
 mod orders;
+mod periods;
 mod report;
 mod settlements;
 mod states;
@@ -91,6 +93,7 @@ pub fn verify(journal: &dyn Journal, told: Told<'_>) -> Result<Report, VerifyErr
         Box::new(merchants::Merchants::default()),
         Box::new(settlements::Settlements::default()),
         Box::new(freezes::Freezes::default()),
+        Box::new(periods::Periods::of(journal, head)?),
     ];
     let mut failed = None;
     let mut visit = |recorded: Recorded<'_>| {
@@ -111,6 +114,7 @@ pub fn verify(journal: &dyn Journal, told: Told<'_>) -> Result<Report, VerifyErr
         return Err(error);
     }
     books.check(&mut report);
+    clients::check(&books, &mut report);
     for group in groups {
         group.finish(&books, &mut report);
     }

@@ -2,6 +2,7 @@
 
 use daybook_journal::{Micros, Position};
 use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
 
 use crate::engine::{AsOf, ReadModelError, ReadModels};
 use crate::models::books::AccountRow;
@@ -55,12 +56,33 @@ impl TrialBalance {
         totals
     }
 
+    /// Its digest, as [`trial_digest`] says.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let lines = self.lines.iter();
+        trial_digest(
+            lines.map(|l| (l.class.as_str(), l.name.as_str(), l.currency.as_str(), l.debit, l.credit)),
+        )
+    }
+
     /// The balance (debits less credits) of all accounts of a name in a currency.
     #[must_use]
     pub fn balance(&self, class: &str, name: &str, currency: &str) -> i64 {
         let found = self.lines.iter().find(|l| l.class == class && l.name == name && l.currency == currency);
         found.map_or(0, |l| l.balance)
     }
+}
+
+/// The digest of a trial balance from its lines (class, name, currency, debit, credit): SHA-256, in hex, over a line of
+/// text for each, `Assets:Bank CNY 1234 1000` in minor units, sorted and each ended by a line feed.
+pub fn trial_digest<'a>(lines: impl IntoIterator<Item = (&'a str, &'a str, &'a str, i64, i64)>) -> String {
+    let lines = lines.into_iter();
+    let mut text: Vec<String> = lines
+        .map(|(class, name, currency, debit, credit)| format!("{class}:{name} {currency} {debit} {credit}\n"))
+        .collect();
+    text.sort_unstable();
+    let hash = Sha256::digest(text.concat());
+    hash.iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 pub(super) const CLASSES: &str = "CASE class WHEN 'Assets' THEN 1 WHEN 'Liabilities' THEN 2 WHEN 'Equity' THEN 3 WHEN 'Income' THEN 4 ELSE 5 END";

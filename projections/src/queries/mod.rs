@@ -20,7 +20,7 @@ mod streams;
 
 use rusqlite::{Connection, ToSql};
 
-pub use books::{Balance, TrialBalance};
+pub use books::{Balance, TrialBalance, trial_digest};
 pub use journal_of_books::{BookVisitor, BookedEntry, BookedEvent, PeriodAccount};
 pub use ledger::{Ledger, LedgerEntry, LedgerQuestion};
 pub use merchants::MerchantInquiry;

@@ -16,6 +16,7 @@ pub mod merchant;
 pub mod merchants;
 pub mod order;
 pub mod payout;
+pub mod period;
 pub mod profit_loss;
 pub mod rebuild;
 pub mod serve;
@@ -25,6 +26,7 @@ pub mod statement;
 pub mod status;
 pub mod trial_balance;
 pub mod verify;
+pub mod voucher;
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
@@ -42,6 +44,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Ledger(args) => ledger::run(global, &args),
         Command::ProfitLoss(args) => profit_loss::run(global, &args),
         Command::BalanceSheet(args) => balance_sheet::run(global, &args),
+        Command::Period(args) => period::run(global, &args),
+        Command::Voucher(args) => voucher::run(global, &args),
         Command::TrialBalance(args) => trial_balance::run(global, &args),
         Command::Import(args) => import::run(global, &args),
         Command::Merchant(args) => merchant::run(global, &args),

@@ -13,7 +13,7 @@ use daybook_domain::account::MerchantAccount;
 use daybook_domain::account::commands::AccountCommand as Ask;
 use daybook_domain::account::events::SettlementClosed;
 use daybook_domain::account::lines::Bounds;
-use daybook_domain::books::commands::BooksCommand;
+use daybook_domain::books::Month;
 use daybook_domain::merchant::commands::{AgreedFees, MerchantCommand};
 use daybook_domain::merchant::events::{PlatformFee, ReserveTerms, SettlementCycle, SettlementTerms};
 use daybook_domain::{Currency, Event, MerchantId, Money, Rate, Timestamp};
@@ -308,11 +308,8 @@ async fn a_history_out_of_time_order_is_settled_month_by_month_all_the_same() {
 async fn what_happened_in_a_closed_month_is_settled_with_the_month_it_is_booked_in() {
     let mut place = Place::new();
     place.line("a", 1_000, "2026-03-20T12:00").await;
-    let close = BooksCommand::ClosePeriod {
-        period: "2026-03".parse().unwrap(),
-        until: at("2026-04-01T00:00"),
-        digest: "d".parse().unwrap(),
-    };
+    let march = Month::parse("2026-03".parse().unwrap()).unwrap();
+    let close = place.market.closing(&place.models, march).unwrap();
     place.tell(AnyCommand::Books { id: place.market.id(), command: close }, "2026-04-02T00:00").await;
     place.line("a", 200, "2026-03-25T12:00").await;
     assert_eq!(place.before("2026-04-01").await.lines, 1);
