@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use daybook_domain::posting::post;
 use daybook_domain::{Event, EventKind, Money, Rate, Refs, Timestamp};
 use daybook_journal::{Filter, Journal};
 use daybook_market::olist::{Plan, import};
+use daybook_market::payouts::{self, Outcome, Run, Runs};
+use daybook_market::settlement::{Every, Ran, audit};
 use daybook_market::verify::verify;
 use daybook_market::{Market, Options};
+use daybook_projections::ReadModels;
 
 /// The folder, or a loud word that the test was skipped.
 #[allow(clippy::print_stderr)] // a test that did not run must say so
@@ -217,6 +221,76 @@ async fn the_whole_data_set_is_recorded_to_the_cent_and_recording_it_again_adds_
     eprintln!("verified in {:.1?}", began.elapsed());
     let violated: Vec<_> = checked.checks.iter().filter(|check| check.violated > 0).collect();
     assert!(checked.clean(), "{violated:#?}");
+    settled_month_by_month(&market, home.path()).await;
+}
+
+/// Its two years, settled on the first of each month and paid on the fifth: every line once, to the cent.
+#[allow(clippy::print_stderr)] // how long it took is worth knowing
+async fn settled_month_by_month(market: &Market, home: &std::path::Path) {
+    let journal = Arc::clone(market.journal());
+    let models = ReadModels::open(home.join("views.db"), Arc::clone(&journal), &mut |_| {}).expect("opens");
+    let began = Instant::now();
+    let first = models.first_line_booked_at().expect("readable").expect("there are lines");
+    let from = market.business_day_of(first).expect("the market is open");
+    let until = "2018-11-01".parse().expect("a day");
+    let (mut ran, mut paid, mut runner) = (Ran::default(), Outcome::default(), Runs::default());
+    let (mut settling, mut paying) = (Duration::ZERO, Duration::ZERO);
+    let runs: Vec<_> = Every::Month.runs(from, until).collect();
+    let calendar = market.calendar().expect("the market is open");
+    for cut in &runs {
+        let began = Instant::now();
+        ran.add(market.settle(&models, *cut, None).await.expect("settles"));
+        settling += began.elapsed();
+        let (began, day) = (Instant::now(), cut.day() + chrono::Days::new(4));
+        let bank = Some("bank".parse().expect("an id"));
+        let run = Run { day, at: calendar.start_of(day), merchant: None, minimum: None, paid_by: bank };
+        paid.add(runner.run(market, &run).await.expect("pays"));
+        paying += began.elapsed();
+    }
+    eprintln!(
+        "{} runs closed {} settlements of {} lines in {settling:.1?}, and made {} payouts in {paying:.1?}; {:.1?} in all",
+        runs.len(),
+        ran.settlements,
+        ran.lines,
+        paid.confirmed,
+        began.elapsed()
+    );
+    assert_eq!((&ran.refused[..], &paid.reasons[..]), (&[][..], &[][..]));
+    let net: i64 = ran.settled.values().sum();
+    let standing = standing(&*journal, Timestamp(i64::MAX));
+    let balance = |name: &str| standing.balances.get(name).copied().unwrap_or_default();
+    let (pending, commission) = (-balance("Liabilities:MerchantPending"), -balance("Income:Commission"));
+    assert_eq!(net + pending + commission, 1_541_977_375, "settled + pending + commission = released");
+    assert_eq!((net, pending), (1_541_977_375 - 132_217_536, 0));
+    let (available, transit) =
+        (balance("Liabilities:MerchantAvailable"), balance("Liabilities:PayoutInTransit"));
+    assert_eq!(
+        -balance("Assets:Bank") - available - transit,
+        net,
+        "what was settled is available or was paid"
+    );
+    assert_eq!((available, transit, paid.requested), (0, 0, paid.confirmed), "and all of it was paid");
+    assert_eq!(1_541_977_375 - balance("Liabilities:Escrow") + standing.refunded, 1_584_355_324);
+    models.catch_up(&mut |_| {}).expect("follows");
+    assert_eq!(models.unsettled_accounts(None, 1).expect("readable").rows, [], "every line is settled");
+
+    let began = Instant::now();
+    let found = audit(&*journal, None, &mut |_, _| {}).expect("readable");
+    eprintln!("audited in {:.1?}", began.elapsed());
+    assert_eq!((&found.differences[..], &found.unaccounted[..]), (&[][..], &[][..]));
+    assert_eq!((found.settlements, found.lines), (ran.settlements, ran.lines));
+
+    let began = Instant::now();
+    let explained = payouts::audit(&models, &mut |_| {}).expect("readable");
+    eprintln!("{} payouts explained in {:.1?}", explained.payouts, began.elapsed());
+    assert!(explained.clean(), "{explained:#?}");
+    assert_eq!((explained.payouts, explained.unexplained), (paid.requested, 0));
+
+    let head = journal.head().expect("readable");
+    for cut in runs {
+        assert_eq!(market.settle(&models, cut, None).await.expect("settles"), Ran::default());
+    }
+    assert_eq!(journal.head().expect("readable"), head);
 }
 
 /// Balances at business times as `tests/check/olist.py` takes them from the CSV files, in minor units.
