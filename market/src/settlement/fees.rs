@@ -56,15 +56,15 @@ impl Run<'_> {
                 continue;
             };
             let Some(period) = period_before(cycle, day) else { break };
-            if commands.look(merchant, |a: &MerchantAccount| a.platform_fee_charged(period.name))? {
-                break;
-            }
             if period.until < day {
                 // the schedule may be younger than the end of this period
                 day = period.until;
                 continue;
             }
-            if left_at.is_none_or(|left| left >= calendar.start_of(period.from)) {
+            // one may have been charged by hand before those that came before it
+            let charged =
+                commands.look(merchant, |a: &MerchantAccount| a.platform_fee_charged(period.name))?;
+            if !charged && left_at.is_none_or(|left| left >= calendar.start_of(period.from)) {
                 owed.push((period, end));
             }
             day = period.from;

@@ -98,12 +98,15 @@ async fn platform_fees_are_charged_for_every_period_since_the_store_opened_by_th
     };
     let agree = MerchantCommand::AgreeFeeSchedule(dearer);
     place.tell(AnyCommand::Merchant { id: id("a"), command: agree }, "2026-03-15T00:00").await;
+    // March's by hand, at another price
+    let march = Ask::ChargePlatformFee { period: "2026-03".parse().unwrap(), amount: Some(yuan(1)) };
+    place.account("a", march, "2026-04-01T09:00").await;
     let ran = place.settle(Cut::ByContract(day("2026-05-10"))).await;
-    assert_eq!((ran.fees, ran.settlements), (4, 1));
+    assert_eq!((ran.fees, ran.settlements), (3, 1));
     let closed = &place.closed()[0];
-    assert_eq!((closed.fees, closed.lines), (yuan(3 * 5_000 + 8_000), 4));
+    assert_eq!((closed.fees, closed.lines), (yuan(2 * 5_000 + 1 + 8_000), 4));
     assert_eq!(place.settle(Cut::ByContract(day("2026-05-31"))).await, Ran::default());
     assert_eq!(place.settle(Cut::ByContract(day("2026-06-01"))).await.fees, 1);
-    assert_eq!(place.stands("a"), [0, 0, -(3 * 5_000 + 8_000 + 8_000)]);
+    assert_eq!(place.stands("a"), [0, 0, -(2 * 5_000 + 1 + 8_000 + 8_000)]);
     place.audited();
 }
