@@ -17,7 +17,7 @@ use crate::models;
 
 /// Most events of one transaction.
 pub const BATCH_EVENTS: u64 = 5_000;
-/// Most rows of one model kept in memory from one batch to the next.
+/// [`Live::cache_rows`] in use: the rows that business is done with now.
 const CACHE_ROWS: usize = 50_000;
 
 /// A model that is being followed.
@@ -35,6 +35,8 @@ pub(crate) struct Live {
     stored: Vec<Stored>,
     /// Which file this is, to notice another process that has replaced it.
     file: Option<(u64, u64)>,
+    /// Most rows of one model kept in memory from one batch to the next.
+    cache_rows: usize,
 }
 
 /// What a batch did.
@@ -52,7 +54,8 @@ impl Live {
     pub(crate) fn open(path: &Path) -> Result<Self, ReadModelError> {
         let db = meta::open(path)?;
         let file = identity(path);
-        let mut live = Self { db, models: Vec::new(), state: State::default(), stored: Vec::new(), file };
+        let (models, stored) = (Vec::new(), Vec::new());
+        let mut live = Self { db, models, state: State::default(), stored, file, cache_rows: CACHE_ROWS };
         live.reload()?;
         Ok(live)
     }
@@ -172,7 +175,7 @@ impl Live {
         }
         for m in &mut self.models {
             m.runner.flush(&self.db)?;
-            m.runner.trim(CACHE_ROWS);
+            m.runner.trim(self.cache_rows);
             m.position = m.position.max(through);
         }
         if self.stored.iter().all(|s| s.position == 0) {
@@ -235,4 +238,32 @@ fn drop_generation(db: &Connection, runner: &dyn Runner, generation: u32) -> rus
         db.execute_batch(&format!("DROP TABLE IF EXISTS {table}__r{generation}"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::rebuild::{self, Bounds};
+    use crate::engine::testing::deposits;
+
+    #[test]
+    fn rows_that_were_forgotten_are_loaded_again() {
+        let journal = deposits(3_000);
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("views.db");
+        let empty = daybook_journal::MemoryJournal::new();
+        rebuild::build_file(&path, &empty, models::all(Children::Write), Bounds::ALONE, &mut |_| {}).unwrap();
+        let mut live = Live::open(&path).unwrap();
+        live.cache_rows = 10;
+        while live.applied() < 3_000 {
+            live.batch(&journal, 170).unwrap();
+        }
+        let stored = |db: &Connection| -> Vec<_> {
+            models::all(Children::Hash).iter().flat_map(|r| r.stored_digests(db).unwrap()).collect()
+        };
+        let whole = room.path().join("whole.db");
+        rebuild::build_file(&whole, &journal, models::all(Children::Write), Bounds::ALONE, &mut |_| {})
+            .unwrap();
+        assert_eq!(stored(&live.db), stored(&meta::open(&whole).unwrap()));
+    }
 }

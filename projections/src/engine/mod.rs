@@ -26,6 +26,8 @@ mod slots;
 pub(crate) mod sql;
 mod status;
 pub(crate) mod table;
+#[cfg(test)]
+mod testing;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -219,38 +219,15 @@ pub(crate) fn remove(path: &Path) -> Result<(), ReadModelError> {
 mod tests {
     use std::sync::Arc;
 
-    use daybook_journal::conformance::tools::block_on;
-    use daybook_journal::{Append, Cause, Expected, MemoryJournal, NewEvent};
-    use uuid::Uuid;
-
     use super::*;
     use crate::engine::ReadModels;
     use crate::engine::runner::Children;
+    use crate::engine::testing::deposits;
     use crate::models;
 
     #[test]
     fn a_build_that_has_no_memory_for_more_rows_ends_early_and_following_goes_on_from_there() {
-        let journal = MemoryJournal::new();
-        let data = r#"{"amount":{"amount":"1.00","currency":"CNY"},"provider":"p","provider_ref":"x"}"#;
-        for n in 1..=2 * EVERY {
-            let event = NewEvent {
-                id: Uuid::from_u128(u128::from(n)),
-                kind: "DepositPaid".into(),
-                schema: 1,
-                occurred_at: n as i64,
-                refs: format!(r#"{{"merchant":"m{}"}}"#, n % 1_000),
-                data: data.to_owned(),
-            };
-            let cause = Cause {
-                command: event.id,
-                fingerprint: [0; 16],
-                correlation: event.id,
-                actor: "test".into(),
-            };
-            let stream = format!("deposit-m{}", n % 1_000);
-            let item = Append { stream, expected: Expected::Any, cause, events: vec![event] };
-            block_on(journal.append(vec![item])).pop().unwrap().unwrap();
-        }
+        let journal = deposits(2 * EVERY);
         let room = tempfile::tempdir().unwrap();
         let path = room.path().join("short.db");
         let bounds = Bounds { row_bytes: 1, ..Bounds::ALONE };
