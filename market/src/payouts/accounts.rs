@@ -30,8 +30,9 @@ pub struct Purse {
 }
 
 impl Purse {
-    /// The least that is available at `at` and ever after, less what is owed.
-    pub fn stays(&self, at: Timestamp) -> i64 {
+    /// The least that is available at `at` and ever after, less what is owed: what was carried out or, where it is
+    /// more, what stands against the merchant in `pending`, which contains it.
+    pub fn stays(&self, at: Timestamp, pending: i64) -> i64 {
         let mut moves = self.moves.clone();
         moves.sort_by_key(|(when, _)| *when);
         let then = moves.partition_point(|(when, _)| *when <= at);
@@ -42,7 +43,7 @@ impl Purse {
             now += change;
             least = least.min(now);
         }
-        least.saturating_add(self.carried)
+        least.saturating_add(self.carried.min(pending).min(0))
     }
 }
 
@@ -153,10 +154,14 @@ mod tests {
         let day = |n: i64| Timestamp(n);
         // settled on day 1 and 5, paid on day 6, all of it
         let purse = Purse { moves: vec![(day(1), 100), (day(5), 50), (day(6), -150)], carried: 0 };
-        assert_eq!(purse.stays(day(2)), 0);
+        assert_eq!(purse.stays(day(2), 0), 0);
         let paid_once = Purse { moves: vec![(day(1), 100), (day(5), 50), (day(6), -70)], carried: 0 };
-        assert_eq!(paid_once.stays(day(2)), 80);
-        assert_eq!(paid_once.stays(day(0)), 0, "nothing was available yet");
-        assert_eq!(Purse { carried: -30, ..paid_once }.stays(day(9)), 50, "what is owed stays");
+        assert_eq!(paid_once.stays(day(2), 0), 80);
+        assert_eq!(paid_once.stays(day(0), 0), 0, "nothing was available yet");
+        assert_eq!(paid_once.stays(day(9), -10), 70, "what came to be owed stays");
+        let owing = Purse { carried: -30, ..paid_once };
+        assert_eq!(owing.stays(day(9), 20), 50, "what is owed stays");
+        assert_eq!(owing.stays(day(9), -30), 50, "and is not counted twice");
+        assert_eq!(owing.stays(day(9), -45), 35);
     }
 }

@@ -162,12 +162,11 @@ impl Paying<'_> {
             self.outcome.already += 1;
             return self.pay(merchant, payout);
         }
-        let stays = purse.stays(self.run.at);
-        if stays <= 0 {
+        if purse.stays(self.run.at, 0) <= 0 {
             return Ok(());
         }
-        let pending = self.market.commands().pending(merchant, currency).map_or(0, |p| p.minor.min(0));
-        let amount = Money::new(stays.saturating_add(pending), currency);
+        let pending = self.market.commands().pending(merchant, currency).map_or(0, |p| p.minor);
+        let amount = Money::new(purse.stays(self.run.at, pending), currency);
         let minimum = self.run.minimum.filter(|minimum| minimum.currency == currency);
         if amount.minor <= 0 || minimum.is_some_and(|minimum| amount.minor < minimum.minor) {
             self.outcome.below_minimum += 1;

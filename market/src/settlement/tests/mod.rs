@@ -1,6 +1,7 @@
 //! Runs on a market of its own: what they close, that they repeat without effect, and go on where they stopped.
 
 mod contracts;
+mod paid;
 
 use std::ops::ControlFlow;
 use std::path::Path;
