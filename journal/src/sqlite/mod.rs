@@ -8,9 +8,9 @@
 //! connection. Opening is a few seeks, whatever the size. Memory: the queue ([`Options::queue_events`]), the
 //! stream cache ([`Options::stream_cache_entries`]) and SQLite's page cache ([`Options::cache_kib`]), all bounded.
 //!
-//! Correctness: a receipt is given only after COMMIT and a sync of the log, and nothing is read before that
-//! ([`durable`]); positions and versions are given
-//! out by the writer alone, and UNIQUE(stream, version) stands behind it; triggers refuse every UPDATE and DELETE.
+//! Correctness: a receipt is given only after COMMIT and a sync of the log, and nothing is read before that (module
+//! `durable`); positions and versions are given out by the writer alone, and UNIQUE(stream, version) stands behind
+//! it; triggers refuse every UPDATE and DELETE.
 
 mod batch;
 mod checkpoint;
