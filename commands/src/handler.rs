@@ -275,7 +275,7 @@ impl Commands {
         request: &Request<A>,
         rejection: &daybook_domain::Rejection,
     ) {
-        if !matches!(A::CATEGORY, "checkout" | "order" | "deposit" | "account" | "books") {
+        if !matches!(A::CATEGORY, "checkout" | "order" | "deposit" | "account" | "books" | "provider") {
             return;
         }
         self.options.refusals.record(Refusal {

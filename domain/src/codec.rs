@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::json_path::path_at;
 use crate::{account::events::*, books::events::*, checkout::events::*, deposit::events::*};
-use crate::{lead::events::*, merchant::events::*, order::events::*};
+use crate::{lead::events::*, merchant::events::*, order::events::*, provider::events::*};
 
 /// Declares an event's struct: required fields, then after `;` the optional ones, absent from the JSON when
 /// they are `None`.
@@ -172,6 +172,7 @@ registry! {
     "market": MarketOpened 1, PolicyAdopted 1;
     "books": PeriodClosed 1, PeriodReopened 1, ProviderPaidOut 1 Money, TaxRemitted 1 Money, PayableSettled 1 Money,
         OwnFundsMoved 1 Money, JournalVoucher 1 Money;
+    "provider": StatementImported 1, StatementLineMatched 1, BreakFound 1, BreakResolved 1 Money;
 }
 
 /// Why a stored event could not be read.

@@ -19,6 +19,7 @@ pub mod merchant;
 pub mod money;
 pub mod order;
 pub mod posting;
+pub mod provider;
 pub mod refs;
 pub mod time;
 

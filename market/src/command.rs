@@ -17,7 +17,11 @@ use daybook_domain::merchant::commands::MerchantCommand;
 use daybook_domain::order::Order;
 use daybook_domain::order::commands::OrderCommand;
 use daybook_domain::order::events::Bearer;
-use daybook_domain::{Aggregate, CheckoutId, LeadId, MarketId, MerchantId, OrderId, PartyId, Timestamp};
+use daybook_domain::provider::Provider;
+use daybook_domain::provider::commands::ProviderCommand;
+use daybook_domain::{
+    Aggregate, CheckoutId, LeadId, MarketId, MerchantId, OrderId, PartyId, ProviderId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -42,6 +46,8 @@ pub enum AnyCommand {
     Market { id: MarketId, command: MarketCommand },
     /// For `books-{market}`.
     Books { id: MarketId, command: BooksCommand },
+    /// For `provider-{name}`: a payment provider, or a bank account of the market.
+    Provider { id: ProviderId, command: ProviderCommand },
 }
 
 /// A command with who asks, when it happened and what it belongs to.
@@ -104,6 +110,10 @@ macro_rules! dispatch {
                 type $A = Books;
                 $body
             }
+            AnyCommand::Provider { id: $id, command: $command } => {
+                type $A = Provider;
+                $body
+            }
         }
     };
 }
@@ -145,6 +155,9 @@ impl AnyCommand {
             Self::Deposit { command: DepositCommand::Restore { .. }, .. } => {
                 Some("a deposit is restored when a ruling is reversed: reverse the ruling")
             }
+            Self::Provider {
+                command: ProviderCommand::Import(_) | ProviderCommand::Record { .. }, ..
+            } => Some("statements are read from files: use `daybook reconcile`"),
             Self::Merchant {
                 command: MerchantCommand::SatisfyDeposit { .. } | MerchantCommand::ReportDepositShort { .. },
                 ..

@@ -5,12 +5,14 @@ mod support;
 
 use daybook_journal::Journal;
 use daybook_projections::models::books::Books;
+use daybook_projections::models::breaks::Breaks;
 use daybook_projections::models::checkouts::Checkouts;
 use daybook_projections::models::merchant_accounts::MerchantAccounts;
 use daybook_projections::models::merchant_balances::{MerchantBalanceRow, MerchantBalances};
 use daybook_projections::models::merchants::Merchants;
 use daybook_projections::models::order_lines::OrderLines;
 use daybook_projections::models::orders::Orders;
+use daybook_projections::models::statements::Statements;
 use daybook_projections::{AsOf, Snapshot};
 use serde_json::{Value, json};
 use support::{append, every_type, happen, memory};
@@ -289,4 +291,70 @@ fn every_merchant_balance_is_explained_to_the_cent_whatever_happens() {
         rows += 1;
     }
     assert!(rows > 0);
+}
+
+#[test]
+fn a_statement_file_shows_its_lines_with_what_came_of_them_and_its_breaks_until_they_are_resolved() {
+    let line = |n: u64, reference: &str, gross: &str| {
+        json!({ "line": n, "kind": "payment", "reference": reference, "gross": yuan(gross), "fee": yuan("0.00"),
+            "net": yuan(gross), "at": "2026-05-31T00:00:00Z" })
+    };
+    let entry = json!({ "entry": "e1/0", "stream": "checkout-c", "kind": "payment", "reference": "4200001",
+        "gross": yuan("100.00"), "fee": yuan("0.00"), "at": "2026-05-31T00:00:00Z" });
+    let broken = |name: &str, kind: &str, lines: Value, entries: Value| {
+        json!({ "break": name, "digest": "f1", "kind": kind, "amount": yuan("40.00"),
+            "since": "2026-05-31T00:00:00Z", "lines": lines, "entries": entries, "detail": "it is so" })
+    };
+    let mut told = Told::new();
+    let mut say = |kind, data| {
+        told.other("provider-alipay", "{}", kind, data);
+    };
+    let totals = json!([{ "currency": "CNY", "lines": 2, "gross": yuan("140.00"), "fee": yuan("0.00"),
+        "net": yuan("140.00"), "opening": yuan("1.00"), "closing": yuan("141.00") }]);
+    say(
+        "StatementImported",
+        json!({ "digest": "f1", "side": "provider", "format": "alipay_ledger", "account": "2088", "lines": 2,
+            "totals": totals, "results": 3, "from": "2026-05-30T16:00:00Z", "to": "2026-05-31T16:00:00Z",
+            "through": 9, "window_seconds": 1 }),
+    );
+    let (one, two) = (line(2, "4200001", "100.00"), line(3, "4200002", "40.00"));
+    say(
+        "StatementLineMatched",
+        json!({ "digest": "f1", "reason": "reference", "lines": [one.clone()], "entries": [entry.clone()] }),
+    );
+    say("BreakFound", broken("k1", "fee", json!([one]), json!([entry])));
+    say("BreakFound", broken("k2", "missing_here", json!([two]), json!([])));
+    let then = told.then();
+    let file = then.row::<Statements>(&["alipay", "f1"]).unwrap();
+    assert_eq!((file.lines, file.results, file.recorded), (2, 3, 3));
+    assert_eq!((file.matches, file.breaks, file.breaks_open), (1, 2, 2));
+    assert_eq!((file.net, file.opening, file.closing), (14_000, Some(100), Some(14_100)));
+    // a line that agrees but for its fee stands once, as matched
+    let shown: Vec<_> = then
+        .children::<Statements>(&["alipay", "f1"])
+        .iter()
+        .map(|l| (l.line, l.outcome.clone(), l.reason.clone(), l.break_id.clone()))
+        .collect();
+    let row = |line, outcome: &str, reason: &str, name: Option<&str>| {
+        (line, outcome.to_owned(), reason.to_owned(), name.map(str::to_owned))
+    };
+    assert_eq!(shown, [row(2, "matched", "reference", None), row(3, "break", "missing_here", Some("k2"))]);
+    let open = then.row::<Breaks>(&["alipay", "k2"]).unwrap();
+    assert_eq!((open.status.as_str(), open.amount, open.reference.as_str()), ("open", 4_000, "4200002"));
+
+    told.other(
+        "provider-alipay",
+        "{}",
+        "BreakResolved",
+        json!({ "break": "k2", "digest": "f1", "how": "explained", "note": "a test payment", "by": "li",
+            "entries": [] }),
+    );
+    let then = told.then();
+    assert_eq!(then.row::<Statements>(&["alipay", "f1"]).unwrap().breaks_open, 1);
+    let resolved = then.row::<Breaks>(&["alipay", "k2"]).unwrap();
+    assert_eq!(
+        (resolved.status.as_str(), resolved.open, resolved.how.as_deref()),
+        ("resolved", 0, Some("explained"))
+    );
+    assert_eq!((resolved.resolved_by.as_deref(), resolved.approved_by.as_deref()), (Some("li"), None));
 }

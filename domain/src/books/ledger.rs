@@ -99,6 +99,21 @@ fn voucher(
     said("reason", reason)?;
     two_persons("the voucher", proposed_by, ctx.actor)?;
     in_open_period("the voucher", ctx.occurred_at, books.closed_until())?;
+    balanced(entries)?;
+    Ok(vec![
+        JournalVoucher {
+            voucher: id,
+            entries: entries.to_vec(),
+            reason: reason.to_owned(),
+            proposed_by,
+            approved_by: ctx.actor,
+        }
+        .into(),
+    ])
+}
+
+/// Refuses entries by hand that do not sum to zero in each currency, or name an account that a stream keeps.
+pub(crate) fn balanced(entries: &[VoucherEntry]) -> Result<(), Rejection> {
     if entries.len() < 2 {
         return Err(Rejection::new("voucher_too_short", "entries needs a debit and a credit at least"));
     }
@@ -116,16 +131,7 @@ fn voucher(
         let message = format!("entries are off by {off}: debits and credits sum to zero in each currency");
         return Err(Rejection::new("voucher_unbalanced", message));
     }
-    Ok(vec![
-        JournalVoucher {
-            voucher: id,
-            entries: entries.to_vec(),
-            reason: reason.to_owned(),
-            proposed_by,
-            approved_by: ctx.actor,
-        }
-        .into(),
-    ])
+    Ok(())
 }
 
 /// An account of the chart that no stream keeps beside the books: an entry by hand would part the two for ever.

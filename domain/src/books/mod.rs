@@ -14,6 +14,7 @@ mod market;
 mod period;
 mod policy;
 pub use ledger::Books;
+pub(crate) use ledger::balanced;
 pub use market::Market;
 pub use period::Month;
 pub use policy::{Policy, TierReward};

@@ -1,7 +1,7 @@
 //! The posting table: one rule per event that moves money, in the order of the design's table.
 
 use crate::account::events::Direction;
-use crate::books::events::Side;
+use crate::books::events::{Side, VoucherEntry};
 use crate::checkout::events::{DifferenceKind, PaymentPart, RefundPart};
 use crate::deposit::events::DeductedTo;
 use crate::order::events::{Bearer, ChargebackOutcome, PaidBy, RefundShare, Subsidy, TaxAmount};
@@ -183,12 +183,9 @@ pub fn post<'a>(event: &'a Event, refs: &'a Refs, out: &mut Vec<Entry<'a>>) {
         Event::TaxRemitted(e) => t.post(owed("Tax", e.jurisdiction.as_str()), bank(&e.bank), e.amount),
         Event::PayableSettled(e) => t.post(owed("Payable", e.channel.as_str()), bank(&e.bank), e.amount),
         Event::OwnFundsMoved(e) => t.post(bank(&e.to), bank(&e.from), e.amount),
-        Event::JournalVoucher(e) => e.entries.iter().for_each(|line| {
-            // the decider let only accounts of the chart through
-            if let Ok(account) = Account::parse(line.account.as_str()) {
-                t.add(account, line.amount, line.side);
-            }
-        }),
+        Event::JournalVoucher(e) => t.by_hand(&e.entries),
+        // none where the break was explained
+        Event::BreakResolved(e) => t.by_hand(&e.entries),
         _ => debug_assert!(
             !event.kind().posts() || matches!(event, Event::ChargebackClosed(_)),
             "{} moves money and has no rule",
@@ -238,6 +235,16 @@ impl<'a> Table<'a, '_> {
             self.post(debit, subsidy(&s.campaign), s.amount);
         }
         self.post(debit, payment_difference(), shortfall);
+    }
+
+    /// Entries that persons wrote.
+    fn by_hand(&mut self, entries: &'a [VoucherEntry]) {
+        for line in entries {
+            // the decider let only accounts of the chart through
+            if let Ok(account) = Account::parse(line.account.as_str()) {
+                self.add(account, line.amount, line.side);
+            }
+        }
     }
 
     /// A share of a refund or chargeback that a merchant or its deposit bears: the gross from `bearer`, its

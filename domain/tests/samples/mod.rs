@@ -243,6 +243,13 @@ pub fn samples() -> Vec<(&'static str, Event)> {
                 {"account": "Equity:Capital", "side": "credit", "amount": ten()},
             ], "reason": "funding", "proposed_by": "clerk", "approved_by": "boss"}),
         ),
+        (
+            "BreakResolved",
+            json!({"break": "k1", "digest": "d1", "how": "posted", "note": "their fee", "by": "clerk", "entries": [
+                {"account": "Expenses:ProviderFee:alipay", "side": "debit", "amount": ten()},
+                {"account": "Assets:Provider:alipay", "side": "credit", "amount": ten()},
+            ], "approved_by": "boss"}),
+        ),
     ];
     all.into_iter().map(|(name, data)| (name, read(name, data))).collect()
 }

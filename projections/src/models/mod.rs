@@ -1,6 +1,7 @@
 //! The read models. Each file is one model: its row type, its `route`, its `fold`.
 
 pub mod books;
+pub mod breaks;
 pub mod checkouts;
 pub mod deposits;
 pub mod disputes;
@@ -16,6 +17,7 @@ pub mod orders;
 pub mod payouts;
 pub mod reviews;
 pub mod settlements;
+pub mod statements;
 mod timeline;
 
 pub use marks::Marks;
@@ -45,6 +47,8 @@ pub(crate) fn all(children: Children) -> Vec<Box<dyn Runner>> {
         Box::new(Table::<reviews::Reviews>::new(children)),
         Box::new(Table::<leads::Leads>::new(children)),
         Box::new(Table::<books::Books>::new(children)),
+        Box::new(Table::<statements::Statements>::new(children)),
+        Box::new(Table::<breaks::Breaks>::new(children)),
         Box::new(Table::<entities::Entities>::new(children)),
     ]
 }

@@ -11,6 +11,7 @@ mod ledger;
 mod merchants;
 mod orders;
 mod payouts;
+mod reconciliation;
 mod results;
 mod reviews;
 mod settlement_explained;

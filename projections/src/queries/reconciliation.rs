@@ -1,0 +1,84 @@
+//! Statement files, their lines and breaks.
+
+use crate::engine::{ReadModelError, ReadModels};
+use crate::models::breaks::BreakRow;
+use crate::models::statements::{StatementFileRow, StatementLineRow};
+
+use super::{Page, bounded, parse_cursor, row, rows};
+
+impl ReadModels {
+    /// A statement file.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn statement_file(
+        &self,
+        provider_id: &str,
+        digest: &str,
+    ) -> Result<Option<StatementFileRow>, ReadModelError> {
+        row(&*self.read()?, "WHERE provider_id = ? AND digest = ?", &[&provider_id, &digest])
+    }
+
+    /// Statement files of a provider, the earliest period first; `after` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn statement_files(
+        &self,
+        provider_id: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<StatementFileRow>, ReadModelError> {
+        let limit = bounded(limit);
+        let (at, digest) = parse_cursor(after)?.unwrap_or((i64::MIN, String::new()));
+        let rest = "WHERE provider_id = ? AND (from_at, digest) > (?, ?) ORDER BY from_at, digest LIMIT ?";
+        let found = rows(&*self.read()?, rest, &[&provider_id, &at, &digest, &(limit + 1)])?;
+        Ok(Page::of(found, limit, |f: &StatementFileRow| format!("{}.{}", f.from_at, f.digest)))
+    }
+
+    /// Lines of a statement file in the order in which they were recorded, those after `number`.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn statement_lines(
+        &self,
+        provider_id: &str,
+        digest: &str,
+        number: i64,
+        limit: u32,
+    ) -> Result<Vec<StatementLineRow>, ReadModelError> {
+        let rest = "WHERE provider_id = ? AND digest = ? AND number > ? ORDER BY number LIMIT ?";
+        rows(&*self.read()?, rest, &[&provider_id, &digest, &number, &bounded(limit)])
+    }
+
+    /// Breaks, the oldest first: of one provider or of all, open ones alone or all; `after` is the `next` of
+    /// the page before.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn breaks(
+        &self,
+        provider_id: Option<&str>,
+        open_only: bool,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<BreakRow>, ReadModelError> {
+        let limit = bounded(limit);
+        let (at, id) = parse_cursor(after)?.unwrap_or((i64::MIN, String::new()));
+        let (provider, open) = (provider_id.unwrap_or_default(), i64::from(open_only));
+        // one file taken under two names has breaks of one name under both
+        let rest = "WHERE (?1 = '' OR provider_id = ?1) AND open >= ?2 \
+                    AND (since, break_id || ' ' || provider_id) > (?3, ?4) \
+                    ORDER BY since, break_id || ' ' || provider_id LIMIT ?5";
+        let found = rows(&*self.read()?, rest, &[&provider, &open, &at, &id, &(limit + 1)])?;
+        Ok(Page::of(found, limit, |b: &BreakRow| format!("{}.{} {}", b.since, b.break_id, b.provider_id)))
+    }
+
+    /// Breaks of this name, of any provider: one, unless two providers' files begin alike.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn breaks_named(&self, break_id: &str) -> Result<Vec<BreakRow>, ReadModelError> {
+        rows(&*self.read()?, "WHERE break_id = ? ORDER BY provider_id LIMIT 10", &[&break_id])
+    }
+}
