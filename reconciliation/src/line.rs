@@ -113,6 +113,21 @@ impl Format {
     }
 }
 
+impl Format {
+    /// Whether it shows what the books have of this kind and direction: a trade bill has no payouts.
+    #[must_use]
+    pub const fn shows(self, kind: LineKind, gross: Money) -> bool {
+        match self {
+            Self::WechatBill => match kind {
+                LineKind::Payment | LineKind::Refund => true,
+                LineKind::Reversal => gross.minor < 0,
+                _ => false,
+            },
+            _ => true,
+        }
+    }
+}
+
 /// One line of a statement. Amounts are signed as the market sees them: what it gets is positive, and
 /// net = gross - fee is the change of its balance there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

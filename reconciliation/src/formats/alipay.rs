@@ -131,10 +131,12 @@ fn entry(columns: &Columns, row: &Row<'_>, of: Currency) -> Result<(Line, Option
     let word = row.get(columns.any(&["业务类型"]));
     let note = row.get(columns.any(&["备注"]));
     let kind = match word {
+        w if w.contains("拒付") && moved.minor < 0 => LineKind::Chargeback,
+        w if w.contains("拒付") => LineKind::ChargebackReversal,
+        w if w.contains("退回") => LineKind::Reversal,
         w if w.contains("退款") || w.contains("退费") => LineKind::Refund,
         w if w.contains("收费") || w.contains("服务费") => LineKind::Fee,
         w if w.contains("提现") => LineKind::Payout,
-        w if w.contains("拒付") => LineKind::Chargeback,
         w if w.contains("支付") || w.contains("交易") || w.contains("收款") => LineKind::Payment,
         _ => LineKind::Other,
     };

@@ -61,10 +61,11 @@ fn statement(element: &Element, lines: &mut usize) -> Result<Statement, Statemen
         statement.from = moment(span.child("FrDtTm"))?.map(|(at, _)| at);
         statement.to = moment(span.child("ToDtTm"))?.map(|(at, _)| at);
     }
+    let created = moment(element.child("CreDtTm"))?;
     for entry in element.all("Ntry") {
         room(*lines)?;
         *lines += 1;
-        if let Some(line) = line(entry)? {
+        if let Some(line) = line(entry, created)? {
             statement.lines.push(line);
         }
     }
@@ -121,7 +122,7 @@ fn signed(element: &Element, field: &str) -> Result<(Money, bool), StatementErro
 }
 
 /// An entry; none when it is only announced (PDNG, INFO): nothing has moved.
-fn line(entry: &Element) -> Result<Option<Line>, StatementError> {
+fn line(entry: &Element, created: Option<(Timestamp, bool)>) -> Result<Option<Line>, StatementError> {
     let status = entry.text_at(&["Sts", "Cd"]).or_else(|| entry.text_at(&["Sts"]));
     if matches!(status, Some("PDNG" | "INFO" | "FUTR")) {
         return Ok(None);
@@ -129,8 +130,10 @@ fn line(entry: &Element) -> Result<Option<Line>, StatementError> {
     let (net, came) = signed(entry, "Ntry")?;
     let booked = moment(entry.child("BookgDt"))?;
     let value = moment(entry.child("ValDt"))?;
-    // notifications may leave both out
-    let (at, day_only) = booked.or(value).unwrap_or((Timestamp(0), true));
+    // a notification may leave both out: it tells of what moved when it was made
+    let (at, day_only) = booked.or(value).or(created).ok_or_else(|| {
+        StatementError::at(entry.line, "Ntry has neither BookgDt nor ValDt, and its statement no CreDtTm")
+    })?;
     let reversal = entry.text_at(&["RvslInd"]) == Some("true");
     let mut references = Vec::new();
     let mut ours = Vec::new();

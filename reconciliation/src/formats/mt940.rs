@@ -153,7 +153,8 @@ impl Reading {
                 let (money, at) = balance(field.first(), None, line, ":60:", findings)?;
                 self.currency = Some(money.currency);
                 self.statement.opening = Some(money);
-                self.statement.from = Some(at);
+                // the balance is that of the end of its day, unless entries of the same day follow
+                self.statement.from = Some(at.plus_days(1));
             }
             "62" | "62F" | "62M" => {
                 let (money, at) = balance(field.first(), self.currency, line, ":62:", findings)?;
@@ -193,6 +194,11 @@ impl Reading {
             let missing = if format == Format::Mt942 { ":90D: or :90C:" } else { ":62F: or :62M:" };
             let what = format!("the statement has no {missing} at its end: the file may be cut off");
             parsed.findings.push(Finding { cut_off: true, ..Finding::new(last, what) });
+        }
+        if let (Some(from), Some(first)) =
+            (self.statement.from, self.statement.lines.iter().map(|l| l.at).min())
+        {
+            self.statement.from = Some(from.min(first));
         }
         self.statement.check_balances(&mut parsed.findings);
         for (line, credits, said, money) in std::mem::take(&mut self.sums) {
@@ -349,8 +355,8 @@ fn entry(
         references: given(theirs).into_iter().collect(),
         ours: given(ours).into_iter().collect(),
         kind,
-        gross: net,
-        fee: Money::zero(of),
+        gross: if kind == LineKind::Fee { Money::zero(of) } else { net },
+        fee: if kind == LineKind::Fee { Money::new(-net.minor, of) } else { Money::zero(of) },
         net,
         at: booked.unwrap_or(value),
         value_at: Some(value),

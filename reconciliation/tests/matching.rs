@@ -1,0 +1,313 @@
+//! Lines beside entries: each way of matching with its reason, each kind of break.
+
+use daybook_domain::provider::events::{BreakKind, MatchReason};
+use daybook_domain::time::{DAY, SECOND};
+use daybook_domain::{Currency, Money, Timestamp};
+use daybook_reconciliation::books::Entry;
+use daybook_reconciliation::matching::{Input, Known, Outcome, reconcile};
+use daybook_reconciliation::{Finding, Line, LineKind, Side};
+
+const START: i64 = 1_780_000_000 * SECOND;
+
+fn money(minor: i64) -> Money {
+    Money::new(minor, Currency::new("CNY").expect("a currency"))
+}
+
+fn line(n: u64, reference: &str, kind: LineKind, gross: i64, fee: i64, day: i64) -> Line {
+    Line {
+        line: n,
+        references: Some(reference).filter(|r| !r.is_empty()).map(str::to_owned).into_iter().collect(),
+        ours: Vec::new(),
+        kind,
+        gross: money(gross),
+        fee: money(fee),
+        net: money(gross - fee),
+        at: Timestamp(START + day * DAY),
+        value_at: None,
+        day_only: false,
+        text: String::new(),
+    }
+}
+
+fn entry(n: u64, reference: &str, kind: LineKind, gross: i64, fee: i64, day: i64) -> Entry {
+    Entry {
+        id: format!("e{n}/0"),
+        stream: format!("checkout-c{n}"),
+        event: "PaymentCaptured",
+        side: Side::Provider,
+        place: "alipay".into(),
+        kind,
+        references: Some(reference).filter(|r| !r.is_empty()).map(str::to_owned).into_iter().collect(),
+        gross: money(gross),
+        fee: money(fee),
+        at: Timestamp(START + day * DAY),
+    }
+}
+
+struct Case {
+    side: Side,
+    lines: Vec<Line>,
+    earlier: usize,
+    entries: Vec<Entry>,
+    known: Vec<Known>,
+    elsewhere: Vec<Entry>,
+    findings: Vec<Finding>,
+}
+
+fn case(side: Side, lines: Vec<Line>, entries: Vec<Entry>) -> Case {
+    let known = vec![Known::New; entries.len()];
+    Case { side, lines, earlier: 0, entries, known, elsewhere: Vec::new(), findings: Vec::new() }
+}
+
+impl Case {
+    fn run(&self) -> Outcome {
+        let outcome = reconcile(&Input {
+            side: self.side,
+            lines: &self.lines,
+            earlier: self.earlier,
+            entries: &self.entries,
+            known: &self.known,
+            elsewhere: &self.elsewhere,
+            findings: &self.findings,
+            from: Timestamp(START),
+            to: Timestamp(START + 30 * DAY),
+            window: 3 * DAY,
+        });
+        // whatever comes of it, nothing is used twice
+        let mut lines: Vec<usize> = outcome.matches.iter().flat_map(|m| m.lines.clone()).collect();
+        let mut entries: Vec<usize> = outcome.matches.iter().flat_map(|m| m.entries.clone()).collect();
+        let (many, booked) = (lines.len(), entries.len());
+        lines.sort_unstable();
+        lines.dedup();
+        entries.sort_unstable();
+        entries.dedup();
+        assert_eq!((lines.len(), entries.len()), (many, booked), "used twice: {outcome:?}");
+        outcome
+    }
+
+    fn matches(&self) -> Vec<(MatchReason, Vec<usize>, Vec<usize>)> {
+        self.run().matches.into_iter().map(|m| (m.reason, m.lines, m.entries)).collect()
+    }
+
+    fn breaks(&self) -> Vec<(BreakKind, i64)> {
+        self.run().breaks.into_iter().map(|b| (b.kind, b.amount.minor)).collect()
+    }
+}
+
+use LineKind::{Chargeback, Credit, Fee, Payment, Payout, Refund};
+use Side::{Bank, Provider};
+
+#[test]
+fn the_same_reference_matches_one_to_one() {
+    let c = case(
+        Provider,
+        vec![line(2, "b", Refund, -40, 0, 2), line(3, "a", Payment, 100, 1, 1)],
+        vec![entry(1, "a", Payment, 100, 1, 1), entry(2, "b", Refund, -40, 0, 2)],
+    );
+    assert_eq!(
+        c.matches(),
+        [(MatchReason::Reference, vec![0], vec![1]), (MatchReason::Reference, vec![1], vec![0])]
+    );
+    assert_eq!(c.breaks(), []);
+}
+
+#[test]
+fn a_payment_and_its_fee_are_one_payment_of_the_books() {
+    let c = case(
+        Provider,
+        vec![line(2, "a", Fee, 0, 1, 1), line(3, "a", Payment, 100, 0, 1)],
+        vec![entry(1, "a", Payment, 100, 1, 1)],
+    );
+    assert_eq!(c.matches(), [(MatchReason::ReferenceSum, vec![0, 1], vec![0])]);
+    assert_eq!(c.breaks(), []);
+}
+
+#[test]
+fn one_line_of_a_sum_is_several_entries_of_one_reference() {
+    let c = case(
+        Provider,
+        vec![line(2, "a", Payment, 100, 0, 1)],
+        vec![entry(1, "a", Payment, 60, 0, 1), entry(2, "a", Payment, 40, 0, 1)],
+    );
+    assert_eq!(c.matches(), [(MatchReason::ReferenceSum, vec![0], vec![0, 1])]);
+    assert_eq!(c.breaks(), []);
+}
+
+#[test]
+fn a_bank_matches_by_amount_and_window_and_by_the_words_of_its_text() {
+    let mut named = line(2, "bank-9", Credit, 500, 0, 9);
+    named.text = "PAYOUT po-alipay-07, THANK YOU".into();
+    let c = case(
+        Bank,
+        vec![named, line(3, "", Credit, 300, 0, 2)],
+        vec![
+            entry(1, "po-alipay-08", Credit, 300, 0, 1),
+            entry(2, "po-alipay-07", Credit, 500, 0, 8),
+            // outside the window
+            entry(3, "po-alipay-06", Credit, 300, 0, 20),
+        ],
+    );
+    assert_eq!(
+        c.matches(),
+        [(MatchReason::Reference, vec![0], vec![1]), (MatchReason::Amount, vec![1], vec![0])]
+    );
+    assert_eq!(c.breaks(), [(BreakKind::MissingThere, -300)]);
+}
+
+#[test]
+fn a_bank_matches_sums_both_ways_and_only_where_there_is_one_choice() {
+    let c = case(
+        Bank,
+        vec![
+            line(2, "", Credit, 700, 0, 2),
+            line(3, "", Credit, 450, 0, 12),
+            line(4, "", Credit, 150, 0, 12),
+        ],
+        vec![
+            entry(1, "", Credit, 300, 0, 1),
+            entry(2, "", Credit, 400, 0, 1),
+            entry(3, "", Credit, 600, 0, 11),
+        ],
+    );
+    assert_eq!(
+        c.matches(),
+        [(MatchReason::AmountSum, vec![0], vec![0, 1]), (MatchReason::AmountSum, vec![1, 2], vec![2])]
+    );
+    let two = case(
+        Bank,
+        vec![line(2, "", Credit, 700, 0, 2)],
+        vec![
+            entry(1, "", Credit, 300, 0, 1),
+            entry(2, "", Credit, 400, 0, 1),
+            entry(3, "", Credit, 350, 0, 1),
+            entry(4, "", Credit, 350, 0, 1),
+        ],
+    );
+    assert_eq!(two.matches(), [], "350 + 350 is 700 too");
+}
+
+#[test]
+fn each_kind_of_break_is_found_as_what_it_is() {
+    let p = |lines, entries| case(Provider, lines, entries);
+    let one = |kind: LineKind, gross, fee, day| vec![entry(1, "a", kind, gross, fee, day)];
+    let here = p(vec![line(2, "x", Payment, 100, 1, 1)], vec![]);
+    assert_eq!(here.breaks(), [(BreakKind::MissingHere, 99)]);
+    assert_eq!(p(vec![], one(Payment, 100, 1, 1)).breaks(), [(BreakKind::MissingThere, -99)]);
+    let amount = p(vec![line(2, "a", Payment, 90, 1, 1)], one(Payment, 100, 1, 1));
+    assert_eq!(amount.breaks(), [(BreakKind::Amount, -10)]);
+    let mut dollars = line(2, "a", Payment, 100, 1, 1);
+    let usd = Currency::new("USD").expect("a currency");
+    for money in [&mut dollars.gross, &mut dollars.fee, &mut dollars.net] {
+        money.currency = usd;
+    }
+    assert_eq!(p(vec![dollars], one(Payment, 100, 1, 1)).breaks(), [(BreakKind::Currency, 100)]);
+    let twice = vec![line(2, "a", Payment, 100, 1, 1), line(3, "a", Payment, 100, 1, 1)];
+    assert_eq!(p(twice, one(Payment, 100, 1, 1)).breaks(), [(BreakKind::Duplicate, 100)]);
+    let fee = p(vec![line(2, "a", Payment, 100, 3, 1)], one(Payment, 100, 1, 1));
+    assert_eq!(fee.breaks(), [(BreakKind::Fee, -2)]);
+    let late = p(vec![line(2, "a", Payment, 100, 1, 9)], one(Payment, 100, 1, 1));
+    assert_eq!(late.breaks(), [(BreakKind::Late, 100)]);
+    let back = vec![line(2, "a", Payment, 100, 1, 1), line(3, "a", LineKind::Reversal, -100, 0, 2)];
+    assert_eq!(p(back, one(Payment, 100, 1, 1)).breaks(), [(BreakKind::Reversed, -100)]);
+    let kind = p(vec![line(2, "a", Chargeback, -40, 0, 1)], one(Refund, -40, 0, 1));
+    assert_eq!(kind.breaks(), [(BreakKind::Kind, -40)]);
+    let reference = p(vec![line(2, "b", Payment, 100, 1, 1)], one(Payment, 100, 1, 1));
+    assert_eq!(reference.breaks(), [(BreakKind::Reference, 100)]);
+    let mut elsewhere = p(vec![line(2, "a", Payment, 100, 1, 1)], vec![]);
+    elsewhere.elsewhere = one(Payment, 100, 1, 1);
+    assert_eq!(elsewhere.breaks(), [(BreakKind::Elsewhere, 99)]);
+    let fine = p(vec![line(2, "a", Payment, 100, 1, 1)], one(Payment, 100, 1, 1));
+    assert_eq!(fine.breaks(), []);
+    let own_fee = p(vec![line(2, "f", Fee, 0, 15, 1)], one(Payment, 100, 1, 29));
+    assert_eq!(own_fee.breaks(), [(BreakKind::Fee, -15)]);
+}
+
+#[test]
+fn what_the_next_statement_may_still_bring_is_waited_for() {
+    let c =
+        case(Provider, vec![], vec![entry(1, "a", Payout, -100, 0, 29), entry(2, "b", Payout, -100, 0, 20)]);
+    let outcome = c.run();
+    assert_eq!(outcome.waiting, [0]);
+    assert_eq!(outcome.breaks.len(), 1);
+}
+
+#[test]
+fn an_entry_that_an_earlier_statement_has_is_a_duplicate_and_one_it_missed_is_no_second_break() {
+    let mut c =
+        case(Provider, vec![line(2, "a", Payment, 100, 1, 1)], vec![entry(1, "a", Payment, 100, 1, 1)]);
+    c.known = vec![Known::Taken];
+    assert_eq!(c.breaks(), [(BreakKind::Duplicate, 100)]);
+    let mut missed = case(Provider, vec![], vec![entry(1, "a", Payment, 100, 1, 1)]);
+    missed.known = vec![Known::Missed];
+    assert_eq!(missed.breaks(), []);
+}
+
+#[test]
+fn a_line_of_an_earlier_statement_meets_the_entry_that_came_since() {
+    let mut c = case(
+        Provider,
+        vec![line(2, "x", Payment, 50, 0, 9), line(7, "a", Payment, 100, 1, 1)],
+        vec![entry(1, "a", Payment, 100, 1, 1)],
+    );
+    c.earlier = 1;
+    assert_eq!(c.matches(), [(MatchReason::Reference, vec![1], vec![0])]);
+    assert_eq!(c.breaks(), [(BreakKind::MissingHere, 50)]);
+    c.known = vec![Known::Taken];
+    assert_eq!(c.breaks(), [(BreakKind::MissingHere, 50)], "met before, it is no duplicate of itself");
+    c.entries.clear();
+    c.known.clear();
+    assert_eq!(c.breaks(), [(BreakKind::MissingHere, 50)], "the earlier one is known");
+}
+
+#[test]
+fn a_hundred_thousand_lines_meet_a_hundred_thousand_entries_in_about_a_second() {
+    let kinds = |n: u64| if n.is_multiple_of(20) { Refund } else { Payment };
+    let entries: Vec<Entry> = (0..100_000u64)
+        .map(|n| entry(n, &format!("ref-{n}"), kinds(n), 100 + (n % 977) as i64, 1, (n / 3_400) as i64))
+        .collect();
+    // every tenth under another reference, in another order
+    let lines: Vec<Line> = (0..100_000u64)
+        .map(|n| n * 7_919 % 100_000)
+        .map(|n| {
+            let reference = if n.is_multiple_of(10) { format!("other-{n}") } else { format!("ref-{n}") };
+            line(n + 2, &reference, kinds(n), 100 + (n % 977) as i64, 1, (n / 3_400) as i64)
+        })
+        .collect();
+    let c = case(Provider, lines, entries);
+    let started = std::time::Instant::now();
+    let outcome = c.run();
+    let took = started.elapsed();
+    assert_eq!(outcome.matches.len(), 100_000);
+    assert_eq!(outcome, c.run(), "the same again");
+    // an unoptimised build on a busy machine is allowed ten times that
+    assert!(took.as_secs() < 10, "{took:?}");
+}
+
+proptest::proptest! {
+    /// Whatever is laid beside whatever: nothing is used twice, and each line is either matched or in a break.
+    #[test]
+    fn every_line_comes_to_something_once(
+        lines in proptest::collection::vec((0..6u8, 0..4u8, 0..5i64, 0..20i64), 0..14),
+        entries in proptest::collection::vec((0..6u8, 0..4u8, 0..5i64, 0..20i64), 0..14),
+        bank in proptest::prelude::any::<bool>(),
+    ) {
+        let kinds = [Payment, Refund, Chargeback, Fee];
+        let sign = |kind: u8| if kind == 0 { 100 } else { -100 };
+        let name = |r: u8| if r == 0 { String::new() } else { format!("ref-{r}") };
+        let lines: Vec<Line> = lines.iter().enumerate().map(|(n, (r, k, a, d))| {
+            let fee = kinds[usize::from(*k)] == Fee;
+            line(n as u64 + 2, &name(*r), kinds[usize::from(*k)], if fee { 0 } else { sign(*k) * (a + 1) }, *a, *d)
+        }).collect();
+        let entries: Vec<Entry> = entries.iter().enumerate().map(|(n, (r, k, a, d))| {
+            let k = (*k).min(2);
+            entry(n as u64, &name(*r), kinds[usize::from(k)], sign(k) * (a + 1), *a, *d)
+        }).collect();
+        let c = case(if bank { Bank } else { Provider }, lines, entries);
+        let outcome = c.run();
+        for n in 0..c.lines.len() {
+            let matched = outcome.matches.iter().filter(|m| m.lines.contains(&n)).count();
+            let alone = outcome.breaks.iter().filter(|b| b.lines.contains(&n) && !outcome.matches.iter().any(|m| m.lines.contains(&n))).count();
+            assert_eq!(matched + alone, 1, "line {n}: {outcome:?}");
+        }
+    }
+}
