@@ -18,6 +18,7 @@ mod pending;
 pub mod periods;
 mod pump;
 pub mod reactors;
+pub mod reconcile;
 pub mod settlement;
 mod side;
 pub mod verify;

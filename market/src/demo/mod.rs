@@ -7,6 +7,7 @@
 mod cast;
 mod finance;
 mod run;
+pub mod statements;
 mod story;
 
 pub use run::{DemoError, Report, START, Told, run};

@@ -50,6 +50,9 @@ pub enum DemoError {
     /// A stored event.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// A file that could not be written.
+    #[error("{0}")]
+    File(String),
 }
 
 /// A story that was told, and of how many orders.
