@@ -82,6 +82,8 @@ pub enum Command {
     Charge(cmd::charge::Args),
     Statement(cmd::statement::Args),
     Export(cmd::export::Args),
+    Reconcile(cmd::reconcile::Args),
+    Breaks(cmd::breaks::Args),
     Command(cmd::command::Args),
     Serve(cmd::serve::Args),
     Bench(cmd::bench::Args),

@@ -1,5 +1,6 @@
 //! `daybook demo`
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,6 +31,9 @@ pub struct Args {
     /// What everything is drawn from
     #[arg(long, value_name = "SEED", default_value_t = 7)]
     seed: u64,
+    /// Write the statement files of its providers and banks there, with breaks planted in them
+    #[arg(long, value_name = "DIR")]
+    statements: Option<PathBuf>,
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
@@ -60,11 +64,25 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let models = global.read_models()?;
     let checked = verify::check(global, &models)?;
     unheard(print(global, &report, &checked))?;
+    if let Some(folder) = &args.statements {
+        statements(global, folder)?;
+    }
     if checked.clean() {
         return Ok(());
     }
     say!("verify found violations: run `daybook verify`");
     Err(Failure::Found)
+}
+
+/// What providers and banks would send, and how to take it.
+fn statements(global: &Global, folder: &Path) -> Result<(), Failure> {
+    let manifest = demo::statements::write(&global.read_journal()?, folder)?;
+    let place = folder.display();
+    say!("{} breaks are planted in {} files in {place}:", manifest.planted.len(), manifest.files.len());
+    for written in &manifest.files {
+        say!("  daybook reconcile {} {place}/{}", written.provider, written.file);
+    }
+    Ok(())
 }
 
 /// The report, with the verdict of the check for people.
@@ -165,6 +183,7 @@ impl From<DemoError> for Failure {
             DemoError::Command(error) => error.into(),
             DemoError::Journal(error) => error.into(),
             DemoError::Decode(error) => Self::Unavailable(error.to_string()),
+            DemoError::File(why) => Self::Unavailable(why),
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod adjustment;
 pub mod balance_sheet;
 pub mod bench;
+pub mod breaks;
 pub mod charge;
 pub mod command;
 pub mod completions;
@@ -19,6 +20,7 @@ pub mod payout;
 pub mod period;
 pub mod profit_loss;
 pub mod rebuild;
+pub mod reconcile;
 pub mod serve;
 pub mod settle;
 pub mod settlement;
@@ -59,6 +61,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Charge(args) => charge::run(global, &args),
         Command::Statement(args) => statement::run(global, &args),
         Command::Export(args) => export::run(global, &args),
+        Command::Reconcile(args) => reconcile::run(global, &args),
+        Command::Breaks(args) => breaks::run(global, &args),
         Command::Command(args) => command::run(global, &args),
         Command::Bench(args) => bench::run(global, &args),
         Command::Completions(args) => completions::run(global, &args),
