@@ -10,7 +10,7 @@ use std::sync::Arc;
 use daybook_commands::PendingBalance;
 use daybook_domain::posting::post;
 use daybook_domain::{Currency, Event, EventKind, MerchantId, Money, Refs};
-use daybook_journal::{Filter, Journal, Position, Recorded};
+use daybook_journal::{Filter, Journal, Position, Recorded, Scanned};
 use parking_lot::Mutex;
 
 /// The event types that post to a merchant's pending balance.
@@ -74,8 +74,10 @@ impl PendingBalance for Pending {
         let mut fold = self.fold.lock();
         let mut broken = None;
         let after = fold.through;
-        let scanned =
-            self.journal.scan(after, None, &self.filter, &mut |recorded| match fold.take(&recorded) {
+        // a batch asks for each of its decisions while the journal stands still
+        let scanned = match self.journal.head() {
+            Ok(head) if head <= after => Ok(Scanned { through: after, head }),
+            _ => self.journal.scan(after, None, &self.filter, &mut |recorded| match fold.take(&recorded) {
                 Ok(()) => {
                     fold.through = recorded.position;
                     ControlFlow::Continue(())
@@ -84,7 +86,8 @@ impl PendingBalance for Pending {
                     broken = Some(format!("{} at {}: {why}", recorded.kind, recorded.position));
                     ControlFlow::Break(())
                 }
-            });
+            }),
+        };
         match (scanned, broken) {
             (Ok(scanned), None) => fold.through = scanned.through,
             // Half a fold would be a wrong balance: better none.
