@@ -1,8 +1,8 @@
 //! The journal in one SQLite file: the default backend.
 //!
 //! Shape: one writer thread with the only connection that inserts, a thread that syncs the log and answers, a
-//! checkpointer thread, and readers on read-only connections of their own. Beside `daybook.db` lie its write-ahead log (`-wal`, `-shm`) and the lock
-//! file that keeps a second writer out (`.lock`).
+//! checkpointer thread, and readers on read-only connections of their own. Beside `daybook.db` lie its write-ahead
+//! log (`-wal`, `-shm`) and the lock file that keeps a second writer out (`.lock`).
 //!
 //! Cost: an append is one hand-over to the writer and a share of one fsync; a read is a statement on a pooled
 //! connection. Opening is a few seeks, whatever the size. Memory: the queue ([`Options::queue_events`]), the
