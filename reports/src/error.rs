@@ -16,4 +16,17 @@ pub enum ReportError {
     /// The workbook could not be put together.
     #[error("the workbook could not be put together: {0}")]
     Workbook(String),
+    /// An amount is in no currency.
+    #[error("row {row} of {table} has an amount in {column} and names no currency: rebuild the read models")]
+    NoCurrency {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// Which row, from 1.
+        row: u64,
+    },
+    /// A Parquet file could not be written.
+    #[error("the Parquet file could not be written: {0}")]
+    Parquet(String),
 }

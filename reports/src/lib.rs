@@ -8,6 +8,7 @@ mod error;
 pub mod period;
 pub mod plaintext;
 pub mod statement;
+pub mod tables;
 
 pub use error::ReportError;
 pub use period::Period;

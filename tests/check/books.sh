@@ -7,10 +7,19 @@ daybook="${CARGO_TARGET_DIR:-target}/release/daybook"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
+# DuckDB comes from PyPI, where that can be reached
+duckdb=
+if python3 -m venv "$folder/venv" 2>/dev/null && "$folder/venv/bin/pip" install -q duckdb 2>/dev/null; then
+    duckdb="$folder/venv/bin/python"
+else
+    echo "LEFT OUT: DuckDB's reading of the Parquet files (no python3-venv here, or PyPI is out of reach)"
+fi
+
 echo "the simulated market:"
 "$daybook" --journal "sqlite:$folder/demo.db" --no-progress demo --days 40 --orders-per-day 100 >"$folder/demo.out"
 python3 tests/check/books.py "$daybook" "$folder/demo.db"
 python3 tests/check/statements.py "$daybook" "$folder/demo.db" 8
+[ -z "$duckdb" ] || "$duckdb" tests/check/tables.py "$daybook" "$folder/demo.db"
 
 if [ -z "${1:-}" ]; then
     echo "Olist's books left out: set DAYBOOK_DATA to a folder that holds olist/"
@@ -18,4 +27,5 @@ else
     echo "Olist:"
     "$daybook" --journal "sqlite:$folder/olist.db" --no-progress import olist "$1/olist" >"$folder/olist.out"
     python3 tests/check/books.py "$daybook" "$folder/olist.db" --by-month
+    [ -z "$duckdb" ] || "$duckdb" tests/check/tables.py "$daybook" "$folder/olist.db"
 fi

@@ -61,6 +61,8 @@ pub(crate) trait Runner: Send + Sync {
     fn tables(&self) -> Vec<&'static str>;
     /// Its tables with their columns.
     fn columns(&self) -> Vec<(&'static str, &'static [Column])>;
+    /// Its views with their columns: those of child rows begin with their parent's key.
+    fn viewed(&self) -> Vec<(&'static str, Vec<Column>)>;
     /// Version of its layout and folds.
     fn version(&self) -> u32;
     /// The event types it looks at.

@@ -167,6 +167,14 @@ impl<M: Model> Runner for Table<M> {
         let children = (<M::Child as Record>::TABLE, <M::Child as Record>::COLUMNS);
         if has_children::<M>() { vec![own, children] } else { vec![own] }
     }
+    fn viewed(&self) -> Vec<(&'static str, Vec<Column>)> {
+        let key = <M::Row as Record>::COLUMNS.iter().filter(|c| <M::Row as Record>::KEY.contains(&c.name));
+        let mut views: Vec<_> = self.columns().into_iter().map(|(name, own)| (name, own.to_vec())).collect();
+        if let Some((_, columns)) = views.get_mut(1) {
+            columns.splice(0..0, key.copied());
+        }
+        views
+    }
     fn version(&self) -> u32 {
         M::VERSION
     }

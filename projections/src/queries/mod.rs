@@ -18,6 +18,7 @@ mod settlement_explained;
 mod settlements;
 mod statements;
 mod streams;
+mod tables;
 
 use rusqlite::{Connection, ToSql};
 
@@ -32,6 +33,7 @@ pub use reviews::ReviewSummary;
 pub use settlement_explained::{OrderShare, SettlementExplained};
 pub use statements::{MerchantEntry, MerchantMovements, MerchantStanding, STATEMENT_ENTRIES};
 pub use streams::PAGE_STREAMS;
+pub use tables::{CellRef, RowVisit, WholeTable, whole_tables};
 
 use crate::engine::ReadModelError;
 use crate::engine::sql::{FromRow, names};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use daybook_projections::ReadModels;
 use daybook_reports::plaintext::{Program, Written, write_books};
+use daybook_reports::tables::{Shape, Table, document, tables, write_table};
 use daybook_reports::{Period, ReportError};
 
 use crate::cli::Global;
@@ -29,6 +30,20 @@ enum To {
     Hledger(Books),
     /// For ledger: a transaction per event, a balance assertion per account and month
     Ledger(Books),
+    /// Tables as CSV, with a document of their columns
+    Csv(Tables),
+    /// Tables as Parquet, for DuckDB and its like, with a document of their columns
+    Parquet(Tables),
+}
+
+#[derive(Debug, clap::Args)]
+struct Tables {
+    /// The folder to write to; made where it is missing
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Only this table; may be given several times [default: all]
+    #[arg(long = "table", value_name = "TABLE", value_parser = table)]
+    tables: Vec<Table>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -46,6 +61,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         To::Beancount(books) => export(global, Program::Beancount, books),
         To::Hledger(books) => export(global, Program::Hledger, books),
         To::Ledger(books) => export(global, Program::Ledger, books),
+        To::Csv(tables) => export_tables(global, Shape::Csv, tables),
+        To::Parquet(tables) => export_tables(global, Shape::Parquet, tables),
     }
 }
 
@@ -68,6 +85,33 @@ fn export(global: &Global, program: Program, args: &Books) -> Result<(), Failure
     Ok(())
 }
 
+/// A table by its name.
+fn table(name: &str) -> Result<Table, String> {
+    let all = tables();
+    let known: Vec<&str> = all.iter().map(|table| table.name).collect();
+    let known = known.join(", ");
+    all.into_iter()
+        .find(|table| table.name == name)
+        .ok_or_else(|| format!("there is no such table; there are {known}"))
+}
+
+fn export_tables(global: &Global, shape: Shape, args: &Tables) -> Result<(), Failure> {
+    let models = global.read_models()?;
+    let wanted = if args.tables.is_empty() { tables() } else { args.tables.clone() };
+    std::fs::create_dir_all(&args.out)
+        .map_err(|error| Failure::Unavailable(format!("cannot make {}: {error}", args.out.display())))?;
+    let ending = match shape {
+        Shape::Csv => "csv",
+        Shape::Parquet => "parquet",
+    };
+    for table in &wanted {
+        let path = args.out.join(format!("{}.{ending}", table.name));
+        let rows = into_file(&path, |out| Ok(write_table(&models, table, shape, out)?))?;
+        say!("{}: {} rows", path.display(), grouped(&rows.to_string()));
+    }
+    into_file(&args.out.join("columns.md"), |out| Ok(out.write_all(document(&wanted).as_bytes())?))
+}
+
 /// A period that has begun, in the market's time zone.
 pub fn period(models: &ReadModels, text: &str) -> Result<Period, Failure> {
     let calendar = models.calendar()?;
@@ -85,7 +129,7 @@ pub fn period(models: &ReadModels, text: &str) -> Result<Period, Failure> {
 /// Writes a file whole or not at all: beside its place first, and moved there when it is done.
 pub fn into_file<T>(
     path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let failed = |error: io::Error| Failure::Unavailable(format!("cannot write {}: {error}", path.display()));
     let mut beside = path.as_os_str().to_owned();
@@ -110,7 +154,7 @@ impl From<ReportError> for Failure {
         match error {
             ReportError::ReadModels(error) => error.into(),
             ReportError::Write(error) => error.into(),
-            ReportError::Workbook(_) => Self::Unavailable(error.to_string()),
+            other => Self::Unavailable(other.to_string()),
         }
     }
 }
