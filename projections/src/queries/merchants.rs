@@ -1,11 +1,13 @@
 //! Merchants: standing, balances, account, deposit, and the leads they came from.
 
-use crate::engine::{AsOf, ReadModelError, ReadModels};
+use crate::engine::{AsOf, Progress, ReadModelError, ReadModels};
 use crate::models::deposits::{DepositRow, Deposits};
 use crate::models::leads::LeadRow;
 use crate::models::merchant_accounts::{MerchantAccountRow, MerchantAccounts, MerchantLineRow};
 use crate::models::merchant_balances::{MerchantBalanceRow, MerchantBalances};
 use crate::models::merchants::{MerchantRow, Merchants};
+
+use crate::record::Record as _;
 
 use super::{PAGE_ROWS, Page, bounded, row, rows};
 
@@ -64,6 +66,21 @@ impl ReadModels {
             account: then.row::<MerchantAccounts>(&[merchant_id]).cloned(),
             deposit: then.row::<Deposits>(&[merchant_id]).cloned(),
         }))
+    }
+
+    /// The balances of all merchants as of a moment, by merchant and currency: a job over the journal.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn merchants_as_of(
+        &self,
+        at: AsOf,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<MerchantBalanceRow>, ReadModelError> {
+        let then = self.as_of(at, &[MerchantBalanceRow::TABLE], progress)?;
+        let mut balances: Vec<_> = then.rows::<MerchantBalances>().cloned().collect();
+        balances.sort_unstable_by(|a, b| (&a.merchant_id, &a.currency).cmp(&(&b.merchant_id, &b.currency)));
+        Ok(balances)
     }
 
     /// Merchants by id, of one standing where it is given; `after` is the `next` of the page before.

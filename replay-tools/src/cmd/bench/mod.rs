@@ -3,6 +3,7 @@
 //! Noise between two minutes reaches 1.5x on a shared machine, so a number stands for something only beside one
 //! of the same run; both are printed, with their ratio. A module per figure.
 
+mod balances;
 mod bulk;
 mod deposits;
 mod figure;
@@ -41,7 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Only these figures
-    #[arg(long, value_name = "FIGURES", value_delimiter = ',', value_parser = ["a", "b", "c", "d", "e"])]
+    #[arg(long, value_name = "FIGURES", value_delimiter = ',', value_parser = ["a", "b", "c", "d", "e", "f"])]
     only: Vec<String>,
 }
 
@@ -95,13 +96,13 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
     room.remove_on_interrupt(&runtime);
     let wanted = |name: char| args.only.is_empty() || args.only.iter().any(|only| only.starts_with(name));
-    let progress = Progress::new(!global.no_progress, "measuring", 4);
+    let progress = Progress::new(!global.no_progress, "measuring", 5);
     let watch = Watch::start();
     let mut figures: Vec<Figure> = Vec::new();
 
     let given = journal_to_read(global);
     // Memory is measured in (d), so what uses much of it for other reasons comes after it; its input comes first.
-    if wanted('b') || (given.is_none() && (wanted('c') || wanted('d'))) {
+    if wanted('b') || (given.is_none() && (wanted('c') || wanted('d') || wanted('f'))) {
         progress.phase("(b) bulk import");
         figures.push(bulk::measure(&room, &runtime, &size)?);
     }
@@ -117,6 +118,11 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         figures.push(scan::measure(&path, &size)?);
     }
     progress.set(3);
+    if wanted('f') {
+        progress.phase("(f) balances as of a day");
+        figures.push(balances::measure(&room, &size, &path)?);
+    }
+    progress.set(4);
     if wanted('a') || wanted('e') {
         progress.phase("(a) commands in flight");
         let (throughput, latency) = inflight::measure(&room, &runtime, &size)?;

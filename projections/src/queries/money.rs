@@ -1,0 +1,99 @@
+//! What a merchant is owed as of a moment, from the entries of its own accounts: no stream is read again.
+
+use rusqlite::types::Value;
+
+use crate::engine::{AsOf, ReadModelError, ReadModels};
+
+use super::books::{Counted, generation};
+
+/// What a merchant is owed in one currency, minor units.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct MerchantMoney {
+    /// ISO 4217 code.
+    pub currency: String,
+    /// In escrow for its orders.
+    pub escrow: i64,
+    /// Released and not yet settled; negative is a receivable.
+    pub pending: i64,
+    /// Settled, may be paid out.
+    pub available: i64,
+    /// Settled, held for a claim.
+    pub held: i64,
+    /// Settled, kept back for a time.
+    pub reserve: i64,
+    /// On its way to the merchant's bank.
+    pub in_transit: i64,
+    /// Pending, available, held, reserve and in transit together.
+    pub owed: i64,
+    /// Guarantee money, free.
+    pub deposit: i64,
+    /// Guarantee money held for a claim.
+    pub deposit_frozen: i64,
+}
+
+impl MerchantMoney {
+    /// The cell of an account, and whether it is part of what is owed.
+    fn cell(&mut self, name: &str) -> Option<(&mut i64, bool)> {
+        Some(match name {
+            "Escrow" => (&mut self.escrow, false),
+            "MerchantPending" => (&mut self.pending, true),
+            "MerchantAvailable" => (&mut self.available, true),
+            "MerchantHeld" => (&mut self.held, true),
+            "MerchantReserve" => (&mut self.reserve, true),
+            "PayoutInTransit" => (&mut self.in_transit, true),
+            "Deposit" => (&mut self.deposit, false),
+            "DepositFrozen" => (&mut self.deposit_frozen, false),
+            _ => return None,
+        })
+    }
+}
+
+impl ReadModels {
+    /// What a merchant is owed as of a moment, by currency, from the entries of its accounts and of its orders'
+    /// escrow: those of the merchant alone are read, by index, however large the books are. Empty where nothing
+    /// was posted for it by then.
+    ///
+    /// # Errors
+    /// [`ReadModelError::Behind`] when the models have not applied the position asked for.
+    pub fn merchant_money(&self, merchant_id: &str, at: AsOf) -> Result<Vec<MerchantMoney>, ReadModelError> {
+        let db = self.read()?;
+        self.applied_for(&db, at)?;
+        let generation = generation(&db)?;
+        let counted = Counted::by(at);
+        let (accounts, entries) =
+            (format!("book_accounts__r{generation}"), format!("book_entries__r{generation}"));
+        let own = format!(
+            "SELECT a.name, a.currency, -sum(e.amount) FROM {accounts} a JOIN {entries} e ON e._parent = a._id \
+             WHERE a.dimension = ? AND a.class = 'Liabilities' AND {} GROUP BY a.name, a.currency",
+            counted.sql
+        );
+        let escrow = format!(
+            "SELECT 'Escrow', a.currency, -sum(e.amount) FROM orders o \
+             CROSS JOIN {accounts} a ON a.dimension = o.order_id AND a.name = 'Escrow' AND a.class = 'Liabilities' \
+             CROSS JOIN {entries} e ON e._parent = a._id \
+             WHERE o.merchant_id = ? AND {} GROUP BY a.currency",
+            counted.sql
+        );
+        let mut found: Vec<MerchantMoney> = Vec::new();
+        for sql in [own, escrow] {
+            let mut statement = db.prepare_cached(&sql)?;
+            let parameters = std::iter::once(Value::Text(merchant_id.to_owned()))
+                .chain(counted.values.iter().map(|value| Value::Integer(*value)));
+            let mut sums = statement.query(rusqlite::params_from_iter(parameters))?;
+            while let Some(row) = sums.next()? {
+                let (name, currency, amount): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                let at = found.iter().position(|money| money.currency == currency).unwrap_or_else(|| {
+                    found.push(MerchantMoney { currency, ..MerchantMoney::default() });
+                    found.len() - 1
+                });
+                let Some((cell, owed)) = found[at].cell(&name) else { continue };
+                *cell = amount;
+                if owed {
+                    found[at].owed = found[at].owed.saturating_add(amount);
+                }
+            }
+        }
+        found.sort_unstable_by(|a, b| a.currency.cmp(&b.currency));
+        Ok(found)
+    }
+}
