@@ -57,7 +57,7 @@ impl Fold {
     fn take(&mut self, recorded: &Recorded<'_>) -> Result<(), String> {
         let event =
             Event::decode(recorded.kind, recorded.schema, recorded.data).map_err(|e| e.to_string())?;
-        let refs: Refs = serde_json::from_str(recorded.refs).map_err(|e| e.to_string())?;
+        let refs = Refs::parse(recorded.refs).map_err(|e| e.to_string())?;
         let Some(merchant) = refs.merchant else { return Ok(()) };
         let mut entries = Vec::with_capacity(8);
         post(&event, &refs, &mut entries);

@@ -132,7 +132,7 @@ fn tour(out: &mut Output, global: &Global, report: &Report) -> Result<(), Failur
         ran.reserves
     ))?;
     let paid = &report.payouts;
-    let sums: Vec<_> = paid.amounts.iter().map(ToString::to_string).collect();
+    let sums: Vec<_> = paid.amounts.iter().map(|sum| grouped(&sum.to_string())).collect();
     out.line(&format!(
         "{} payouts of {} in all; {} were held back, such as after one that came back",
         grouped(&paid.requested.to_string()),
