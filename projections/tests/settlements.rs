@@ -151,13 +151,15 @@ fn settlements_are_listed_in_the_order_in_which_they_were_closed_and_a_reserve_u
     assert_eq!(ids(models.settlements(Some("a"), None, 9).unwrap().rows), ["a.1", "a.2"]);
     assert!(models.settlements(None, Some("x"), 2).is_err());
     assert_eq!(models.settlement("c.1").unwrap(), None);
-    assert_eq!(ids(models.reserves_due(Timestamp(35), 9).unwrap()), ["a.2"]);
-    assert_eq!(ids(models.reserves_due(Timestamp(40), 9).unwrap()), ["a.2", "a.1"]);
+    assert_eq!(ids(models.reserves_due(Timestamp(35), None, 9).unwrap()), ["a.2"]);
+    assert_eq!(ids(models.reserves_due(Timestamp(40), None, 9).unwrap()), ["a.2", "a.1"]);
+    assert_eq!(ids(models.reserves_due(Timestamp(40), Some("a"), 1).unwrap()), ["a.2"]);
+    assert!(models.reserves_due(Timestamp(40), Some("b"), 9).unwrap().is_empty());
 
     let released = ReserveReleased { settlement: "a.2".parse().unwrap(), amount: Money::new(5, currency) };
     say(journal.as_ref(), "account-a", 30, r#"{"merchant":"a"}"#, released);
     models.catch_up(&mut |_| {}).unwrap();
-    assert_eq!(ids(models.reserves_due(Timestamp(40), 9).unwrap()), ["a.1"]);
+    assert_eq!(ids(models.reserves_due(Timestamp(40), None, 9).unwrap()), ["a.1"]);
     let status = |id| models.settlement(id).unwrap().unwrap().reserve_status();
     assert_eq!([status("a.1"), status("a.2"), status("b.1")], ["held", "released", "none"]);
 }

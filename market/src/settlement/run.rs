@@ -338,9 +338,8 @@ impl Run<'_> {
     async fn release_reserves(&mut self, source: &mut dyn Source) -> Result<u64, MarketError> {
         let (at, before) = (self.calendar.start_of(self.cut.day()), self.ran.reserves);
         loop {
-            let (due, so_far) = (source.reserves_due(at)?, self.ran.reserves);
-            let only = self.merchant;
-            for reserve in due.iter().filter(|r| only.is_none_or(|only| only == r.merchant)) {
+            let (due, so_far) = (source.reserves_due(at, self.merchant)?, self.ran.reserves);
+            for reserve in due {
                 let command = AccountCommand::ReleaseReserve { settlement: reserve.settlement };
                 let about = format!("reserve {}", reserve.settlement);
                 self.ask(reserve.merchant, command, &about, reserve.due).await?;

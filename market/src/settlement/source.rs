@@ -60,8 +60,8 @@ pub(crate) trait Source: Send + Sync {
         settled: Bounds,
         bounds: Bounds,
     ) -> Result<Vec<Line>, MarketError>;
-    /// Reserves that are due at `at` and not released, the first due first; a page.
-    fn reserves_due(&self, at: Timestamp) -> Result<Vec<DueReserve>, MarketError>;
+    /// Reserves that are due at `at` and not released, of one merchant where it is given; the first due first; a page.
+    fn reserves_due(&self, at: Timestamp, only: Option<MerchantId>) -> Result<Vec<DueReserve>, MarketError>;
     /// The merchants that have agreed on a fee schedule and opened their store.
     fn contracted(&self, after: Option<MerchantId>) -> Result<Vec<Contracted>, MarketError>;
 }
@@ -130,8 +130,9 @@ impl Source for FromModels<'_> {
         }
     }
 
-    fn reserves_due(&self, at: Timestamp) -> Result<Vec<DueReserve>, MarketError> {
-        let rows = self.0.reserves_due(at, PAGE).map_err(unreadable)?;
+    fn reserves_due(&self, at: Timestamp, only: Option<MerchantId>) -> Result<Vec<DueReserve>, MarketError> {
+        let only = only.as_ref().map(MerchantId::as_str);
+        let rows = self.0.reserves_due(at, only, PAGE).map_err(unreadable)?;
         rows.iter()
             .map(|row| {
                 Ok(DueReserve {
@@ -269,8 +270,10 @@ impl Source for FromJournal {
         Ok(self.derivation.open_lines(merchant).iter().filter(takes).copied().collect())
     }
 
-    fn reserves_due(&self, at: Timestamp) -> Result<Vec<DueReserve>, MarketError> {
-        Ok(self.reserves.values().take_while(|r| r.due <= at).take(PAGE as usize).copied().collect())
+    fn reserves_due(&self, at: Timestamp, only: Option<MerchantId>) -> Result<Vec<DueReserve>, MarketError> {
+        let due = self.reserves.values().take_while(|r| r.due <= at);
+        let due = due.filter(|r| only.is_none_or(|only| only == r.merchant));
+        Ok(due.take(PAGE as usize).copied().collect())
     }
 
     fn contracted(&self, after: Option<MerchantId>) -> Result<Vec<Contracted>, MarketError> {

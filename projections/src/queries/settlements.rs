@@ -188,13 +188,20 @@ impl ReadModels {
         Ok(Page::of(found, limit, |merchant: &MerchantRow| merchant.merchant_id.clone()))
     }
 
-    /// Settlements whose reserve is still kept and due at `at`, the first due first, at most `limit`.
+    /// Settlements whose reserve is still kept and due at `at`, of one merchant where it is given; the first due
+    /// first, at most `limit`.
     ///
     /// # Errors
     /// [`ReadModelError`].
-    pub fn reserves_due(&self, at: Timestamp, limit: u32) -> Result<Vec<SettlementRow>, ReadModelError> {
-        let rest = "WHERE reserve_due > 0 AND reserve_due <= ? ORDER BY reserve_due, position LIMIT ?";
-        rows(&*self.read()?, rest, &[&at.0, &bounded(limit)])
+    pub fn reserves_due(
+        &self,
+        at: Timestamp,
+        merchant_id: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<SettlementRow>, ReadModelError> {
+        let rest = "WHERE reserve_due > 0 AND reserve_due <= ?1 AND (?2 IS NULL OR merchant_id = ?2) \
+                    ORDER BY reserve_due, position LIMIT ?3";
+        rows(&*self.read()?, rest, &[&at.0, &merchant_id, &bounded(limit)])
     }
 }
 

@@ -384,7 +384,7 @@ async fn the_journal_and_the_read_models_say_the_same_of_what_there_is_to_settle
         assert_eq!(models.open_accounts(None).unwrap(), journal.open_accounts(None).unwrap());
         assert_eq!(models.contracted(None).unwrap(), journal.contracted(None).unwrap());
         let now = at("2026-06-01T00:00");
-        assert_eq!(models.reserves_due(now).unwrap(), journal.reserves_due(now).unwrap());
+        assert_eq!(models.reserves_due(now, None).unwrap(), journal.reserves_due(now, None).unwrap());
         for account in models.open_accounts(None).unwrap() {
             let merchant = account.merchant;
             assert_eq!(journal.account(merchant).unwrap(), Some(account));
