@@ -226,6 +226,13 @@ fn a_schedule_that_cannot_be_meant_is_refused_naming_the_field() {
         (with(|a| a.deposit_required = cny(-5)), "amount_negative", "deposit_required"),
         (with(|a| a.settlement.minimum_payout = usd(5)), "currency_mismatch", "settlement.minimum_payout"),
         (with(|a| a.settlement.days = 4_000), "days_out_of_range", "settlement.days"),
+        (
+            with(|a| {
+                a.platform_fee = Some(PlatformFee { amount: cny(1), period: SettlementCycle::TPlusN });
+            }),
+            "fee_period_unknown",
+            "platform_fee.period",
+        ),
         (with(|a| a.vat_on_fees = "6".parse().ok()), "rate_out_of_range", "vat_on_fees"),
         (
             with(|a| a.reserve = "1.5".parse().ok().map(|share| ReserveTerms { share, days: 30 })),

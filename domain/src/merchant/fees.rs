@@ -2,7 +2,7 @@
 
 use super::commands::AgreedFees;
 use super::decide::one;
-use super::events::FeeScheduleAgreed;
+use super::events::{FeeScheduleAgreed, SettlementCycle};
 use super::state::Merchant;
 use crate::decider::not_negative;
 use crate::{Event, Money, Rate, Rejection};
@@ -36,6 +36,11 @@ pub(super) fn agree(m: &Merchant, agreed: &AgreedFees) -> Result<Vec<Event>, Rej
     }
     if let Some(fee) = &agreed.platform_fee {
         in_currency("platform_fee.amount", fee.amount)?;
+        if fee.period == SettlementCycle::TPlusN {
+            let message =
+                "platform_fee.period is t_plus_n, which has no periods: use daily, weekly or monthly";
+            return Err(Rejection::new("fee_period_unknown", message));
+        }
     }
     if let Some(reserve) = &agreed.reserve {
         share("reserve.share", reserve.share)?;
