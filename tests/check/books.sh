@@ -26,6 +26,10 @@ if [ -z "${1:-}" ]; then
 else
     echo "Olist:"
     "$daybook" --journal "sqlite:$folder/olist.db" --no-progress import olist "$1/olist" >"$folder/olist.out"
+    # two years of months, settled on the first and paid on the fifth
+    "$daybook" --journal "sqlite:$folder/olist.db" --no-progress settle --every month --until 2018-11-01 >"$folder/settle.out"
+    "$daybook" --journal "sqlite:$folder/olist.db" --no-progress payout run --on 2018-11-05 --monthly-from 2016-11-05 \
+        --paid-by main >"$folder/payout.out"
     python3 tests/check/books.py "$daybook" "$folder/olist.db" --by-month
     [ -z "$duckdb" ] || "$duckdb" tests/check/tables.py "$daybook" "$folder/olist.db"
 fi
