@@ -334,12 +334,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Releases what is due by the run's day, each at its own time.
+    /// Releases what is due on the run's day or before, each at its own time: terms are days of 24 hours, so that
+    /// across a clock change a reserve is due within a day and not as it begins.
     async fn release_reserves(&mut self, source: &mut dyn Source) -> Result<u64, MarketError> {
-        let (at, before) = (self.calendar.start_of(self.cut.day()), self.ran.reserves);
+        let next = self.cut.day().succ_opt().unwrap_or(NaiveDate::MAX);
+        let at = self.calendar.start_of(next).plus(-1).min(self.market.commands.now());
+        let before = self.ran.reserves;
         loop {
             let (due, so_far) = (source.reserves_due(at, self.merchant)?, self.ran.reserves);
-            for reserve in due {
+            for reserve in &due {
                 let command = AccountCommand::ReleaseReserve { settlement: reserve.settlement };
                 let about = format!("reserve {}", reserve.settlement);
                 self.ask(reserve.merchant, command, &about, reserve.due).await?;

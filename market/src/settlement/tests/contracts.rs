@@ -110,3 +110,21 @@ async fn platform_fees_are_charged_for_every_period_since_the_store_opened_by_th
     assert_eq!(place.stands("a"), [0, 0, -(2 * 5_000 + 1 + 8_000 + 8_000)]);
     place.audited();
 }
+
+#[tokio::test]
+async fn a_reserve_is_released_on_the_day_it_is_due_across_a_clock_change_and_never_ahead_of_the_clock() {
+    let mut place = Place::in_zone("Europe/Berlin");
+    // the clocks go forward on the 29th of March: 30 days of 24 hours end an hour into the 14th of April
+    place.clock.set(Timestamp::parse("2026-04-14T00:30:00+02:00").unwrap().0);
+    let reserve = Some(ReserveTerms { share: Rate::new(10, 2), days: 30 });
+    place.contract("a", AgreedFees { reserve, ..terms(SettlementCycle::Monthly, 0, None) }).await;
+    place.line("a", 1_000, "2026-03-10T12:00").await;
+    place.before("2026-03-15").await;
+    assert_eq!(place.stands("a"), [900, 100, 0]);
+    assert_eq!(place.before("2026-04-14").await.reserves, 0, "it is due in half an hour");
+    place.clock.set(Timestamp::parse("2026-04-14T01:00:00+02:00").unwrap().0);
+    assert_eq!(place.before("2026-04-13").await.reserves, 0);
+    assert_eq!(place.before("2026-04-14").await.reserves, 1);
+    assert_eq!(place.stands("a"), [1_000, 0, 0]);
+    place.audited();
+}
