@@ -152,6 +152,9 @@ impl AnyCommand {
             | Self::Account { command: AccountCommand::SpendHold { .. }, .. } => {
                 Some("a deposit is topped up from what is available when its store is suspended for it")
             }
+            Self::Account { command: AccountCommand::CloseSettlement(_), .. } => {
+                Some("a settlement is closed by a run, from the lines themselves: run daybook settle")
+            }
             Self::Deposit { command: DepositCommand::Restore { .. }, .. } => {
                 Some("a deposit is restored when a ruling is reversed: reverse the ruling")
             }

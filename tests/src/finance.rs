@@ -54,7 +54,7 @@ impl Stage {
         let figures = figures(id, bounds, carried, &lines.take(cny, bounds)).expect("figures");
         let mut ask = serde_json::to_value(figures).expect("JSON");
         ask["action"] = json!("close_settlement");
-        self.ask("account", merchant, ask).await;
+        self.ask_as_a_run("account", merchant, ask).await;
     }
 
     /// Runs the payouts of the day; what the run did.

@@ -92,6 +92,16 @@ impl Stage {
         self.market.execute(request).await
     }
 
+    /// Asks what only a run asks, and lets follow what follows from it now.
+    pub async fn ask_as_a_run(&mut self, category: &str, id: &str, ask: Value) {
+        let request = self.request(category, id, &ask);
+        request
+            .execute(self.market.commands())
+            .await
+            .unwrap_or_else(|e| panic!("{category} {id} {ask}: {e}"));
+        self.settle().await;
+    }
+
     /// Asks, and lets follow what follows from it now.
     pub async fn ask(&mut self, category: &str, id: &str, ask: Value) -> Vec<&'static str> {
         let said = ask.clone();

@@ -390,7 +390,12 @@ async fn half_of_a_move_between_streams_cannot_be_asked_for_alone() {
             json!({"action": "satisfy_deposit", "balance": cny("1.00"), "required": cny("1.00")}),
         ),
     ];
-    for (category, id, ask) in asks {
+    let zero = cny("0.00");
+    let invented = json!({"action": "close_settlement", "settlement": "s9", "until": "2026-03-01T00:00:00Z",
+        "through": 100, "currency": "CNY", "carried_in": zero, "gross": cny("100.00"), "refunds": zero,
+        "commission": zero, "fees": zero, "rewards": zero, "penalties": zero, "chargebacks": zero,
+        "adjustments": zero, "total": cny("100.00"), "orders": 1, "lines": 2, "digest": "d9"});
+    for (category, id, ask) in asks.into_iter().chain([("account", "m1", invented)]) {
         assert_eq!(stage.refused(category, id, ask).await, "follows_by_itself");
     }
     stage.holds();
