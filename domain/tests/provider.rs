@@ -166,6 +166,20 @@ fn an_explanation_takes_one_person_and_entries_take_two() {
 }
 
 #[test]
+fn nothing_is_resolved_while_a_file_is_recorded_in_part_and_arrivals_are_found_by_files_alone() {
+    let open = with_break();
+    open.clone().by("chen").when(resolve(Resolution::ArrivedLater, vec![])).refused("arrived_by_hand");
+    // the results of the second file name the break that a hand would take away
+    let under_way = open.and(file("f2", 2));
+    under_way.clone().by("li").when(resolve(Resolution::Explained, vec![])).refused("statement_unfinished");
+    under_way.clone().by("chen").when(resolve(Resolution::Posted, fee())).refused("statement_unfinished");
+    let arrived = StatementResult::Arrived { r#break: id("k1") };
+    under_way
+        .when(record("f2", 0, vec![matched(), arrived]))
+        .then_kinds(&["StatementLineMatched", "BreakResolved"]);
+}
+
+#[test]
 fn a_later_file_brings_what_an_earlier_one_lacked() {
     let later = with_break().and(file("f2", 2));
     let arrived = || StatementResult::Arrived { r#break: id("k1") };

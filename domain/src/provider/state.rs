@@ -44,14 +44,20 @@ impl Provider {
         self.files.iter().find(|(_, f)| f.recorded < f.results).map(|(digest, _)| *digest)
     }
 
+    /// While a file is recorded in part its results still name the breaks that were open as it was laid beside the
+    /// books.
+    fn must_be_whole(&self) -> Result<(), Rejection> {
+        self.unfinished().map_or(Ok(()), |file| {
+            let message = format!("file {file} is recorded in part: go on with it first, by taking it again");
+            Err(Rejection::new("statement_unfinished", message))
+        })
+    }
+
     fn import(&self, file: &StatementImported) -> Decided {
         if self.files.contains_key(&file.digest) {
             return Ok(Vec::new());
         }
-        if let Some(other) = self.unfinished() {
-            let message = format!("file {other} is recorded in part: go on with it first");
-            return Err(Rejection::new("statement_unfinished", message));
-        }
+        self.must_be_whole()?;
         if file.from > file.to {
             let message = format!("from {} is after to {}", file.from, file.to);
             return Err(Rejection::new("period_backwards", message));
@@ -156,9 +162,14 @@ impl Provider {
 
     fn resolve(&self, resolved: BreakResolved, ctx: &Context<'_>) -> Decided {
         let digest = self.open(resolved.r#break)?;
+        self.must_be_whole()?;
         said("note", &resolved.note)?;
-        let alone = matches!(resolved.how, Resolution::Explained | Resolution::ArrivedLater);
-        if !alone {
+        if resolved.how == Resolution::ArrivedLater {
+            let message =
+                "what arrives later is found by the statement that brings it: explain the break instead";
+            return Err(Rejection::new("arrived_by_hand", message));
+        }
+        if resolved.how != Resolution::Explained {
             two_persons("the resolution", resolved.by, ctx.actor)?;
         }
         if (resolved.how == Resolution::Posted) == resolved.entries.is_empty() {
