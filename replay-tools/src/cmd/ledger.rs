@@ -143,5 +143,6 @@ fn print(
     let amount = |minor: i64| money(minor).pretty();
     out.heading(&format!("{account} in {currency}, opening balance {}", amount(ledger.opening)))?;
     out.table(&table.select(SHOWN).without_empty())?;
-    out.line(&format!("closing balance {}", amount(ledger.closing)))
+    let what = if ledger.next.is_some() { "balance after this page" } else { "closing balance" };
+    out.line(&format!("{what} {}", amount(ledger.closing)))
 }
