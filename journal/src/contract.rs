@@ -240,6 +240,10 @@ pub trait Journal: Send + Sync + 'static {
     ///
     /// A repeat of an accepted command is recognised before `expected` is looked at and answers with the
     /// first receipt, `replayed` set.
+    ///
+    /// After a conflict, what the same call has for that stream [at a version](Expected::At) conflicts too: it was
+    /// decided on what the lost item would have left, and whoever was faster may have left the stream at just that
+    /// version.
     fn append(&self, items: Vec<Append>) -> Appending<'_>;
 
     /// Position of the last event, 0 when empty.

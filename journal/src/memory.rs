@@ -4,6 +4,7 @@
 //! lock once for all of its items; a reader takes it once for each page of [`PAGE`] events and visits them
 //! outside the lock, so a visitor may append.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,8 +16,8 @@ use uuid::Uuid;
 use crate::check::check;
 use crate::limits::LONGEST_WAIT;
 use crate::{
-    Append, Appending, Cause, Clock, Filter, Journal, JournalError, Micros, NewEvent, Position, Receipt,
-    Recorded, Scanned, SystemClock, Version, Visit,
+    Append, Appending, Cause, Clock, Expected, Filter, Journal, JournalError, Micros, NewEvent, Position,
+    Receipt, Recorded, Scanned, SystemClock, Version, Visit,
 };
 
 /// Events a reader takes from the log at a time.
@@ -87,7 +88,13 @@ impl Log {
         self.events.len() as Position
     }
 
-    fn append(&mut self, item: Append, now: Micros) -> Result<Receipt, JournalError> {
+    /// `conflicts`: the streams on which an item of the call was lost.
+    fn append(
+        &mut self,
+        item: Append,
+        conflicts: &mut HashSet<String>,
+        now: Micros,
+    ) -> Result<Receipt, JournalError> {
         check(&item)?;
         let name: Arc<str> = match self.streams.get_key_value(item.stream.as_str()) {
             Some((name, stream)) => {
@@ -103,7 +110,9 @@ impl Log {
             None => item.stream.as_str().into(),
         };
         let actual = self.streams.get(&name).map_or(0, |s| s.positions.len() as Version);
-        if !item.expected.holds(actual) {
+        let after_conflict = matches!(item.expected, Expected::At(_)) && conflicts.contains(&item.stream);
+        if after_conflict || !item.expected.holds(actual) {
+            conflicts.insert(item.stream.clone());
             let (stream, expected) = (item.stream, item.expected);
             return Err(JournalError::Conflict { stream, expected, actual });
         }
@@ -164,7 +173,8 @@ impl Journal for MemoryJournal {
         Box::pin(async move {
             let now = self.clock.now();
             let mut log = self.log.lock();
-            let results = items.into_iter().map(|item| log.append(item, now)).collect();
+            let mut conflicts = HashSet::new();
+            let results = items.into_iter().map(|item| log.append(item, &mut conflicts, now)).collect();
             drop(log);
             self.grown.notify_all();
             results

@@ -12,6 +12,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "Any holds always", run: any },
     Case { name: "a conflict fails its item only, and all of it", run: conflict_alone },
     Case { name: "items of one call see each other", run: see_each_other },
+    Case { name: "what rests on a lost item is lost with it", run: after_conflict },
     Case { name: "a call without items answers with nothing", run: nothing },
     Case { name: "a call larger than a batch is answered and written in order", run: large_call },
     Case { name: "recorded_at increases even when the clock goes back", run: recorded_at },
@@ -120,16 +121,46 @@ fn see_each_other(backend: &dyn Backend) {
     let (_place, journal, _) = fresh(backend);
     let answers = block_on(journal.append(vec![
         item("order-1", 1, Expected::NoStream, &["{}", "{}"]),
-        item("order-1", 2, Expected::NoStream, &["{}"]),
+        item("order-1", 2, Expected::At(2), &["{}"]),
         item("order-1", 3, Expected::At(2), &["{}"]),
-        item("order-1", 4, Expected::At(2), &["{}"]),
-        item("order-1", 5, Expected::Any, &["{}"]),
+        item("order-1", 4, Expected::Any, &["{}"]),
     ]));
     assert_eq!(answers[0], Ok(Receipt { first: 1, last: 2, version: 2, replayed: false }));
-    conflict(answers[1].clone(), 2);
-    assert_eq!(answers[2], Ok(Receipt { first: 3, last: 3, version: 3, replayed: false }));
-    conflict(answers[3].clone(), 3);
-    assert_eq!(answers[4], Ok(Receipt { first: 4, last: 4, version: 4, replayed: false }));
+    assert_eq!(answers[1], Ok(Receipt { first: 3, last: 3, version: 3, replayed: false }));
+    conflict(answers[2].clone(), 3);
+    assert_eq!(answers[3], Ok(Receipt { first: 4, last: 4, version: 4, replayed: false }));
+}
+
+/// Another writer has put one event where the first item of a chain was to go: the second finds the version it
+/// expects, made by an event that it was not decided on.
+fn after_conflict(backend: &dyn Backend) {
+    let (_place, journal, _) = fresh(backend);
+    fill(
+        &*journal,
+        [item("order-1", 1, Expected::NoStream, &["{}"]), item("order-1", 2, Expected::At(1), &["{}"])],
+    );
+    let answers = block_on(journal.append(vec![
+        item("order-1", 3, Expected::At(1), &["{}"]),
+        item("order-1", 4, Expected::At(2), &["{}"]),
+        item("order-1", 5, Expected::At(3), &["{}"]),
+        item("order-2", 6, Expected::NoStream, &["{}"]),
+        item("order-2", 7, Expected::At(1), &["{}"]),
+        item("order-1", 2, Expected::At(1), &["{}"]),
+        item("order-1", 8, Expected::Any, &["{}"]),
+    ]));
+    (0..3).for_each(|n| conflict(answers[n].clone(), 2));
+    assert_eq!(answers[3], Ok(Receipt { first: 3, last: 3, version: 1, replayed: false }));
+    assert_eq!(answers[4], Ok(Receipt { first: 4, last: 4, version: 2, replayed: false }));
+    assert_eq!(answers[5], Ok(Receipt { first: 2, last: 2, version: 2, replayed: true }));
+    assert_eq!(answers[6], Ok(Receipt { first: 5, last: 5, version: 3, replayed: false }));
+    // decided again in a call of its own it is written
+    let again = append(&*journal, item("order-1", 4, Expected::At(3), &["{}"]));
+    assert_eq!(again, Ok(Receipt { first: 6, last: 6, version: 4, replayed: false }));
+    let answers = block_on(journal.append(vec![
+        item("order-3", 9, Expected::At(1), &["{}"]),
+        item("order-3", 10, Expected::At(0), &["{}"]),
+    ]));
+    answers.into_iter().for_each(|answer| conflict(answer, 0));
 }
 
 fn nothing(backend: &dyn Backend) {

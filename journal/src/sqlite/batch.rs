@@ -111,17 +111,22 @@ impl Ledger {
         self.streams.make_room();
     }
 
-    /// Writes one item or says why not. An outer error is the database's and fails the whole batch.
+    /// Writes one item or says why not; `after_conflict` when an item of the same call and stream was lost. An outer
+    /// error is the database's and fails the whole batch.
     pub(super) fn append(
         &mut self,
         statements: &mut Statements<'_>,
         item: &mut Append,
+        after_conflict: bool,
         now: Micros,
     ) -> SqlResult<Result<Receipt, JournalError>> {
+        let lost = after_conflict && matches!(item.expected, Expected::At(_));
         let hash = self.streams.hash(&item.stream);
         let tag = self.streams.tag(item.cause.command);
         let slot = match self.streams.find(hash, &item.stream) {
             Some(slot) => Some(slot),
+            // A writer that expects events finds the stream there or is refused; nothing is created for it.
+            None if lost || !item.expected.holds(0) => self.fetch(statements.conn, hash, &item.stream)?,
             None => self.admit(statements, hash, item)?,
         };
         let Some(slot) = slot else {
@@ -136,7 +141,7 @@ impl Ledger {
             let slot = self.streams.slot(slot);
             (slot.id, slot.version)
         };
-        if !item.expected.holds(before) {
+        if lost || !item.expected.holds(before) {
             return Ok(Err(conflict(item, before)));
         }
         let actor = self.actors.id(statements.conn, &item.cause.actor)?;
@@ -176,10 +181,6 @@ impl Ledger {
         hash: u64,
         item: &mut Append,
     ) -> SqlResult<Option<SlotIndex>> {
-        // A writer that expects events finds the stream there or is refused; nothing is created for it.
-        if !item.expected.holds(0) {
-            return self.fetch(statements.conn, hash, &item.stream);
-        }
         // Most streams met here are new: try that first, one statement instead of two.
         if statements.stream.execute(params![self.next_stream, item.stream])? == 0 {
             return self.fetch(statements.conn, hash, &item.stream);

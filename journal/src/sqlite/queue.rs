@@ -4,7 +4,7 @@
 //! over does not grow with the batch. Room is a semaphore of events: who finds none waits without
 //! holding a thread.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Semaphore, oneshot};
@@ -24,6 +24,8 @@ pub(super) struct Answer {
     pub items: Vec<Append>,
     /// The answers so far; the next item to write is `items[results.len()]`.
     pub results: Results,
+    /// Streams on which an item was lost to another writer.
+    pub conflicts: HashSet<String>,
 }
 
 /// One call of `append`.
@@ -74,7 +76,7 @@ impl Queue {
         let room = u32::try_from(events).unwrap_or(u32::MAX).min(self.capacity);
         self.room.acquire_many(room).await.ok()?.forget();
         let (reply, receiver) = oneshot::channel();
-        let answer = Answer { results: Vec::with_capacity(items.len()), items };
+        let answer = Answer { results: Vec::with_capacity(items.len()), items, conflicts: HashSet::new() };
         let mut state = self.state.lock();
         if state.closed {
             return None;

@@ -246,7 +246,12 @@ impl Source<'_> {
                 if events >= self.options.max_batch_events {
                     return Ok(());
                 }
-                answer.results.push(ledger.append(&mut statements, item, now)?);
+                let after_conflict = answer.conflicts.contains(&item.stream);
+                let result = ledger.append(&mut statements, item, after_conflict, now)?;
+                if let Err(JournalError::Conflict { stream, .. }) = &result {
+                    answer.conflicts.insert(stream.clone());
+                }
+                answer.results.push(result);
                 events += item.events.len();
             }
             batch.finished += 1;
