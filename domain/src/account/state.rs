@@ -126,7 +126,7 @@ pub struct MerchantAccount {
     pub(super) payouts: BTreeMap<PayoutId, Payout>,
     pub(super) sent_refs: BTreeSet<Reference>,
     pub(super) blocked: BTreeSet<Reference>,
-    pub(super) destination: Option<Reference>,
+    pub(super) destinations: BTreeMap<Currency, Reference>,
     pub(super) fee_periods: BTreeSet<Code>,
     /// Periods whose assessment was rewarded.
     pub(super) rewarded: BTreeSet<Code>,
@@ -208,10 +208,10 @@ impl MerchantAccount {
         let covered = self.available(currency).minor.saturating_add(owed).max(0);
         Money::new(free.minor.min(covered), currency)
     }
-    /// Where the last payout was to go.
+    /// Where the last payout of a currency was to go.
     #[must_use]
-    pub const fn destination(&self) -> Option<Reference> {
-        self.destination
+    pub fn destination(&self, currency: Currency) -> Option<Reference> {
+        self.destinations.get(&currency).copied()
     }
     /// A settlement.
     #[must_use]
@@ -432,7 +432,7 @@ impl MerchantAccount {
                     provider_ref: None,
                     stage: PayoutStage::Requested,
                 };
-                self.destination = Some(e.destination_ref);
+                self.destinations.insert(e.amount.currency, e.destination_ref);
                 self.payouts.insert(e.payout, payout);
             }
             Event::PayoutConverted(e) => {

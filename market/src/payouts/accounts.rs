@@ -51,15 +51,17 @@ impl Purse {
 #[derive(Debug, Default)]
 pub struct Account {
     pub purses: BTreeMap<Currency, Purse>,
-    last: Option<Reference>,
+    /// Where the last payout of each currency went.
+    last: BTreeMap<Currency, Reference>,
     blocked: BTreeSet<Reference>,
     payouts: HashSet<PayoutId>,
 }
 
 impl Account {
-    /// Where the next payout goes; `None` when nothing was ever paid and the merchant's id is too long.
-    pub fn destination(&self, merchant: MerchantId) -> Option<Reference> {
-        self.last.or_else(|| Reference::new(&format!("on-file/{merchant}")).ok())
+    /// Where the next payout of a currency goes; `None` when none of it was ever paid and the merchant's id is too
+    /// long.
+    pub fn destination(&self, merchant: MerchantId, currency: Currency) -> Option<Reference> {
+        self.last.get(&currency).copied().or_else(|| Reference::new(&format!("on-file/{merchant}")).ok())
     }
     pub fn is_blocked(&self, destination: Reference) -> bool {
         self.blocked.contains(&destination)
@@ -125,7 +127,7 @@ impl Accounts {
             Event::BalanceHeld(e) => (e.amount, -1),
             Event::BalanceHoldLifted(e) => (e.amount, 1),
             Event::PayoutRequested(e) => {
-                account.last = Some(e.destination_ref);
+                account.last.insert(e.amount.currency, e.destination_ref);
                 account.payouts.insert(e.payout);
                 (e.amount, -1)
             }
@@ -148,6 +150,17 @@ impl Accounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_currency_goes_where_its_own_last_payout_went() {
+        let currency = |code| Currency::new(code).expect("a currency");
+        let reference = |text| Reference::new(text).expect("a reference");
+        let merchant = "m-1".parse().expect("an id");
+        let account =
+            Account { last: BTreeMap::from([(currency("CNY"), reference("icbc/1"))]), ..Account::default() };
+        assert_eq!(account.destination(merchant, currency("CNY")), Some(reference("icbc/1")));
+        assert_eq!(account.destination(merchant, currency("USD")), Some(reference("on-file/m-1")));
+    }
 
     #[test]
     fn a_run_for_the_past_takes_nothing_that_was_paid_since() {

@@ -4,8 +4,8 @@
 //! a run for a day in the past never takes what was paid later. Its payouts' ids are derived from merchant, day and
 //! currency: run twice, it does nothing more.
 //!
-//! A merchant's money goes where its last payout went; before there was one, to `on-file/{merchant}`, the account
-//! that the bank keeps for it. A payout by hand to another destination changes it.
+//! A merchant's money goes where its last payout of the same currency went; before there was one, to
+//! `on-file/{merchant}`, the account that the bank keeps for it. A payout by hand to another destination changes it.
 
 mod accounts;
 mod audit;

@@ -172,7 +172,7 @@ impl Paying<'_> {
             self.outcome.below_minimum += 1;
             return Ok(());
         }
-        let Some(to) = account.destination(merchant) else {
+        let Some(to) = account.destination(merchant, currency) else {
             let why = "no destination can be named after the merchant: request its first payout by hand";
             self.outcome.hold_back(merchant, amount, "destination_unknown", why.to_owned());
             return Ok(());

@@ -99,7 +99,7 @@ impl Request {
             (None, None) => return Err(Failure::Usage("name an amount, or --all CURRENCY".to_owned())),
         };
         let on_file = || Reference::new(&format!("on-file/{}", self.merchant)).ok();
-        let Some(to) = self.to.or(account.destination()).or_else(on_file) else {
+        let Some(to) = self.to.or(account.destination(amount.currency)).or_else(on_file) else {
             return Err(Failure::Usage("name where it goes with --to".to_owned()));
         };
         // a command that is sent again names the same payout again
