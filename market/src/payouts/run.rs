@@ -1,5 +1,7 @@
 //! A payout run: what is available, to each merchant's bank.
 
+use std::collections::{BTreeSet, HashSet};
+
 use chrono::NaiveDate;
 use daybook_commands::{Batch, CommandError};
 use daybook_domain::account::commands::AccountCommand;
@@ -14,6 +16,8 @@ use crate::{AnyCommand, AnyRequest, Market, MarketError};
 const NAMESPACE: Uuid = Uuid::from_u128(0x6461_7962_6f6f_6b2d_7061_796f_7574_0001);
 /// Events of one write.
 const BATCH: usize = 4_096;
+/// How often what other writers were faster at is tried again.
+const TRIES: u32 = 10;
 /// Accounts listed with the reason why nothing was paid; the others are counted.
 const LISTED: usize = 1_000;
 
@@ -118,27 +122,53 @@ impl Runs {
     /// goes on from there.
     pub async fn run(&mut self, market: &Market, run: &Run) -> Result<Outcome, MarketError> {
         market.begin().await?;
-        self.accounts.follow(&**market.journal())?;
         let mut paying = Paying {
             market,
             run,
             batch: market.commands().batch().without_refusals(),
+            waiting: Vec::new(),
+            counted: HashSet::new(),
+            lost: BTreeSet::new(),
             outcome: Outcome::default(),
         };
-        for (merchant, account) in &self.accounts.all {
-            if run.merchant.is_some_and(|only| only != *merchant) {
-                continue;
+        let mut again: Option<BTreeSet<Place>> = None;
+        for _ in 0..TRIES {
+            self.accounts.follow(&**market.journal())?;
+            for (merchant, account) in &self.accounts.all {
+                if run.merchant.is_some_and(|only| only != *merchant) {
+                    continue;
+                }
+                for (currency, purse) in &account.purses {
+                    if again.as_ref().is_none_or(|lost| lost.contains(&(*merchant, *currency))) {
+                        paying.account(*merchant, account, *currency, purse)?;
+                    }
+                }
+                if paying.batch.events() >= BATCH {
+                    paying.write().await?;
+                }
             }
-            for (currency, purse) in &account.purses {
-                paying.account(*merchant, account, *currency, purse)?;
+            paying.write().await?;
+            let lost = std::mem::take(&mut paying.lost);
+            if lost.is_empty() {
+                return Ok(paying.outcome);
             }
-            if paying.batch.events() >= BATCH {
-                paying.batch.commit().await?;
-            }
+            again = Some(lost);
         }
-        paying.batch.commit().await?;
-        Ok(paying.outcome)
+        let lost = again.map_or(0, |lost| lost.len());
+        let why = format!("{lost} payouts lost against other writers {TRIES} times: run it again");
+        Err(MarketError::Unavailable(why))
     }
+}
+
+/// One currency of a merchant's account.
+type Place = (MerchantId, Currency);
+
+/// What an append that waits in the batch stands for once it is written.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Requested(PayoutId, Money),
+    Sent,
+    Confirmed,
 }
 
 /// A run under way.
@@ -146,6 +176,12 @@ struct Paying<'a> {
     market: &'a Market,
     run: &'a Run,
     batch: Batch,
+    /// What waits in the batch, append by append.
+    waiting: Vec<(Place, Step)>,
+    /// Payouts counted already: an account may be looked at again.
+    counted: HashSet<PayoutId>,
+    /// Where another writer was faster.
+    lost: BTreeSet<Place>,
     outcome: Outcome,
 }
 
@@ -158,9 +194,10 @@ impl Paying<'_> {
         purse: &Purse,
     ) -> Result<(), MarketError> {
         let payout = payout_id(merchant, self.run.day, currency);
+        let place = (merchant, currency);
         if account.has(payout) {
-            self.outcome.already += 1;
-            return self.pay(merchant, payout);
+            self.outcome.already += u64::from(self.counted.insert(payout));
+            return self.pay(place, payout);
         }
         if purse.stays(self.run.at, 0) <= 0 {
             return Ok(());
@@ -184,12 +221,8 @@ impl Paying<'_> {
             return Ok(());
         }
         let ask = AccountCommand::RequestPayout { payout, amount, destination_ref: to };
-        match self.send(merchant, payout, "request", self.run.at, ask) {
-            Ok(_) => {
-                self.outcome.requested += 1;
-                self.outcome.count(amount);
-                self.pay(merchant, payout)
-            }
+        match self.send(place, payout, Step::Requested(payout, amount), self.run.at, ask) {
+            Ok(()) => self.pay(place, payout),
             Err(CommandError::Rejected(no)) if no.code == "payout_below_minimum" => {
                 self.outcome.below_minimum += 1;
                 Ok(())
@@ -203,45 +236,73 @@ impl Paying<'_> {
     }
 
     /// Records that the bank took and paid it, where the run says so.
-    fn pay(&mut self, merchant: MerchantId, payout: PayoutId) -> Result<(), MarketError> {
+    fn pay(&mut self, place: Place, payout: PayoutId) -> Result<(), MarketError> {
         let Some(bank) = self.run.paid_by else { return Ok(()) };
         let provider_ref =
             Reference::new(payout.as_str()).expect("invariant: an id is a reference: both have one alphabet");
         let (at, now) = (self.run.at, self.market.commands().now());
         let steps = [
-            ("send", at, AccountCommand::SendPayout { payout, provider_ref }),
+            (Step::Sent, at, AccountCommand::SendPayout { payout, provider_ref }),
             (
-                "confirm",
+                Step::Confirmed,
                 at.plus_days(1).min(now).max(at),
                 AccountCommand::ConfirmPayout { payout, bank, fee: None },
             ),
         ];
-        let mut new = false;
-        for (what, at, command) in steps {
-            match self.send(merchant, payout, what, at, command) {
-                Ok(did) => new = did,
+        for (step, at, command) in steps {
+            match self.send(place, payout, step, at, command) {
+                Ok(()) => {}
                 // it went another way since: that is how it stays
                 Err(CommandError::Rejected(_) | CommandError::Reused { .. }) => return Ok(()),
                 Err(error) => return Err(error.into()),
             }
         }
-        self.outcome.confirmed += u64::from(new);
         Ok(())
     }
 
-    /// Adds a command of the run; whether it does anything.
+    /// Writes the batch and counts what was written.
+    async fn write(&mut self) -> Result<(), MarketError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        for ((place, step), written) in waiting.into_iter().zip(self.batch.submit().await) {
+            match (written, step) {
+                (Ok(_), Step::Requested(payout, amount)) => {
+                    self.counted.insert(payout);
+                    self.outcome.requested += 1;
+                    self.outcome.count(amount);
+                }
+                (Ok(_), Step::Sent) => {}
+                (Ok(_), Step::Confirmed) => self.outcome.confirmed += 1,
+                (Err(CommandError::Conflict { .. }), _) => {
+                    self.lost.insert(place);
+                }
+                (Err(error), _) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a command of the run.
     fn send(
         &mut self,
-        merchant: MerchantId,
+        place: Place,
         payout: PayoutId,
-        what: &str,
+        step: Step,
         at: Timestamp,
         command: AccountCommand,
-    ) -> Result<bool, CommandError> {
+    ) -> Result<(), CommandError> {
+        let (merchant, _) = place;
+        let what = match step {
+            Step::Requested(..) => "request",
+            Step::Sent => "send",
+            Step::Confirmed => "confirm",
+        };
         let id = Uuid::new_v5(&NAMESPACE, format!("{what}/{merchant}/{payout}").as_bytes());
         let actor = PartyId::new("payout-run").expect("invariant: the word is an id");
         let command = AnyCommand::Account { id: merchant, command };
         let request = AnyRequest { occurred_at: Some(at), ..AnyRequest::new(command, id, actor) };
-        Ok(!request.add_to(&mut self.batch)?.events.is_empty())
+        if !request.add_to(&mut self.batch)?.events.is_empty() {
+            self.waiting.push((place, step));
+        }
+        Ok(())
     }
 }
