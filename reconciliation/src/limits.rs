@@ -14,5 +14,7 @@ pub const MAX_LINES: usize = 1_000_000;
 pub const MAX_TEXT_BYTES: usize = 16 << 10;
 /// Deepest nesting of XML elements; camt needs about twenty.
 pub const MAX_XML_DEPTH: usize = 48;
-/// Most references kept of one line.
-pub const MAX_REFERENCES: usize = 64;
+/// Most references kept of one line: a bank books a batch of payments as one.
+pub const MAX_REFERENCES: usize = 1_024;
+/// Most elements of an XML file, a gigabyte of memory; a line of camt has about twenty, a transaction of a batch the same.
+pub const MAX_XML_ELEMENTS: usize = 5_000_000;

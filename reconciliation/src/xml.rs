@@ -5,7 +5,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use crate::StatementError;
-use crate::limits::MAX_XML_DEPTH;
+use crate::limits::{MAX_XML_DEPTH, MAX_XML_ELEMENTS};
 use crate::text::bounded;
 
 /// An element. Namespaces are left out: banks write them, write old ones, or none.
@@ -53,10 +53,16 @@ impl Element {
 
 /// Reads a document; gives its root.
 pub(crate) fn tree(text: &str) -> Result<Element, StatementError> {
+    tree_of(text, MAX_XML_ELEMENTS)
+}
+
+/// Reads a document of at most so many elements.
+fn tree_of(text: &str, most: usize) -> Result<Element, StatementError> {
     let mut reader = Reader::from_str(text);
     let mut open: Vec<Element> = Vec::new();
     let mut root = None;
     let (mut line, mut counted) = (1u64, 0usize);
+    let mut elements = 0;
     loop {
         let event = reader.read_event();
         // an event's line is that of its end; all of an element's start tag stands on one in practice
@@ -64,6 +70,13 @@ pub(crate) fn tree(text: &str) -> Result<Element, StatementError> {
         line += text.as_bytes()[counted..at.max(counted)].iter().filter(|b| **b == b'\n').count() as u64;
         counted = at.max(counted);
         let event = event.map_err(|e| broken(text, line, &e))?;
+        if matches!(event, Event::Start(_) | Event::Empty(_)) {
+            elements += 1;
+            if elements > most {
+                let what = format!("line {line}: the number of its XML elements");
+                return Err(StatementError::TooLarge { what, most: most as u64 });
+            }
+        }
         match event {
             Event::Start(start) => {
                 if open.len() >= MAX_XML_DEPTH {
@@ -151,4 +164,20 @@ fn add(open: &mut [Element], text: &str, line: u64) -> Result<(), StatementError
         bounded(&element.text, line, &element.name)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_of_more_elements_than_the_limit_is_refused_and_says_so() {
+        let text = "<a>\n<b/><b>1</b>\n<b/></a>";
+        assert_eq!(tree_of(text, 4).expect("four elements").children.len(), 3);
+        let refused = tree_of(text, 3).expect_err("a fourth").to_string();
+        assert_eq!(
+            refused,
+            "line 3: the number of its XML elements is more than 3, the most that is read: split the file"
+        );
+    }
 }

@@ -105,6 +105,32 @@ fn an_alipay_ledger_in_gbk_reads_fees_as_lines_of_their_payment() {
 }
 
 #[test]
+fn a_fee_that_alipay_gives_back_is_a_fee_and_no_refund() {
+    let ledger = LEDGER.replace("交易退款", "服务退费").replace("0.00,40.00,659.40", "0.60,0.00,700.00");
+    let ledger = ledger.replace("#支出合计：2笔，共40.60元", "#支出合计：1笔，共0.60元");
+    let ledger = ledger.replace("#收入合计：1笔，共100.00元", "#收入合计：2笔，共100.60元");
+    let parsed = read(&gbk(&ledger), None).expect("read");
+    assert_eq!(parsed.findings, []);
+    let back = &parsed.statements[0].lines[0];
+    assert_eq!((back.kind, back.gross.minor, back.fee.minor, back.net.minor), (LineKind::Fee, 0, -60, 60));
+}
+
+const FUND_FLOW: &str = "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元),资金变更提交申请人,备注,业务凭证号\r\n\
+`2026-05-31 08:00:00,`4200001,`1900001,`交易,`交易,`收入,`100.00,`100.00,`system,`,`c-1\r\n\
+`2026-05-31 08:00:00,`4200001,`1900002,`扣除交易手续费,`扣除交易手续费,`支出,`0.60,`99.40,`system,`,`c-1\r\n\
+资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额\r\n\
+`2,`1,`100.00,`1,`0.60\r\n";
+
+#[test]
+fn a_fund_flow_names_the_transaction_before_the_movement() {
+    let parsed = read(FUND_FLOW.as_bytes(), None).expect("read");
+    assert_eq!((parsed.format, parsed.findings.as_slice()), (Format::WechatFundFlow, [].as_slice()));
+    let lines = &parsed.statements[0].lines;
+    assert_eq!(lines[0].references, ["4200001", "1900001"]);
+    assert_eq!(lines[1].references, ["4200001", "1900002"], "a payment and its fee have one transaction");
+}
+
+#[test]
 fn a_ledger_that_is_neither_gbk_nor_utf8_is_refused() {
     let mut bytes = gbk(LEDGER);
     let at = bytes.windows(3).position(|w| w == b"c-1").expect("there");
@@ -219,6 +245,13 @@ fn an_mt940_statement_reads_entries_reversals_and_balances() {
         ("bank-1", ["po-1".to_owned(), "pay-7".into()].as_slice())
     );
     assert_eq!((reversed.net.to_string(), reversed.kind), ("-1.00 EUR".to_owned(), LineKind::Reversal));
+}
+
+#[test]
+fn an_mt940_line_of_a_batch_names_all_that_is_in_it() {
+    let batch = MT940.replace("?20EREF+pay-7?21SVWZ+May", "?20EREF+pay-7?21EREF+pay-8");
+    let parsed = read(batch.as_bytes(), None).expect("read");
+    assert_eq!(parsed.statements[0].lines[0].ours, ["po-1", "pay-7", "pay-8"]);
 }
 
 #[test]

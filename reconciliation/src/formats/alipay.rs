@@ -134,8 +134,9 @@ fn entry(columns: &Columns, row: &Row<'_>, of: Currency) -> Result<(Line, Option
         w if w.contains("拒付") && moved.minor < 0 => LineKind::Chargeback,
         w if w.contains("拒付") => LineKind::ChargebackReversal,
         w if w.contains("退回") => LineKind::Reversal,
-        w if w.contains("退款") || w.contains("退费") => LineKind::Refund,
-        w if w.contains("收费") || w.contains("服务费") => LineKind::Fee,
+        w if w.contains("退款") => LineKind::Refund,
+        // 退费 gives a fee back, no payment
+        w if w.contains("收费") || w.contains("服务费") || w.contains("退费") => LineKind::Fee,
         w if w.contains("提现") => LineKind::Payout,
         w if w.contains("支付") || w.contains("交易") || w.contains("收款") => LineKind::Payment,
         _ => LineKind::Other,

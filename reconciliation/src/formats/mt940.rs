@@ -391,7 +391,8 @@ fn describe(entry: &mut Line, field: &Field<'_>) {
         plain = field.lines.iter().map(|l| l.trim()).collect::<Vec<_>>().join(" ");
     }
     for mark in ["EREF+", "KREF+", "EREF:"] {
-        if let Some(rest) = plain.split(mark).nth(1) {
+        // a batch names one after the other
+        for rest in plain.split(mark).skip(1) {
             let end = ["KREF+", "MREF+", "CRED+", "DEBT+", "SVWZ+", "ABWA+", "EREF+", " "]
                 .iter()
                 .filter_map(|m| rest.find(m))

@@ -241,7 +241,8 @@ pub(super) fn fund_flow(text: &str) -> Result<Parsed, StatementError> {
         let is_fee = kind == LineKind::Fee;
         statement.lines.push(Line {
             line,
-            references: [row.get(Some(flow)), row.get(Some(business))]
+            // the business number is the transaction's; every movement of it has a flow number of its own
+            references: [row.get(Some(business)), row.get(Some(flow))]
                 .iter()
                 .filter(|r| !r.is_empty())
                 .map(|r| (*r).to_owned())
