@@ -48,6 +48,7 @@ struct Case {
     side: Side,
     lines: Vec<Line>,
     earlier: usize,
+    named_only: usize,
     entries: Vec<Entry>,
     known: Vec<Known>,
     elsewhere: Vec<Entry>,
@@ -56,7 +57,16 @@ struct Case {
 
 fn case(side: Side, lines: Vec<Line>, entries: Vec<Entry>) -> Case {
     let known = vec![Known::New; entries.len()];
-    Case { side, lines, earlier: 0, entries, known, elsewhere: Vec::new(), findings: Vec::new() }
+    Case {
+        side,
+        lines,
+        earlier: 0,
+        named_only: 0,
+        entries,
+        known,
+        elsewhere: Vec::new(),
+        findings: Vec::new(),
+    }
 }
 
 impl Case {
@@ -65,6 +75,7 @@ impl Case {
             side: self.side,
             lines: &self.lines,
             earlier: self.earlier,
+            named_only: self.named_only,
             entries: &self.entries,
             known: &self.known,
             elsewhere: &self.elsewhere,
@@ -94,7 +105,7 @@ impl Case {
     }
 }
 
-use LineKind::{Chargeback, Credit, Fee, Payment, Payout, Refund};
+use LineKind::{Chargeback, Credit, Debit, Fee, Payment, Payout, Refund};
 use Side::{Bank, Provider};
 
 #[test]
@@ -152,6 +163,130 @@ fn a_bank_matches_by_amount_and_window_and_by_the_words_of_its_text() {
         [(MatchReason::Reference, vec![0], vec![1]), (MatchReason::Amount, vec![1], vec![0])]
     );
     assert_eq!(c.breaks(), [(BreakKind::MissingThere, -300)]);
+}
+
+#[test]
+fn a_line_of_a_bank_that_names_many_references_is_all_of_them() {
+    let payouts = |last: i64| {
+        vec![
+            entry(1, "po-0001", Debit, -100, 0, 1),
+            entry(2, "po-0002", Debit, -200, 0, 1),
+            entry(3, "po-0003", Debit, last, 0, 1),
+            // one came back: the same reference the other way
+            entry(4, "po-0002", Credit, 200, 0, 2),
+        ]
+    };
+    let mut batch = line(2, "bank-1", Debit, -600, 0, 1);
+    batch.ours = ["batch-1", "po-0001", "po-0002", "po-0003"].map(str::to_owned).to_vec();
+    let c = case(Bank, vec![batch.clone()], payouts(-300));
+    assert_eq!(c.matches(), [(MatchReason::ReferenceSum, vec![0], vec![0, 1, 2])]);
+    assert_eq!(c.breaks(), [(BreakKind::MissingThere, -200)], "the one that came back is not in it");
+    // in words, and with the one that came back
+    let mut told = line(2, "bank-1", Debit, -600, 0, 1);
+    told.text = "BATCH po-0001, po-0002; po-0003 (JUNE)".into();
+    let c = case(Bank, vec![told, line(3, "po-0002", Credit, 200, 0, 2)], payouts(-300));
+    assert_eq!(
+        c.matches(),
+        [(MatchReason::ReferenceSum, vec![0], vec![0, 1, 2]), (MatchReason::Reference, vec![1], vec![3])]
+    );
+    assert_eq!(c.breaks(), []);
+    // the batch as a whole is what the books have otherwise
+    let c = case(Bank, vec![batch, line(3, "po-0002", Credit, 200, 0, 2)], payouts(-290));
+    assert_eq!(c.breaks(), [(BreakKind::Amount, -10)]);
+}
+
+#[test]
+fn of_the_same_amount_as_many_as_can_be_are_matched_and_of_these_the_nearest() {
+    let days = |lines: &[i64], entries: &[i64]| {
+        let lines = lines.iter().enumerate().map(|(n, day)| line(n as u64 + 2, "", Credit, 300, 0, *day));
+        let entries = entries.iter().enumerate().map(|(n, day)| entry(n as u64, "", Credit, 300, 0, *day));
+        let found = case(Bank, lines.collect(), entries.collect()).matches();
+        found.into_iter().map(|(_, lines, entries)| (lines[0], entries[0])).collect::<Vec<_>>()
+    };
+    assert_eq!(days(&[5], &[3, 5]), [(0, 1)], "the nearest, not the earliest");
+    assert_eq!(days(&[5], &[5, 6]), [(0, 0)]);
+    assert_eq!(days(&[3, 4, 5, 6], &[1, 2, 3, 4]), [(0, 0), (1, 1), (2, 2), (3, 3)], "two days later each");
+    assert_eq!(days(&[4, 20], &[2, 3, 9, 18, 21]), [(0, 1), (1, 4)], "far from each other");
+    // a day without a time: what is within it is the nearest
+    let mut day = line(2, "", Credit, 300, 0, 5);
+    day.day_only = true;
+    let mut within = entry(2, "", Credit, 300, 0, 5);
+    within.at = Timestamp(within.at.0 + DAY * 3 / 4);
+    let c = case(Bank, vec![day], vec![entry(1, "", Credit, 300, 0, 4), within]);
+    assert_eq!(c.matches(), [(MatchReason::Amount, vec![0], vec![1])]);
+}
+
+#[test]
+fn many_of_the_same_amount_at_the_same_time_are_matched_in_order() {
+    let lines: Vec<Line> = (0..600).map(|n| line(n + 2, "", Credit, 300, 0, 5)).collect();
+    let entries: Vec<Entry> = (0..600).map(|n| entry(n, "", Credit, 300, 0, 4)).collect();
+    let found = case(Bank, lines, entries).matches();
+    assert!(
+        found.iter().enumerate().all(|(n, m)| *m == (MatchReason::Amount, vec![n], vec![n])),
+        "{found:?}"
+    );
+    assert_eq!(found.len(), 600);
+}
+
+#[test]
+fn among_too_many_near_in_time_no_sum_is_looked_for_and_the_outcome_says_so() {
+    let entries =
+        |many: u64| (0..many).map(|n| entry(n, "", Credit, 1_000 + n as i64, 0, 5)).collect::<Vec<_>>();
+    let few = case(Bank, vec![line(2, "", Credit, 2_001, 0, 5)], entries(12)).run();
+    assert_eq!((few.matches.len(), few.untried), (1, 0));
+    let many = case(Bank, vec![line(2, "", Credit, 2_001, 0, 5)], entries(600)).run();
+    assert_eq!((many.matches.len(), many.untried), (0, 1));
+    // those far away do not count
+    let far = (600..1_200).map(|n| entry(n, "", Credit, 1_000 + n as i64, 0, 25));
+    let few =
+        case(Bank, vec![line(2, "", Credit, 2_001, 0, 5)], entries(12).into_iter().chain(far).collect());
+    assert_eq!((few.run().matches.len(), few.run().untried), (1, 0));
+}
+
+#[test]
+fn a_bank_with_thirty_thousand_lines_and_entries_that_nothing_joins_is_done_in_seconds() {
+    let lines = (0..30_000u64).map(|n| line(n + 2, "", Credit, 1_000_000 + 2 * n as i64, 0, (n % 30) as i64));
+    let entries = (0..30_000u64).map(|n| entry(n, "", Credit, 1_000_001 + 2 * n as i64, 0, (n % 30) as i64));
+    let c = case(Bank, lines.collect(), entries.collect());
+    let started = std::time::Instant::now();
+    let outcome = c.run();
+    assert_eq!((outcome.matches.len(), outcome.untried), (0, 60_000));
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
+#[test]
+fn two_currencies_in_one_match_are_a_break() {
+    let usd = Currency::new("USD").expect("a currency");
+    let mut fee = line(3, "a", Fee, 0, 1, 1);
+    for money in [&mut fee.gross, &mut fee.fee, &mut fee.net] {
+        money.currency = usd;
+    }
+    let c =
+        case(Provider, vec![line(2, "a", Payment, 100, 0, 1), fee], vec![entry(1, "a", Payment, 100, 1, 1)]);
+    let outcome = c.run();
+    assert_eq!(outcome.breaks.len(), 1, "{outcome:?}");
+    assert_eq!(outcome.breaks[0].kind, BreakKind::Currency);
+    assert!(outcome.breaks[0].detail.contains("CNY and USD cannot be added"), "{}", outcome.breaks[0].detail);
+}
+
+#[test]
+fn a_line_of_an_earlier_statement_is_matched_by_amount_unless_it_is_one_more_of_another() {
+    let mut c = case(
+        Bank,
+        vec![line(9, "", Credit, 300, 0, 2), line(12, "", Credit, 700, 0, 3)],
+        vec![
+            entry(1, "po-1", Credit, 300, 0, 1),
+            entry(2, "po-2", Credit, 400, 0, 3),
+            entry(3, "po-3", Credit, 300, 0, 4),
+        ],
+    );
+    c.earlier = 2;
+    assert_eq!(
+        c.matches(),
+        [(MatchReason::Amount, vec![0], vec![0]), (MatchReason::AmountSum, vec![1], vec![1, 2])]
+    );
+    c.named_only = 2;
+    assert_eq!(c.matches(), []);
 }
 
 #[test]

@@ -285,6 +285,7 @@ impl Prepared {
             side: parsed.format.side(),
             lines: &self.lines,
             earlier: self.earlier.len(),
+            named_only: self.earlier.len(),
             entries: &gathered.entries,
             known: &gathered.known,
             elsewhere: &gathered.elsewhere,

@@ -144,6 +144,8 @@ pub struct Report {
     pub arrived: Vec<Reference>,
     /// Entries that a later statement may still bring.
     pub waiting: usize,
+    /// Lines and entries of a bank that no sum of a few was looked for: too many others lie near in time.
+    pub untried: usize,
     /// What the provider paid out: books, provider and bank beside each other.
     pub payouts: Vec<ThreeSides>,
 }

@@ -204,6 +204,7 @@ pub(super) fn report(
         breaks: came.breaks,
         arrived: came.arrived,
         waiting: outcome.waiting.len(),
+        untried: outcome.untried,
         payouts: three_sides(input, gathered, outcome),
     }
 }

@@ -1,21 +1,28 @@
-//! The second and third pass: the same amount near in time, and sums of a few.
+//! The second pass: the same amount near in time, one to one.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use daybook_domain::provider::events::{BreakKind, MatchReason};
-use daybook_domain::{Currency, Money};
+use daybook_domain::time::DAY;
+use daybook_domain::{Currency, Money, Timestamp};
 
 use crate::{LineKind, Side};
 
 use super::Work;
 
-/// Most lines or entries of one sum.
-const MOST_PARTS: usize = 3;
-/// How many of the nearest in time are tried for a sum: more would come to any sum by chance.
-const MOST_TRIED: usize = 12;
+/// Most pairs of lines and entries that are weighed against each other; of more, each line takes the earliest entry.
+const MOST_PAIRS: usize = 1 << 16;
+
+/// A run of lines and entries of one amount, each in order of time, that no window reaches beyond.
+struct Run<'a> {
+    lines: &'a [usize],
+    entries: &'a [usize],
+}
 
 impl Work<'_> {
-    /// One to one: the earliest line with the earliest entry of its amount within the window.
+    /// One to one, within the window: as many as can be, and of these choices the nearest in time.
     pub(super) fn by_amount(&mut self) {
         type Cell = (Currency, i64, Option<LineKind>);
         let provider = self.input.side == Side::Provider;
@@ -37,22 +44,105 @@ impl Work<'_> {
         for (mut lines, mut entries) in cells.into_values().filter(|(_, entries)| !entries.is_empty()) {
             lines.sort_by_key(|n| (self.line(*n).at, *n));
             entries.sort_by_key(|n| (self.entry(*n).at, *n));
-            let mut next = 0;
-            for line in lines {
-                // entries too early for this line are too early for those after it
-                while next < entries.len()
-                    && self.entry(entries[next]).at < self.line(line).at
-                    && self.apart(line, entries[next]) > self.input.window
-                {
-                    next += 1;
-                }
-                let Some(entry) = entries.get(next).copied() else { break };
-                if self.apart(line, entry) <= self.input.window {
-                    next += 1;
+            for (of_lines, of_entries) in self.runs(&lines, &entries) {
+                let run = Run { lines: &lines[of_lines], entries: &entries[of_entries] };
+                let pairs = if run.lines.len().saturating_mul(run.entries.len()) <= MOST_PAIRS {
+                    self.nearest(&run)
+                } else {
+                    self.earliest(&run)
+                };
+                for (line, entry) in pairs {
                     self.same_amount(line, entry);
                 }
             }
         }
+    }
+
+    /// Cuts lines and entries where nothing before can meet anything after.
+    fn runs(&self, lines: &[usize], entries: &[usize]) -> Vec<(Range<usize>, Range<usize>)> {
+        // a day without a time reaches further than the window, by less than two days
+        let reach = self.input.window.saturating_add(2 * DAY);
+        let (mut runs, mut from, mut at) = (Vec::new(), (0, 0), (0, 0));
+        let mut last: Option<Timestamp> = None;
+        loop {
+            let line = lines.get(at.0).map(|n| self.line(*n).at);
+            let entry = entries.get(at.1).map(|n| self.entry(*n).at);
+            let Some(next) = [line, entry].into_iter().flatten().min() else { break };
+            if last.is_some_and(|last| next.0.saturating_sub(last.0) > reach) {
+                runs.push((from.0..at.0, from.1..at.1));
+                from = at;
+            }
+            last = Some(next);
+            if line == Some(next) {
+                at.0 += 1;
+            } else {
+                at.1 += 1;
+            }
+        }
+        runs.push((from.0..at.0, from.1..at.1));
+        runs
+    }
+
+    /// The earliest line with the earliest entry that it reaches, and so on.
+    fn earliest(&self, run: &Run<'_>) -> Vec<(usize, usize)> {
+        let mut pairs = Vec::new();
+        let mut next = 0;
+        for line in run.lines {
+            // entries too early for this line are too early for those after it
+            while next < run.entries.len()
+                && self.entry(run.entries[next]).at < self.line(*line).at
+                && self.apart(*line, run.entries[next]) > self.input.window
+            {
+                next += 1;
+            }
+            let Some(entry) = run.entries.get(next).copied() else { break };
+            if self.apart(*line, entry) <= self.input.window {
+                next += 1;
+                pairs.push((*line, entry));
+            }
+        }
+        pairs
+    }
+
+    /// The most pairs, and of these choices the one with the least time between them. No pair crosses another: uncrossed
+    /// they are never further apart.
+    fn nearest(&self, run: &Run<'_>) -> Vec<(usize, usize)> {
+        /// What is best done with the first line and the first entry of what is left.
+        #[derive(Clone, Copy)]
+        enum Step {
+            Pair,
+            SkipLine,
+            SkipEntry,
+        }
+        let (lines, entries) = (run.lines.len(), run.entries.len());
+        let mut steps = vec![Step::SkipEntry; lines * entries];
+        // by the entry that it begins with: how many pairs, and how far apart they are together
+        let mut below = vec![(0usize, 0i64); entries + 1];
+        for (l, line) in run.lines.iter().enumerate().rev() {
+            let mut row = below.clone();
+            for (e, entry) in run.entries.iter().enumerate().rev() {
+                let skips = [(below[e], Step::SkipLine), (row[e + 1], Step::SkipEntry)];
+                let (pairs, apart) = below[e + 1];
+                let pair = (self.apart(*line, *entry) <= self.input.window)
+                    .then(|| ((pairs + 1, apart.saturating_add(self.distance(*line, *entry))), Step::Pair));
+                let best =
+                    pair.into_iter().chain(skips).min_by_key(|((pairs, apart), _)| (Reverse(*pairs), *apart));
+                (row[e], steps[l * entries + e]) = best.unwrap_or(skips[0]);
+            }
+            below = row;
+        }
+        let (mut l, mut e, mut chosen) = (0, 0, Vec::new());
+        while l < lines && e < entries {
+            match steps[l * entries + e] {
+                Step::Pair => {
+                    chosen.push((run.lines[l], run.entries[e]));
+                    (l, e) = (l + 1, e + 1);
+                }
+                Step::SkipLine => l += 1,
+                Step::SkipEntry => e += 1,
+            }
+        }
+        chosen
     }
 
     fn same_amount(&mut self, line: usize, entry: usize) {
@@ -85,74 +175,14 @@ impl Work<'_> {
         lines
     }
 
-    /// One line for a few entries, or one entry for a few lines, where exactly one choice comes to the sum.
-    pub(super) fn by_sums(&mut self) {
-        for line in self.left_lines() {
-            if self.line_used[line] {
-                continue;
-            }
-            let wanted = self.line(line).gross;
-            let mut near: Vec<usize> = self.left_entries();
-            near.retain(|e| alike(self.entry(*e).gross, wanted) && self.apart(line, *e) <= self.input.window);
-            near.sort_by_key(|e| (self.apart(line, *e), *e));
-            near.truncate(MOST_TRIED);
-            let amounts: Vec<i64> = near.iter().map(|e| self.entry(*e).gross.minor).collect();
-            if let Some(parts) = only_sum(&amounts, wanted.minor) {
-                let entries = parts.into_iter().map(|at| near[at]).collect();
-                self.matched(MatchReason::AmountSum, vec![line], entries);
-            }
-        }
-        for entry in self.left_entries() {
-            let wanted = self.entry(entry).gross;
-            let mut near: Vec<usize> = self.left_lines();
-            near.retain(|l| alike(self.line(*l).gross, wanted) && self.apart(*l, entry) <= self.input.window);
-            near.sort_by_key(|l| (self.apart(*l, entry), *l));
-            near.truncate(MOST_TRIED);
-            let amounts: Vec<i64> = near.iter().map(|l| self.line(*l).gross.minor).collect();
-            if let Some(parts) = only_sum(&amounts, wanted.minor) {
-                let lines = parts.into_iter().map(|at| near[at]).collect();
-                self.matched(MatchReason::AmountSum, lines, vec![entry]);
-            }
-        }
-    }
-
-    /// Lines that nothing was found for, without those of fees and of earlier statements.
+    /// Lines that nothing was found for, without those of fees and those that only a reference may match.
     pub(super) fn left_lines(&self) -> Vec<usize> {
-        let own = self.input.lines.len() - self.input.earlier;
-        (0..own).filter(|n| !self.line_used[*n] && self.line(*n).kind != LineKind::Fee).collect()
+        let lines = self.input.lines.len() - self.input.named_only;
+        (0..lines).filter(|n| !self.line_used[*n] && self.line(*n).kind != LineKind::Fee).collect()
     }
 
     /// Entries that nothing was found for.
     pub(super) fn left_entries(&self) -> Vec<usize> {
         (0..self.input.entries.len()).filter(|n| !self.entry_used[*n]).collect()
     }
-}
-
-/// Of one currency and one direction, and smaller: a part of it.
-fn alike(part: Money, whole: Money) -> bool {
-    part.currency == whole.currency
-        && part.minor != 0
-        && part.minor.signum() == whole.minor.signum()
-        && part.minor.abs() < whole.minor.abs()
-}
-
-/// The two or three of `amounts` that come to `wanted`, where there is exactly one such choice.
-fn only_sum(amounts: &[i64], wanted: i64) -> Option<Vec<usize>> {
-    fn choose(amounts: &[i64], from: usize, left: i64, chosen: &mut Vec<usize>, found: &mut Vec<Vec<usize>>) {
-        if left == 0 && chosen.len() >= 2 {
-            found.push(chosen.clone());
-            return;
-        }
-        if chosen.len() == MOST_PARTS || found.len() > 1 {
-            return;
-        }
-        for at in from..amounts.len() {
-            chosen.push(at);
-            choose(amounts, at + 1, left.saturating_sub(amounts[at]), chosen, found);
-            chosen.pop();
-        }
-    }
-    let mut found = Vec::new();
-    choose(amounts, 0, wanted, &mut Vec::new(), &mut found);
-    if found.len() == 1 { found.pop() } else { None }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use daybook_domain::provider::events::{BreakKind, MatchReason};
 
-use crate::{LineKind, Side};
+use crate::{Line, LineKind, Side};
 
 use super::{Known, Work};
 
@@ -28,6 +28,12 @@ impl Groups {
     }
 }
 
+/// The words of a bank's free text that may be references.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '+' | '(' | ')'));
+    words.filter(|w| w.len() >= SHORTEST_WORD)
+}
+
 impl Work<'_> {
     /// Groups of lines and entries that name a reference in common, each settled within itself.
     pub(super) fn by_reference(&mut self) {
@@ -47,15 +53,7 @@ impl Work<'_> {
         }
         let mut linked = vec![false; lines.len()];
         for (n, line) in lines.iter().enumerate() {
-            // the first that the books know: a refund names its payment after itself
-            let named = line.references.iter().chain(&line.ours).map(String::as_str);
-            let mut hit = named.filter_map(|r| first.get(r)).next().copied();
-            if hit.is_none() && self.input.side == Side::Bank {
-                let words =
-                    line.text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '+' | '(' | ')'));
-                hit = words.filter(|w| w.len() >= SHORTEST_WORD).filter_map(|w| first.get(w)).next().copied();
-            }
-            if let Some(entry) = hit {
+            for entry in self.named(line, |r| first.get(r).copied()) {
                 groups.join(entry, entries.len() + n);
                 linked[n] = true;
             }
@@ -81,6 +79,37 @@ impl Work<'_> {
                 self.settle_group(lines, entries);
             }
         }
+    }
+
+    /// What `known` finds under the references of a line. A provider's line is of one transaction: the first that is
+    /// known, as a refund names its payment after itself. A bank may book many at once: all of them.
+    fn named<T>(&self, line: &Line, known: impl Fn(&str) -> Option<T>) -> Vec<T> {
+        let references = line.references.iter().chain(&line.ours);
+        let mut found: Vec<T> = references.filter_map(|r| known(r)).collect();
+        if self.input.side == Side::Provider {
+            found.truncate(1);
+        } else if found.is_empty() {
+            found = words(&line.text).filter_map(known).collect();
+        }
+        found
+    }
+
+    /// The entries of `open` that go the way of a line which names several of them, each by a reference of its own.
+    fn batch(&self, line: usize, open: &[usize]) -> Vec<usize> {
+        let line = self.line(line);
+        let mut by_reference: HashMap<&str, Vec<usize>> = HashMap::new();
+        for n in open {
+            let entry = self.entry(*n);
+            if entry.gross.minor.signum() == line.gross.minor.signum() {
+                entry.references.iter().for_each(|r| by_reference.entry(r).or_default().push(*n));
+            }
+        }
+        let named = self.named(line, |r| by_reference.get(r));
+        let mut entries: Vec<usize> = named.iter().copied().flatten().copied().collect();
+        entries.sort_unstable();
+        entries.dedup();
+        // several under one reference may be of several lines
+        if named.len() < 2 || entries.len() < 2 { Vec::new() } else { entries }
     }
 
     fn settle_group(&mut self, lines: Vec<usize>, entries: Vec<usize>) {
@@ -159,13 +188,26 @@ impl Work<'_> {
             false
         });
 
+        // a bank's line for several that it names, whose difference is a break
+        if self.input.side == Side::Bank {
+            kept.retain(|n| {
+                let named = self.batch(*n, &open);
+                if named.is_empty() {
+                    return true;
+                }
+                open.retain(|e| !named.contains(e));
+                pairs.push((vec![*n], named));
+                false
+            });
+        }
+
         // several that come to the same sum; else each with its own, whose difference is a break
         let gross = |n: &usize| (self.line(*n).gross, self.line(*n).fee);
         let booked = |n: &usize| (self.entry(*n).gross, self.entry(*n).fee);
         if let (Some(l), Some(e)) = (kept.first(), open.first()) {
             let theirs = self.sum(kept.iter().map(gross), self.line(*l).gross);
             let ours = self.sum(open.iter().map(booked), self.entry(*e).gross);
-            let same = matches!((theirs, ours), (Some((a, _)), Some((b, _))) if a == b);
+            let same = matches!((theirs, ours), (Ok((a, _)), Ok((b, _))) if a == b);
             if same {
                 pairs.push((std::mem::take(&mut kept), std::mem::take(&mut open)));
             } else {

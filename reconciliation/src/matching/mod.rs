@@ -1,16 +1,17 @@
 //! Lines of a statement beside entries of the books.
 //!
 //! Four passes, each over what the one before left: what names the same reference (`by_reference`); the same amount near in
-//! time, one to one; at a bank, sums of a few (`by_amount`); and what is left, as breaks. Every pass goes by the order of
+//! time, one to one (`by_amount`); at a bank, sums of a few (`by_sum`); and what is left, as breaks. Every pass goes by the order of
 //! the file and of the journal, so the same input gives the same result; a line and an entry are used once.
 
 mod by_amount;
 mod by_reference;
+mod by_sum;
 mod left;
 
 use daybook_domain::provider::events::{BreakKind, MatchReason};
 use daybook_domain::time::DAY;
-use daybook_domain::{Money, Timestamp};
+use daybook_domain::{Money, MoneyError, Timestamp};
 
 use crate::books::Entry;
 use crate::{Finding, Line, LineKind, Side};
@@ -24,6 +25,8 @@ pub struct Input<'a> {
     pub lines: &'a [Line],
     /// How many of the lines are of earlier statements.
     pub earlier: usize,
+    /// How many of these, the last of them, are one more of what is there already: a reference alone may match them.
+    pub named_only: usize,
     /// Entries of the books at this provider or bank.
     pub entries: &'a [Entry],
     /// What is known of each entry.
@@ -89,6 +92,8 @@ pub struct Outcome {
     pub breaks: Vec<Break>,
     /// Entries that a later statement may still bring: younger than the window at the end of the period.
     pub waiting: Vec<usize>,
+    /// Lines and entries of a bank that lie near too many others for a sum of a few to mean anything: none was looked for.
+    pub untried: usize,
 }
 
 /// Lays one side beside the other.
@@ -106,9 +111,9 @@ pub fn reconcile(input: &Input<'_>) -> Outcome {
         work.by_sums();
     }
     work.left();
-    let Outcome { mut matches, breaks, waiting } = work.out;
-    matches.sort_by_key(|m| m.lines.iter().min().copied());
-    Outcome { matches, breaks, waiting }
+    let mut out = work.out;
+    out.matches.sort_by_key(|m| m.lines.iter().min().copied());
+    out
 }
 
 struct Work<'a> {
@@ -151,14 +156,19 @@ impl Work<'_> {
         // the line that says what it is: not the fee's
         let main = lines.iter().find(|n| self.line(**n).kind != LineKind::Fee).unwrap_or(&lines[0]);
         let (called, booked) = (self.line(*main).kind, entry.kind);
-        let (Some((gross, fee)), Some((our_gross, our_fee))) = (theirs, ours) else {
-            return;
+        let (theirs, ours) = match (theirs, ours) {
+            (Ok(theirs), Ok(ours)) if theirs.0.currency == ours.0.currency => (theirs, ours),
+            (theirs, ours) => {
+                let say = |sum: Result<(Money, Money), MoneyError>| match sum {
+                    Ok((gross, _)) => gross.to_string(),
+                    Err(error) => format!("amounts that make no sum ({error})"),
+                };
+                let detail = format!("the statement has {}, the books have {}", say(theirs), say(ours));
+                self.found(BreakKind::Currency, first.gross, lines, entries, detail);
+                return;
+            }
         };
-        if gross.currency != our_gross.currency {
-            let detail = format!("the statement has {gross}, the books have {our_gross}");
-            self.found(BreakKind::Currency, gross, lines, entries, detail);
-            return;
-        }
+        let ((gross, fee), (our_gross, our_fee)) = (theirs, ours);
         // a bank keeps its fee within the amount or beside it
         let net = |a: Money, b: Money| a.minor.saturating_sub(b.minor);
         let whole = self.input.side == Side::Bank && net(gross, fee) == net(our_gross, our_fee);
@@ -194,12 +204,13 @@ impl Work<'_> {
     }
 
     /// Sums of gross and fee, where all are of one currency.
-    fn sum(&self, of: impl Iterator<Item = (Money, Money)>, first: Money) -> Option<(Money, Money)> {
-        let mut total = (Money::zero(first.currency), Money::zero(first.currency));
-        for (gross, fee) in of {
-            total = (total.0.add(gross).ok()?, total.1.add(fee).ok()?);
-        }
-        Some(total)
+    fn sum(
+        &self,
+        mut of: impl Iterator<Item = (Money, Money)>,
+        first: Money,
+    ) -> Result<(Money, Money), MoneyError> {
+        let zero = Money::zero(first.currency);
+        of.try_fold((zero, zero), |total, (gross, fee)| Ok((total.0.add(gross)?, total.1.add(fee)?)))
     }
 
     /// How far apart in time a line and an entry are. A day without a time is any moment of it, in any zone.
@@ -212,6 +223,13 @@ impl Work<'_> {
         /// How far from UTC a wall clock may be.
         const ZONES: i64 = 14 * 3_600_000_000;
         if apart > 0 { (apart - ZONES).max(0) } else { (-apart - DAY - ZONES).max(0) }
+    }
+
+    /// How far apart in time they look, to tell which is the nearer: a day without a time is taken as UTC's.
+    fn distance(&self, line: usize, entry: usize) -> i64 {
+        let (line, entry) = (self.line(line), self.entry(entry));
+        let after = entry.at.0.saturating_sub(line.at.0);
+        if line.day_only && after > 0 { (after - DAY).max(0) } else { after.abs() }
     }
 }
 

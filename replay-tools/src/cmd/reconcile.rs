@@ -136,6 +136,13 @@ fn matches(out: &mut Output, report: &Report) -> Result<(), Failure> {
             report.waiting
         ))?;
     }
+    if report.untried > 0 {
+        out.line(&format!(
+            "{} lines and entries lie near too many others in time to be looked for as sums of a few: a shorter --window, or \
+             statements of fewer days, bring fewer together",
+            report.untried
+        ))?;
+    }
     if !report.arrived.is_empty() {
         let names: Vec<&str> = report.arrived.iter().map(|name| name.as_str()).collect();
         out.line(&format!("arrived now, missing before: {}", names.join(", ")))?;
