@@ -28,7 +28,7 @@ fn freeze(hold: &str, minor: i64) -> DepositCommand {
 }
 
 fn release(hold: &str) -> DepositCommand {
-    DepositCommand::Release { hold: id(hold) }
+    DepositCommand::Release { hold: id(hold), keep: None }
 }
 
 fn deduct(minor: i64, hold: Option<&str>) -> DepositCommand {
@@ -100,6 +100,18 @@ fn what_is_left_of_a_hold_after_a_deduction_stays_held_until_it_is_released() {
     let free = held.when(release("h1")).then([DepositReleased { hold: id("h1"), amount: cny(30_00) }.into()]);
     assert_eq!(free.state.balance(), Some(cny(80_00)));
     free.when(release("h1")).nothing();
+}
+
+#[test]
+fn a_hold_keeps_what_its_claim_still_needs_and_frees_the_rest() {
+    let keep = |minor| DepositCommand::Release { hold: id("h1"), keep: Some(cny(minor)) };
+    let held = paid().and(freeze("h1", 50_00));
+    let less = held.when(keep(20_00)).then([DepositReleased { hold: id("h1"), amount: cny(30_00) }.into()]);
+    assert_eq!(less.state.frozen(), Some(cny(20_00)));
+    less.clone().when(keep(20_00)).nothing();
+    less.clone().when(keep(40_00)).nothing();
+    less.clone().when(keep(-1)).refused("amount_negative");
+    less.when(release("h1")).then([DepositReleased { hold: id("h1"), amount: cny(20_00) }.into()]);
 }
 
 #[test]

@@ -165,6 +165,36 @@ async fn a_claim_on_what_was_settled_is_held_until_the_dispute_is_over() {
 }
 
 #[tokio::test]
+async fn what_a_later_settlement_holds_for_a_claim_the_deposit_frees() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "60.00").await;
+    settled(&mut stage).await;
+    stage.pay_out().await;
+    let open = json!({"action": "open_dispute", "dispute": "d1", "by": "buyer", "category": "quality"});
+    stage.ask("order", "o1", open).await;
+    let held = |stage: &Stage| {
+        ["MerchantHeld", "DepositFrozen", "Deposit"]
+            .map(|name| stage.account(&format!("Liabilities:{name}:m1")))
+    };
+    assert_eq!(held(&stage), ["0.00", "-60.00", "0.00"], "of a claim of 100");
+    for (settlement, reward, expected) in [
+        ("s2", "30.00", ["-30.00", "-60.00", "0.00"]),
+        ("s3", "25.00", ["-55.00", "-45.00", "-15.00"]),
+        ("s4", "80.00", ["-100.00", "0.00", "-60.00"]),
+    ] {
+        let grant =
+            json!({"action": "grant_reward", "amount": cny(reward), "period": settlement, "kind": "growth"});
+        stage.ask("account", "m1", grant).await;
+        stage.settle_account("m1", settlement).await;
+        assert_eq!(held(&stage), expected, "after {settlement}");
+    }
+    assert_eq!(stage.account("Liabilities:MerchantAvailable:m1"), "-35.00");
+    stage.ask("order", "o1", json!({"action": "withdraw_dispute", "dispute": "d1", "by": "buyer"})).await;
+    assert_eq!(held(&stage), ["0.00", "0.00", "-60.00"]);
+    stage.holds();
+}
+
+#[tokio::test]
 async fn a_deposit_that_stays_short_is_topped_up_from_what_is_available() {
     let mut stage = Stage::in_memory();
     stage.merchant("m1", "20.00").await;

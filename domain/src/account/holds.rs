@@ -70,8 +70,7 @@ pub(super) fn secure(a: &MerchantAccount, event: &Event) -> Vec<Event> {
     let mut more = Vec::new();
     for (id, hold) in &a.holds {
         let waits = hold.open && hold.claim.currency == currency && !id.tops_up() && Some(*id) != lifted;
-        let lacks = hold.claim.minor.saturating_sub(hold.held.minor);
-        let amount = lacks.min(left);
+        let amount = hold.lacks().min(left);
         if waits && amount > 0 {
             left -= amount;
             let amount = Money::new(amount, currency);

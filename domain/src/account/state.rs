@@ -61,6 +61,14 @@ pub struct Hold {
     pub dispute: Option<DisputeId>,
 }
 
+impl Hold {
+    /// What was never held of its claim, minor units.
+    #[must_use]
+    pub fn lacks(&self) -> i64 {
+        self.claim.minor.saturating_sub(self.held.minor).max(0)
+    }
+}
+
 /// A payout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Payout {

@@ -43,10 +43,13 @@ pub enum DepositCommand {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         order: Option<OrderId>,
     },
-    /// What is left of a hold is free again.
+    /// What is left of a hold is free again, or what of it is no longer needed.
     Release {
         /// The hold.
         hold: HoldId,
+        /// What its claim still needs; nothing when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keep: Option<Money>,
     },
     /// Part of the deposit is lost.
     Deduct {

@@ -32,7 +32,7 @@ impl Aggregate for Deposit {
             C::Pay { amount, provider, provider_ref } => self.pay(*amount, *provider, *provider_ref, context),
             C::PayFromBalance { hold, amount } => self.pay_from_balance(*hold, *amount),
             C::Freeze { hold, amount, reason, order } => self.freeze(*hold, *amount, reason, *order),
-            C::Release { hold } => self.release(hold),
+            C::Release { hold, keep } => self.release(hold, *keep),
             C::Deduct { amount, hold, reason, to } => self.deduct(*amount, *hold, reason, *to),
             C::Refund { amount, provider, provider_ref } => {
                 self.refund(*amount, *provider, *provider_ref, context)
@@ -125,12 +125,19 @@ impl Deposit {
         Ok(vec![DepositFrozen { hold, amount, reason: reason.to_owned(), order }.into()])
     }
 
-    fn release(&self, id: &HoldId) -> Decision {
+    fn release(&self, id: &HoldId, keep: Option<Money>) -> Decision {
         let hold = self.hold(id).ok_or_else(|| hold_unknown(id))?;
-        if hold.left.is_zero() {
+        let amount = match keep {
+            Some(keep) => {
+                not_negative("keep", keep)?;
+                hold.left.sub(keep)?
+            }
+            None => hold.left,
+        };
+        if amount.minor <= 0 {
             return Ok(Vec::new());
         }
-        Ok(vec![DepositReleased { hold: *id, amount: hold.left }.into()])
+        Ok(vec![DepositReleased { hold: *id, amount }.into()])
     }
 
     fn deduct(&self, amount: Money, hold: Option<HoldId>, reason: &str, to: DeductedTo) -> Decision {

@@ -171,7 +171,7 @@ impl Case<'_> {
     fn free(&self, case: &str) -> [Reaction; 2] {
         let hold = self.hold_id(case);
         let lift = self.account(AccountCommand::LiftHold { hold, amount: None });
-        let release = self.deposit(DepositCommand::Release { hold });
+        let release = self.deposit(DepositCommand::Release { hold, keep: None });
         // Without a claim beyond escrow, or money to hold, there was no hold.
         [
             Reaction::new("lift", lift).fine(&["hold_unknown"]),
@@ -215,7 +215,7 @@ impl Case<'_> {
     ) -> Reaction {
         let deduct =
             |hold| self.deposit(DepositCommand::Deduct { amount, hold, reason: reason.to_owned(), to });
-        let release = self.deposit(DepositCommand::Release { hold });
+        let release = self.deposit(DepositCommand::Release { hold, keep: None });
         let last = Reaction::new("deduct", deduct(None))
             .or(instead.map(|command| Reaction::new("instead", command)));
         let release = Reaction::new("free", release).fine(&["hold_unknown"]);

@@ -1,6 +1,7 @@
 //! Between a merchant's schedule, its deposit, its standing and its account.
 
 use daybook_commands::{CommandError, Commands};
+use daybook_domain::account::MerchantAccount;
 use daybook_domain::account::commands::AccountCommand;
 use daybook_domain::deposit::Deposit;
 use daybook_domain::deposit::commands::DepositCommand;
@@ -55,10 +56,33 @@ pub(super) fn react(happened: &Happened, commands: &Commands) -> Result<Vec<Reac
                 };
                 vec![Reaction::new("freeze", to_deposit(freeze))]
             }
-            _ => Vec::new(),
+            Some(_) => Vec::new(),
+            None => thaw(merchant, happened, commands, e.hold)?.into_iter().collect(),
         },
         _ => Vec::new(),
     })
+}
+
+/// What the account came to hold for a claim after all, the deposit need not hold too.
+fn thaw(
+    merchant: MerchantId,
+    happened: &Happened,
+    commands: &Commands,
+    hold: HoldId,
+) -> Result<Option<Reaction>, CommandError> {
+    // a claim that was held in full at once lacks nothing of the deposit's
+    let before =
+        commands.state_at::<MerchantAccount>(own_id(happened), happened.version.saturating_sub(1))?;
+    if before.hold(hold).is_none() {
+        return Ok(None);
+    }
+    let now = commands.state_at::<MerchantAccount>(own_id(happened), happened.version)?;
+    let Some(held) = now.hold(hold) else { return Ok(None) };
+    let lacks = Money::new(held.lacks(), held.claim.currency);
+    let release =
+        AnyCommand::Deposit { id: merchant, command: DepositCommand::Release { hold, keep: Some(lacks) } };
+    // a deposit without money had nothing to hold
+    Ok(Some(Reaction::new("thaw", release).fine(&["hold_unknown"])))
 }
 
 /// A store that was suspended because its deposit stayed short: what is missing is taken from what is available to

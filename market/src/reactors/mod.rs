@@ -18,6 +18,7 @@
 //! | DepositPaidFromBalance | account: spend the hold | listed |
 //! | DisputeOpened, ChargebackOpened beyond escrow | account: hold | listed |
 //! | BalanceHeld of less than was claimed | deposit: freeze the rest | listed |
+//! | BalanceHeld for more of a claim | deposit: keep only what it still lacks | nothing: it held none |
 //! | DisputeRuled with a deposit's share | deposit: deduct for the buyer | order: refund at the market's cost |
 //! | DisputeRuled with a penalty | account: charge it | listed |
 //! | DepositDeducted for a buyer | order: issue the refund | listed |
