@@ -134,6 +134,11 @@ impl Merchant {
     pub fn schedule_at(&self, at: Timestamp) -> Option<&FeeScheduleAgreed> {
         self.schedules.iter().rev().find(|s| s.effective_from <= at)
     }
+    /// Every fee schedule, in the order in which they were agreed on.
+    #[must_use]
+    pub fn schedules(&self) -> &[FeeScheduleAgreed] {
+        &self.schedules
+    }
     /// What other deciders may know of it at `at`.
     #[must_use]
     pub fn facts(&self, at: Timestamp) -> MerchantFacts {

@@ -10,7 +10,7 @@
 //! Days are business days of the market's time zone; a cycle that was missed (the market was not running) is made up
 //! for by one settlement up to the last cut.
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Datelike, Days, Months, NaiveDate};
 use daybook_domain::Code;
 use daybook_domain::merchant::events::{SettlementCycle, SettlementTerms};
 
@@ -49,12 +49,14 @@ pub(crate) struct Period {
     pub(crate) until: NaiveDate,
 }
 
-/// The last period of a cycle that ended on `today` or before; none for a cycle that has no periods.
-pub(crate) fn period_before(cycle: SettlementCycle, today: NaiveDate) -> Option<Period> {
+/// The period of a cycle in which a day lies; none for a cycle that has no periods.
+pub(crate) fn period_of(cycle: SettlementCycle, day: NaiveDate) -> Option<Period> {
     let (from, until) = match cycle {
-        SettlementCycle::Daily => (back(today, 1), today),
-        SettlementCycle::Weekly => (back(monday(today), 7), monday(today)),
-        SettlementCycle::Monthly => (first_of_month(back(first_of_month(today), 1)), first_of_month(today)),
+        SettlementCycle::Daily => (day, day.succ_opt()?),
+        SettlementCycle::Weekly => (monday(day), monday(day).checked_add_days(Days::new(7))?),
+        SettlementCycle::Monthly => {
+            (first_of_month(day), first_of_month(day).checked_add_months(Months::new(1))?)
+        }
         SettlementCycle::TPlusN => return None,
     };
     let name = match cycle {
@@ -114,18 +116,18 @@ mod tests {
     fn periods_follow_each_other_without_a_gap_and_each_has_its_own_name() {
         for cycle in [SettlementCycle::Daily, SettlementCycle::Weekly, SettlementCycle::Monthly] {
             let mut names = std::collections::BTreeSet::new();
-            let mut period = period_before(cycle, day("2021-01-06")).expect("it has periods");
-            while period.from > day("2015-12-01") {
+            let mut period = period_of(cycle, day("2015-12-01")).expect("it has periods");
+            while period.from < day("2021-01-06") {
                 assert!(names.insert(period.name), "{} comes twice", period.name);
-                let before = period_before(cycle, period.from).expect("it has periods");
-                assert_eq!(before.until, period.from);
-                period = before;
+                let next = period_of(cycle, period.until).expect("it has periods");
+                assert_eq!(next.from, period.until);
+                period = next;
             }
         }
-        let name = |cycle, today| period_before(cycle, day(today)).map(|p| p.name.to_string());
-        assert_eq!(name(SettlementCycle::Weekly, "2021-01-06").as_deref(), Some("2020-W53"));
-        assert_eq!(name(SettlementCycle::Monthly, "2021-01-06").as_deref(), Some("2020-12"));
-        assert_eq!(name(SettlementCycle::Daily, "2021-01-06").as_deref(), Some("2021-01-05"));
+        let name = |cycle, of| period_of(cycle, day(of)).map(|p| p.name.to_string());
+        assert_eq!(name(SettlementCycle::Weekly, "2021-01-03").as_deref(), Some("2020-W53"));
+        assert_eq!(name(SettlementCycle::Monthly, "2020-12-31").as_deref(), Some("2020-12"));
+        assert_eq!(name(SettlementCycle::Daily, "2021-01-05").as_deref(), Some("2021-01-05"));
         assert_eq!(name(SettlementCycle::TPlusN, "2021-01-06"), None);
     }
 }

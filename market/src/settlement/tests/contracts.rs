@@ -128,3 +128,47 @@ async fn a_reserve_is_released_on_the_day_it_is_due_across_a_clock_change_and_ne
     assert_eq!(place.stands("a"), [1_000, 0, 0]);
     place.audited();
 }
+
+#[tokio::test]
+async fn each_day_is_charged_for_once_where_the_cycle_of_the_platform_fee_changes_within_a_period() {
+    use SettlementCycle::{Monthly, Weekly};
+    let changes = [
+        ("2026-03-18", Weekly, 7_00),
+        ("2026-04-15", Monthly, 30_00),
+        ("2026-04-20", Weekly, 7_00),
+        ("2026-04-27", Monthly, 30_00),
+    ];
+    let expected = [
+        ("2026-01", 31_00),
+        ("2026-02", 31_00),
+        ("2026-03", 17_00),
+        ("2026-W12", 5_00),
+        ("2026-W13", 7_00),
+        ("2026-W14", 7_00),
+        ("2026-W15", 7_00),
+        ("2026-W16", 2_00),
+        ("2026-04", 5_00),
+        ("2026-W17", 7_00),
+        ("2026-04.from-2026-04-27", 4_00),
+        ("2026-05", 30_00),
+    ];
+    for every_day in [true, false] {
+        let mut place = Place::new();
+        place.contract("a", terms(Monthly, 0, Some((31_00, Monthly)))).await;
+        for (from, cycle, fee) in changes {
+            let effective_from = at(&format!("{from}T00:00"));
+            let agreed = AgreedFees { effective_from, ..terms(Monthly, 0, Some((fee, cycle))) };
+            let agree = MerchantCommand::AgreeFeeSchedule(agreed);
+            place.tell(AnyCommand::Merchant { id: id("a"), command: agree }, "2026-01-02T00:00").await;
+        }
+        let last = day("2026-06-01");
+        let first = if every_day { day("2026-01-01") } else { day("2026-05-31") };
+        for cut in Every::Day.runs(first, last) {
+            place.settle(cut).await;
+        }
+        let charged = place.fees();
+        let charged: Vec<_> = charged.iter().map(|(period, minor)| (period.as_str(), *minor)).collect();
+        assert_eq!(charged, expected, "a run every day: {every_day}");
+        place.audited();
+    }
+}

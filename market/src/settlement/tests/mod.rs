@@ -156,6 +156,20 @@ impl Place {
         closed(&self.market)
     }
 
+    /// Period and amount of each platform fee, in the order in which they were charged.
+    fn fees(&self) -> Vec<(String, i64)> {
+        let mut fees = Vec::new();
+        let filter = Filter { kinds: Some(vec!["PlatformFeeCharged".into()]), categories: None };
+        let mut take = |e: daybook_journal::Recorded<'_>| {
+            if let Event::PlatformFeeCharged(e) = Event::decode(e.kind, e.schema, e.data).unwrap() {
+                fees.push((e.period.to_string(), e.amount.minor));
+            }
+            ControlFlow::Continue(())
+        };
+        self.market.journal().scan(0, None, &filter, &mut take).unwrap();
+        fees
+    }
+
     /// settlement, lines, total, carried out of each.
     fn sums(&self) -> Vec<(String, u64, i64, i64)> {
         let closed = self.closed().into_iter();
