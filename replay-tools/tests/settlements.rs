@@ -74,3 +74,48 @@ fn what_cannot_be_settled_is_said_and_changes_nothing() {
     let none = Place::empty().run(&["settle"]);
     assert_eq!(none.code, 4, "{}", none.err);
 }
+
+#[test]
+fn a_store_that_has_sold_nothing_pays_its_fees_and_a_history_without_any_is_said() {
+    // its one order, of another merchant, is still in escrow
+    let place = Place::with_a_sale();
+    let zero = r#"{"amount":"0.00","currency":"CNY"}"#;
+    let fee = r#"{"amount":"50.00","currency":"CNY"}"#;
+    let ask = |command: &str| {
+        let command = format!(r#"{{"category":"merchant","id":"m1","command":{{{command}}}}}"#);
+        let ran = place.run(&["command", "--by", "li", "--at", "2025-01-01T00:00:00+08:00", &command]);
+        assert_eq!(ran.code, 0, "{command}: {}", ran.err);
+    };
+    let settle = || {
+        place.run(&[
+            "settle",
+            "--every",
+            "month",
+            "--until",
+            "2025-03-15",
+            "--format",
+            "csv",
+            "--no-progress",
+        ])
+    };
+    ask(r#""action":"apply","name":"m1","kind":"retailer","country":"CN","settlement_currency":"CNY""#);
+    let nothing = settle();
+    assert_eq!(nothing.code, 0, "{}", nothing.err);
+    assert!(nothing.err.contains("nothing to settle: no line was booked"), "{}", nothing.err);
+    ask(r#""action":"submit_qualification","kind":"unified_licence","document_ref":"doc-1""#);
+    ask(r#""action":"verify_qualification","kind":"unified_licence""#);
+    ask(r#""action":"sign_contract","document_ref":"doc-2","valid_until":"2036-01-01T00:00:00Z""#);
+    ask(&format!(
+        r#""action":"agree_fee_schedule","effective_from":"2025-01-01T00:00:00+08:00","default_commission":"0.10",
+        "deposit_required":{zero},"platform_fee":{{"amount":{fee},"period":"monthly"}},
+        "settlement":{{"cycle":"monthly","days":0,"minimum_payout":{zero}}}"#
+    ));
+    ask(r#""action":"approve""#);
+    ask(r#""action":"open_store""#);
+    let early = place.run(&["settle", "--every", "month", "--until", "2025-01-20", "--no-progress"]);
+    assert!(early.err.contains("the first line or store is of 2025-01-01"), "{}", early.err);
+    let ran = settle();
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let rows: Vec<&str> = ran.out.lines().skip(1).collect();
+    assert_eq!(rows, ["2025-02-01,1,1,-50.00,CNY,0,1", "2025-03-01,1,1,-50.00,CNY,0,1"]);
+}

@@ -171,6 +171,18 @@ impl ReadModels {
         Ok(first.map(Timestamp))
     }
 
+    /// When the first store of a merchant with a fee schedule was opened.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn first_contracted_at(&self) -> Result<Option<Timestamp>, ReadModelError> {
+        let db = self.read()?;
+        let sql = "SELECT min(opened_at) FROM merchants WHERE fee_schedule_version IS NOT NULL";
+        let mut statement = db.prepare_cached(sql)?;
+        let first: Option<i64> = statement.query_row([], |r| r.get(0))?;
+        Ok(first.map(Timestamp))
+    }
+
     /// Merchants that have agreed on a fee schedule and opened their store, by id; `after` is the `next` of the page
     /// before.
     ///

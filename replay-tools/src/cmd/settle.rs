@@ -31,7 +31,7 @@ pub struct Args {
     /// Only this merchant
     #[arg(long, value_name = "ID")]
     merchant: Option<MerchantId>,
-    /// One settlement per cycle from the first line up to the date, as it would have been run: by each merchant's
+    /// One settlement per cycle from the first line or store up to the date, as it would have been run: by each merchant's
     /// contract, or for all alike
     #[arg(long, value_enum, value_name = "CYCLE")]
     every: Option<Cycle>,
@@ -94,10 +94,7 @@ async fn settle(
     market.may_settle(Cut::Before(until), args.merchant)?;
     let cuts: Vec<Cut> = match args.every {
         None => vec![Cut::Before(until)],
-        Some(every) => match models.first_line_booked_at()? {
-            Some(first) => Every::from(every).runs(market.business_day_of(first)?, until).collect(),
-            None => Vec::new(),
-        },
+        Some(every) => history(market, models, every.into(), until)?,
     };
     let progress = Progress::new(!global.no_progress, "settling (days)", cuts.len() as u64);
     let (mut each, mut total) = (Vec::new(), Ran::default());
@@ -111,6 +108,28 @@ async fn settle(
     }
     models.catch_up(&mut |_| {})?;
     Ok((each, total))
+}
+
+/// The runs from the first line, or the first store under contract: one that has sold nothing may owe a fee.
+fn history(
+    market: &Market,
+    models: &ReadModels,
+    every: Every,
+    until: NaiveDate,
+) -> Result<Vec<Cut>, Failure> {
+    let first = [models.first_line_booked_at()?, models.first_contracted_at()?].into_iter().flatten().min();
+    let Some(first) = first else {
+        say!("nothing to settle: no line was booked, and no store opened under a contract");
+        return Ok(Vec::new());
+    };
+    let from = market.business_day_of(first)?;
+    let cuts: Vec<Cut> = every.runs(from, until).collect();
+    if cuts.is_empty() {
+        say!(
+            "nothing to settle by {until}: the first line or store is of {from}, and no cycle has ended since"
+        );
+    }
+    Ok(cuts)
 }
 
 fn print(out: &mut Output, each: &[(NaiveDate, Ran)], total: &Ran) -> Result<(), Failure> {

@@ -172,3 +172,18 @@ async fn each_day_is_charged_for_once_where_the_cycle_of_the_platform_fee_change
         place.audited();
     }
 }
+
+#[tokio::test]
+async fn a_history_begins_with_the_first_store_under_contract_where_nothing_was_sold() {
+    let mut place = Place::new();
+    let first = |place: &Place| {
+        place.models.catch_up(&mut |_| {}).unwrap();
+        (place.models.first_line_booked_at().unwrap(), place.models.first_contracted_at().unwrap())
+    };
+    assert_eq!(first(&place), (None, None));
+    place.contract("a", terms(SettlementCycle::Monthly, 0, Some((5_000, SettlementCycle::Monthly)))).await;
+    assert_eq!(first(&place), (None, Some(at("2026-01-01T00:00"))));
+    let ran = place.before("2026-03-01").await;
+    assert_eq!((ran.fees, ran.settlements), (2, 1));
+    place.audited();
+}
