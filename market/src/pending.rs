@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use daybook_commands::PendingBalance;
+use daybook_domain::account::lines::is_pending;
 use daybook_domain::posting::post;
 use daybook_domain::{Currency, Event, EventKind, MerchantId, Money, Refs};
 use daybook_journal::{Filter, Journal, Position, Recorded, Scanned};
@@ -30,6 +31,9 @@ const KINDS: &[EventKind] = &[
     EventKind::FeeWaived,
     EventKind::RewardGranted,
     EventKind::AdjustmentApproved,
+    // by hand, to whatever account they name
+    EventKind::JournalVoucher,
+    EventKind::BreakResolved,
 ];
 
 /// Pending balances as the journal has them.
@@ -58,10 +62,10 @@ impl Fold {
         let event =
             Event::decode(recorded.kind, recorded.schema, recorded.data).map_err(|e| e.to_string())?;
         let refs = Refs::parse(recorded.refs).map_err(|e| e.to_string())?;
-        let Some(merchant) = refs.merchant else { return Ok(()) };
         let mut entries = Vec::with_capacity(8);
         post(&event, &refs, &mut entries);
-        for entry in entries.iter().filter(|entry| entry.account.name == "MerchantPending") {
+        for entry in entries.iter().filter(|entry| is_pending(entry)) {
+            let Ok(merchant) = entry.account.dimension.parse() else { continue };
             let owed = self.owed.entry((merchant, entry.amount.currency)).or_default();
             *owed = owed.saturating_sub(entry.amount.minor);
         }
@@ -107,6 +111,9 @@ impl PendingBalance for Pending {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use daybook_journal::{Append, Cause, Expected, MemoryJournal, NewEvent};
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
@@ -120,9 +127,43 @@ mod tests {
             let event = Event::decode(kind.as_str(), kind.schema(), &data).unwrap();
             let mut entries = Vec::new();
             post(&event, &refs, &mut entries);
-            if entries.iter().any(|entry| entry.account.name == "MerchantPending") {
+            if entries.iter().any(is_pending) {
                 assert!(KINDS.contains(kind), "{} posts to pending and is not followed", kind.as_str());
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_posted_by_hand_counts_as_it_is_settled() {
+        let entries = r#"[
+            {"account":"Liabilities:MerchantPending:m-1","side":"credit","amount":{"amount":"12.34","currency":"CNY"}},
+            {"account":"Liabilities:Payable","side":"debit","amount":{"amount":"12.34","currency":"CNY"}}]"#;
+        let data = format!(
+            r#"{{"voucher":"v1","entries":{entries},"reason":"r","proposed_by":"li","approved_by":"wang"}}"#
+        );
+        let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::default());
+        let cause = Cause {
+            command: Uuid::from_u128(1),
+            fingerprint: [0; 16],
+            correlation: Uuid::from_u128(1),
+            actor: "li".into(),
+        };
+        let event = NewEvent {
+            id: Uuid::from_u128(2),
+            kind: "JournalVoucher".into(),
+            schema: 1,
+            occurred_at: 0,
+            refs: "{}".to_owned(),
+            data,
+        };
+        let item = Append {
+            stream: "books-main".to_owned(),
+            expected: Expected::NoStream,
+            cause,
+            events: vec![event],
+        };
+        journal.append(vec![item]).await.remove(0).unwrap();
+        let pending = Pending::new(journal).pending("m-1".parse().unwrap(), Currency::new("CNY").unwrap());
+        assert_eq!(pending.unwrap().minor, 12_34);
     }
 }

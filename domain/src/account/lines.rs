@@ -53,10 +53,16 @@ impl LineKind {
     }
 }
 
+/// Whether an entry changes what a merchant has pending; the merchant is its dimension, whatever stream it is of.
+#[must_use]
+pub fn is_pending(entry: &Entry<'_>) -> bool {
+    entry.account.name == "MerchantPending"
+}
+
 /// Whether an entry of an event of this type is a line of a merchant's account; the merchant is its dimension.
 #[must_use]
 pub fn is_line(event: EventKind, entry: &Entry<'_>) -> bool {
-    entry.account.name == "MerchantPending" && !matches!(event, EventKind::SettlementClosed)
+    is_pending(entry) && !matches!(event, EventKind::SettlementClosed)
 }
 
 /// A line of a merchant's account.
