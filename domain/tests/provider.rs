@@ -43,6 +43,11 @@ fn line() -> StatementLine {
         net: cny(9_940),
         at: noon(),
         ours: None,
+        file: None,
+        other_references: None,
+        other_ours: None,
+        words: None,
+        day_only: None,
     }
 }
 

@@ -4,7 +4,7 @@ use daybook_domain::provider::events::{BreakKind, MatchReason};
 use daybook_domain::time::{DAY, SECOND};
 use daybook_domain::{Currency, Money, Timestamp};
 use daybook_reconciliation::books::Entry;
-use daybook_reconciliation::matching::{Input, Known, Outcome, reconcile};
+use daybook_reconciliation::matching::{Input, Known, Outcome, naming_words, reconcile};
 use daybook_reconciliation::{Finding, Line, LineKind, Side};
 
 const START: i64 = 1_780_000_000 * SECOND;
@@ -287,6 +287,13 @@ fn a_line_of_an_earlier_statement_is_matched_by_amount_unless_it_is_one_more_of_
     );
     c.named_only = 2;
     assert_eq!(c.matches(), []);
+}
+
+#[test]
+fn of_a_banks_text_only_what_may_be_a_reference_is_kept() {
+    let text =
+        "Zhang Wei 13800138000 DE89370400440532013000 po-alipay-07,PO20260531000123456 a1 w@x1.org MAY";
+    assert_eq!(naming_words(text), ["po-alipay-07", "PO20260531000123456"]);
 }
 
 #[test]

@@ -100,7 +100,17 @@ event! {
     /// A line of a statement. Its place is the line of the file.
     StatementLine { line: u64, kind: Code, reference: String, gross: Money, fee: Money, net: Money, at: Timestamp;
         /// What it repeats of ours.
-        ours: String }
+        ours: String,
+        /// The earlier file that it is of, where it is not of the one that this belongs to.
+        file: Reference,
+        /// More references of the writer, where a later file may bring what the line lacks.
+        other_references: Vec<String>,
+        /// More of ours, the same.
+        other_ours: Vec<String>,
+        /// Words of a bank's text that may be references; nothing else of it is kept.
+        words: Vec<String>,
+        /// Whether `at` is a day, without a time of it.
+        day_only: bool }
 }
 event! {
     /// What the books say of money at a provider or bank: part of a money event.
@@ -146,5 +156,7 @@ event! {
         entries: Vec<VoucherEntry>;
         approved_by: PartyId,
         voucher: VoucherId,
+        /// With `arrived_later`: the file that brought it.
+        file: Reference,
     }
 }

@@ -140,6 +140,7 @@ impl Provider {
                 entries: Vec::new(),
                 approved_by: None,
                 voucher: None,
+                file: Some(digest),
             }
             .into()),
         }
@@ -217,6 +218,7 @@ impl Aggregate for Provider {
                     entries: entries.clone(),
                     approved_by: None,
                     voucher: *voucher,
+                    file: None,
                 },
                 ctx,
             ),

@@ -5,7 +5,9 @@
 //! interrupted comes to the same results and goes on where it stopped.
 
 mod gather;
+mod prepare;
 mod results;
+mod sides;
 
 use daybook_commands::CommandError;
 use daybook_domain::provider::Provider;
@@ -20,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{AnyCommand, AnyRequest, Market, MarketError};
 
-pub use gather::ThreeSides;
+pub use sides::ThreeSides;
 
 /// Names the commands of an import: uuid5 of (this, provider, digest and number).
 const NAMESPACE: Uuid = Uuid::from_u128(0x6461_7962_6f6f_6b2d_7265_636f_6e00_0001);
@@ -177,13 +179,13 @@ impl Market {
             progress => progress.is_some(),
         };
         let parsed = read(ask.bytes, ask.format)?;
-        let statement = gather::one_statement(&parsed)?;
+        let statement = prepare::one_statement(&parsed)?;
         let gathered = gather::gather(&**self.journal(), ask, digest, parsed.format)?;
         let window = gathered.resumed_window.unwrap_or(ask.window);
-        let input = gather::Prepared::new(&gathered, &parsed, &statement)?;
+        let input = prepare::Prepared::new(&gathered, &parsed, &statement)?;
         let outcome = matching::reconcile(&input.input(&gathered, &parsed, window));
         results::of_this_place(&input, &gathered, &outcome)?;
-        let came = results::results(digest, &input, &gathered, &outcome);
+        let came = results::results(digest, parsed.format.side(), &input, &gathered, &outcome);
         let head = results::imported(digest, &parsed, &statement, &input, &came, &gathered, window);
         self.begin().await?;
         if !resumed {

@@ -1,6 +1,6 @@
 //! What a file came to, as commands and as a report.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use daybook_domain::provider::commands::StatementResult;
 use daybook_domain::provider::events::{
@@ -9,11 +9,13 @@ use daybook_domain::provider::events::{
 };
 use daybook_domain::{Code, Currency, Money, Reference};
 use daybook_reconciliation::books::Entry;
-use daybook_reconciliation::matching::{Break, Known, Outcome};
+use daybook_reconciliation::matching::{Break, Known, Outcome, naming_words};
 use daybook_reconciliation::{Line, Parsed, Side, Statement};
 
-use super::gather::{Gathered, Prepared};
-use super::{Ask, ByReason, FoundBreak, ReconcileError, Report, ThreeSides};
+use super::gather::Gathered;
+use super::prepare::Prepared;
+use super::sides::three_sides;
+use super::{Ask, ByReason, FoundBreak, ReconcileError, Report};
 
 /// Results in the order in which they are recorded.
 pub(super) struct Came {
@@ -26,6 +28,9 @@ fn code(word: &str) -> Code {
     Code::new(word).expect("invariant: the words of this crate are codes")
 }
 
+/// Most references of a line that are kept beside its first ones, and most words.
+const MOST_KEPT: usize = 64;
+
 fn line(line: &Line) -> StatementLine {
     StatementLine {
         line: line.line,
@@ -36,6 +41,35 @@ fn line(line: &Line) -> StatementLine {
         net: line.net,
         at: line.at,
         ours: line.ours.first().cloned(),
+        file: None,
+        other_references: None,
+        other_ours: None,
+        words: None,
+        day_only: None,
+    }
+}
+
+/// A line of the file, or of an earlier one.
+fn line_of(n: usize, input: &Prepared, gathered: &Gathered) -> StatementLine {
+    let file = n.checked_sub(input.own).map(|n| gathered.missing[n].digest);
+    StatementLine { file, ..line(&input.lines[n]) }
+}
+
+/// A line that is to be laid beside later books, with all that they may name it by.
+fn kept(of: &Line, side: Side) -> StatementLine {
+    let others = |all: &[String]| -> Option<Vec<String>> {
+        let others: Vec<String> = all.iter().skip(1).take(MOST_KEPT).cloned().collect();
+        Some(others).filter(|o| !o.is_empty())
+    };
+    // a provider's text is never looked into
+    let words = if side == Side::Bank { naming_words(&of.text) } else { Vec::new() };
+    let words = words.into_iter().take(MOST_KEPT).map(str::to_owned).collect();
+    StatementLine {
+        other_references: others(&of.references),
+        other_ours: others(&of.ours),
+        words: Some(words).filter(|w: &Vec<String>| !w.is_empty()),
+        day_only: of.day_only.then_some(true),
+        ..line(of)
     }
 }
 
@@ -64,34 +98,46 @@ pub(super) fn of_this_place(
     let names =
         |e: &&Entry| e.references.iter().any(|r| line.references.contains(r) || line.ours.contains(r));
     let place = gathered.elsewhere.iter().find(names).map_or("another name", |e| e.place.as_str());
-    let of = input.lines.len() - input.earlier.len();
-    Err(ReconcileError::OtherPlace { lines: elsewhere.len(), of, place: place.to_owned() })
+    Err(ReconcileError::OtherPlace { lines: elsewhere.len(), of: input.own, place: place.to_owned() })
 }
 
 /// Matches first, then what they resolve of earlier files, then breaks.
-pub(super) fn results(digest: Reference, input: &Prepared, gathered: &Gathered, outcome: &Outcome) -> Came {
-    let own = input.lines.len() - input.earlier.len();
+pub(super) fn results(
+    digest: Reference,
+    side: Side,
+    input: &Prepared,
+    gathered: &Gathered,
+    outcome: &Outcome,
+) -> Came {
     let mut results = Vec::new();
     let mut arrived: BTreeSet<Reference> = BTreeSet::new();
+    let mut met: BTreeSet<usize> = BTreeSet::new();
     for found in &outcome.matches {
-        let mut lines: Vec<StatementLine> = Vec::new();
-        for n in &found.lines {
-            if *n >= own {
-                arrived.extend(input.earlier[n - own]);
-            }
-            lines.push(line(&input.lines[*n]));
-        }
+        met.extend(found.lines.iter().filter(|n| **n >= input.own));
         for n in &found.entries {
-            if gathered.known[*n] == Known::Missed
+            if input.known[*n] == Known::Missed
                 && let Some(name) = gathered.missed.get(&gathered.entries[*n].id)
             {
                 arrived.insert(*name);
             }
         }
+        let lines = found.lines.iter().map(|n| line_of(*n, input, gathered)).collect();
         let entries = found.entries.iter().map(|n| entry(&gathered.entries[*n])).collect();
         results.push(StatementResult::Matched { reason: found.reason, lines, entries });
     }
+    // a break of several lines has arrived when all of them have
+    let mut still: BTreeSet<Reference> = BTreeSet::new();
+    for (n, missing) in gathered.missing.iter().enumerate() {
+        let side = if met.contains(&(input.own + n)) { &mut arrived } else { &mut still };
+        side.extend(missing.r#break);
+    }
+    arrived.retain(|name| !still.contains(name));
     results.extend(arrived.iter().map(|name| StatementResult::Arrived { r#break: *name }));
+    // what stands alone may be met later
+    let line_in = |of: &Break, n: usize| match of.entries.as_slice() {
+        [] if n < input.own => kept(&input.lines[n], side),
+        _ => line_of(n, input, gathered),
+    };
     let mut breaks = Vec::new();
     for (n, found) in outcome.breaks.iter().enumerate() {
         let name = format!("{}-{:04}", &digest.as_str()[..8], n + 1);
@@ -103,7 +149,7 @@ pub(super) fn results(digest: Reference, input: &Prepared, gathered: &Gathered, 
             kind: found.kind,
             amount: found.amount,
             since: found.since,
-            lines: found.lines.iter().map(|n| line(&input.lines[*n])).collect(),
+            lines: found.lines.iter().map(|n| line_in(found, *n)).collect(),
             entries: found.entries.iter().map(|n| entry(&gathered.entries[*n])).collect(),
             detail: found.detail.clone(),
         };
@@ -207,44 +253,4 @@ pub(super) fn report(
         untried: outcome.untried,
         payouts: three_sides(input, gathered, outcome),
     }
-}
-
-/// The provider's payouts within the period: what books, provider and bank say of each.
-fn three_sides(input: &Prepared, gathered: &Gathered, outcome: &Outcome) -> Vec<ThreeSides> {
-    let mut told = gathered.told.clone();
-    for found in &outcome.matches {
-        let nets = found.lines.iter().map(|n| input.lines[*n].net);
-        let net = nets.reduce(|a, b| a.add(b).unwrap_or(a));
-        for n in &found.entries {
-            if let Some(net) = net {
-                told.insert(gathered.entries[*n].id.clone(), net);
-            }
-        }
-    }
-    // both halves of a payout are parts of one event: part 0 left the provider, part 1 reached the bank
-    let here = gathered.entries.iter().filter(|e| e.event == "ProviderPaidOut");
-    let here = here.filter(|e| e.at >= input.from && e.at < input.to);
-    let halves: BTreeMap<&str, &Entry> = gathered
-        .entries
-        .iter()
-        .chain(&gathered.elsewhere)
-        .filter(|e| e.event == "ProviderPaidOut")
-        .map(|e| (e.id.as_str(), e))
-        .collect();
-    let sides = here.filter_map(|e| {
-        let id = e.id.rsplit_once('/')?.0;
-        let left = halves.get(format!("{id}/0").as_str())?;
-        let came = halves.get(format!("{id}/1").as_str())?;
-        Some(ThreeSides {
-            reference: left.references.first().cloned().unwrap_or_default(),
-            at: left.at,
-            sent: Money::new(-left.gross.minor.saturating_sub(left.fee.minor), left.gross.currency),
-            provider: told.get(&left.id).map(|m| Money::new(-m.minor, m.currency)),
-            received: came.gross,
-            bank: told.get(&came.id).copied(),
-            from: left.place.clone(),
-            to: came.place.clone(),
-        })
-    });
-    sides.collect()
 }

@@ -34,6 +34,33 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     words.filter(|w| w.len() >= SHORTEST_WORD)
 }
 
+/// The words of a bank's text that a later look at it needs: letters and digits both, as references have, and no IBAN.
+/// Names and telephone numbers are none, so that what is kept of a text is not about people.
+#[must_use]
+pub fn naming_words(text: &str) -> Vec<&str> {
+    let mixed = |w: &str| w.bytes().any(|b| b.is_ascii_digit()) && w.chars().any(char::is_alphabetic);
+    words(text).filter(|w| mixed(w) && !w.contains('@') && !is_iban(w)).collect()
+}
+
+/// Whether a word is an account's number: a country, and check digits that fit.
+fn is_iban(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    let shaped = (15..=34).contains(&bytes.len())
+        && bytes[..2].iter().all(u8::is_ascii_alphabetic)
+        && bytes[2..4].iter().all(u8::is_ascii_digit)
+        && bytes.iter().all(u8::is_ascii_alphanumeric);
+    // letters count from ten; the country and the check digits stand last
+    shaped
+        && word
+            .chars()
+            .cycle()
+            .skip(4)
+            .take(word.len())
+            .filter_map(|c| c.to_digit(36))
+            .fold(0, |rest, n| (if n < 10 { rest * 10 + n } else { rest * 100 + n }) % 97)
+            == 1
+}
+
 impl Work<'_> {
     /// Groups of lines and entries that name a reference in common, each settled within itself.
     pub(super) fn by_reference(&mut self) {

@@ -26,7 +26,7 @@ impl Work<'_> {
         for n in self.left_entries() {
             let entry = self.entry(n);
             let covered = entry.at >= self.input.from && entry.at < self.input.to;
-            if !covered || self.input.known[n] == Known::Missed {
+            if !covered || matches!(self.input.known[n], Known::Missed | Known::Settled) {
                 continue;
             }
             if entry.at.plus(self.input.window) >= self.input.to {

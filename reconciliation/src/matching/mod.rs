@@ -9,6 +9,7 @@ mod by_reference;
 mod by_sum;
 mod left;
 
+pub use by_reference::naming_words;
 use daybook_domain::provider::events::{BreakKind, MatchReason};
 use daybook_domain::time::DAY;
 use daybook_domain::{Money, MoneyError, Timestamp};
@@ -53,6 +54,9 @@ pub enum Known {
     Taken,
     /// An earlier statement should have had it: an open break.
     Missed,
+    /// Nothing is missing where the statement lacks it: it is before all that statements of this format cover, or was
+    /// dealt with.
+    Settled,
 }
 
 /// Lines and entries that are the same money; by their number in the input.
