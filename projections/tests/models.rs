@@ -294,6 +294,62 @@ fn every_merchant_balance_is_explained_to_the_cent_whatever_happens() {
 }
 
 #[test]
+fn a_line_met_by_a_later_file_counts_where_it_is_of_and_what_arrived_where_it_came() {
+    let line = |n: u64, file: Option<&str>| {
+        let mut line = json!({ "line": n, "kind": "payment", "reference": "42", "gross": yuan("1.00"),
+            "fee": yuan("0.00"), "net": yuan("1.00"), "at": "2026-05-31T00:00:00Z" });
+        if let Some(file) = file {
+            line["file"] = json!(file);
+        }
+        line
+    };
+    let entry = json!({ "entry": "e1/0", "stream": "checkout-c", "kind": "payment", "reference": "42",
+        "gross": yuan("1.00"), "fee": yuan("0.00"), "at": "2026-05-31T00:00:00Z" });
+    let broken = |name: &str, file: &str, kind: &str, lines: Value, entries: Value| {
+        json!({ "break": name, "digest": file, "kind": kind, "amount": yuan("1.00"),
+            "since": "2026-05-31T00:00:00Z", "lines": lines, "entries": entries, "detail": "it is so" })
+    };
+    let imported = |file: &str, lines: u64, results: u64| {
+        json!({ "digest": file, "side": "provider", "format": "alipay_ledger", "account": "2088", "lines": lines,
+            "totals": [], "results": results, "from": "2026-05-30T16:00:00Z", "to": "2026-05-31T16:00:00Z",
+            "through": 9, "window_seconds": 1 })
+    };
+    let mut told = Told::new();
+    let mut say = |kind, data| {
+        told.other("provider-alipay", "{}", kind, data);
+    };
+    say("StatementImported", imported("f1", 1, 1));
+    say("BreakFound", broken("k1", "f1", "missing_here", json!([line(2, None)]), json!([])));
+    say("StatementImported", imported("f2", 2, 3));
+    let both = json!([line(2, Some("f1")), line(5, None)]);
+    say(
+        "StatementLineMatched",
+        json!({ "digest": "f2", "reason": "reference_sum", "lines": both, "entries": [entry.clone()] }),
+    );
+    say(
+        "BreakResolved",
+        json!({ "break": "k1", "digest": "f1", "how": "arrived_later", "note": "in file f2", "by": "li",
+            "entries": [], "file": "f2" }),
+    );
+    // one more of what an earlier file has: it stands with the entry, and beside no match
+    say("BreakFound", broken("k2", "f2", "duplicate", json!([line(6, None)]), json!([entry])));
+    let then = told.then();
+    let first = then.row::<Statements>(&["alipay", "f1"]).unwrap();
+    assert_eq!((first.recorded, first.lines_matched, first.matches), (1, 1, 0));
+    assert_eq!((first.breaks, first.breaks_open), (1, 0));
+    let second = then.row::<Statements>(&["alipay", "f2"]).unwrap();
+    assert_eq!((second.recorded, second.results, second.lines_matched, second.matches), (3, 3, 1, 1));
+    assert_eq!((second.breaks, second.breaks_open), (1, 1));
+    let shown: Vec<_> = then
+        .children::<Statements>(&["alipay", "f2"])
+        .iter()
+        .map(|l| (l.line, l.earlier_file.clone(), l.outcome.clone()))
+        .collect();
+    let row = |line, file: Option<&str>, outcome: &str| (line, file.map(str::to_owned), outcome.to_owned());
+    assert_eq!(shown, [row(2, Some("f1"), "matched"), row(5, None, "matched"), row(6, None, "break")]);
+}
+
+#[test]
 fn a_statement_file_shows_its_lines_with_what_came_of_them_and_its_breaks_until_they_are_resolved() {
     let line = |n: u64, reference: &str, gross: &str| {
         json!({ "line": n, "kind": "payment", "reference": reference, "gross": yuan(gross), "fee": yuan("0.00"),

@@ -1,7 +1,7 @@
 //! One row per statement file of a provider or bank. Its child rows are its lines, each with what came of it.
 
 use daybook_domain::Event;
-use daybook_domain::provider::events::{BooksEntry, StatementLine};
+use daybook_domain::provider::events::{BooksEntry, BreakKind, StatementLine};
 
 use super::{count, set, text};
 use crate::model::{Envelope, Index, Key, Keys, KindSet, Model, Out};
@@ -50,7 +50,7 @@ record! {
         recorded: i64,
         /// Matches.
         matches: i64,
-        /// Lines that are matched.
+        /// Lines that are matched, by this file or a later one.
         lines_matched: i64,
         /// Breaks found.
         breaks: i64,
@@ -68,6 +68,8 @@ record! {
         number: i64,
         /// Line of the file.
         line: i64,
+        /// The earlier file that the line is of; empty where it is of this one.
+        earlier_file: Option<String>,
         /// payment, refund, chargeback, fee, payout, credit, debit, ...
         kind: String,
         /// The writer's reference.
@@ -111,19 +113,27 @@ pub(super) fn provider<'e>(e: &'e Envelope<'e>) -> &'e str {
 impl Model for Statements {
     type Row = StatementFileRow;
     type Child = StatementLineRow;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const KINDS: KindSet = KindSet::of_category("provider");
     const INDEXES: &'static [Index] = &[Index::on(&["provider_id", "from_at"])];
 
     fn route<'e>(e: &'e Envelope<'e>, keys: &mut Keys<'e>) {
-        let digest = match e.event {
-            Event::StatementImported(x) => &x.digest,
-            Event::StatementLineMatched(x) => &x.digest,
-            Event::BreakFound(x) => &x.digest,
-            Event::BreakResolved(x) => &x.digest,
+        let (digest, others) = match e.event {
+            Event::StatementImported(x) => (&x.digest, Vec::new()),
+            // a line of an earlier file counts there, what arrived where it came
+            Event::StatementLineMatched(x) => {
+                (&x.digest, x.lines.iter().filter_map(|l| l.file.as_ref()).collect())
+            }
+            Event::BreakFound(x) => (&x.digest, Vec::new()),
+            Event::BreakResolved(x) => (&x.digest, x.file.iter().collect()),
             _ => return,
         };
-        keys.push(Key::new(&[provider(e), digest.as_str()]));
+        for digest in [digest].into_iter().chain(others) {
+            let key = Key::new(&[provider(e), digest.as_str()]);
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
     }
 
     fn empty(key: &Key<'_>) -> StatementFileRow {
@@ -159,22 +169,29 @@ impl Model for Statements {
                 }
             }
             Event::StatementLineMatched(x) => {
-                row.recorded += 1;
-                row.matches += 1;
-                row.lines_matched += count(x.lines.len());
-                row.show(&x.lines, &x.entries, ("matched", x.reason.as_str(), None), out);
+                let own = row.digest == x.digest.as_str();
+                let of = |l: &&StatementLine| l.file.as_ref().map_or(own, |f| row.digest == f.as_str());
+                row.lines_matched += count(x.lines.iter().filter(of).count());
+                if own {
+                    row.recorded += 1;
+                    row.matches += 1;
+                    row.show(&x.lines, &x.entries, ("matched", x.reason.as_str(), None), out);
+                }
             }
             Event::BreakFound(x) => {
                 row.recorded += 1;
                 row.breaks += 1;
                 row.breaks_open += 1;
-                // what agrees but for this stands as matched already
-                let alone = x.lines.is_empty() || x.entries.is_empty();
+                // what agrees but for this stands as matched already; one more of it does not
+                let alone = x.kind == BreakKind::Duplicate || x.lines.is_empty() || x.entries.is_empty();
                 if alone {
                     row.show(&x.lines, &x.entries, ("break", x.kind.as_str(), Some(x.r#break.as_str())), out);
                 }
             }
-            Event::BreakResolved(_) => row.breaks_open -= 1,
+            Event::BreakResolved(x) => {
+                row.breaks_open -= i64::from(row.digest == x.digest.as_str());
+                row.recorded += i64::from(x.file.is_some_and(|f| row.digest == f.as_str()));
+            }
             _ => {}
         }
     }
@@ -198,6 +215,7 @@ impl StatementFileRow {
             out.append(StatementLineRow {
                 number: self.lines_shown,
                 line: whole(line.line),
+                earlier_file: line.file.map(text),
                 kind: text(line.kind),
                 reference: line.reference.clone(),
                 ours: line.ours.clone(),
