@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use daybook_commands::ManualClock;
-use daybook_domain::provider::commands::ProviderCommand;
+use daybook_domain::Event;
+use daybook_domain::provider::commands::{MAX_RESULTS, ProviderCommand, StatementResult};
 use daybook_domain::provider::events::{BreakKind, Resolution};
 use daybook_domain::time::DAY;
 use daybook_journal::{Filter, Journal};
@@ -25,11 +26,15 @@ struct Stage {
 }
 
 fn stage() -> Stage {
+    stage_of(40)
+}
+
+fn stage_of(orders_per_day: u32) -> Stage {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let clock = Arc::new(ManualClock::at(0));
     let market =
         Market::open("memory:", Options { clock: Arc::clone(&clock) as _, ..Options::default() }).unwrap();
-    let options = demo::Options { days: 20, orders_per_day: 40, seed: 7 };
+    let options = demo::Options { days: 20, orders_per_day, seed: 7 };
     let report = runtime.block_on(demo::run(&market, &clock, options, &mut |_, _| {})).unwrap();
     assert!(report.refused.is_empty(), "{:?}", report.refused);
     let (written, manifest) = files(&**market.journal()).unwrap();
@@ -197,48 +202,52 @@ fn a_statement_of_another_account_is_not_taken_under_the_same_name() {
 
 #[test]
 fn an_import_that_was_interrupted_goes_on_where_it_stopped() {
-    let stage = stage();
-    let (provider, bytes) = stage.file("alipay.csv");
+    let stage = stage_of(60);
+    // the largest file: more results than one command records
+    let largest = stage.manifest.files.iter().max_by_key(|f| f.lines).unwrap();
+    let (provider, bytes) = (largest.provider.as_str(), stage.files[&largest.file].as_slice());
     let whole = stage.now(provider, bytes);
-    // the same market, where the import was cut off after its head: a second journal with the events up to there
-    let again = self::stage();
-    let mut events = 0;
+    let recorded = of_files(&stage);
+    let [Event::StatementImported(head), results @ ..] = recorded.as_slice() else {
+        panic!("the head first")
+    };
+    assert!(results.len() > MAX_RESULTS, "{} results", results.len());
+    let first: Vec<StatementResult> = results[..MAX_RESULTS].iter().map(result).collect();
+    let again = stage_of(60);
+    let ask = |command| {
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{command:?}").as_bytes());
+        let command = AnyCommand::Provider { id: provider.parse().unwrap(), command };
+        let request = AnyRequest::new(command, id, "reconciler".parse().unwrap());
+        again.runtime.block_on(request.execute(again.market.commands())).unwrap();
+    };
+    ask(ProviderCommand::Import(head.clone()));
+    ask(ProviderCommand::Record { digest: head.digest, after: 0, results: first });
+    assert_eq!(of_files(&again), recorded[..1 + MAX_RESULTS], "interrupted there");
+    assert_eq!(again.now(provider, bytes), whole);
+    assert_eq!(of_files(&again), recorded);
+}
+
+/// The events of the streams of providers.
+fn of_files(stage: &Stage) -> Vec<Event> {
+    let mut events = Vec::new();
     let journal: &dyn Journal = stage.market.journal().as_ref();
     let filter = Filter { kinds: None, categories: Some(vec!["provider".into()]) };
     journal
-        .scan(0, None, &filter, &mut |_| {
-            events += 1;
+        .scan(0, None, &filter, &mut |e| {
+            events.push(Event::decode(e.kind, e.schema, e.data).unwrap());
             std::ops::ControlFlow::Continue(())
         })
         .unwrap();
-    let interrupted = again.runtime.block_on(async {
-        let ask = Ask {
-            provider: provider.parse().unwrap(),
-            bytes,
-            format: None,
-            window: 3 * DAY,
-            actor: "reconciler".parse().unwrap(),
-        };
-        // dropped while it records: what was appended stays
-        tokio::select! {
-            biased;
-            done = again.market.reconcile(&ask) => Some(done),
-            () = async { for _ in 0..3 { tokio::task::yield_now().await } } => None,
+    events
+}
+
+/// What an event records.
+fn result(event: &Event) -> StatementResult {
+    match event.clone() {
+        Event::StatementLineMatched(x) => {
+            StatementResult::Matched { reason: x.reason, lines: x.lines, entries: x.entries }
         }
-    });
-    if let Some(done) = interrupted {
-        assert!(matches!(done, Ok(Taken::Now(_))));
-    } else {
-        let Taken::Now(report) = again.take(provider, bytes).unwrap() else { panic!("it goes on") };
-        assert_eq!(report.breaks, whole.breaks);
+        Event::BreakFound(x) => StatementResult::Break(x),
+        other => panic!("{other:?}"),
     }
-    let mut same = 0;
-    let journal: &dyn Journal = again.market.journal().as_ref();
-    journal
-        .scan(0, None, &filter, &mut |_| {
-            same += 1;
-            std::ops::ControlFlow::Continue(())
-        })
-        .unwrap();
-    assert_eq!(same, events);
 }
