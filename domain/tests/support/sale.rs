@@ -44,41 +44,19 @@ pub fn merchant(balance: i64, deposit: i64) -> Facts {
 /// A line of an order.
 pub fn line(name: &str, quantity: u32, unit_price: i64, discount: i64) -> PlaceLine {
     PlaceLine {
-        line: id(name),
-        product: id("p1"),
-        category: id("books"),
-        quantity,
-        unit_price: cny(unit_price),
         discount: cny(discount),
-        list_price: None,
-        commission_rate: None,
-        shipping: None,
-        tax: None,
-        subsidies: None,
+        ..PlaceLine::new(id(name), id("p1"), id("books"), quantity, cny(unit_price))
     }
 }
 
 /// Two lines: A of 2 pieces at 40.00, B of one at 30.00 less 5.00; shipping 7.00, tax 3.00, a subsidy of 11.00:
 /// total 115.00, the buyer pays 104.00.
 pub fn basket() -> Place {
+    let lines = vec![line("A", 2, 4_000, 0), line("B", 1, 3_000, 500)];
     Place {
-        checkout: id("c1"),
-        buyer: id("b1"),
-        merchant: id("m1"),
-        lines: vec![line("A", 2, 4_000, 0), line("B", 1, 3_000, 500)],
-        shipping: cny(700),
         tax: Some(TaxAmount { jurisdiction: id("CN"), amount: cny(300) }),
         subsidies: vec![Subsidy { campaign: id("spring"), amount: cny(1_100) }],
-        sales_channel: id("web"),
-        promise: None,
-        visitor: None,
-        campaign: None,
-        coupon: None,
-        quote: None,
-        group: None,
-        agent: None,
-        vat_on_fees: None,
-        funding_due: None,
+        ..Place::new(id("c1"), id("b1"), id("m1"), id("web"), lines, cny(700))
     }
 }
 

@@ -4,8 +4,11 @@
 //! run takes the script hour by hour: the hour's commands, what they set off, the refunds that providers have
 //! paid meanwhile, the deadlines that fell due. Nothing is drawn at random after the script.
 
+mod basket;
 mod cast;
+mod disputes;
 mod finance;
+mod road;
 mod run;
 pub mod statements;
 mod story;

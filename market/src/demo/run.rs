@@ -18,8 +18,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::basket::{Counters, basket};
 use super::finance::{Finance, actor_of, settings};
-use super::story::{Counters, Story, basket};
+use super::story::Story;
 use super::{Options, Script, cast, text};
 use crate::payouts::Outcome;
 use crate::settlement::source::FromJournal;

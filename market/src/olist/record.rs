@@ -99,36 +99,14 @@ impl Steps<'_> {
         let shipping =
             order.lines.iter().try_fold(zero, |sum, line| sum.add(line.freight)).map_err(overflow)?;
         let lines = order.lines.iter().map(|line| PlaceLine {
-            line: line.line,
-            product: line.product,
-            category: line.category,
-            quantity: 1,
-            unit_price: line.price,
-            discount: zero,
             list_price: Some(line.price),
             commission_rate: Some(self.0.commission),
             shipping: Some(line.freight),
-            tax: None,
-            subsidies: None,
+            ..PlaceLine::new(line.line, line.product, line.category, 1, line.price)
         });
         Ok(Place {
-            checkout: plan.id,
-            buyer: plan.buyer,
-            merchant: order.merchant,
-            lines: lines.collect(),
-            shipping,
-            tax: None,
-            subsidies: Vec::new(),
-            sales_channel: olist(),
             promise: Some(Promise { ship_by: order.ship_by, deliver_by: order.deliver_by }),
-            visitor: None,
-            campaign: None,
-            coupon: None,
-            quote: None,
-            group: None,
-            agent: None,
-            vat_on_fees: None,
-            funding_due: None,
+            ..Place::new(plan.id, plan.buyer, order.merchant, olist(), lines.collect(), shipping)
         })
     }
 

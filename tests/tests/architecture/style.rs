@@ -7,7 +7,6 @@ const LONGEST: usize = 500;
 
 /// Files that are longer, and why they are not two.
 const LONGER: &[(&str, &str)] =
-    &[("market/src/demo/story.rs", "the demo's script: a story after the other, none of them long")];
 
 #[test]
 fn no_shipped_code_unwraps_or_leaves_work_undone() {

@@ -39,6 +39,33 @@ pub struct PlaceLine {
     pub subsidies: Option<Vec<Subsidy>>,
 }
 
+impl PlaceLine {
+    /// A line without a discount, its rate and shares left to the decider.
+    #[must_use]
+    pub const fn new(
+        line: LineId,
+        product: ProductId,
+        category: Category,
+        quantity: u32,
+        unit_price: Money,
+    ) -> Self {
+        let discount = Money::zero(unit_price.currency);
+        Self {
+            line,
+            product,
+            category,
+            quantity,
+            unit_price,
+            discount,
+            list_price: None,
+            commission_rate: None,
+            shipping: None,
+            tax: None,
+            subsidies: None,
+        }
+    }
+}
+
 /// An order as its buyer sends it off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +115,39 @@ pub struct Place {
     /// Cancelled when not funded by then; the policy's checkout time where absent (none in an import).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub funding_due: Option<Timestamp>,
+}
+
+impl Place {
+    /// An order without tax, subsidies, promise or anything that brought it.
+    #[must_use]
+    pub const fn new(
+        checkout: CheckoutId,
+        buyer: BuyerId,
+        merchant: MerchantId,
+        sales_channel: Code,
+        lines: Vec<PlaceLine>,
+        shipping: Money,
+    ) -> Self {
+        Self {
+            checkout,
+            buyer,
+            merchant,
+            lines,
+            shipping,
+            tax: None,
+            subsidies: Vec::new(),
+            sales_channel,
+            promise: None,
+            visitor: None,
+            campaign: None,
+            coupon: None,
+            quote: None,
+            group: None,
+            agent: None,
+            vat_on_fees: None,
+            funding_due: None,
+        }
+    }
 }
 
 /// An amount of one line, gross.

@@ -77,36 +77,16 @@ impl Recorder {
         let open =
             CheckoutCommand::Open { buyer: id(&buyer), currency: brl, orders: vec![due], expires: None };
         self.ask::<Checkout>(&basket, "open", at(0), open).await?;
+        let line = PlaceLine {
+            list_price: Some(money(price)),
+            commission_rate: Some(Rate::new(10, 2)),
+            shipping: Some(money(freight)),
+            ..PlaceLine::new(id("1"), id(&product), id("bed_bath_table"), 1, money(price))
+        };
+        let (checkout, buyer, merchant) = (id(&basket), id(&buyer), id(&merchant));
         let place = Place {
-            checkout: id(&basket),
-            buyer: id(&buyer),
-            merchant: id(&merchant),
-            lines: vec![PlaceLine {
-                line: id("1"),
-                product: id(&product),
-                category: id("bed_bath_table"),
-                quantity: 1,
-                unit_price: money(price),
-                discount: money(0),
-                list_price: Some(money(price)),
-                commission_rate: Some(Rate::new(10, 2)),
-                shipping: Some(money(freight)),
-                tax: None,
-                subsidies: None,
-            }],
-            shipping: money(freight),
-            tax: None,
-            subsidies: Vec::new(),
-            sales_channel: id("web"),
             promise: Some(Promise { ship_by: Some(at(96)), deliver_by: Some(at(480)) }),
-            visitor: None,
-            campaign: None,
-            coupon: None,
-            quote: None,
-            group: None,
-            agent: None,
-            vat_on_fees: None,
-            funding_due: None,
+            ..Place::new(checkout, buyer, merchant, id("web"), vec![line], money(freight))
         };
         self.ask::<Order>(&order, "place", at(0), OrderCommand::Place(place)).await?;
         let capture = CheckoutCommand::Capture {
