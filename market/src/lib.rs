@@ -21,6 +21,7 @@ pub mod reactors;
 pub mod reconcile;
 pub mod settlement;
 mod side;
+mod stream;
 pub mod verify;
 
 pub use account::account_of;

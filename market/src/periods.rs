@@ -1,13 +1,12 @@
 //! Accounting periods: what closing a month says of its books, and which months were closed.
 
-use std::ops::ControlFlow;
-
 use daybook_domain::books::Month;
 use daybook_domain::books::commands::BooksCommand;
 use daybook_domain::{Code, Event, MarketId, PartyId, Reference, Timestamp};
 use daybook_journal::{Journal, Position};
 use daybook_projections::{AsOf, ReadModels};
 
+use crate::stream::visit;
 use crate::{Market, MarketError};
 
 /// A month that was closed.
@@ -47,11 +46,11 @@ pub struct Reopened {
 /// # Errors
 /// [`MarketError`] when the journal cannot be read.
 pub fn periods(journal: &dyn Journal, market: MarketId) -> Result<Vec<Period>, MarketError> {
-    let (mut periods, mut failed) = (Vec::<Period>::new(), None);
-    journal.read_stream(&format!("books-{market}"), 0, &mut |stored| {
+    let mut periods = Vec::<Period>::new();
+    visit(journal, &format!("books-{market}"), &mut |event, stored| {
         let happened = Timestamp(stored.occurred_at);
-        match Event::decode(stored.kind, stored.schema, stored.data) {
-            Ok(Event::PeriodClosed(e)) => periods.push(Period {
+        match event {
+            Event::PeriodClosed(e) => periods.push(Period {
                 period: e.period,
                 until: e.until,
                 closed_at: happened,
@@ -60,22 +59,17 @@ pub fn periods(journal: &dyn Journal, market: MarketId) -> Result<Vec<Period>, M
                 through: e.through.unwrap_or_else(|| stored.position.saturating_sub(1)),
                 reopened: None,
             }),
-            Ok(Event::PeriodReopened(e)) => {
+            Event::PeriodReopened(e) => {
                 let last = periods.iter_mut().rev().find(|p| p.period == e.period && p.reopened.is_none());
                 if let Some(period) = last {
                     let (by, approved_by, reason) = (e.by, e.approved_by, e.reason);
                     period.reopened = Some(Reopened { at: happened, by, approved_by, reason });
                 }
             }
-            Ok(_) => {}
-            Err(error) => {
-                failed = Some(MarketError::Unavailable(format!("position {}: {error}", stored.position)));
-                return ControlFlow::Break(());
-            }
+            _ => {}
         }
-        ControlFlow::Continue(())
     })?;
-    failed.map_or(Ok(periods), Err)
+    Ok(periods)
 }
 
 impl Market {

@@ -1,7 +1,6 @@
 //! One merchant's account as its stream tells it: the settlements, and what each payout drew on.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use daybook_domain::account::draws::{Drawn, Draws, Source};
 use daybook_domain::account::events::SettlementClosed;
@@ -10,6 +9,7 @@ use daybook_domain::{Currency, Event, MerchantId, Money, PayoutId, SettlementId}
 use daybook_journal::Journal;
 
 use crate::MarketError;
+use crate::stream::visit;
 
 /// The settlements of one currency, in order.
 #[derive(Debug, Default)]
@@ -32,22 +32,8 @@ pub struct History {
 impl History {
     pub fn read(journal: &dyn Journal, merchant: MerchantId) -> Result<Self, MarketError> {
         let mut history = Self::default();
-        let mut broken = None;
-        journal.read_stream(&format!("account-{merchant}"), 0, &mut |recorded| match Event::decode(
-            recorded.kind,
-            recorded.schema,
-            recorded.data,
-        ) {
-            Ok(event) => {
-                history.evolve(&event);
-                ControlFlow::Continue(())
-            }
-            Err(why) => {
-                broken = Some(format!("{} at {}: {why}", recorded.kind, recorded.position));
-                ControlFlow::Break(())
-            }
-        })?;
-        broken.map_or(Ok(history), |why| Err(MarketError::Unavailable(why)))
+        visit(journal, &format!("account-{merchant}"), &mut |event, _| history.evolve(&event))?;
+        Ok(history)
     }
 
     fn evolve(&mut self, event: &Event) {
