@@ -6,12 +6,6 @@ mod place;
 use place::Place;
 use serde_json::Value;
 
-fn json(place: &Place, args: &[&str]) -> Value {
-    let ran = place.run(&[args, &["--format", "json", "--no-progress"]].concat());
-    assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
-    serde_json::from_str(&ran.out).unwrap()
-}
-
 #[test]
 fn the_payouts_of_a_simulated_market_are_explained_to_the_last_cent() {
     let place = Place::empty();
@@ -19,21 +13,21 @@ fn the_payouts_of_a_simulated_market_are_explained_to_the_last_cent() {
     assert_eq!(demo.code, 0, "{}", demo.err);
     assert!(demo.out.contains(" payouts of "), "{}", demo.out);
 
-    let audit = json(&place, &["payout", "explain", "--all"]);
+    let audit = place.json(&["payout", "explain", "--all"]);
     assert_eq!(audit["unexplained"], 0, "{audit}");
     assert_eq!(audit["residuals"][0]["amount"], "0.00", "{audit}");
-    let all = json(&place, &["payout", "list", "--limit", "1000"]);
+    let all = place.json(&["payout", "list", "--limit", "1000"]);
     let all = all.as_array().unwrap();
     assert_eq!(all.len() as u64, audit["payouts"].as_u64().unwrap());
     for state in ["confirmed", "failed", "returned"] {
-        let some = json(&place, &["payout", "list", "--state", state]);
+        let some = place.json(&["payout", "list", "--state", state]);
         assert!(!some.as_array().unwrap().is_empty(), "{state}");
     }
-    let returned = json(&place, &["payout", "list", "--state", "returned", "--limit", "1"]);
+    let returned = place.json(&["payout", "list", "--state", "returned", "--limit", "1"]);
     assert_eq!(returned[0]["paid_amount"]["amount"], "0.00", "what came back is not paid");
 
     let id = all[0]["payout_id"].as_str().unwrap();
-    let explained = json(&place, &["payout", "explain", id]);
+    let explained = place.json(&["payout", "explain", id]);
     assert_eq!(explained["residual"]["amount"], "0.00");
     let sum = |list: &Value, field: &str| -> i64 {
         let minor =
@@ -47,7 +41,7 @@ fn the_payouts_of_a_simulated_market_are_explained_to_the_last_cent() {
     assert!(csv.out.starts_with("level,settlement,order,"), "{}", csv.out);
     assert!(place.run(&["payout", "explain", id]).out.contains("Residual 0.00 CNY"));
 
-    let again = json(&place, &["payout", "run", "--on", &all[0]["requested_at"].as_str().unwrap()[..10]]);
+    let again = place.json(&["payout", "run", "--on", &all[0]["requested_at"].as_str().unwrap()[..10]]);
     assert_eq!((&again["requested"], &again["confirmed"]), (&0.into(), &0.into()), "{again}");
 }
 
@@ -55,7 +49,7 @@ fn the_payouts_of_a_simulated_market_are_explained_to_the_last_cent() {
 fn what_cannot_be_paid_or_adjusted_is_said_and_changes_nothing() {
     let place = Place::with_a_sale();
     let by = ["--by", "li"];
-    let merchant = json(&place, &["merchants"])[0]["merchant_id"].as_str().unwrap().to_owned();
+    let merchant = place.json(&["merchants"])[0]["merchant_id"].as_str().unwrap().to_owned();
     let charge = ["charge", "penalty", &merchant, "5.00 CNY", "--reason", "late", "--rule", "3:7.2"];
     assert_eq!(place.run(&[&charge[..], &by].concat()).code, 0);
     let propose =
@@ -91,6 +85,6 @@ fn what_cannot_be_paid_or_adjusted_is_said_and_changes_nothing() {
     assert_eq!(events(), before);
     let approve = ["adjustment", "approve", &merchant, "a-1", "--by", "chen"];
     assert_eq!(place.run(&approve).code, 0);
-    let listed = json(&place, &["adjustment", "list", &merchant]);
+    let listed = place.json(&["adjustment", "list", &merchant]);
     assert_eq!((&listed[0]["proposed_by"], &listed[0]["decided_by"]), (&"li".into(), &"chen".into()));
 }

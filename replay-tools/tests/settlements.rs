@@ -4,13 +4,6 @@
 mod place;
 
 use place::Place;
-use serde_json::Value;
-
-fn json(place: &Place, args: &[&str]) -> Value {
-    let ran = place.run(&[args, &["--format", "json", "--no-progress"]].concat());
-    assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
-    serde_json::from_str(&ran.out).unwrap()
-}
 
 #[test]
 fn a_simulated_market_is_settled_each_settlement_explained_and_a_bent_one_found() {
@@ -19,13 +12,13 @@ fn a_simulated_market_is_settled_each_settlement_explained_and_a_bent_one_found(
     assert_eq!(demo.code, 0, "{}", demo.err);
     assert!(demo.out.contains("settlements by contract"), "{}", demo.out);
 
-    let all = json(&place, &["settlement", "list", "--limit", "1000"]);
+    let all = place.json(&["settlement", "list", "--limit", "1000"]);
     let all = all.as_array().unwrap();
     assert!(all.len() > 40, "{} settlements", all.len());
     let mut cycles = std::collections::BTreeSet::new();
     for settlement in all.iter().take(12) {
         let id = settlement["settlement_id"].as_str().unwrap();
-        let explained = json(&place, &["settlement", "explain", id]);
+        let explained = place.json(&["settlement", "explain", id]);
         assert_eq!(explained["complete"], true, "{id}");
         assert_eq!(explained["residual"]["total"]["amount"], "0.00", "{id}");
         assert_eq!(explained["settlement"]["digest"], settlement["digest"], "{id}");

@@ -1,12 +1,12 @@
 //! `daybook merchants`
 
+use daybook_projections::queries::Page;
 use daybook_projections::{AsOf, ReadModels};
 
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
 use crate::open::told;
-use crate::output::{Format, Output, say};
 use crate::progress::Progress;
 use crate::rows;
 
@@ -63,17 +63,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         return balances(global, args, &models, at);
     }
     let page = models.merchants(args.standing.as_deref(), args.after.as_deref(), args.limit)?;
-    let table = rows::table(&page.rows, None);
-    let mut out = Output::new(global.format);
-    match out.format {
-        Format::Table => out.table(&table.select(COLUMNS).without_empty())?,
-        Format::Json | Format::Csv => out.table(&table)?,
-    }
-    out.finish()?;
-    if let Some(next) = page.next {
-        say!("{} merchants; go on with --after {next}", page.rows.len());
-    }
-    Ok(())
+    rows::page(global, &page, COLUMNS, "merchants")
 }
 
 /// The balances of all merchants as of a moment, within the bounds of a page.
@@ -87,23 +77,14 @@ fn balances(global: &Global, args: &Args, models: &ReadModels, at: AsOf) -> Resu
         models.merchants_as_of(at, &mut told(&progress))?
     };
     let after = args.after.as_deref().unwrap_or("");
-    let mut page: Vec<_> = found.into_iter().filter(|b| b.merchant_id.as_str() > after).collect();
+    let mut rows: Vec<_> = found.into_iter().filter(|b| b.merchant_id.as_str() > after).collect();
     // a page ends with a whole merchant, whatever its currencies
-    let mut end = page.len().min(args.limit as usize);
-    while end > 0 && page.get(end).is_some_and(|next| next.merchant_id == page[end - 1].merchant_id) {
+    let mut end = rows.len().min(args.limit as usize);
+    while end > 0 && rows.get(end).is_some_and(|next| next.merchant_id == rows[end - 1].merchant_id) {
         end += 1;
     }
-    let more = page.len() > end;
-    page.truncate(end);
-    let table = rows::table(&page, None);
-    let mut out = Output::new(global.format);
-    match out.format {
-        Format::Table => out.table(&table.select(BALANCE))?,
-        Format::Json | Format::Csv => out.table(&table)?,
-    }
-    out.finish()?;
-    if let Some(last) = page.last().filter(|_| more) {
-        say!("{} balances; go on with --after {}", page.len(), last.merchant_id);
-    }
-    Ok(())
+    let more = rows.len() > end;
+    rows.truncate(end);
+    let next = rows.last().filter(|_| more).map(|last| last.merchant_id.clone());
+    rows::page(global, &Page { rows, next }, BALANCE, "balances")
 }

@@ -100,17 +100,7 @@ fn list(global: &Global, args: &List) -> Result<(), Failure> {
         return Err(Failure::Refused(format!("merchant {merchant} is not known: see daybook merchants")));
     }
     let page = models.settlements(merchant, args.after.as_deref(), args.limit)?;
-    let table = rows::table(&page.rows, None);
-    let mut out = Output::new(global.format);
-    match out.format {
-        Format::Table => out.table(&table.select(COLUMNS).without_nothing())?,
-        Format::Json | Format::Csv => out.table(&table)?,
-    }
-    out.finish()?;
-    if let Some(next) = page.next {
-        say!("{} settlements; go on with --after {next}", page.rows.len());
-    }
-    Ok(())
+    rows::page(global, &page, COLUMNS, "settlements")
 }
 
 fn unknown(id: SettlementId) -> Failure {

@@ -53,6 +53,13 @@ impl Place {
         self.run_with(args, &[])
     }
 
+    /// What a subcommand that must work answers in JSON.
+    pub fn json(&self, args: &[&str]) -> serde_json::Value {
+        let ran = self.run(&[args, &["--format", "json", "--no-progress"]].concat());
+        assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
+        serde_json::from_str(&ran.out).unwrap()
+    }
+
     pub fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
         self.command(args).envs(env.iter().copied()).output().unwrap().into()
     }

@@ -7,7 +7,7 @@ use daybook_projections::queries::PayoutsWanted;
 use super::acts::Which;
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::output::{Format, Output, say};
+use crate::output::{Format, Output};
 use crate::rows;
 
 /// List payouts, the first requested first
@@ -49,17 +49,7 @@ impl List {
             state: self.state.map(PayoutStage::as_str),
         };
         let page = global.read_models()?.payouts(wanted, self.after.as_deref(), self.limit)?;
-        let table = rows::table(&page.rows, None);
-        let mut out = Output::new(global.format);
-        match out.format {
-            Format::Table => out.table(&table.select(COLUMNS).without_empty())?,
-            Format::Json | Format::Csv => out.table(&table)?,
-        }
-        out.finish()?;
-        if let Some(next) = page.next {
-            say!("{} payouts; go on with --after '{next}'", page.rows.len());
-        }
-        Ok(())
+        rows::page(global, &page, COLUMNS, "payouts")
     }
 }
 
