@@ -402,6 +402,24 @@ fn a_line_of_an_earlier_statement_meets_the_entry_that_came_since() {
 }
 
 #[test]
+fn what_does_not_agree_in_a_file_is_as_old_as_its_own_lines() {
+    let mut c = case(
+        Provider,
+        vec![line(2, "a", Payment, 100, 1, 9), line(7, "x", Payment, 50, 0, 1)],
+        vec![entry(1, "a", Payment, 100, 1, 9)],
+    );
+    c.earlier = 1;
+    c.findings = vec![Finding { line: 3, what: "a trailer".into(), off: None, cut_off: false }];
+    let outcome = c.run();
+    assert_eq!(outcome.breaks[0].kind, BreakKind::Totals);
+    assert_eq!(
+        outcome.breaks[0].since,
+        Timestamp(START + 30 * DAY),
+        "the file's end, no line of an earlier one"
+    );
+}
+
+#[test]
 fn a_hundred_thousand_lines_meet_a_hundred_thousand_entries_in_about_a_second() {
     let kinds = |n: u64| if n.is_multiple_of(20) { Refund } else { Payment };
     let entries: Vec<Entry> = (0..100_000u64)

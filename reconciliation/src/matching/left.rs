@@ -42,8 +42,9 @@ impl Work<'_> {
             let of = of.or_else(|| self.input.entries.first().map(|e| e.gross.currency));
             let amount = finding.off.or(of.map(Money::zero));
             let Some(amount) = amount else { continue };
-            let since =
-                self.input.lines.iter().find(|l| l.line >= finding.line).map_or(self.input.to, |l| l.at);
+            // lines of earlier files have numbers of their own
+            let own = &self.input.lines[..self.input.lines.len() - self.input.earlier];
+            let since = own.iter().find(|l| l.line >= finding.line).map_or(self.input.to, |l| l.at);
             let detail = format!("line {}: {}", finding.line, finding.what);
             let found =
                 Break { kind: BreakKind::Totals, amount, since, lines: vec![], entries: vec![], detail };
