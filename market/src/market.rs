@@ -178,7 +178,7 @@ impl Market {
     ///
     /// # Errors
     /// As [`Commands::execute`]; `follows_by_itself` for a command that only reactors send
-    /// ([`AnyCommand::follows_from`]).
+    /// ([`AnyCommand::follows_from`]); `books_moved_on` for a close of a period by books that leave part of it out.
     pub async fn execute(&self, request: AnyRequest) -> Result<Executed, MarketError> {
         if let Some(instead) = request.command.follows_from() {
             let rejection = Rejection::new("follows_by_itself", instead);
@@ -189,6 +189,7 @@ impl Market {
         } else {
             self.begin().await?;
         }
+        self.counts_all(&request.command)?;
         Ok(request.execute(&self.commands).await?)
     }
 

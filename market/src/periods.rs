@@ -1,13 +1,22 @@
 //! Accounting periods: what closing a month says of its books, and which months were closed.
 
+use std::ops::ControlFlow;
+
+use daybook_commands::{CommandError, Executed};
 use daybook_domain::books::Month;
 use daybook_domain::books::commands::BooksCommand;
-use daybook_domain::{Code, Event, MarketId, PartyId, Reference, Timestamp};
-use daybook_journal::{Journal, Position};
+use daybook_domain::{Code, Event, EventKind, MarketId, PartyId, Reference, Rejection, Timestamp};
+use daybook_journal::{Filter, Journal, Position};
 use daybook_projections::{AsOf, ReadModels};
 
 use crate::stream::visit;
-use crate::{Market, MarketError};
+use crate::{AnyCommand, AnyRequest, Market, MarketError};
+
+/// How often a month is closed again because something was booked in it meanwhile.
+const TRIES: u32 = 8;
+
+/// The code of a close whose digest leaves out what is booked in its period.
+const OUTDATED: &str = "books_moved_on";
 
 /// A month that was closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,8 +83,7 @@ pub fn periods(journal: &dyn Journal, market: MarketId) -> Result<Vec<Period>, M
 
 impl Market {
     /// What closes a month: its end in the market's time zone, and the digest of its trial balance as `models`, which
-    /// follow this market, have it now. An event recorded after that and before the close is not in the digest, and
-    /// need not be: the digest says through which position it counts.
+    /// follow this market, have it now. What is booked in the month after that makes it outdated: it is refused.
     ///
     /// # Errors
     /// [`MarketError`] when the market or its read models cannot be read.
@@ -89,5 +97,60 @@ impl Market {
         let digest = Reference::new(&books.digest()).map_err(|e| unavailable(e.to_string()))?;
         let until = calendar.start_of_month(month.next());
         Ok(BooksCommand::ClosePeriod { period, until, digest, through: Some(through) })
+    }
+
+    /// Closes a month with the books as they are: where something is booked in it between the digest and the close,
+    /// with the books as they are then. `request` says who closes it.
+    ///
+    /// # Errors
+    /// As [`closing`](Self::closing) and [`execute`](Self::execute).
+    pub async fn close(
+        &self,
+        models: &ReadModels,
+        month: Month,
+        request: impl Fn(BooksCommand) -> AnyRequest,
+    ) -> Result<Executed, MarketError> {
+        let mut tries = 1;
+        loop {
+            match self.execute(request(self.closing(models, month)?)).await {
+                Err(MarketError::Command(CommandError::Rejected(why)))
+                    if why.code == OUTDATED && tries < TRIES =>
+                {
+                    tries += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Refuses a close whose digest does not count all that is booked in the period. What is being written at this
+    /// very moment by another is not seen here: `verify` would find that.
+    pub(crate) fn counts_all(&self, command: &AnyCommand) -> Result<(), MarketError> {
+        let AnyCommand::Books { id, command } = command else { return Ok(()) };
+        let BooksCommand::ClosePeriod { period, until, through: Some(through), .. } = command else {
+            return Ok(());
+        };
+        let head = self.journal().head()?;
+        if *through >= head {
+            return Ok(());
+        }
+        // where the period is closed already, this is the close sent again: what came later is booked after it
+        let open_from = self.commands().state::<daybook_domain::books::Books>(*id)?.0.closed_until();
+        let kinds = EventKind::ALL.iter().filter(|kind| kind.posts()).map(|kind| kind.as_str().into());
+        let money = Filter { kinds: Some(kinds.collect()), categories: None };
+        let mut left_out = None;
+        self.journal().scan(*through, Some(head), &money, &mut |stored| {
+            if Some(Timestamp(stored.occurred_at)).max(open_from) >= Some(*until) {
+                return ControlFlow::Continue(());
+            }
+            left_out = Some(stored.position);
+            ControlFlow::Break(())
+        })?;
+        let Some(position) = left_out else { return Ok(()) };
+        let message = format!(
+            "through {through} leaves out what was booked in {period} at position {position}: close it with the books \
+             as they are now"
+        );
+        Err(CommandError::Rejected(Rejection::new(OUTDATED, message)).into())
     }
 }

@@ -1,5 +1,6 @@
 //! Acting on the market from the command line: a request, what follows from it at once, and its receipt.
 
+use daybook_commands::Executed;
 use daybook_domain::{PartyId, Timestamp};
 use daybook_market::{AnyCommand, AnyRequest, Market};
 use serde::Serialize;
@@ -35,10 +36,14 @@ struct Receipt<'a> {
 }
 
 impl By {
-    /// The request for `command`.
+    /// The identity that was named, or a new one.
     #[allow(clippy::disallowed_methods)] // here a caller who names no identity is given one
+    pub fn identity(&self) -> Uuid {
+        self.command_id.unwrap_or_else(Uuid::now_v7)
+    }
+    /// The request for `command`.
     pub fn request(&self, command: AnyCommand) -> AnyRequest {
-        let mut request = AnyRequest::new(command, self.command_id.unwrap_or_else(Uuid::now_v7), self.by);
+        let mut request = AnyRequest::new(command, self.identity(), self.by);
         request.occurred_at = self.at;
         request
     }
@@ -55,12 +60,23 @@ pub fn act(global: &Global, request: AnyRequest) -> Result<(), Failure> {
 pub async fn act_on(market: &Market, global: &Global, request: AnyRequest) -> Result<(), Failure> {
     let (stream, command_id) = (request.command.stream(), request.command_id);
     let done = market.execute(request).await?;
+    receipt(market, global, &stream, command_id, &done).await
+}
+
+/// Lets what follows from an executed request follow, and prints its receipt.
+pub async fn receipt(
+    market: &Market,
+    global: &Global,
+    stream: &str,
+    command_id: Uuid,
+    done: &Executed,
+) -> Result<(), Failure> {
     market.settle_reactions().await?;
     let events: Vec<_> = done.events.iter().map(|event| event.kind().as_str()).collect();
     let mut out = Output::new(global.format);
     if out.format == Format::Json {
         let (version, position, already) = (done.version, done.position, done.already);
-        out.json_line(&Receipt { stream: &stream, version, position, already, command_id, events })?;
+        out.json_line(&Receipt { stream, version, position, already, command_id, events })?;
     } else if done.already {
         say!("{stream} said so already: nothing was written");
     } else {

@@ -1,14 +1,17 @@
 //! The story of a late report: what a day's books said, say today, and were known to say.
 #![allow(clippy::unwrap_used)]
 
+use std::cell::Cell;
 use std::sync::Arc;
 
+use daybook_domain::books::Month;
+use daybook_domain::books::commands::BooksCommand;
 use daybook_domain::posting::{Account, Class};
-use daybook_domain::{Currency, PartyId, Timestamp};
+use daybook_domain::{Currency, MarketId, PartyId, Reference, Timestamp};
 use daybook_market::periods::periods;
 use daybook_market::{AnyCommand, AnyRequest};
 use daybook_market::{Calendar, When};
-use daybook_projections::queries::LedgerQuestion;
+use daybook_projections::queries::{LedgerQuestion, trial_digest};
 use daybook_projections::{AsOf, ReadModels};
 use daybook_tests::stage::{START, Stage, cny, command};
 use serde_json::{Value, json};
@@ -298,6 +301,72 @@ async fn a_close_that_signs_other_books_than_the_journals_is_found() {
     let broken: Vec<_> = report.checks.iter().filter(|check| check.violated > 0).collect();
     assert_eq!(broken.len(), 1, "{broken:?}");
     assert!(broken[0].violations[0].what.contains("closed with digest ab12"), "{broken:?}");
+}
+
+/// What asks for a close of March on the second of April.
+fn closing_march(command: BooksCommand) -> AnyRequest {
+    let id = MarketId::new("main").unwrap();
+    let command_id = Uuid::new_v5(&Uuid::NAMESPACE_OID, b"close March");
+    AnyRequest::new(AnyCommand::Books { id, command }, command_id, PartyId::new("chen").unwrap())
+}
+
+#[tokio::test]
+async fn a_close_by_books_that_leave_part_of_the_month_out_is_refused_and_found_where_it_was_written() {
+    let books = march().await;
+    books.come_to("2026-04-02T02:00:00Z").await;
+    let month = Month::parse("2026-03".parse().unwrap()).unwrap();
+    let outdated = books.stage.market.closing(&books.models, month).unwrap();
+    books.report("order", "o1", "2026-03-28T04:00:00Z", "teller", refund("r1", "20.00")).await.unwrap();
+    let refused = books.stage.market.execute(closing_march(outdated.clone())).await.unwrap_err();
+    assert!(refused.to_string().contains("leaves out what was booked in 2026-03"), "{refused}");
+    // what is booked in April leaves the books of March as they are
+    let current = books.stage.market.closing(&books.models, month).unwrap();
+    books.report("order", "o1", "2026-04-01T04:00:00Z", "teller", refund("r2", "1.00")).await.unwrap();
+    books.stage.market.execute(closing_march(current.clone())).await.unwrap();
+    // sent again after a late report it is still the close it was
+    books.report("order", "o1", "2026-03-29T04:00:00Z", "teller", refund("r3", "1.00")).await.unwrap();
+    let again = books.stage.market.execute(closing_march(current)).await.unwrap();
+    assert_eq!(again.events.len(), 1, "the first answer");
+    books.stage.holds();
+
+    // written past the market, with the digest of what had happened then: of nothing, and of part of it
+    let nothing = Reference::new(&trial_digest([].into_iter())).unwrap();
+    let BooksCommand::ClosePeriod { period, until, .. } = outdated else { panic!("{outdated:?}") };
+    let of_nothing = BooksCommand::ClosePeriod { period, until, digest: nothing, through: Some(0) };
+    for (close, left_out) in [(of_nothing, "position 0, without"), (outdated, "without 4 entries")] {
+        let books = march().await;
+        books.come_to("2026-04-02T02:00:00Z").await;
+        books.report("order", "o1", "2026-03-28T04:00:00Z", "teller", refund("r1", "20.00")).await.unwrap();
+        closing_march(close).execute(books.stage.market.commands()).await.unwrap();
+        let journal = books.stage.market.journal().as_ref();
+        let report = daybook_market::verify::verify(journal, &mut |_, _, _| {}).unwrap();
+        let broken: Vec<_> = report.checks.iter().filter(|check| check.violated > 0).collect();
+        let [check] = broken[..] else { panic!("{broken:?}") };
+        assert_eq!((check.invariant, check.violated), (8, 1));
+        assert!(check.violations[0].what.contains(left_out), "{:?}", check.violations);
+    }
+}
+
+#[tokio::test]
+async fn a_month_in_which_something_is_booked_while_it_is_closed_is_closed_with_it() {
+    let books = march().await;
+    books.come_to("2026-04-02T02:00:00Z").await;
+    let month = Month::parse("2026-03".parse().unwrap()).unwrap();
+    let tries = Cell::new(0);
+    let done = books.stage.market.close(&books.models, month, |command| {
+        tries.set(tries.get() + 1);
+        if tries.get() == 1 {
+            // between the digest and the close
+            let late = books.report("order", "o1", "2026-03-28T04:00:00Z", "teller", refund("r1", "20.00"));
+            let report = || tokio::runtime::Runtime::new().unwrap().block_on(late).unwrap();
+            std::thread::scope(|scope| scope.spawn(report).join().unwrap());
+        }
+        closing_march(command)
+    });
+    assert_eq!(done.await.unwrap().events.len(), 1);
+    assert_eq!(tries.get(), 2);
+    assert_eq!(books.owed(books.as_of("2026-03-31")), 11_700, "20 less 10 % have gone");
+    books.stage.holds();
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! Closed periods: the trial balance that was signed at a close derives again.
 //!
 //! Entries are added up by the period in which they are booked, in this pass and not by the read models that made
-//! the digest.
+//! the digest. A close says through which position its digest counts: between there and the close nothing may be
+//! booked in what it closes, or the books that were signed are not those of the period.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 
+use daybook_domain::books::events::PeriodClosed;
 use daybook_domain::posting::Class;
 use daybook_domain::{Currency, Event};
 use daybook_journal::{Filter, Journal, Position};
@@ -23,6 +25,16 @@ struct Close {
     until: i64,
 }
 
+/// A close that was derived, and what was booked in its period since its digest.
+struct Derived {
+    digest: String,
+    until: i64,
+    /// Entries that the digest does not count.
+    left_out: u64,
+    /// Position of the first of them.
+    first: Position,
+}
+
 /// Debits and credits per class, name and currency, minor units.
 type Sums = BTreeMap<(Class, &'static str, Currency), (i64, i64)>;
 
@@ -33,8 +45,8 @@ pub struct Periods {
     ends: Vec<i64>,
     /// `sums[n]`: booked before `ends[n]` and not before the end before it.
     sums: Vec<Sums>,
-    /// Digests derived, by the position of their close.
-    derived: BTreeMap<Position, String>,
+    /// By the position of their close, until that is reached.
+    derived: BTreeMap<Position, Derived>,
     open_from: i64,
     check: Check,
 }
@@ -91,8 +103,32 @@ impl Periods {
             let lines = whole.iter().map(|((class, name, currency), (debit, credit))| {
                 (class.as_str(), *name, currency.as_str(), *debit, *credit)
             });
-            self.derived.insert(close.position, trial_digest(lines));
+            let (digest, until) = (trial_digest(lines), close.until);
+            self.derived.insert(close.position, Derived { digest, until, left_out: 0, first: 0 });
         }
+    }
+
+    /// What is wrong with a close.
+    fn judge(&mut self, position: Position, e: &PeriodClosed) -> Option<String> {
+        let Some(derived) = self.derived.remove(&position) else {
+            return Some(format!(
+                "period {} was closed by what comes after it: through {:?}",
+                e.period, e.through
+            ));
+        };
+        if derived.digest != e.digest.as_str() {
+            let (period, digest) = (e.period, e.digest);
+            return Some(format!(
+                "period {period} was closed with digest {digest}, derived {}",
+                derived.digest
+            ));
+        }
+        let through = e.through.filter(|_| derived.left_out > 0)?;
+        Some(format!(
+            "period {} was closed by its books through position {through}, without {} entries of it booked before the \
+             close, the first at position {}",
+            e.period, derived.left_out, derived.first
+        ))
     }
 }
 
@@ -103,10 +139,7 @@ impl Group for Periods {
         match seen.event {
             Event::PeriodClosed(e) => {
                 self.open_from = self.open_from.max(e.until.0);
-                let derived = self.derived.remove(&position).unwrap_or_default();
-                let wrong = (derived != e.digest.as_str()).then(|| {
-                    format!("period {} was closed with digest {}, derived {derived}", e.period, e.digest)
-                });
+                let wrong = self.judge(position, e);
                 self.check.look(|| place(seen.recorded), wrong);
             }
             Event::PeriodReopened(e) => {
@@ -115,6 +148,12 @@ impl Group for Periods {
             _ => {}
         }
         let booked_at = seen.recorded.occurred_at.max(self.open_from);
+        for derived in self.derived.values_mut().filter(|derived| booked_at < derived.until) {
+            if derived.left_out == 0 {
+                derived.first = position;
+            }
+            derived.left_out += seen.entries.len() as u64;
+        }
         let within = self.ends.partition_point(|end| *end <= booked_at);
         let Some(sums) = self.sums.get_mut(within) else { return };
         for entry in seen.entries {

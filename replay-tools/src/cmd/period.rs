@@ -5,9 +5,9 @@ use daybook_domain::books::Month;
 use daybook_domain::books::commands::BooksCommand;
 use daybook_domain::{Code, PartyId};
 use daybook_market::periods::{Period, periods};
-use daybook_market::{AnyCommand, Options};
+use daybook_market::{AnyCommand, AnyRequest, Options};
 
-use crate::act::{By, act, act_on};
+use crate::act::{By, act, act_on, receipt};
 use crate::cli::Global;
 use crate::cuts::month;
 use crate::failure::Failure;
@@ -80,20 +80,26 @@ fn close(global: &Global, month: Month, by: &By) -> Result<(), Failure> {
     runtime.block_on(market.begin())?;
     let closed = periods(market.journal().as_ref(), market.id())?;
     let closed = closed.into_iter().find(|p| p.period.as_str() == month.to_string() && p.reopened.is_none());
-    let command = match closed {
-        None => market.closing(&global.read_models()?, month)?,
+    let request = |command| by.request(AnyCommand::Books { id: market.id(), command });
+    match closed {
+        None => {
+            let (models, command_id) = (global.read_models()?, by.identity());
+            let request = |command| AnyRequest { command_id, ..request(command) };
+            let stream = format!("books-{}", market.id());
+            runtime.block_on(async {
+                let done = market.close(&models, month, request).await?;
+                receipt(&market, global, &stream, command_id, &done).await
+            })
+        }
         // sent again with its id, it says the same and is answered as the first time
         Some(Period { period, until, digest, through, .. }) if by.command_id.is_some() => {
-            BooksCommand::ClosePeriod { period, until, digest, through: Some(through) }
+            let command = BooksCommand::ClosePeriod { period, until, digest, through: Some(through) };
+            runtime.block_on(act_on(&market, global, request(command)))
         }
-        Some(Period { closed_at, by, .. }) => {
-            return Err(Failure::Refused(format!(
-                "period {month} was closed by {by} at {closed_at}: `daybook period reopen {month}` opens it again"
-            )));
-        }
-    };
-    let request = by.request(AnyCommand::Books { id: market.id(), command });
-    runtime.block_on(act_on(&market, global, request))
+        Some(Period { closed_at, by, .. }) => Err(Failure::Refused(format!(
+            "period {month} was closed by {by} at {closed_at}: `daybook period reopen {month}` opens it again"
+        ))),
+    }
 }
 
 const COLUMNS: &[&str] = &[
