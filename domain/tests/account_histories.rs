@@ -6,6 +6,7 @@ use daybook_domain::account::MerchantAccount;
 use daybook_domain::account::commands::{AccountCommand as Ask, SettlementFigures};
 use daybook_domain::account::draws::Draws;
 use daybook_domain::account::events::Direction;
+use daybook_domain::account::lines::{Bounds, figures as of_lines};
 use daybook_domain::merchant::events::{FeeScheduleAgreed, ReserveTerms, SettlementCycle, SettlementTerms};
 use daybook_domain::{Aggregate, Event, Facts, MerchantFacts, Money};
 use proptest::prelude::*;
@@ -124,25 +125,14 @@ fn run(
     let cut = account.state.cut(currency("CNY"));
     let (through, carried) = cut.map_or((0, 0), |c| (c.through, c.carried.minor));
     let (gross, commission) = if lines == 0 { (0, 0) } else { (gross, commission) };
-    let zero = cny(0);
+    let bounds = Bounds { until: noon(), through: through + lines };
     let mut figures = SettlementFigures {
-        settlement: id(&format!("s{n}")),
-        until: noon(),
-        through: through + lines,
-        currency: currency("CNY"),
-        carried_in: cny(carried),
         gross: cny(gross),
-        refunds: zero,
         commission: cny(commission),
-        fees: zero,
-        rewards: zero,
-        penalties: zero,
-        chargebacks: zero,
-        adjustments: zero,
         total: cny(carried + gross - commission),
         orders: lines,
         lines,
-        digest: id("00"),
+        ..of_lines(id(&format!("s{n}")), bounds, cny(carried), &[]).expect("figures")
     };
     match honest {
         0 => figures.carried_in = cny(carried - 1),

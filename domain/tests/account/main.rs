@@ -10,6 +10,7 @@ use daybook_domain::account::MerchantAccount;
 use daybook_domain::account::commands::AccountCommand as Ask;
 use daybook_domain::account::commands::SettlementFigures;
 use daybook_domain::account::events::*;
+use daybook_domain::account::lines::{Bounds, figures as of_lines};
 use daybook_domain::merchant::events::SettlementCycle;
 use daybook_domain::merchant::events::{FeeScheduleAgreed, PlatformFee, ReserveTerms, SettlementTerms};
 use daybook_domain::{Aggregate, Facts, MerchantFacts, Money};
@@ -41,25 +42,14 @@ fn new() -> Scenario<MerchantAccount> {
 
 /// A settlement of `gross` alone, up to line `through`.
 fn figures(name: &str, carried_in: i64, gross: i64, through: u64, lines: u64) -> SettlementFigures {
-    let zero = cny(0);
+    let bounds = Bounds { until: at("2018-03-01T00:00:00Z"), through };
     SettlementFigures {
-        settlement: id(name),
-        until: at("2018-03-01T00:00:00Z"),
-        through,
-        currency: currency("CNY"),
-        carried_in: cny(carried_in),
         gross: cny(gross),
-        refunds: zero,
-        commission: zero,
-        fees: zero,
-        rewards: zero,
-        penalties: zero,
-        chargebacks: zero,
-        adjustments: zero,
         total: cny(carried_in + gross),
         orders: lines,
         lines,
         digest: id("9f86d081"),
+        ..of_lines(id(name), bounds, cny(carried_in), &[]).expect("figures")
     }
 }
 
@@ -199,20 +189,13 @@ fn two_currencies_never_meet_in_a_settlement_and_each_has_its_own_cut() {
     let mixed = SettlementFigures { fees: usd(1), ..figures("s1", 0, 100, 1, 1) };
     new().when(Ask::CloseSettlement(mixed)).refused("currency_mismatch");
 
-    let zero = usd(0);
+    let bounds = Bounds { until: at("2018-03-01T00:00:00Z"), through: 4 };
     let dollars = SettlementFigures {
-        currency: currency("USD"),
-        carried_in: zero,
         gross: usd(700),
-        refunds: zero,
-        commission: zero,
-        fees: zero,
-        rewards: zero,
-        penalties: zero,
-        chargebacks: zero,
-        adjustments: zero,
         total: usd(700),
-        ..figures("s2", 0, 0, 4, 4)
+        orders: 4,
+        lines: 4,
+        ..of_lines(id("s2"), bounds, usd(0), &[]).unwrap()
     };
     let both = settled().and(Ask::CloseSettlement(dollars));
     assert_eq!(both.state.available(currency("USD")), usd(700));
