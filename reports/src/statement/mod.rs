@@ -13,12 +13,14 @@
 //! one says when it happened.
 
 mod html;
+#[cfg(test)]
+mod tests;
 mod wording;
 mod xlsx;
 
 use chrono::NaiveDate;
 use daybook_domain::{Currency, EventKind, Money, Timestamp};
-use daybook_projections::queries::{MerchantEntry, MerchantMovements};
+use daybook_projections::queries::{MerchantEntry, MerchantInquiry, MerchantMovements};
 use daybook_projections::{AsOf, Calendar, ReadModels};
 use serde::Serialize;
 
@@ -172,8 +174,19 @@ impl Statement {
     /// [`ReportError`].
     pub fn draw(models: &ReadModels, merchant_id: &str, period: Period) -> Result<Option<Self>, ReportError> {
         let Some(found) = models.merchant(merchant_id)? else { return Ok(None) };
-        let (world, calendar) = (models.world()?, models.calendar()?);
         let moved = models.merchant_movements(merchant_id, period.from.0, period.until.0)?;
+        Self::of(models, found, &moved, period).map(Some)
+    }
+
+    /// The statement of these movements: what stands beside them is read as of the same position, whatever the
+    /// journal took meanwhile.
+    fn of(
+        models: &ReadModels,
+        found: MerchantInquiry,
+        moved: &MerchantMovements,
+        period: Period,
+    ) -> Result<Self, ReportError> {
+        let (world, calendar) = (models.world()?, models.calendar()?);
         let mut currencies: Vec<Currency> =
             moved.standings.iter().filter_map(|s| Currency::new(&s.currency).ok()).collect();
         // a merchant without any movement has a statement all the same
@@ -182,7 +195,8 @@ impl Statement {
         currencies.sort_unstable();
         currencies.dedup();
         let escrow = |at: Timestamp| -> Result<_, ReportError> {
-            let then = models.merchant_as_of(merchant_id, AsOf::business(at.0 - 1))?;
+            let then = AsOf { business: Some(at.0 - 1), ..AsOf::position(moved.applied) };
+            let then = models.merchant_as_of(&found.merchant.merchant_id, then)?;
             Ok(move |currency: Currency| {
                 let balances = then.iter().flat_map(|found| &found.balances);
                 balances.filter(|b| b.currency == currency.as_str()).map(|b| b.escrow).sum::<i64>()
@@ -190,12 +204,12 @@ impl Statement {
         };
         let (before, after) = (escrow(period.from)?, escrow(period.until)?);
         let sections = currencies.into_iter().map(|currency| {
-            let opening = standing(&moved, currency, before(currency), |s| s.opening);
-            let closing = standing(&moved, currency, after(currency), |s| s.closing);
-            section(&moved, currency, opening, closing, period, calendar)
+            let opening = standing(moved, currency, before(currency), |s| s.opening);
+            let closing = standing(moved, currency, after(currency), |s| s.closing);
+            section(moved, currency, opening, closing, period, calendar)
         });
-        Ok(Some(Self {
-            merchant_id: merchant_id.to_owned(),
+        Ok(Self {
+            merchant_id: found.merchant.merchant_id,
             merchant_name: found.merchant.name,
             market: world.market,
             period: period.to_string(),
@@ -204,7 +218,7 @@ impl Statement {
             time_zone: calendar.zone().to_owned(),
             position: moved.applied,
             currencies: sections.collect(),
-        }))
+        })
     }
 }
 
