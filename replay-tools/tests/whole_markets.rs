@@ -85,6 +85,16 @@ fn an_import_reports_what_it_found_and_adds_nothing_the_second_time() {
     assert_eq!(merchant["balances"][0]["released"]["amount"], "22.25");
     let before = place.run(&["merchant", "s1", "--as-of", "2018-07-10T00:00:00Z", "--format", "json"]);
     assert_eq!(json(&before.out)["balances"][0]["released"]["amount"], "0.00");
+    for cut in [&["--as-of", "2018-07-10T00:00:00Z"][..], &["--as-of", "2018-08-20"], &[]] {
+        let whole = place.run(&[&["merchant", "s1", "--format", "json"], cut].concat());
+        let owed = place.run(&[&["merchant", "s1", "--owed", "--format", "json"], cut].concat());
+        let (whole, owed) = (&json(&whole.out)["balances"][0], &json(&owed.out)[0]);
+        for name in ["escrow", "pending", "available", "held", "reserve", "in_transit", "owed"] {
+            assert_eq!(owed[name], whole[name], "{name} {cut:?}");
+        }
+    }
+    let nobody = place.run(&["merchant", "nobody", "--owed"]);
+    assert_eq!(nobody.code, 3, "{nobody:?}");
     let merchants = place.run(&["merchants", "--format", "csv", "--limit", "1"]);
     assert_eq!(merchants.out.lines().count(), 2, "a header and a row: {merchants:?}");
     assert!(merchants.err.contains("go on with --after s1"), "{merchants:?}");

@@ -2,6 +2,7 @@
 
 use daybook_domain::MerchantId;
 use daybook_projections::fields::{Fields, fields};
+use daybook_projections::queries::MerchantMoney;
 use serde::Serialize;
 
 use crate::cli::Global;
@@ -9,12 +10,16 @@ use crate::cuts::Cuts;
 use crate::failure::Failure;
 use crate::output::{Format, Output, say};
 use crate::rows;
+use crate::value::{Table, amounts as minor_units};
 
 /// Show a merchant: standing, contract, counts, balances, deposit
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The merchant
     id: MerchantId,
+    /// Only what it is owed: from the entries of its accounts, in milliseconds however much it has sold
+    #[arg(long)]
+    owed: bool,
     #[command(flatten)]
     cuts: Cuts,
 }
@@ -46,9 +51,12 @@ const EARNED: &[&str] = &[
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let models = global.read_models()?;
     let at = args.cuts.at(&models)?;
-    let Some(found) = models.merchant_as_of(args.id.as_str(), at)? else {
-        return Err(Failure::Refused(format!("there is no merchant {} in {}", args.id, global.journal)));
-    };
+    let unknown = || Failure::Refused(format!("there is no merchant {} in {}", args.id, global.journal));
+    if args.owed {
+        models.merchant(args.id.as_str())?.ok_or_else(unknown)?;
+        return owed(global, &models.merchant_money(args.id.as_str(), at)?);
+    }
+    let found = models.merchant_as_of(args.id.as_str(), at)?.ok_or_else(unknown)?;
     let mut out = Output::new(global.format);
     match out.format {
         Format::Json => out.json_line(&Answer {
@@ -79,5 +87,38 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             }
         }
     }
+    out.finish()
+}
+
+fn owed(global: &Global, balances: &[MerchantMoney]) -> Result<(), Failure> {
+    let mut table = Table::new(&[
+        "currency",
+        "escrow",
+        "pending",
+        "available",
+        "held",
+        "reserve",
+        "in_transit",
+        "owed",
+        "deposit",
+        "deposit_frozen",
+    ]);
+    for m in balances {
+        let amounts = [
+            m.escrow,
+            m.pending,
+            m.available,
+            m.held,
+            m.reserve,
+            m.in_transit,
+            m.owed,
+            m.deposit,
+            m.deposit_frozen,
+        ];
+        let currency = std::iter::once(m.currency.as_str().into());
+        table.push(currency.chain(amounts.into_iter().map(minor_units(&m.currency))).collect());
+    }
+    let mut out = Output::new(global.format);
+    out.table(&table)?;
     out.finish()
 }
