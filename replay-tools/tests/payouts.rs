@@ -28,7 +28,7 @@ fn the_payouts_of_a_simulated_market_are_explained_to_the_last_cent() {
 
     let id = all[0]["payout_id"].as_str().unwrap();
     let explained = place.json(&["payout", "explain", id]);
-    assert_eq!(explained["residual"]["amount"], "0.00");
+    assert_eq!(explained["residuals"][0]["amount"], "0.00");
     let sum = |list: &Value, field: &str| -> i64 {
         let minor =
             |row: &Value| row[field]["amount"].as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
@@ -36,6 +36,7 @@ fn the_payouts_of_a_simulated_market_are_explained_to_the_last_cent() {
     };
     assert_eq!(sum(&explained["parts"], "amount"), sum(&Value::from(vec![explained.clone()]), "amount"));
     assert_eq!(sum(&explained["lines"], "amount"), sum(&explained["settlements"], "lines_sum"));
+    assert_eq!(sum(&explained["orders"], "funded"), sum(&explained["payments"], "amount"));
     assert!(!explained["payments"].as_array().unwrap().is_empty());
     let csv = place.run(&["payout", "explain", id, "--format", "csv"]);
     assert!(csv.out.starts_with("level,settlement,order,"), "{}", csv.out);

@@ -21,6 +21,7 @@ fn a_simulated_market_is_settled_each_settlement_explained_and_a_bent_one_found(
         let explained = place.json(&["settlement", "explain", id]);
         assert_eq!(explained["complete"], true, "{id}");
         assert_eq!(explained["residual"]["total"]["amount"], "0.00", "{id}");
+        assert_eq!(explained["carry_residual"]["amount"], "0.00", "{id}");
         assert_eq!(explained["settlement"]["digest"], settlement["digest"], "{id}");
         cycles.insert(settlement["merchant_id"].as_str().unwrap().to_owned());
     }

@@ -1,16 +1,16 @@
 //! Every payout explained: one merchant's account after the other, and no more than that in memory (the lines of a
 //! merchant pass by in pages; of its orders the ids stay).
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use daybook_domain::account::draws::Source;
+use daybook_domain::account::lines::LineKind;
 use daybook_domain::{Currency, MerchantId, Money, OrderId};
 use daybook_projections::ReadModels;
 use daybook_projections::queries::PAGE_ROWS;
 use serde::Serialize;
 
-use super::explain::{each_line, unavailable};
+use super::explain::{count, each_line, unavailable};
+use super::funding::funding_of;
 use super::history::History;
 use crate::MarketError;
 
@@ -30,7 +30,7 @@ pub struct Audit {
     pub lines: u64,
     /// Orders of these lines, found funded.
     pub orders: u64,
-    /// What no part and no line accounts for, by currency: nothing but zeros.
+    /// What no part, line, order or payment accounts for, by currency: nothing but zeros.
     pub residuals: Vec<Money>,
     /// Payouts that could not be explained.
     pub unexplained: u64,
@@ -48,13 +48,6 @@ impl Audit {
         if self.findings.len() < LISTED {
             self.findings.push(finding);
         }
-    }
-}
-
-fn count(sums: &mut Vec<Money>, currency: Currency, minor: i64) {
-    match sums.iter_mut().find(|sum| sum.currency == currency) {
-        Some(sum) => sum.minor = sum.minor.saturating_add(minor),
-        None => sums.push(Money::new(minor, currency)),
     }
 }
 
@@ -88,36 +81,50 @@ pub fn audit(models: &ReadModels, progress: &mut dyn FnMut(u64)) -> Result<Audit
 struct Sum {
     lines: u64,
     minor: i64,
-    /// Lines whose order is not known to be funded.
+    /// Lines whose order is not explained by what funded it.
     unfunded: u64,
+}
+
+/// What the lines of an order say that it released, settled or not.
+#[derive(Default)]
+struct Released {
+    minor: i64,
+    /// The settlements that have lines of it, as often as they have.
+    settlements: Vec<usize>,
 }
 
 fn one(models: &ReadModels, merchant: MerchantId, audit: &mut Audit) -> Result<(), MarketError> {
     let history = History::read(&**models.journal(), merchant)?;
     let mut sums: BTreeMap<(Currency, usize), Sum> = BTreeMap::new();
-    let mut failed = None;
-    let mut orders: HashMap<OrderId, bool> = HashMap::new();
+    let mut orders: HashMap<(OrderId, Currency), Released> = HashMap::new();
     each_line(models, merchant, &history.settlements, |place, row| {
-        let sum = sums.entry(place).or_default();
-        sum.lines += 1;
-        sum.minor = sum.minor.saturating_add(row.amount);
+        if let Some(place) = place {
+            let sum = sums.entry(place).or_default();
+            sum.lines += 1;
+            sum.minor = sum.minor.saturating_add(row.amount);
+        }
         let Some(order) = row.order_id.as_deref().and_then(|id| OrderId::new(id).ok()) else { return };
-        let funded = match orders.entry(order) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(new) => match models.order_is_funded(order.as_str(), merchant.as_str()) {
-                Ok(funded) => *new.insert(funded),
-                Err(error) => {
-                    failed = Some(error);
-                    return;
-                }
-            },
-        };
-        sum.unfunded += u64::from(!funded);
+        let Ok(currency) = Currency::new(&row.currency) else { return };
+        let released = orders.entry((order, currency)).or_default();
+        if row.kind == LineKind::Release.as_str() {
+            released.minor = released.minor.saturating_add(row.amount);
+        }
+        released.settlements.extend(place.map(|(_, at)| at));
     })?;
-    if let Some(error) = failed {
-        return Err(unavailable(error));
+    for ((order, currency), released) in &orders {
+        if released.settlements.is_empty() {
+            continue; // nothing of it is settled
+        }
+        let left = funding_residual(models, *order, merchant, *currency, released.minor)?;
+        if left == Some(0) {
+            audit.orders += 1;
+            continue;
+        }
+        count(&mut audit.residuals, Money::new(left.unwrap_or(0), *currency));
+        for at in &released.settlements {
+            sums.entry((*currency, *at)).or_default().unfunded += 1;
+        }
     }
-    audit.orders += orders.values().filter(|funded| **funded).count() as u64;
 
     // which settlements do not add up, each once
     let mut broken = Vec::new();
@@ -126,43 +133,52 @@ fn one(models: &ReadModels, merchant: MerchantId, audit: &mut Audit) -> Result<(
             let sum = sums.get(&(*currency, at)).copied().unwrap_or_default();
             audit.settlements += 1;
             audit.lines += sum.lines;
-            let left = closed.total.minor - closed.carried_in.minor - sum.minor;
-            let carried = if at == 0 { 0 } else { own.closed[at - 1].carried_out.minor };
-            let apart = left.abs().saturating_add((closed.carried_in.minor - carried).abs());
-            count(&mut audit.residuals, *currency, apart);
-            if apart != 0 || sum.lines != closed.lines || sum.unfunded > 0 {
+            let apart = Money::new(own.residual(at, sum.minor), *currency);
+            count(&mut audit.residuals, apart);
+            if !apart.is_zero() || sum.lines != closed.lines || sum.unfunded > 0 {
                 broken.push((*currency, at));
                 audit.found(format!(
-                    "merchant {merchant}, settlement {}: {} of {} lines, {} apart, {} lines of orders that were not \
-                     funded",
-                    closed.settlement,
-                    sum.lines,
-                    closed.lines,
-                    Money::new(apart, *currency),
-                    sum.unfunded
+                    "merchant {merchant}, settlement {}: {} of {} lines, {apart} apart, {} lines of orders that were \
+                     funded otherwise than they released",
+                    closed.settlement, sum.lines, closed.lines, sum.unfunded
                 ));
             }
         }
     }
     for (payout, amount) in &history.payouts {
-        let Some(drawn) = history.drawn(*payout) else { continue };
         audit.payouts += 1;
-        count(&mut audit.amounts, amount.currency, amount.minor);
-        let parts: i64 = drawn.parts.iter().map(|part| part.amount.minor).sum();
-        let left = amount.minor - parts;
-        count(&mut audit.residuals, amount.currency, left.abs());
+        count(&mut audit.amounts, *amount);
+        // what a payout that it leads to lacks counts with that one
+        let own = history.parts_residual(*payout);
+        let left = own.map_or(*amount, |(left, _)| left);
+        count(&mut audit.residuals, left);
         let on_broken = !broken.is_empty() && history.leads_to(*payout).iter().any(|s| broken.contains(s));
-        let unknown = drawn.parts.iter().any(|part| match part.source {
-            Source::Settlement(id) => !history.places.contains_key(&id),
-            Source::Converted(other) => history.drawn(other).is_none(),
-        });
-        if left != 0 || on_broken || unknown {
+        let lacking = |other| history.parts_residual(other).is_none_or(|(left, _)| !left.is_zero());
+        if on_broken || history.reached(*payout).into_iter().any(lacking) {
             audit.unexplained += 1;
-            audit.found(format!(
-                "merchant {merchant}, payout {payout}: {} of {amount} unexplained",
-                Money::new(left, amount.currency)
-            ));
+            audit.found(format!("merchant {merchant}, payout {payout}: {left} of {amount} unexplained"));
         }
     }
     Ok(())
+}
+
+/// By how much what funded an order and what it released are apart, with what its lines say that it released; minor
+/// units. None where it was not funded at all.
+fn funding_residual(
+    models: &ReadModels,
+    order: OrderId,
+    merchant: MerchantId,
+    currency: Currency,
+    released: i64,
+) -> Result<Option<i64>, MarketError> {
+    let found = models.order_funding(order.as_str(), merchant.as_str()).map_err(unavailable)?;
+    let Some(found) = found.filter(|found| found.currency == currency.as_str()) else { return Ok(None) };
+    let lines = found.released.saturating_sub(released).saturating_abs();
+    let left = if found.charged_back == 0 {
+        found.uncovered.saturating_add(found.residual())
+    } else {
+        // what banks took from escrow stands in the order's own stream
+        funding_of(&**models.journal(), order, currency, &[])?.order.residual.minor
+    };
+    Ok(Some(left.saturating_add(lines)))
 }

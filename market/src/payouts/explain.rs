@@ -2,19 +2,19 @@
 //!
 //! The account's stream says what the payout took, first in, first out; a settlement's lines are those of the read
 //! model that its bounds take; what funded an order stands in its own stream and its checkout's. At each step the
-//! sum below must equal the amount above: what is left over is the residual, zero or a defect.
+//! sum below must equal the amount above, in each currency: what is left over is the residual, zero or a defect.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use daybook_domain::account::draws::{Part, Source};
-use daybook_domain::account::lines::Bounds;
+use daybook_domain::account::lines::{Bounds, LineKind};
 use daybook_domain::{Currency, MerchantId, Money, OrderId, PayoutId, SettlementId, Timestamp};
 use daybook_projections::models::merchant_accounts::MerchantLineRow;
 use daybook_projections::queries::PAGE_ROWS;
 use daybook_projections::{ReadModelError, ReadModels};
 use serde::Serialize;
 
-use super::funding::{Payment, payments_of};
+use super::funding::{ExplainedOrder, Payment, funding_of};
 use super::history::{History, Settlements};
 use crate::MarketError;
 
@@ -35,10 +35,12 @@ pub struct Explained {
     pub settlements: Vec<ExplainedSettlement>,
     /// Their lines.
     pub lines: Vec<SettlementLine>,
-    /// What funded the orders of their lines.
+    /// The orders of these, between what funded them and what they released.
+    pub orders: Vec<ExplainedOrder>,
+    /// What funded them.
     pub payments: Vec<Payment>,
-    /// What no part and no line accounts for: zero.
-    pub residual: Money,
+    /// What no part, line, order or payment accounts for, by currency, that of the payout first: zeros.
+    pub residuals: Vec<Money>,
     /// What could not be explained, in words; nothing.
     pub unexplained: Vec<String>,
 }
@@ -62,7 +64,8 @@ pub struct ExplainedSettlement {
     pub total: Money,
     /// Of the total: kept back for a time.
     pub held_as_reserve: Money,
-    /// total - carried_in - lines_sum: zero.
+    /// total - carried_in - lines_sum, what it carried in beyond what the one before carried out, and of its debt
+    /// what was neither taken nor carried out: zero.
     pub residual: Money,
 }
 
@@ -100,52 +103,58 @@ pub fn explain(
     let Some((_, amount)) = history.payouts.iter().find(|(id, _)| *id == payout) else { return Ok(None) };
     let Some(drawn) = history.drawn(payout) else { return Ok(None) };
     let mut unexplained = Vec::new();
-    let mut residual = drawn.missing;
+    let mut residuals = vec![Money::zero(amount.currency)];
+    for payout in history.reached(payout) {
+        let Some((left, wrong)) = history.parts_residual(payout) else { continue };
+        count(&mut residuals, left);
+        unexplained.extend(wrong);
+    }
     let mut settlements = Vec::new();
     let mut lines = Vec::new();
     for (currency, at) in history.leads_to(payout) {
-        let Some(closed) = history.settlements.get(&currency).and_then(|own| own.closed.get(at)) else {
-            continue;
-        };
-        let own = lines_of(models, closed.settlement, currency)?;
-        let count = own.len() as u64;
-        let sum: i64 = own.iter().map(|line| line.amount.minor).sum();
-        lines.extend(own);
+        let Some(own) = history.settlements.get(&currency) else { continue };
+        let Some(closed) = own.closed.get(at) else { continue };
+        let taken = lines_of(models, closed.settlement, currency)?;
+        let sum: i64 = taken.iter().map(|line| line.amount.minor).sum();
         let money = |minor| Money::new(minor, currency);
-        let left = closed.total.minor - closed.carried_in.minor - sum;
-        if left != 0 || count != closed.lines {
-            unexplained.push(format!(
-                "settlement {} has {count} of {} lines, {} apart",
-                closed.settlement,
-                closed.lines,
-                money(left)
-            ));
-        }
-        residual += left.abs();
-        let from = |part: &&Part| part.source == Source::Settlement(closed.settlement);
-        settlements.push(ExplainedSettlement {
+        let residual = money(own.residual(at, sum));
+        let drawn = drawn.parts.iter().filter(|part| part.source == Source::Settlement(closed.settlement));
+        let explained = ExplainedSettlement {
             settlement: closed.settlement,
             until: closed.until,
-            drawn: money(drawn.parts.iter().filter(from).map(|part| part.amount.minor).sum()),
+            drawn: money(drawn.map(|part| part.amount.minor).sum()),
             carried_in: closed.carried_in,
-            lines: count,
+            lines: taken.len() as u64,
             lines_sum: money(sum),
             total: closed.total,
             held_as_reserve: closed.held_as_reserve,
-            residual: money(left),
-        });
-    }
-    if drawn.missing != 0 {
-        let missing = Money::new(drawn.missing, amount.currency);
-        unexplained.push(format!("payout {payout} took {missing} that had never become available"));
+            residual,
+        };
+        if !residual.is_zero() || explained.lines != closed.lines {
+            let (settlement, lines) = (closed.settlement, explained.lines);
+            let all = closed.lines;
+            unexplained.push(format!("settlement {settlement} has {lines} of {all} lines, {residual} apart"));
+        }
+        count(&mut residuals, residual);
+        lines.extend(taken);
+        settlements.push(explained);
     }
 
-    let orders: BTreeSet<OrderId> = lines.iter().filter_map(|line| line.order).collect();
-    let mut payments = Vec::new();
-    for order in orders {
-        let (found, missing) = payments_of(&**models.journal(), order)?;
-        payments.extend(found);
-        unexplained.extend(missing);
+    let mut released: BTreeMap<(OrderId, Currency), Vec<(u64, i64)>> = BTreeMap::new();
+    for line in &lines {
+        let Some(order) = line.order else { continue };
+        let releases = released.entry((order, line.amount.currency)).or_default();
+        if line.kind == LineKind::Release.as_str() {
+            releases.push((line.position, line.amount.minor));
+        }
+    }
+    let (mut orders, mut payments) = (Vec::new(), Vec::new());
+    for ((order, currency), releases) in released {
+        let found = funding_of(&**models.journal(), order, currency, &releases)?;
+        count(&mut residuals, found.order.residual);
+        orders.push(found.order);
+        payments.extend(found.payments);
+        unexplained.extend(found.unexplained);
     }
     Ok(Some(Explained {
         payout,
@@ -155,10 +164,27 @@ pub fn explain(
         parts: drawn.parts.clone(),
         settlements,
         lines,
+        orders,
         payments,
-        residual: Money::new(residual, amount.currency),
+        residuals,
         unexplained,
     }))
+}
+
+impl Explained {
+    /// Whether every level comes to the one above it.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.unexplained.is_empty() && self.residuals.iter().all(|residual| residual.is_zero())
+    }
+}
+
+/// Adds to the sum of a currency.
+pub(super) fn count(sums: &mut Vec<Money>, amount: Money) {
+    match sums.iter_mut().find(|sum| sum.currency == amount.currency) {
+        Some(sum) => sum.minor = sum.minor.saturating_add(amount.minor),
+        None => sums.push(amount),
+    }
 }
 
 impl SettlementLine {
@@ -195,12 +221,12 @@ pub(super) fn unavailable(error: ReadModelError) -> MarketError {
     MarketError::Unavailable(error.to_string())
 }
 
-/// Visits the settled lines of a merchant with the place of the settlement that has each, page by page.
+/// Visits the lines of a merchant with the place of the settlement that has each, page by page.
 pub(super) fn each_line(
     models: &ReadModels,
     merchant: MerchantId,
     settlements: &BTreeMap<Currency, Settlements>,
-    mut visit: impl FnMut((Currency, usize), &MerchantLineRow),
+    mut visit: impl FnMut(Option<(Currency, usize)>, &MerchantLineRow),
 ) -> Result<(), MarketError> {
     let mut after = 0;
     loop {
@@ -209,11 +235,10 @@ pub(super) fn each_line(
         after = last.number.unsigned_abs();
         for row in &page {
             let Ok(currency) = Currency::new(&row.currency) else { continue };
-            let Some(own) = settlements.get(&currency) else { continue };
             let (number, booked_at) = (row.number.unsigned_abs(), Timestamp(row.booked_at));
-            if let Some(at) = Bounds::first(&own.bounds, number, booked_at) {
-                visit((currency, at), row);
-            }
+            let own = settlements.get(&currency);
+            let at = own.and_then(|own| Bounds::first(&own.bounds, number, booked_at));
+            visit(at.map(|at| (currency, at)), row);
         }
     }
 }

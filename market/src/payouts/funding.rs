@@ -1,11 +1,17 @@
-//! What funded an order: its escrow's parts, and the payments of its checkout that these came from.
+//! What funded an order and where that went: its escrow's parts, the payments of its checkout that these came from,
+//! and what its merchant was released of them.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use daybook_domain::checkout::events::{PaymentCaptured, StoredValueUsed};
-use daybook_domain::order::events::EscrowFunded;
-use daybook_domain::{CampaignId, CheckoutId, Event, Money, OrderId, PaymentId, ProviderId, Reference, Refs};
-use daybook_journal::Journal;
+use daybook_domain::order::Order;
+use daybook_domain::order::events::{ChargebackOutcome, EscrowFunded, EscrowTaken, Subsidy};
+use daybook_domain::{
+    Aggregate, CampaignId, CheckoutId, Currency, Event, Money, OrderId, PaymentId, ProviderId, Reference,
+    Refs, Timestamp,
+};
+use daybook_journal::{Journal, Recorded};
 use serde::Serialize;
 
 use crate::MarketError;
@@ -31,39 +37,139 @@ pub struct Payment {
     pub amount: Money,
 }
 
-/// What funded `order`, and in words what could not be found.
-pub fn payments_of(
+/// An order between what funded it and what it released.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExplainedOrder {
+    /// The order.
+    pub order: OrderId,
+    /// What came into its escrow, as far as its payments are found: of these, and of what the market added.
+    pub funded: Money,
+    /// Released to the merchant.
+    pub released: Money,
+    /// Released to the tax office.
+    pub tax: Money,
+    /// Refunded from escrow, or taken from it by banks.
+    pub given_back: Money,
+    /// What its pieces still have in escrow.
+    pub in_escrow: Money,
+    /// Of what was released: on lines of the settlements above.
+    pub on_lines: Money,
+    /// funded - released - tax - given_back - in_escrow, and what the lines say beyond what was released: zero.
+    pub residual: Money,
+}
+
+/// An order with the payments that funded it.
+pub struct Funding {
+    pub order: ExplainedOrder,
+    pub payments: Vec<Payment>,
+    /// What could not be explained, in words.
+    pub unexplained: Vec<String>,
+}
+
+/// What an order's stream tells of its escrow, minor units.
+#[derive(Default)]
+struct Escrow {
+    state: Order,
+    checkout: Option<CheckoutId>,
+    funded: Vec<EscrowFunded>,
+    /// What each release gave the merchant, by its position.
+    released: BTreeMap<u64, i64>,
+    tax: i64,
+    given_back: i64,
+}
+
+impl Escrow {
+    fn see(&mut self, recorded: &Recorded<'_>, event: Event, refs: &Refs) {
+        let back = |to_buyer: Money, subsidies: &[Subsidy], shortfall: Money| {
+            to_buyer.minor + subsidies.iter().map(|s| s.amount.minor).sum::<i64>() + shortfall.minor
+        };
+        self.checkout = self.checkout.or(refs.checkout);
+        self.state.evolve(&event, Timestamp(recorded.occurred_at));
+        match event {
+            Event::EscrowFunded(e) => self.funded.push(e),
+            Event::EscrowReleased(e) => {
+                self.released.insert(recorded.position, e.to_merchant.minor);
+                self.tax += e.tax.map_or(0, |tax| tax.amount.minor);
+            }
+            Event::EscrowRefunded(e) => {
+                self.given_back += back(e.to_buyer, &e.subsidies_back, e.shortfall_back);
+            }
+            Event::ChargebackClosed(e) if e.outcome == ChargebackOutcome::Lost => {
+                if let Some(EscrowTaken { to_buyer, subsidies_back, shortfall_back, .. }) = e.from_escrow {
+                    self.given_back += back(to_buyer, &subsidies_back, shortfall_back);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What funded `order` against what it released, where `lines` are the releases that settlements have of it: the
+/// positions and amounts, in minor units of `currency`.
+pub fn funding_of(
     journal: &dyn Journal,
     order: OrderId,
-) -> Result<(Vec<Payment>, Option<String>), MarketError> {
-    let (mut checkout, mut funded) = (None, Vec::new());
-    let mut broken = visit(journal, &format!("order-{order}"), |event, refs| {
-        checkout = checkout.or(refs.checkout);
-        if let Event::EscrowFunded(e) = event {
-            funded.push(e);
-        }
+    currency: Currency,
+    lines: &[(u64, i64)],
+) -> Result<Funding, MarketError> {
+    let mut escrow = Escrow { state: Order::named(order.as_str()), ..Escrow::default() };
+    let broken = visit(journal, &format!("order-{order}"), |recorded, event, refs| {
+        escrow.see(recorded, event, &refs);
     })?;
+    let mut unexplained = Vec::from_iter(broken);
     let (mut captured, mut stored) = (Vec::new(), Vec::new());
-    if let Some(checkout) = checkout {
-        let also = visit(journal, &format!("checkout-{checkout}"), |event, _| match event {
+    if let Some(checkout) = escrow.checkout {
+        let broken = visit(journal, &format!("checkout-{checkout}"), |_, event, _| match event {
             Event::PaymentCaptured(e) => captured.push(e),
             Event::StoredValueUsed(e) => stored.push(e),
             _ => {}
         })?;
-        broken = broken.or(also);
+        unexplained.extend(broken);
     }
-    if funded.is_empty() {
-        broken = broken.or_else(|| Some(format!("order {order} was never funded")));
+    if escrow.funded.is_empty() {
+        unexplained.push(format!("order {order} was never funded"));
     }
     let mut payments = Vec::new();
-    for funding in &funded {
-        let missing = add(order, checkout, funding, &captured, &stored, &mut payments);
-        broken = broken.or(missing);
+    let mut missing = 0;
+    for funding in &escrow.funded {
+        missing += add(order, escrow.checkout, funding, &captured, &stored, &mut payments, &mut unexplained);
     }
-    Ok((payments, broken))
+
+    let money = |minor| Money::new(minor, currency);
+    let own = payments.iter().filter(|payment| payment.amount.currency == currency);
+    let funded = own.map(|payment| payment.amount.minor).sum::<i64>() - missing;
+    let released = escrow.released.values().sum::<i64>();
+    let in_escrow = escrow.state.escrow().map_or(0, |left| left.minor);
+    let left = funded - released - escrow.tax - escrow.given_back - in_escrow;
+    if left != 0 {
+        let (funded, out) = (money(funded), money(funded - left));
+        unexplained.push(format!("order {order} was funded with {funded}, {out} went out or is in escrow"));
+    }
+    let mut apart = 0;
+    for (position, line) in lines {
+        let said = escrow.released.get(position).copied().unwrap_or(0);
+        if said != *line {
+            let (line, said) = (money(*line), money(said));
+            unexplained.push(format!(
+                "order {order} released {said} at position {position}, its line in the settlement says {line}"
+            ));
+        }
+        apart += (line - said).abs();
+    }
+    let order = ExplainedOrder {
+        order,
+        funded: money(funded),
+        released: money(released),
+        tax: money(escrow.tax),
+        given_back: money(escrow.given_back),
+        in_escrow: money(in_escrow),
+        on_lines: money(lines.iter().map(|(_, minor)| minor).sum()),
+        residual: money(left.abs() + apart),
+    };
+    Ok(Funding { order, payments, unexplained })
 }
 
-/// Adds what one funding consists of; says which payment is missing or smaller than its part.
+/// Adds what one funding consists of; how much of it no payment covers, in minor units, and which in words.
 fn add(
     order: OrderId,
     checkout: Option<CheckoutId>,
@@ -71,8 +177,9 @@ fn add(
     captured: &[PaymentCaptured],
     stored: &[StoredValueUsed],
     payments: &mut Vec<Payment>,
-) -> Option<String> {
-    let mut missing = None;
+    unexplained: &mut Vec<String>,
+) -> i64 {
+    let mut missing = 0;
     let market = |kind, campaign, amount| Payment {
         order,
         checkout,
@@ -88,10 +195,12 @@ fn add(
         let card = stored.iter().find(|s| s.payment == part.payment);
         let instrument = card.and_then(|card| Reference::new(card.instrument.as_str()).ok());
         let there = capture.map(|c| c.amount).or(card.map(|card| card.amount));
-        if there.is_none_or(|there| there.currency != part.amount.currency || there.minor < part.amount.minor)
-        {
-            missing =
-                Some(format!("payment {} of order {order} does not cover {}", part.payment, part.amount));
+        let there =
+            there.filter(|there| there.currency == part.amount.currency).map_or(0, |there| there.minor);
+        if there < part.amount.minor {
+            missing += part.amount.minor - there;
+            unexplained
+                .push(format!("payment {} of order {order} does not cover {}", part.payment, part.amount));
         }
         payments.push(Payment {
             payment: Some(part.payment),
@@ -113,14 +222,14 @@ fn add(
 fn visit(
     journal: &dyn Journal,
     stream: &str,
-    mut each: impl FnMut(Event, Refs),
+    mut each: impl FnMut(&Recorded<'_>, Event, Refs),
 ) -> Result<Option<String>, MarketError> {
     let mut broken = None;
     journal.read_stream(stream, 0, &mut |recorded| {
         let event = Event::decode(recorded.kind, recorded.schema, recorded.data);
         match (event, Refs::parse(recorded.refs)) {
             (Ok(event), Ok(refs)) => {
-                each(event, refs);
+                each(&recorded, event, refs);
                 ControlFlow::Continue(())
             }
             (Err(why), _) => {

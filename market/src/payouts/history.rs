@@ -18,6 +18,19 @@ pub struct Settlements {
     pub bounds: Vec<Bounds>,
 }
 
+impl Settlements {
+    /// What a settlement is apart from its lines, from what the one before it carried out, and its debt from what
+    /// became of that; minor units.
+    pub fn residual(&self, at: usize, lines_sum: i64) -> i64 {
+        let Some(closed) = self.closed.get(at) else { return lines_sum.saturating_abs() };
+        let before = at.checked_sub(1).map_or(0, |before| self.closed[before].carried_out.minor);
+        let own = closed.total.minor - closed.carried_in.minor - lines_sum;
+        let carried = closed.carried_in.minor - before;
+        let debt = closed.total.minor.min(0) + closed.taken_from_available.minor - closed.carried_out.minor;
+        [own, carried, debt].into_iter().fold(0, |sum: i64, apart| sum.saturating_add(apart.saturating_abs()))
+    }
+}
+
 /// An account's history.
 #[derive(Debug, Default)]
 pub struct History {
@@ -54,31 +67,74 @@ impl History {
         self.draws.payout(payout)
     }
 
+    /// The payouts that one leads to: itself, and those whose conversion came back and was drawn on.
+    pub fn reached(&self, payout: PayoutId) -> Vec<PayoutId> {
+        let mut reached = vec![payout];
+        let mut next = 0;
+        while let Some(payout) = reached.get(next) {
+            for part in self.drawn(*payout).map_or(&[][..], |drawn| &drawn.parts) {
+                if let Source::Converted(other) = part.source
+                    && !reached.contains(&other)
+                {
+                    reached.push(other);
+                }
+            }
+            next += 1;
+        }
+        reached
+    }
+
     /// The settlements that a payout leads to: those of its parts, and before each those whose debts it took over,
     /// as places in their currencies.
     pub fn leads_to(&self, payout: PayoutId) -> Vec<(Currency, usize)> {
         let mut found = Vec::new();
-        let mut asked = vec![payout];
-        let mut seen = asked.clone();
-        while let Some(payout) = asked.pop() {
-            for part in self.drawn(payout).into_iter().flat_map(|drawn| &drawn.parts) {
-                match part.source {
-                    Source::Settlement(settlement) => {
-                        if let Some(place) = self.places.get(&settlement) {
-                            self.with_debts(*place, &mut found);
-                        }
-                    }
-                    Source::Converted(other) if !seen.contains(&other) => {
-                        seen.push(other);
-                        asked.push(other);
-                    }
-                    Source::Converted(_) => {}
+        for payout in self.reached(payout) {
+            for part in self.drawn(payout).map_or(&[][..], |drawn| &drawn.parts) {
+                if let Source::Settlement(settlement) = part.source
+                    && let Some(place) = self.places.get(&settlement)
+                {
+                    self.with_debts(*place, &mut found);
                 }
             }
         }
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// Compares what a payout took with its parts, and these with what they come from: what they are apart, and in
+    /// words what is wrong. None where it was never asked for.
+    pub fn parts_residual(&self, payout: PayoutId) -> Option<(Money, Option<String>)> {
+        let (_, amount) = self.payouts.iter().find(|(id, _)| *id == payout)?;
+        let drawn = self.drawn(payout)?;
+        let mut by_source: BTreeMap<Source, i64> = BTreeMap::new();
+        for part in &drawn.parts {
+            *by_source.entry(part.source).or_default() += part.amount.minor;
+        }
+        let parts: i64 = by_source.values().sum();
+        let mut left = (amount.minor - parts).abs();
+        for (source, drawn) in by_source {
+            let there = match source {
+                Source::Settlement(id) => self.place(id).map_or(0, |closed| closed.total.minor.max(0)),
+                Source::Converted(id) => {
+                    self.drawn(id).and_then(|drawn| drawn.converted).map_or(0, |to| to.minor)
+                }
+            };
+            left += (drawn - there).max(0);
+        }
+        let left = Money::new(left, amount.currency);
+        let wrong = (!left.is_zero()).then(|| {
+            let parts = Money::new(parts, amount.currency);
+            format!(
+                "payout {payout} took {amount}, its parts come to {parts}: {left} of it was never available"
+            )
+        });
+        Some((left, wrong))
+    }
+
+    fn place(&self, settlement: SettlementId) -> Option<&SettlementClosed> {
+        let (currency, at) = self.places.get(&settlement)?;
+        self.settlements.get(currency)?.closed.get(*at)
     }
 
     fn with_debts(&self, (currency, place): (Currency, usize), found: &mut Vec<(Currency, usize)>) {

@@ -16,5 +16,5 @@ mod run;
 
 pub use audit::{Audit, audit};
 pub use explain::{Explained, ExplainedSettlement, SettlementLine, explain};
-pub use funding::Payment;
+pub use funding::{ExplainedOrder, Payment};
 pub use run::{HeldBack, Outcome, Run, Runs};

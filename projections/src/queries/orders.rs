@@ -17,6 +17,35 @@ pub struct OrderInquiry {
     pub timeline: Vec<TimelineRow>,
 }
 
+/// What funded an order and where that went, minor units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderFunding {
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Paid by the buyer, and added by the market.
+    pub funded: i64,
+    /// Released to the merchant.
+    pub released: i64,
+    /// Released to the tax office, and given back before release.
+    pub elsewhere: i64,
+    /// In escrow now.
+    pub in_escrow: i64,
+    /// What banks took back, of escrow or after release.
+    pub charged_back: i64,
+    /// Of what the buyer paid: what its checkout did not bring, as captured payments or the market's own cards.
+    pub uncovered: i64,
+}
+
+impl OrderFunding {
+    /// By how much what was funded and what went out or is in escrow are apart, with what went out beyond all that
+    /// was in escrow: zero, where banks took nothing from it.
+    #[must_use]
+    pub fn residual(&self) -> i64 {
+        let left = self.funded - self.released - self.elsewhere - self.in_escrow;
+        left.abs() + self.in_escrow.min(0).abs()
+    }
+}
+
 /// Which orders a list holds.
 #[derive(Clone, Copy)]
 enum Of<'a> {
@@ -56,20 +85,35 @@ impl ReadModels {
         Ok(Some(OrderInquiry { order: order.clone(), lines, timeline }))
     }
 
-    /// Whether an order is this merchant's and was funded, and what it was paid stands in its checkout: as captured
-    /// payments, as the market's own cards, or as what the market added.
+    /// What funded an order of this merchant, and where that went; none where it was not funded.
     ///
     /// # Errors
     /// [`ReadModelError`].
-    pub fn order_is_funded(&self, order_id: &str, merchant_id: &str) -> Result<bool, ReadModelError> {
+    pub fn order_funding(
+        &self,
+        order_id: &str,
+        merchant_id: &str,
+    ) -> Result<Option<OrderFunding>, ReadModelError> {
         let db = self.read()?;
         let mut statement = db.prepare_cached(
-            "SELECT 1 FROM orders o JOIN checkouts c ON c.checkout_id = o.checkout_id \
+            "SELECT o.currency, o.paid_amount + o.shortfall + o.subsidies, o.released, \
+             o.tax_released + o.refunded_from_escrow, o.escrow, o.charged_back, \
+             max(o.paid_amount - coalesce(c.captured + c.stored_value, 0), 0) \
+             FROM orders o LEFT JOIN checkouts c ON c.checkout_id = o.checkout_id \
              WHERE o.order_id = ? AND o.merchant_id = ? AND o.paid = 1 \
-             AND o.paid_amount <= c.captured + c.stored_value \
              AND (o.paid_amount > 0 OR o.shortfall > 0 OR o.subsidies > 0) LIMIT 1",
         )?;
-        Ok(statement.exists([order_id, merchant_id])?)
+        let mut found = statement.query([order_id, merchant_id])?;
+        let Some(row) = found.next()? else { return Ok(None) };
+        Ok(Some(OrderFunding {
+            currency: row.get(0)?,
+            funded: row.get(1)?,
+            released: row.get(2)?,
+            elsewhere: row.get(3)?,
+            in_escrow: row.get(4)?,
+            charged_back: row.get(5)?,
+            uncovered: row.get(6)?,
+        }))
     }
 
     /// Orders of a checkout, at most [`PAGE_ROWS`].

@@ -10,7 +10,7 @@ use crate::engine::{ReadModelError, ReadModels};
 use crate::models::settlements::SettlementRow;
 
 use super::PAGE_ROWS;
-use super::settlements::currency;
+use super::settlements::{currency, settlement_before};
 
 /// What the lines of one order come to in a settlement, minor units; each figure as in the settlement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -50,6 +50,10 @@ pub struct SettlementExplained {
     pub sum: OrderShare,
     /// What the settlement says beyond the sums: zero in every figure, or it is not explained.
     pub residual: OrderShare,
+    /// What it carried in beyond what the settlement before it carried out, minor units: zero.
+    pub carry_residual: i64,
+    /// What it came to owe beyond what it took of the available and carried out, minor units: zero.
+    pub debt_residual: i64,
     /// Whether the digest of the lines is the one that was closed.
     pub digest_matches: bool,
 }
@@ -58,7 +62,9 @@ impl SettlementExplained {
     /// Whether nothing is left unexplained.
     #[must_use]
     pub fn complete(&self) -> bool {
-        self.digest_matches && self.residual == OrderShare::default()
+        self.digest_matches
+            && (self.carry_residual, self.debt_residual) == (0, 0)
+            && self.residual == OrderShare::default()
     }
 }
 
@@ -140,7 +146,20 @@ impl ReadModels {
             *residual = closed.saturating_sub(*sum);
         }
         let digest_matches = digest(&lines).as_str() == settlement.digest;
-        Ok(Some(SettlementExplained { settlement, orders, sum, residual, digest_matches }))
+        let before = settlement_before(&*self.read()?, &settlement)?;
+        let carry_residual = settlement.carried_in.saturating_sub(before.map_or(0, |s| s.carried_out));
+        let owed = settlement.total.min(0).saturating_neg();
+        let debt_residual =
+            owed.saturating_sub(settlement.taken_from_available.saturating_sub(settlement.carried_out));
+        Ok(Some(SettlementExplained {
+            settlement,
+            orders,
+            sum,
+            residual,
+            carry_residual,
+            debt_residual,
+            digest_matches,
+        }))
     }
 
     fn all_lines_of(&self, settlement: &SettlementRow) -> Result<Vec<Line>, ReadModelError> {

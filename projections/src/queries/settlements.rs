@@ -99,9 +99,7 @@ impl ReadModels {
     ) -> Result<Vec<MerchantLineRow>, ReadModelError> {
         let db = self.read()?;
         let Some(closed) = settlement(&db, settlement_id)? else { return Ok(Vec::new()) };
-        let before = "WHERE merchant_id = ? AND currency = ? AND position < ? ORDER BY position DESC LIMIT 1";
-        let before: Option<SettlementRow> =
-            row(&db, before, &[&closed.merchant_id, &closed.currency, &closed.position])?;
+        let before = settlement_before(&db, &closed)?;
         let settled = before.map_or(Bounds::NONE, |row| row.bounds());
         between(&db, &closed.merchant_id, &closed.currency, settled, closed.bounds(), after, limit)
     }
@@ -219,6 +217,15 @@ impl ReadModels {
 
 fn settlement(db: &Connection, settlement_id: &str) -> Result<Option<SettlementRow>, ReadModelError> {
     row(db, "WHERE settlement_id = ? ORDER BY merchant_id LIMIT 1", &[&settlement_id])
+}
+
+/// The settlement of the same account before this one.
+pub(super) fn settlement_before(
+    db: &Connection,
+    closed: &SettlementRow,
+) -> Result<Option<SettlementRow>, ReadModelError> {
+    let before = "WHERE merchant_id = ? AND currency = ? AND position < ? ORDER BY position DESC LIMIT 1";
+    row(db, before, &[&closed.merchant_id, &closed.currency, &closed.position])
 }
 
 /// [`Bounds::take`] as the database knows it: what `bounds` take and `settled` did not.

@@ -124,6 +124,8 @@ struct Explained<'a> {
     orders: Vec<crate::value::Object<'a>>,
     sum: crate::value::Object<'a>,
     residual: crate::value::Object<'a>,
+    carry_residual: Value,
+    debt_residual: Value,
     digest_matches: bool,
     complete: bool,
 }
@@ -135,8 +137,14 @@ fn explain(global: &Global, id: SettlementId) -> Result<(), Failure> {
     if explained.complete() {
         return Ok(());
     }
-    say!("settlement {id} is not explained by its lines: audit it, and rebuild the read models");
+    say!(
+        "settlement {id} is not explained by its lines and the one before it: audit it, and rebuild the read models"
+    );
     Err(Failure::Found)
+}
+
+fn money(currency: &str, minor: i64) -> Value {
+    Currency::new(currency).map_or(Value::Int(minor), |code| Money::new(minor, code).into())
 }
 
 /// Shares as rows under a label.
@@ -155,8 +163,7 @@ fn shares<'s>(currency: &str, shares: impl Iterator<Item = (Value, &'s OrderShar
         "total",
         "currency",
     ]);
-    let code = Currency::new(currency).ok();
-    let money = |minor: i64| code.map_or(Value::Int(minor), |code| Money::new(minor, code).into());
+    let money = |minor| money(currency, minor);
     for (label, s) in shares {
         table.push(vec![
             label,
@@ -193,6 +200,8 @@ fn print_explained(out: &mut Output, explained: &SettlementExplained) -> Result<
                 orders: by_order.rows.iter().map(|order| by_order.object(order)).collect(),
                 sum: ends.object(&ends.rows[0]),
                 residual: ends.object(&ends.rows[1]),
+                carry_residual: money(&row.currency, explained.carry_residual),
+                debt_residual: money(&row.currency, explained.debt_residual),
                 digest_matches: explained.digest_matches,
                 complete: explained.complete(),
             })
@@ -220,7 +229,20 @@ fn print_explained(out: &mut Output, explained: &SettlementExplained) -> Result<
             out.record(&ends.select(&kept).without_empty())?;
             let digest =
                 if explained.digest_matches { "is that of its lines" } else { "is NOT that of its lines" };
-            out.line(&format!("the digest {digest}"))
+            out.line(&format!("the digest {digest}"))?;
+            for (what, residual) in [
+                ("carried in beyond what the settlement before it carried out", explained.carry_residual),
+                ("owed beyond what it took and carried out", explained.debt_residual),
+            ] {
+                if residual != 0 {
+                    out.line(&format!(
+                        "{} {} {what}",
+                        money(&row.currency, residual).pretty(),
+                        row.currency
+                    ))?;
+                }
+            }
+            Ok(())
         }
     }
 }

@@ -16,7 +16,9 @@ use crate::value::{Table, Value, grouped};
 #[derive(Debug, clap::Args)]
 #[command(
     long_about = "Explain a payout: what it draws on, settlement by settlement, line by line, down to the \
-    orders' payments.\n\nWhat is left over is the residual: it is zero, or the exit code is 1."
+    orders' payments.\n\nEach level is compared with the one above it: parts with the payout, lines and what was carried \
+    in with each settlement, what orders released with their lines and with what funded them. What is left over in \
+    a currency is its residual: it is zero, or the exit code is 1."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -37,11 +39,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     for finding in &explained.unexplained {
         say!("{finding}");
     }
-    if explained.residual.is_zero() && explained.unexplained.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Found)
-    }
+    if explained.complete() { Ok(()) } else { Err(Failure::Found) }
 }
 
 fn way(part: &Part) -> (Value, Value, Value) {
@@ -109,6 +107,34 @@ fn lines(explained: &Explained) -> Table {
     table
 }
 
+fn orders(explained: &Explained) -> Table {
+    let mut table = Table::new(&[
+        "order",
+        "funded",
+        "released",
+        "tax",
+        "given_back",
+        "in_escrow",
+        "on_lines",
+        "currency",
+        "residual",
+    ]);
+    for o in &explained.orders {
+        table.push(vec![
+            o.order.as_str().into(),
+            o.funded.into(),
+            o.released.into(),
+            o.tax.into(),
+            o.given_back.into(),
+            o.in_escrow.into(),
+            o.on_lines.into(),
+            o.funded.currency.as_str().into(),
+            o.residual.into(),
+        ]);
+    }
+    table
+}
+
 fn payments(explained: &Explained) -> Table {
     let mut table =
         Table::new(&["order", "checkout", "kind", "payment", "provider", "provider_ref", "amount"]);
@@ -127,7 +153,7 @@ fn payments(explained: &Explained) -> Table {
     table
 }
 
-/// One row each for parts, settlements, lines and payments: a spreadsheet can filter by the first column.
+/// Rows of parts, settlements, lines, orders and payments: a spreadsheet can filter by the first column.
 fn flat(explained: &Explained) -> Table {
     let mut table = Table::new(&[
         "level",
@@ -182,6 +208,27 @@ fn flat(explained: &Explained) -> Table {
             line.amount.into(),
         ]);
     }
+    for o in &explained.orders {
+        let figures = [
+            ("funded", o.funded),
+            ("released", o.released),
+            ("tax", o.tax),
+            ("given_back", o.given_back),
+            ("in_escrow", o.in_escrow),
+        ];
+        for (what, amount) in figures {
+            table.push(vec![
+                "order".into(),
+                Value::None,
+                o.order.as_str().into(),
+                what.into(),
+                Value::None,
+                Value::None,
+                currency(amount),
+                amount.into(),
+            ]);
+        }
+    }
     for payment in &explained.payments {
         let provider = payment.provider.as_ref().map_or(payment.kind, |id| id.as_str());
         table.push(vec![
@@ -213,9 +260,12 @@ fn print(global: &Global, explained: &Explained) -> Result<(), Failure> {
             out.table(&settlements(explained))?;
             out.heading("Lines")?;
             out.table(&lines(explained).without_empty())?;
+            out.heading("Orders")?;
+            out.table(&orders(explained))?;
             out.heading("Payments")?;
             out.table(&payments(explained).without_empty())?;
-            out.heading(&format!("Residual {}", explained.residual))?;
+            let residuals: Vec<_> = explained.residuals.iter().map(ToString::to_string).collect();
+            out.heading(&format!("Residual {}", residuals.join(", ")))?;
         }
     }
     out.finish()
