@@ -28,6 +28,8 @@ fn simulate(options: demo::Options) -> (Report, Vec<String>) {
             std::ops::ControlFlow::Continue(())
         })
         .unwrap();
+    let checked = daybook_market::verify::verify(journal, &mut |_, _, _| {}).unwrap();
+    assert!(checked.clean() && checked.covered(), "{:#?}", checked.checks);
     (report, events)
 }
 

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use daybook_domain::account::commands::AccountCommand;
 use daybook_domain::account::events::{Direction, PayoutRequested};
 use daybook_domain::books::commands::{BooksCommand, MarketCommand};
+use daybook_domain::books::events::{Side, VoucherEntry};
 use daybook_domain::books::{Policy, TierReward};
 use daybook_domain::merchant::commands::MerchantCommand;
 use daybook_domain::posting::post;
@@ -27,6 +28,8 @@ const HOUR: i64 = 3_600 * SECOND;
 /// The market's bank accounts: one in its own currency, one for payouts that are converted.
 const BANK: &str = "icbc-001";
 const DOLLAR_BANK: &str = "citi-usd";
+/// The rate at which dollars are bought and payouts are converted: US cents for one of the market's currency.
+const DOLLAR_CENTS: i64 = 14;
 
 /// The money side of the simulation.
 #[derive(Default)]
@@ -45,9 +48,8 @@ pub(super) struct Finance {
 /// Who sends a command: what takes two persons is proposed by one and approved by another.
 pub(super) fn actor_of(command: &AnyCommand) -> PartyId {
     match command {
-        AnyCommand::Account { command: AccountCommand::ApproveAdjustment { .. }, .. } => {
-            text("demo-controller")
-        }
+        AnyCommand::Account { command: AccountCommand::ApproveAdjustment { .. }, .. }
+        | AnyCommand::Books { command: BooksCommand::PostVoucher { .. }, .. } => text("demo-controller"),
         _ => text("demo"),
     }
 }
@@ -104,7 +106,7 @@ impl Finance {
                 *self.providers.entry(entry.account.dimension.to_owned()).or_default() += entry.amount.minor;
             }
             if let (Event::PayoutRequested(payout), Some(merchant)) = (&event, refs.merchant) {
-                fate(self.payouts, merchant, payout, Timestamp(stored.occurred_at), script);
+                fate(market, self.payouts, merchant, payout, Timestamp(stored.occurred_at), script);
                 self.payouts += 1;
             }
             ControlFlow::Continue(())
@@ -138,10 +140,71 @@ impl Finance {
     }
 }
 
+fn entry(account: &str, side: Side, amount: Money) -> VoucherEntry {
+    VoucherEntry { account: text(account), side, amount }
+}
+
+/// What the owners put in before the first sale: subsidies, goodwill and what merchants owe for a time come out of
+/// it, not out of the clients' money.
+pub(super) fn capital(market: &Market, currency: Currency) -> AnyCommand {
+    let amount = Money::new(100_000_000, currency);
+    let command = BooksCommand::PostVoucher {
+        voucher: text("capital"),
+        entries: vec![
+            entry(&format!("Assets:Bank:{BANK}"), Side::Debit, amount),
+            entry("Equity:Capital", Side::Credit, amount),
+        ],
+        reason: "the owners' capital".to_owned(),
+        proposed_by: text("demo"),
+    };
+    AnyCommand::Books { id: market.id(), command }
+}
+
+fn dollars() -> Currency {
+    Currency::new("USD").expect("invariant: USD is in ISO 4217")
+}
+
+/// What the market keeps of a payout that is converted.
+const fn spread(asked: &PayoutRequested) -> Money {
+    Money::new(asked.amount.minor / 200, asked.amount.currency)
+}
+
+/// Before a payout is converted the market buys the dollars with the money that it frees, at the same rate and in
+/// whole dollars: the dollar account never pays what it has not got.
+fn buy_dollars(asked: &PayoutRequested) -> BooksCommand {
+    let net = asked.amount.minor - spread(asked).minor;
+    let up = |a: i64, b: i64| (a + b - 1) / b;
+    let bought = up(net * DOLLAR_CENTS, 100 * 100) * 100;
+    let bought = Money::new(bought, dollars());
+    let cost = Money::new(up(bought.minor * 100, DOLLAR_CENTS), asked.amount.currency);
+    BooksCommand::PostVoucher {
+        voucher: text(&format!("fx/{}", asked.payout)),
+        entries: vec![
+            entry(&format!("Assets:Bank:{DOLLAR_BANK}"), Side::Debit, bought),
+            entry("Equity:Conversion", Side::Credit, bought),
+            entry("Equity:Conversion", Side::Debit, cost),
+            entry(&format!("Assets:Bank:{BANK}"), Side::Credit, cost),
+        ],
+        reason: format!("dollars bought for payout {}", asked.payout),
+        proposed_by: text("demo"),
+    }
+}
+
 /// What becomes of the nth payout: most are confirmed a day later; a few fail, a few come back two days after that
 /// and block their destination for a day; some are converted.
-fn fate(n: u32, merchant: MerchantId, asked: &PayoutRequested, at: Timestamp, script: &mut Script) {
+fn fate(
+    market: &Market,
+    n: u32,
+    merchant: MerchantId,
+    asked: &PayoutRequested,
+    at: Timestamp,
+    script: &mut Script,
+) {
     let payout = asked.payout;
+    if n % 40 == 9 {
+        let id = market.id();
+        script.push(at.plus(HOUR), AnyCommand::Books { id, command: buy_dollars(asked) });
+    }
     let mut push = |hours: i64, command| {
         script.push(at.plus(hours * HOUR), AnyCommand::Account { id: merchant, command });
     };
@@ -149,10 +212,10 @@ fn fate(n: u32, merchant: MerchantId, asked: &PayoutRequested, at: Timestamp, sc
     if converted {
         let convert = AccountCommand::ConvertPayout {
             payout,
-            currency: Currency::new("USD").expect("invariant: USD is in ISO 4217"),
-            rate: Rate::new(14, 2),
+            currency: dollars(),
+            rate: Rate::new(DOLLAR_CENTS, 2),
             rate_ref: text(&format!("desk/{payout}")),
-            spread: Money::new(asked.amount.minor / 200, asked.amount.currency),
+            spread: spread(asked),
         };
         push(1, convert);
     }

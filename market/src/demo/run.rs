@@ -19,7 +19,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::basket::{Counters, basket};
-use super::finance::{Finance, actor_of, settings};
+use super::finance::{Finance, actor_of, capital, settings};
 use super::story::Story;
 use super::{Options, Script, cast, text};
 use crate::payouts::Outcome;
@@ -179,6 +179,7 @@ impl<'a> Run<'a> {
     /// The merchants enter on the first night: terms first, the deposit an hour later, the store an hour after.
     fn enter(&mut self) {
         self.script.push(START.plus(30 * SECOND), settings(self.market, self.currency));
+        self.script.push(START.plus(45 * SECOND), capital(self.market, self.currency));
         for seller in &self.sellers {
             let id = seller.id;
             for command in cast::entry(seller, START, self.currency) {

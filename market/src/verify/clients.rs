@@ -18,7 +18,7 @@ struct Funds {
 }
 
 /// Sets what providers and banks hold for clients against what these are owed, and explains the difference. A
-/// difference in the clients' disfavour is listed with what it went on: the market must put in funds of its own.
+/// difference in the clients' disfavour is a shortfall, with what it went on: the market must put in funds of its own.
 pub fn check(books: &Books, report: &mut Report) {
     let mut check = Check::new(
         14,
@@ -44,7 +44,7 @@ pub fn check(books: &Books, report: &mut Report) {
             .then(|| format!("held {}, owed {}, and own funds of {own} minor units", of.held, of.owed));
         check.look(|| currency.to_string(), wrong);
         if of.held < of.owed {
-            check.note(shortfall(currency, &of));
+            check.short(shortfall(currency, &of));
         }
     }
     report.add(check);

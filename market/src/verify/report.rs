@@ -51,6 +51,10 @@ pub struct Check {
     /// What else is allowed but must be listed, such as a loss.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Clients' money that is not there, with what it went on. The books are right, and say that the market has to
+    /// put in funds of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shortfalls: Vec<String>,
 }
 
 impl Check {
@@ -66,6 +70,7 @@ impl Check {
             violations: Vec::new(),
             open: Vec::new(),
             notes: Vec::new(),
+            shortfalls: Vec::new(),
         }
     }
 
@@ -88,6 +93,11 @@ impl Check {
     /// Something allowed that is to be listed.
     pub fn note(&mut self, note: String) {
         self.notes.push(note);
+    }
+
+    /// Clients' money that is not there.
+    pub fn short(&mut self, shortfall: String) {
+        self.shortfalls.push(shortfall);
     }
 
     /// What stands open by reason and currency: how many accounts, how much.
@@ -123,6 +133,13 @@ impl Report {
     #[must_use]
     pub fn clean(&self) -> bool {
         self.checks.iter().all(|check| check.violated == 0)
+    }
+
+    /// Whether what is held for clients covers what they are owed, in every currency. A market may be short for a
+    /// time: that is no fault of its books, but nothing to leave alone.
+    #[must_use]
+    pub fn covered(&self) -> bool {
+        self.checks.iter().all(|check| check.shortfalls.is_empty())
     }
 
     /// Violations in all.

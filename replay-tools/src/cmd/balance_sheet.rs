@@ -11,7 +11,8 @@ use crate::value::{Table, Value, amounts};
 /// Print assets against liabilities, equity and result, and the clients' money apart
 ///
 /// The clients' money is what providers and banks hold, against what is owed to buyers and merchants. The
-/// difference is the market's own funds, item by item. Exits with 1 when either does not come out even.
+/// difference is the market's own funds, item by item. Exits with 1 when either does not come out even, or when less
+/// is held than is owed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -33,11 +34,12 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             sheet.currency
         );
     }
-    let even = found.sheets.iter().all(|sheet| {
+    let holds = found.sheets.iter().all(|sheet| {
         let money = &sheet.clients;
-        sheet.difference() == 0 && money.total_held() - money.total_owed() == money.total_own()
+        let even = sheet.difference() == 0 && money.total_held() - money.total_owed() == money.total_own();
+        even && money.covered()
     });
-    if even { Ok(()) } else { Err(Failure::Found) }
+    if holds { Ok(()) } else { Err(Failure::Found) }
 }
 
 fn print(out: &mut Output, found: &BalanceSheet) -> Result<(), Failure> {

@@ -67,10 +67,10 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     if let Some(folder) = &args.statements {
         statements(global, folder)?;
     }
-    if checked.clean() {
+    if checked.clean() && checked.covered() {
         return Ok(());
     }
-    say!("verify found violations: run `daybook verify`");
+    say!("verify found what must not be: run `daybook verify`");
     Err(Failure::Found)
 }
 

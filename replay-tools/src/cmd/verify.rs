@@ -15,12 +15,15 @@ use crate::value::{Table, grouped};
 const LISTED: usize = 5;
 
 /// Check every invariant of the ledger against the journal
+///
+/// Exits with 1 when one is violated, or when providers and banks hold less for clients than these are owed.
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
 #[derive(Serialize)]
 struct Answer<'a> {
     clean: bool,
+    covered: bool,
     #[serde(flatten)]
     report: &'a Report,
 }
@@ -30,7 +33,7 @@ pub fn run(global: &Global, _: &Args) -> Result<(), Failure> {
     let report = check(global, &models)?;
     let mut out = Output::new(global.format);
     unheard(print(&mut out, &report).and_then(|()| out.finish()))?;
-    if report.clean() { Ok(()) } else { Err(Failure::Found) }
+    if report.clean() && report.covered() { Ok(()) } else { Err(Failure::Found) }
 }
 
 /// Checks the journal and the read models that follow it.
@@ -49,7 +52,7 @@ pub fn check(global: &Global, models: &ReadModels) -> Result<Report, Failure> {
 /// Prints a report; the demo ends with one too.
 pub fn print(out: &mut Output, report: &Report) -> Result<(), Failure> {
     if out.format == Format::Json {
-        return out.json_line(&Answer { clean: report.clean(), report });
+        return out.json_line(&Answer { clean: report.clean(), covered: report.covered(), report });
     }
     let mut table = Table::new(&["invariant", "holds", "checked", "unit", "violated"]);
     for check in &report.checks {
@@ -98,6 +101,13 @@ pub fn print(out: &mut Output, report: &Report) -> Result<(), Failure> {
             out.line(&format!("  and {more} more; --format json has all"))?;
         }
     }
+    for check in report.checks.iter().filter(|check| !check.shortfalls.is_empty()) {
+        out.heading(&format!(
+            "Short under invariant {}: the market has spent more than its own funds",
+            check.invariant
+        ))?;
+        check.shortfalls.iter().try_for_each(|short| out.line(&format!("  {short}")))?;
+    }
     for check in report.checks.iter().filter(|check| check.violated > 0) {
         out.heading(&format!("Invariant {} is violated: {}", check.invariant, check.holds))?;
         for violation in &check.violations {
@@ -111,7 +121,10 @@ pub fn print(out: &mut Output, report: &Report) -> Result<(), Failure> {
     out.line("")?;
     let events = grouped(&report.head.to_string());
     match report.violated() {
-        0 => out.line(&format!("clean: {} checks over {events} events", report.checks.len())),
+        0 => {
+            let short = if report.covered() { "" } else { "; clients' money is not covered" };
+            out.line(&format!("clean: {} checks over {events} events{short}", report.checks.len()))
+        }
         n => out.line(&format!("{} violations in {events} events", grouped(&n.to_string()))),
     }
 }
