@@ -1,8 +1,8 @@
 """Has hledger, beancount and ledger read the exported books, and compares every balance that they derive with ours.
 
-Usage: books.py DAYBOOK_BINARY JOURNAL [--by-month]
+Usage: books.py DAYBOOK_BINARY JOURNAL [--by-month] [--late]
 
-The whole books are one file for each program. With --by-month hledger and beancount are given a file a month, each
+With --late the books must hold something that is booked in a later month than it happened in. The whole books are one file for each program. With --by-month hledger and beancount are given a file a month, each
 beginning with the balances that the one before must have ended with: hledger's strict check of declared accounts
 takes time in the square of their number, and beancount holds every posting as an object. ledger always reads the
 whole. Balances are compared account by account with the tables of the read models.
@@ -74,6 +74,10 @@ class Books:
         for dimension, name, class_, currency, balance in self.db.execute(sql):
             account = f"{class_}:{name}" + (f":{dimension}" if dimension else "")
             self.balances[account, currency] = balance
+
+    def late(self):
+        """Entries booked in the open period because theirs was closed when they were reported."""
+        return self.db.execute("SELECT count(*) FROM book_entries WHERE booked_at > occurred_at").fetchone()[0]
 
     def months(self):
         """What each account moved by in each business month, in order of months."""
@@ -203,6 +207,10 @@ def main():
     by_month = "--by-month" in sys.argv
     subprocess.run([daybook, "--journal", f"sqlite:{journal}", "--no-progress", "status"], check=True, stdout=subprocess.DEVNULL)
     books = Books(re.sub(r"\.db$", ".views.db", journal))
+    late = books.late()
+    if "--late" in sys.argv and late == 0:
+        fail("nothing is booked late in these books")
+    print(f"{late:,} entries are booked later than they happened")
     months = books.months() if by_month else {None: books.balances}
     for program in PROGRAMS:
         started = time.monotonic()

@@ -17,7 +17,17 @@ fi
 
 echo "the simulated market:"
 "$daybook" --journal "sqlite:$folder/demo.db" --no-progress demo --days 40 --orders-per-day 100 >"$folder/demo.out"
-python3 tests/check/books.py "$daybook" "$folder/demo.db"
+# two months are closed, and what happened in the first is reported after that: it is booked in the third
+demo() { "$daybook" --journal "sqlite:$folder/demo.db" --no-progress "$@"; }
+demo period close 2025-09 --by chen
+demo period close 2025-10 --by chen
+demo command --by li --at 2025-09-20T04:00:00Z '{"category":"books","id":"main","command":{"action":"record_provider_payout",
+    "provider":"alipay","amount":{"amount":"1.00","currency":"CNY"},"bank":"icbc-001","reference":"late-1"}}'
+paid=$(demo payout list --state confirmed --limit 1 --format csv | sed -n 2p)
+demo payout return "${paid%%,*}" --bank icbc-001 --reason "the account was closed" --by li --at 2025-09-28T04:00:00Z
+demo verify >"$folder/verify.out"
+python3 tests/check/books.py "$daybook" "$folder/demo.db" --late
+python3 tests/check/books.py "$daybook" "$folder/demo.db" --by-month --late
 python3 tests/check/statements.py "$daybook" "$folder/demo.db" 8
 [ -z "$duckdb" ] || "$duckdb" tests/check/tables.py "$daybook" "$folder/demo.db"
 
