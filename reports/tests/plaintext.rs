@@ -6,7 +6,7 @@ mod support;
 use daybook_reports::Period;
 use daybook_reports::plaintext::{Program, Written, write_books};
 use serde_json::json;
-use support::{Tale, cny, money};
+use support::{Tale, cny};
 
 /// Two sales, a payout in another currency, and a payment that is heard of after its month was closed.
 fn tale() -> Tale {
@@ -30,17 +30,7 @@ fn tale() -> Tale {
         "adjustments": cny("-5.00"), "total": cny("85.00"), "held_as_reserve": cny("0.00"),
         "taken_from_available": cny("0.00"), "carried_out": cny("0.00"), "orders": 1, "lines": 3, "digest": "00"});
     tale.account("2018-03-11T00:00:00Z", "SettlementClosed", &settled);
-    tale.account(
-        "2018-03-12T00:00:00Z",
-        "PayoutRequested",
-        &json!({"payout": "p", "amount": cny("80.00"), "destination_ref": "iban"}),
-    );
-    tale.account(
-        "2018-03-12T01:00:00Z",
-        "PayoutConverted",
-        &json!({"payout": "p", "from": cny("80.00"),
-        "to": money("1200", "JPY"), "rate": "15", "rate_ref": "safe", "spread": cny("0.40")}),
-    );
+    tale.converted_payout("iban");
     tale
 }
 

@@ -7,8 +7,7 @@ use daybook_projections::ReadModels;
 use daybook_reports::tables::{Shape, Table, document, tables, write_table};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
-use serde_json::json;
-use support::{Tale, cny, money};
+use support::Tale;
 
 fn table(name: &str) -> Table {
     tables().into_iter().find(|table| table.name == name).unwrap()
@@ -19,17 +18,7 @@ fn tale() -> Tale {
     let placed = include_str!("../../domain/fixtures/OrderPlaced.v1.minimal.json");
     tale.order("o-1", "2018-01-30T02:00:00Z", "OrderPlaced", &serde_json::from_str(placed).unwrap());
     tale.sale("o-1", "2018-01-30T03:00:00Z", "2018-02-05T03:00:00.25Z");
-    tale.account(
-        "2018-03-12T00:00:00Z",
-        "PayoutRequested",
-        &json!({"payout": "p", "amount": cny("80.00"), "destination_ref": "iban,\"main\""}),
-    );
-    tale.account(
-        "2018-03-12T01:00:00Z",
-        "PayoutConverted",
-        &json!({"payout": "p", "from": cny("80.00"),
-        "to": money("1200", "JPY"), "rate": "15", "rate_ref": "safe", "spread": cny("0.40")}),
-    );
+    tale.converted_payout("iban,\"main\"");
     tale
 }
 

@@ -73,6 +73,15 @@ impl Tale {
         self.order(order, released_at, "CommissionCharged", &charged);
     }
 
+    /// A payout of 80.00 to `destination`, converted to yen.
+    pub fn converted_payout(&self, destination: &str) {
+        let asked = json!({"payout": "p", "amount": cny("80.00"), "destination_ref": destination});
+        self.account("2018-03-12T00:00:00Z", "PayoutRequested", &asked);
+        let converted = json!({"payout": "p", "from": cny("80.00"), "to": money("1200", "JPY"), "rate": "15",
+            "rate_ref": "safe", "spread": cny("0.40")});
+        self.account("2018-03-12T01:00:00Z", "PayoutConverted", &converted);
+    }
+
     /// The read models, caught up.
     pub fn models(&self) -> ReadModels {
         ReadModels::open(self.folder.path().join("views.db"), Arc::clone(&self.journal), &mut |_| {}).unwrap()
