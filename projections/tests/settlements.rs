@@ -121,6 +121,13 @@ fn the_lines_of_each_settlement_are_those_that_the_rule_gives_it() {
         let expected: Vec<Line> =
             lines.lines().iter().filter(|line| line.amount.currency == currency).copied().collect();
         assert_eq!(found, expected);
+        // all that is open lies behind the number that a run begins at, the first right behind it or past the cut
+        let left: Vec<u64> =
+            expected.iter().map(|line| line.number).filter(|number| *number <= settled.through).collect();
+        for more in [0, 7, 10_000] {
+            let start = models.settled_up_to("m", currency, settled, left.len() as u64 + more).unwrap();
+            assert_eq!(start, left.first().map_or(settled.through, |first| first - 1));
+        }
     }
 }
 

@@ -318,7 +318,7 @@ impl Run<'_> {
             }
             let bounds = Bounds { until, through: through.max(settled.through) };
             let carried = cut.map_or(Money::zero(currency), |cut| cut.carried);
-            let lines = source.lines(merchant, currency, settled, bounds)?;
+            let lines = source.lines(merchant, currency, cut, bounds)?;
             if lines.is_empty() && (carried.is_zero() || available.minor <= 0) {
                 continue;
             }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use daybook_domain::account::Cut;
 use daybook_domain::account::lines::{Bounds, Line};
 use daybook_domain::posting::post;
 use daybook_domain::{Currency, Event, EventKind, MerchantId, SettlementId, Timestamp};
@@ -52,12 +53,12 @@ pub(crate) trait Source: Send + Sync {
     fn account(&self, merchant: MerchantId) -> Result<Option<OpenAccount>, MarketError>;
     /// The currencies of an account, in order.
     fn currencies(&self, merchant: MerchantId) -> Result<Vec<Currency>, MarketError>;
-    /// The lines that a settlement within `bounds` takes after one within `settled`, by number.
+    /// The lines that a settlement within `bounds` takes after those up to `cut`, by number.
     fn lines(
         &self,
         merchant: MerchantId,
         currency: Currency,
-        settled: Bounds,
+        cut: Option<Cut>,
         bounds: Bounds,
     ) -> Result<Vec<Line>, MarketError>;
     /// Reserves that are due at `at` and not released, of one merchant where it is given; the first due first; a page.
@@ -110,16 +111,17 @@ impl Source for FromModels<'_> {
         &self,
         merchant: MerchantId,
         currency: Currency,
-        settled: Bounds,
+        cut: Option<Cut>,
         bounds: Bounds,
     ) -> Result<Vec<Line>, MarketError> {
+        let (settled, merchant) = (cut.map_or(Bounds::NONE, Bounds::from), merchant.as_str());
+        let left = cut.map_or(0, |cut| cut.through.saturating_sub(cut.lines));
+        let start = self.0.settled_up_to(merchant, currency, settled, left).map_err(unreadable)?;
         let mut lines: Vec<Line> = Vec::new();
         loop {
-            let after = lines.last().map_or(0, |line| line.number);
-            let page = self
-                .0
-                .open_lines(merchant.as_str(), currency, settled, bounds, after, PAGE)
-                .map_err(unreadable)?;
+            let after = lines.last().map_or(start, |line| line.number);
+            let page =
+                self.0.open_lines(merchant, currency, settled, bounds, after, PAGE).map_err(unreadable)?;
             let more = page.len() == PAGE as usize;
             for row in &page {
                 lines.push(row.line().map_err(unreadable)?);
@@ -259,14 +261,12 @@ impl Source for FromJournal {
         &self,
         merchant: MerchantId,
         currency: Currency,
-        settled: Bounds,
+        _: Option<Cut>,
         bounds: Bounds,
     ) -> Result<Vec<Line>, MarketError> {
-        let takes = |line: &&Line| {
-            line.amount.currency == currency
-                && bounds.take(line.number, line.booked_at)
-                && !settled.take(line.number, line.booked_at)
-        };
+        // what settlements took is no longer among the open ones
+        let takes =
+            |line: &&Line| line.amount.currency == currency && bounds.take(line.number, line.booked_at);
         Ok(self.derivation.open_lines(merchant).iter().filter(takes).copied().collect())
     }
 

@@ -121,6 +121,31 @@ impl ReadModels {
         between(&*self.read()?, merchant_id, currency.as_str(), settled, bounds, after, limit)
     }
 
+    /// The number after which every line of a merchant in one currency lies that the settlements within `settled`
+    /// left; they left at most `left` of those up to `settled.through`. So many are looked for from the last on, and
+    /// what was settled before them is not read again.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn settled_up_to(
+        &self,
+        merchant_id: &str,
+        currency: Currency,
+        settled: Bounds,
+        left: u64,
+    ) -> Result<u64, ReadModelError> {
+        if left == 0 {
+            return Ok(settled.through);
+        }
+        let db = self.read()?;
+        let sql = "SELECT min(number) FROM (SELECT number FROM merchant_lines WHERE merchant_id = ? AND number <= ? \
+                   AND currency = ? AND booked_at >= ? ORDER BY number DESC LIMIT ?)";
+        let mut statement = db.prepare_cached(sql)?;
+        let found = (merchant_id, number(settled.through), currency.as_str(), settled.until.0, number(left));
+        let first: Option<i64> = statement.query_row(found, |r| r.get(0))?;
+        Ok(first.map_or(settled.through, |first| u64::try_from(first - 1).unwrap_or(0)))
+    }
+
     /// The accounts on which a settlement may find something: lines that none has taken, or a debt carried on.
     /// `after` is the `next` of the page before.
     ///
@@ -215,6 +240,8 @@ impl ReadModels {
     }
 }
 
+/// Its id leads with its merchant and ends with its day, or a currency behind it, or is a UUID of such a text: those
+/// of two merchants never coincide, and only runs name settlements.
 fn settlement(db: &Connection, settlement_id: &str) -> Result<Option<SettlementRow>, ReadModelError> {
     row(db, "WHERE settlement_id = ? ORDER BY merchant_id LIMIT 1", &[&settlement_id])
 }
@@ -226,6 +253,11 @@ pub(super) fn settlement_before(
 ) -> Result<Option<SettlementRow>, ReadModelError> {
     let before = "WHERE merchant_id = ? AND currency = ? AND position < ? ORDER BY position DESC LIMIT 1";
     row(db, before, &[&closed.merchant_id, &closed.currency, &closed.position])
+}
+
+/// A line's number as the database has it.
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 /// [`Bounds::take`] as the database knows it: what `bounds` take and `settled` did not.
@@ -240,7 +272,6 @@ fn between(
 ) -> Result<Vec<MerchantLineRow>, ReadModelError> {
     let rest = "WHERE merchant_id = ? AND number > ? AND number <= ? AND currency = ? AND booked_at < ? \
                 AND NOT (number <= ? AND booked_at < ?) ORDER BY number LIMIT ?";
-    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let (after, through, settled_through) = (number(after), number(bounds.through), number(settled.through));
     let found: &[&dyn rusqlite::ToSql] = &[
         &merchant_id,

@@ -420,8 +420,8 @@ async fn the_journal_and_the_read_models_say_the_same_of_what_there_is_to_settle
             let bounds = Bounds { until: at("2026-04-01T00:00").max(settled.until), through: account.lines };
             let currency = yuan(0).currency;
             assert_eq!(
-                models.lines(merchant, currency, settled, bounds).unwrap(),
-                journal.lines(merchant, currency, settled, bounds).unwrap()
+                models.lines(merchant, currency, cut, bounds).unwrap(),
+                journal.lines(merchant, currency, cut, bounds).unwrap()
             );
         }
     }
