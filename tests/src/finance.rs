@@ -1,60 +1,31 @@
 //! Settling, paying out and explaining on the stage, and the books account by account.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
-use daybook_domain::account::lines::{Bounds, Line, OpenLines, figures, is_line};
-use daybook_domain::posting::post;
-use daybook_domain::time::SECOND;
-use daybook_domain::{Currency, Event, Money, Refs, Timestamp};
-use daybook_journal::Filter;
 use daybook_market::payouts::{Audit, Outcome, Run, Runs, audit};
+use daybook_market::settlement::{self, Cut, Ran};
 use daybook_projections::ReadModels;
 use serde_json::json;
 
 use crate::stage::Stage;
 
 impl Stage {
-    /// Settles a merchant's account in the stories' currency up to now.
-    pub async fn settle_account(&mut self, merchant: &str, settlement: &str) {
-        self.clock.set(self.now().0 + SECOND);
-        let cny = Currency::new("CNY").expect("a currency");
-        let (mut lines, mut carried) = (OpenLines::default(), Money::zero(cny));
-        let journal = Arc::clone(self.market.journal());
-        journal
-            .scan(0, None, &Filter::default(), &mut |recorded| {
-                let event = Event::decode(recorded.kind, recorded.schema, recorded.data).expect("it decodes");
-                let refs = Refs::parse(recorded.refs).expect("references");
-                if refs.merchant.as_ref().is_none_or(|own| own.as_str() != merchant) {
-                    return ControlFlow::Continue(());
-                }
-                if let Event::SettlementClosed(e) = &event {
-                    lines.take(e.currency, Bounds::from(e));
-                    carried = e.carried_out;
-                }
-                let mut entries = Vec::new();
-                post(&event, &refs, &mut entries);
-                let at = Timestamp(recorded.occurred_at);
-                for entry in entries.iter().filter(|entry| is_line(event.kind(), entry)) {
-                    lines.push(Line {
-                        number: 0,
-                        amount: Money::new(-entry.amount.minor, entry.amount.currency),
-                        event: event.kind(),
-                        occurred_at: at,
-                        booked_at: at,
-                        order: refs.order,
-                    });
-                }
-                ControlFlow::Continue(())
-            })
-            .expect("the journal reads");
-        let bounds = Bounds { until: self.now(), through: lines.count() };
-        let id = settlement.parse().expect("an id");
-        let figures = figures(id, bounds, carried, &lines.take(cny, bounds)).expect("figures");
-        let mut ask = serde_json::to_value(figures).expect("JSON");
-        ask["action"] = json!("close_settlement");
-        self.ask_as_a_run("account", merchant, ask).await;
+    /// Waits for the next business day to begin and settles a merchant's account up to it; what the run did.
+    pub async fn settle_account(&self, merchant: &str) -> Ran {
+        let calendar = self.market.calendar().expect("the market is open");
+        self.clock.set(calendar.end_of(calendar.day(self.now())).0 + 1);
+        self.settle().await;
+        let (cut, only) = (Cut::Before(calendar.day(self.now())), merchant.parse().expect("an id"));
+        let (models, _) = self.models.get_or_init(|| {
+            let folder = tempfile::tempdir().expect("a folder");
+            (self.models_in(folder.path()), folder)
+        });
+        let ran = self.market.settle(models, cut, Some(only)).await.expect("the run runs");
+        assert!(ran.refused.is_empty(), "{:?}", ran.refused);
+        self.settle().await;
+        ran
     }
 
     /// Runs the payouts of the day; what the run did.
@@ -79,9 +50,21 @@ impl Stage {
     /// Asks `look` of read models made from the journal as it is now.
     pub fn ask_models<T>(&self, look: impl FnOnce(&ReadModels) -> T) -> T {
         let folder = tempfile::tempdir().expect("a folder");
+        look(&self.models_in(folder.path()))
+    }
+
+    fn models_in(&self, folder: &Path) -> ReadModels {
         let journal = Arc::clone(self.market.journal());
-        let models = ReadModels::open(folder.path().join("views.db"), journal, &mut |_| {});
-        look(&models.expect("read models"))
+        ReadModels::open(folder.join("views.db"), journal, &mut |_| {}).expect("read models")
+    }
+
+    /// Every settlement is what its lines come to, and every payout is explained to the last cent.
+    pub fn money_adds_up(&self, history: &str) -> Audit {
+        let settled = settlement::audit(&**self.market.journal(), None, &mut |_, _| {}).expect("an audit");
+        assert!(settled.clean(), "{history}: {settled:#?}");
+        let paid = self.ask_models(|models| audit(models, &mut |_| {})).expect("payouts are explained");
+        assert!(paid.clean(), "{history}: {paid:#?}");
+        paid
     }
 
     /// Every invariant holds, no reaction was refused, every payout is explained to the last cent; and the books are
@@ -91,8 +74,6 @@ impl Stage {
             accounts.iter().map(|(name, sum)| ((*name).to_owned(), (*sum).to_owned())).collect();
         assert_eq!(self.books(), expected);
         self.holds();
-        let audit = self.ask_models(|models| audit(models, &mut |_| {})).expect("payouts are explained");
-        assert!(audit.clean(), "{audit:#?}");
-        audit
+        self.money_adds_up("the story")
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use daybook_commands::{Clock, Executed};
 use daybook_domain::posting::post;
@@ -12,7 +12,9 @@ use daybook_domain::{Event, PartyId, Refs, Timestamp};
 use daybook_journal::{Filter, ManualClock};
 use daybook_market::verify::verify;
 use daybook_market::{AnyCommand, AnyRequest, Market, MarketError, Opening, Options, RefusedReaction};
+use daybook_projections::ReadModels;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use uuid::Uuid;
 
 /// When every story begins.
@@ -25,6 +27,8 @@ pub struct Stage {
     /// Its clock.
     pub clock: Arc<ManualClock>,
     commands: u128,
+    /// Where settlements look, from the first on, and the folder that it lies in.
+    pub(crate) models: OnceLock<(ReadModels, TempDir)>,
 }
 
 /// Money of the stories' currency, for JSON.
@@ -67,7 +71,7 @@ impl Stage {
             ..Options::default()
         };
         let market = Market::open(url, options).expect("the market opens");
-        Self { market: Arc::new(market), clock, commands: 0 }
+        Self { market: Arc::new(market), clock, commands: 0, models: OnceLock::new() }
     }
 
     /// The time.
@@ -90,16 +94,6 @@ impl Stage {
     pub async fn try_ask(&mut self, category: &str, id: &str, ask: Value) -> Result<Executed, MarketError> {
         let request = self.request(category, id, &ask);
         self.market.execute(request).await
-    }
-
-    /// Asks what only a run asks, and lets follow what follows from it now.
-    pub async fn ask_as_a_run(&mut self, category: &str, id: &str, ask: Value) {
-        let request = self.request(category, id, &ask);
-        request
-            .execute(self.market.commands())
-            .await
-            .unwrap_or_else(|e| panic!("{category} {id} {ask}: {e}"));
-        self.settle().await;
     }
 
     /// Asks, and lets follow what follows from it now.

@@ -30,7 +30,7 @@ async fn sold() -> Stage {
 
 /// Settles and pays out.
 async fn paid(stage: &mut Stage) -> PayoutId {
-    stage.settle_account("m1", "s1").await;
+    stage.settle_account("m1").await;
     assert_eq!(stage.pay_out().await.requested, 1);
     "m1.2026-03-01.CNY".parse().unwrap()
 }
@@ -128,7 +128,7 @@ async fn a_debt_that_no_settlement_carried_out_and_one_that_vanishes_are_left_ov
             ..from
         }
     };
-    let whole = stage.ask_models(|models| models.settlement_explained("s1")).unwrap().unwrap();
+    let whole = stage.ask_models(|models| models.settlement_explained("m1.2026-03-02")).unwrap().unwrap();
     assert!(whole.complete(), "{whole:#?}");
 
     plant(&stage, "account-m1", of_nothing("s2", -1_000, -1_000, closed(&stage)).into()).await;
@@ -169,7 +169,7 @@ async fn a_debt_that_no_settlement_carried_out_and_one_that_vanishes_are_left_ov
     assert!(!found.complete());
     let residuals: Vec<_> =
         found.settlements.iter().map(|s| (s.settlement.as_str(), s.residual.minor)).collect();
-    let each = [("s1", 0), ("s2", 1_000), ("s3", 1_000), ("s4", 1_000), ("s5", 0)];
+    let each = [("m1.2026-03-02", 0), ("s2", 1_000), ("s3", 1_000), ("s4", 1_000), ("s5", 0)];
     assert_eq!(residuals, each, "{found:#?}");
     assert_eq!(found.residuals, [yuan(3_000)]);
 }

@@ -10,7 +10,7 @@ async fn settled_sale(deposit: &str, price: &str) -> Stage {
     let mut stage = Stage::in_memory();
     stage.merchant("m1", deposit).await;
     sale(&mut stage, 1, price).await;
-    stage.settle_account("m1", "s1").await;
+    stage.settle_account("m1").await;
     stage
 }
 
@@ -43,7 +43,7 @@ async fn a_dispute_after_settlement_is_held_from_what_is_available_and_paid_once
     assert_eq!(stage.account("Liabilities:MerchantAvailable:m1"), "-40.00", "the hold is lifted");
     // what it came to owe since is not paid out, though it is not settled yet
     assert_eq!(stage.pay_out().await.amounts[0].minor, 400, "40 less the 36 that it owes");
-    stage.settle_account("m1", "s2").await;
+    stage.settle_account("m1").await;
     assert_eq!(stage.account("Liabilities:MerchantAvailable:m1"), "0.00");
     stage.ends_with(&[
         ("Assets:Provider:alipay", "100.00"),
@@ -63,7 +63,7 @@ async fn a_partial_refund_after_release_comes_out_of_the_next_settlement() {
         "borne_by": "merchant", "reason": "a scratch"});
     stage.ask("order", "o1", refund).await;
     sale(&mut stage, 2, "50.00").await;
-    stage.settle_account("m1", "s2").await;
+    stage.settle_account("m1").await;
     // 45 of the second sale, less 30 refunded, with 3 of its commission back
     assert_eq!(stage.account("Liabilities:MerchantAvailable:m1"), "-18.00");
     stage.days(1).await;
@@ -100,7 +100,7 @@ async fn a_ruling_reversed_on_appeal_gives_the_merchant_its_money_back_at_the_ma
             json!({"action": "reverse_ruling", "dispute": "d1", "reason": "the video shows it"}),
         )
         .await;
-    stage.settle_account("m1", "s2").await;
+    stage.settle_account("m1").await;
     let paid = stage.pay_out().await;
     assert_eq!(paid.held_back, 0);
     stage.ends_with(&[
@@ -123,9 +123,9 @@ async fn a_chargeback_lost_after_the_payout_takes_the_deposit_and_the_market_bea
         "amount": cny("100.00"), "reason": "fraud"});
     stage.ask("checkout", "c1", received).await;
     stage.ask("checkout", "c1", json!({"action": "lose_chargeback", "chargeback": "cb1"})).await;
-    stage.settle_account("m1", "s2").await;
+    stage.settle_account("m1").await;
     sale(&mut stage, 2, "200.00").await;
-    stage.settle_account("m1", "s3").await;
+    stage.settle_account("m1").await;
     stage.days(1).await;
     stage.pay_out().await;
     stage.ends_with(&[
@@ -180,7 +180,7 @@ async fn an_adjustment_takes_two_persons_and_is_settled_with_the_rest() {
     let mut second = stage.request("account", "m1", &approve);
     second.actor = "controller".parse().unwrap();
     stage.market.execute(second).await.unwrap();
-    stage.settle_account("m1", "s2").await;
+    stage.settle_account("m1").await;
     stage.pay_out().await;
     stage.ends_with(&[
         ("Assets:Provider:alipay", "100.00"),
@@ -200,7 +200,7 @@ async fn a_reserve_is_held_and_released_and_paid_as_part_of_its_settlement() {
         "reserve": {"share": "0.20", "days": 14}});
     stage.ask("merchant", "m1", terms).await;
     sale(&mut stage, 1, "100.00").await;
-    stage.settle_account("m1", "s1").await;
+    stage.settle_account("m1").await;
     assert_eq!(stage.account("Liabilities:MerchantReserve:m1"), "-18.00");
     assert_eq!(stage.pay_out().await.amounts[0].minor, 7_200);
     stage.days(15).await;
@@ -220,16 +220,16 @@ async fn a_negative_balance_is_carried_until_sales_cover_it() {
     stage.pay_out().await;
     let penalty = json!({"action": "charge_penalty", "amount": cny("25.00"), "reason": "rule 3:7.2: late"});
     stage.ask("account", "m1", penalty).await;
-    stage.settle_account("m1", "s2").await;
+    stage.settle_account("m1").await;
     assert_eq!(stage.account("Liabilities:MerchantPending:m1"), "25.00", "it owes");
     sale(&mut stage, 2, "10.00").await;
-    stage.settle_account("m1", "s3").await;
+    stage.settle_account("m1").await;
     assert_eq!(stage.account("Liabilities:MerchantPending:m1"), "16.00", "it owes less");
     let much =
         json!({"action": "request_payout", "payout": "p-9", "amount": cny("0.01"), "destination_ref": "x"});
     assert_eq!(stage.refused("account", "m1", much).await, "payout_exceeds_available");
     sale(&mut stage, 3, "100.00").await;
-    stage.settle_account("m1", "s4").await;
+    stage.settle_account("m1").await;
     stage.days(1).await;
     assert_eq!(stage.pay_out().await.amounts[0].minor, 7_400);
     stage.ends_with(&[
@@ -276,7 +276,7 @@ async fn a_refund_during_a_dispute_counts_and_nothing_is_debited_twice() {
         "borne_by": "merchant", "reason": "to settle it"});
     stage.ask("order", "o1", refund).await;
     stage.days(20).await;
-    stage.settle_account("m1", "s2").await;
+    stage.settle_account("m1").await;
     stage.pay_out().await;
     stage.ends_with(&[
         ("Assets:Provider:alipay", "100.00"),
@@ -300,7 +300,7 @@ async fn an_assessment_is_rewarded_by_its_tier_once_a_period() {
     stage.ask("merchant", "m1", assess("2026-Q1", "silver", true)).await;
     stage.ask("merchant", "m1", assess("2026-Q2", "silver", true)).await;
     stage.ask("merchant", "m1", assess("2026-Q3", "gold", false)).await;
-    stage.settle_account("m1", "s2").await;
+    stage.settle_account("m1").await;
     stage.pay_out().await;
     stage.ends_with(&[
         ("Assets:Provider:alipay", "100.00"),
@@ -318,7 +318,7 @@ async fn what_a_merchant_that_left_still_owes_is_taken_from_its_deposit_and_the_
     let penalty =
         json!({"action": "charge_penalty", "amount": cny("25.00"), "reason": "rule 3:7.2: forged papers"});
     stage.ask("account", "m1", penalty).await;
-    stage.settle_account("m1", "s2").await;
+    stage.settle_account("m1").await;
     stage.ask("merchant", "m1", json!({"action": "terminate", "reason": "fraud"})).await;
     let deduct = json!({"action": "deduct", "amount": cny("20.00"), "reason": "it has left and owes",
         "to": {"to": "merchant_balance"}});
@@ -331,7 +331,7 @@ async fn what_a_merchant_that_left_still_owes_is_taken_from_its_deposit_and_the_
     let mut second = stage.request("account", "m1", &approve);
     second.actor = "controller".parse().unwrap();
     stage.market.execute(second).await.unwrap();
-    stage.settle_account("m1", "s3").await;
+    stage.settle_account("m1").await;
     let nothing = stage.pay_out().await;
     assert_eq!((nothing.requested, nothing.held_back), (0, 0));
     stage.ends_with(&[

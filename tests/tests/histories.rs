@@ -1,5 +1,6 @@
 //! Whatever is asked in whatever order, with reactors and deadlines running, every invariant holds.
 
+use daybook_domain::account::MerchantAccount;
 use daybook_tests::stage::{Stage, cny};
 use serde_json::{Value, json};
 
@@ -103,6 +104,33 @@ fn ask(dice: &mut Dice, n: usize) -> (&'static str, String, Value) {
     }
 }
 
+/// What runs and banks do now and then, refused or not; the settlements closed.
+async fn money_moves(stage: &mut Stage, dice: &mut Dice, n: usize) -> u64 {
+    let merchant = ["m1", "m2"][dice.roll(2)];
+    match dice.roll(24) {
+        0 | 1 => return stage.settle_account(merchant).await.settlements,
+        2 | 3 => drop(stage.pay_out().await),
+        4..=11 => {
+            let account = stage.market.commands().state::<MerchantAccount>(merchant).expect("it reads").0;
+            let payouts: Vec<_> = account.payouts().collect();
+            let Some((payout, known)) = payouts.get(dice.roll(payouts.len().max(1))) else { return 0 };
+            let asks = [
+                json!({"action": "send_payout", "payout": payout, "provider_ref": format!("b{n}")}),
+                json!({"action": "confirm_payout", "payout": payout, "bank": "icbc", "fee": cny("0.10")}),
+                json!({"action": "confirm_payout", "payout": payout, "bank": "icbc"}),
+                json!({"action": "fail_payout", "payout": payout, "reason": "r"}),
+                json!({"action": "return_payout", "payout": payout, "bank": "icbc", "reason": "r"}),
+                json!({"action": "unblock_destination", "destination_ref": known.destination_ref}),
+                json!({"action": "request_payout", "payout": format!("h{n}"), "amount": dice.amount(),
+                    "destination_ref": "new-bank/7"}),
+            ];
+            drop(stage.try_ask("account", merchant, asks[dice.roll(asks.len())].clone()).await);
+        }
+        _ => {}
+    }
+    0
+}
+
 /// An order of two lines and four pieces with shipping, tax and a subsidy of the market: the buyer pays 60 of 68.88.
 async fn rich_basket(stage: &mut Stage) {
     let line = |line: &str, quantity: u32, price: &str| {
@@ -122,7 +150,7 @@ async fn rich_basket(stage: &mut Stage) {
 #[tokio::test]
 async fn any_history_keeps_every_invariant() {
     let seeds = std::env::var("HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
-    let mut accepted = 0;
+    let (mut accepted, mut settlements, mut payouts) = (0, 0, 0);
     for seed in 0..seeds {
         let mut dice = Dice(seed);
         let mut stage = Stage::in_memory();
@@ -136,6 +164,7 @@ async fn any_history_keeps_every_invariant() {
         for n in 1..80 {
             let (category, id, command) = ask(&mut dice, n);
             accepted += u64::from(stage.try_ask(category, &id, command).await.is_ok());
+            settlements += money_moves(&mut stage, &mut dice, n).await;
             // sometimes several acts meet before any reactor runs
             if dice.roll(3) > 0 {
                 stage.settle().await;
@@ -145,9 +174,15 @@ async fn any_history_keeps_every_invariant() {
             }
         }
         stage.days(40).await;
+        for merchant in ["m1", "m2"] {
+            settlements += stage.settle_account(merchant).await.settlements;
+        }
+        stage.pay_out().await;
         stage.keeps_invariants(&format!("seed {seed}"));
+        payouts += stage.money_adds_up(&format!("seed {seed}")).payouts;
         let refused = stage.refused_reactions();
         assert!(refused.is_empty(), "seed {seed}: {refused:#?}");
     }
     assert!(accepted > seeds * 15, "only {accepted} acts were accepted: the histories go nowhere");
+    assert!(settlements > seeds * 2 && payouts * 3 > seeds, "{settlements} settlements, {payouts} payouts");
 }

@@ -141,7 +141,7 @@ async fn settled(stage: &mut Stage) {
     stage.deliver("o1").await;
     stage.ask("order", "o1", json!({"action": "confirm_receipt", "by": "buyer"})).await;
     stage.days(1).await;
-    stage.settle_account("m1", "s1").await;
+    stage.settle_account("m1").await;
     assert_eq!(stage.account("Liabilities:MerchantAvailable:m1"), "-90.00");
 }
 
@@ -177,16 +177,17 @@ async fn what_a_later_settlement_holds_for_a_claim_the_deposit_frees() {
             .map(|name| stage.account(&format!("Liabilities:{name}:m1")))
     };
     assert_eq!(held(&stage), ["0.00", "-60.00", "0.00"], "of a claim of 100");
-    for (settlement, reward, expected) in [
-        ("s2", "30.00", ["-30.00", "-60.00", "0.00"]),
-        ("s3", "25.00", ["-55.00", "-45.00", "-15.00"]),
-        ("s4", "80.00", ["-100.00", "0.00", "-60.00"]),
+    stage.ask("order", "o1", json!({"action": "answer_dispute", "dispute": "d1", "by": "merchant"})).await;
+    for (reward, expected) in [
+        ("30.00", ["-30.00", "-60.00", "0.00"]),
+        ("25.00", ["-55.00", "-45.00", "-15.00"]),
+        ("80.00", ["-100.00", "0.00", "-60.00"]),
     ] {
         let grant =
-            json!({"action": "grant_reward", "amount": cny(reward), "period": settlement, "kind": "growth"});
+            json!({"action": "grant_reward", "amount": cny(reward), "period": "2026", "kind": "growth"});
         stage.ask("account", "m1", grant).await;
-        stage.settle_account("m1", settlement).await;
-        assert_eq!(held(&stage), expected, "after {settlement}");
+        stage.settle_account("m1").await;
+        assert_eq!(held(&stage), expected, "after a settlement of {reward}");
     }
     assert_eq!(stage.account("Liabilities:MerchantAvailable:m1"), "-35.00");
     stage.ask("order", "o1", json!({"action": "withdraw_dispute", "dispute": "d1", "by": "buyer"})).await;
