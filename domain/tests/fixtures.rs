@@ -153,6 +153,7 @@ fn a_bad_field_is_named_with_its_type_its_path_and_what_is_wrong() {
         (OrderDelivered, "/release_due", json!("2018-02-30T00:00:00Z"), "release_due", "RFC 3339"),
         (DisputeOpened, "/category", json!("unfair"), "category", "unknown variant"),
         (SettlementClosed, "/digest", json!(""), "digest", "is empty"),
+        (FeeScheduleAgreed, "/default_commission", json!(0.05), "default_commission", "floating point"),
     ];
     for (kind, pointer, value, path, why) in cases {
         let message = spoilt(kind, pointer, value);
