@@ -23,7 +23,7 @@ macro_rules! event {
         $(; $($(#[$odoc:meta])* $ofield:ident : $oty:ty),* $(,)?)?
     }) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[allow(missing_docs)] // the fields are named in the field's standard words; what is not plain is said
         pub struct $name {
             $($(#[$fdoc])* pub $field: $ty,)*
@@ -38,7 +38,8 @@ pub(crate) use event;
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[allow(missing_docs)]
         pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),* }
         impl $name {
@@ -97,6 +98,10 @@ macro_rules! registry {
             #[must_use]
             pub const fn posts(self) -> bool {
                 match self { $($(Self::$name => registry!(@money $($money)?)),*),* }
+            }
+            /// The JSON Schema of its payload: a reference to the component that the generator keeps.
+            pub(crate) fn payload_schema(self, to: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                match self { $($(Self::$name => to.subschema_for::<$name>()),*),* }
             }
             /// The category of stream that it belongs to; a few (reviews) may stand in another too.
             #[must_use]

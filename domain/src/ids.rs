@@ -93,8 +93,8 @@ impl Token {
 }
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident = $what:literal;)*) => { $(
-        $(#[$doc])*
+    ($($(#[doc = $doc:literal])* $name:ident = $what:literal;)*) => { $(
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Token);
 
@@ -137,6 +137,14 @@ macro_rules! ids {
             #[inline]
             fn read(from: &mut crate::canonical::Reader<'_>) -> Option<Self> {
                 Self::new(from.text()?).ok()
+            }
+        }
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                crate::schema::id(concat!($($doc),*))
             }
         }
         impl Serialize for $name {

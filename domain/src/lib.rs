@@ -21,6 +21,7 @@ pub mod order;
 pub mod posting;
 pub mod provider;
 pub mod refs;
+pub mod schema;
 pub mod time;
 
 pub use codec::{DecodeError, Event, EventKind};

@@ -66,6 +66,14 @@ impl Currency {
         if known { Ok(Self(bytes)) } else { Err(unknown()) }
     }
 
+    /// The codes that [`new`](Self::new) knows, sorted.
+    pub(crate) fn codes() -> Vec<&'static str> {
+        let odd = ODD_DIGITS.iter().map(|(code, _)| *code);
+        let mut codes: Vec<_> = TWO_DIGITS.split_ascii_whitespace().chain(odd).collect();
+        codes.sort_unstable();
+        codes
+    }
+
     /// The three letters.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,12 +1,13 @@
 //! References: the entities an event concerns, repeated on every event of a stream so that a reader routes
 //! it from itself alone.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{BuyerId, CampaignId, CheckoutId, DisputeId, LeadId, MerchantId, OrderId, VisitorId};
 
 /// What an event is about. Each is present where the stream knows it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Refs {
     /// The merchant.

@@ -1,15 +1,17 @@
 //! What may be asked of a merchant's account. Who asks is the context's actor; when, its `occurred_at`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::events::Direction;
+use crate::schema::RateText;
 use crate::{
     AdjustmentId, BankAccountId, CampaignId, Code, Currency, DisputeId, HoldId, Money, PayoutId, Rate,
     Reference, SettlementId, Timestamp,
 };
 
 /// Something asked of `account-{merchant}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum AccountCommand {
     /// Settles the lines up to a cut.
@@ -63,6 +65,7 @@ pub enum AccountCommand {
         /// The currency to pay in.
         currency: Currency,
         /// Units of that currency for one unit of the account's.
+        #[schemars(with = "RateText")]
         rate: Rate,
         /// Who published the rate, and when.
         rate_ref: Reference,
@@ -185,7 +188,7 @@ pub enum AccountCommand {
 
 /// What a settlement run found: the sums of a merchant's lines up to a cut. Each figure is positive in its usual
 /// direction, except `adjustments`, which is signed (for the merchant positive).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettlementFigures {
     /// The settlement.

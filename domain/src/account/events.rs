@@ -1,6 +1,7 @@
 //! Events of `account-{merchant}`: what the merchant is owed and paid.
 
 use crate::codec::{event, words};
+use crate::schema::RateText;
 use crate::{
     AdjustmentId, BankAccountId, CampaignId, Code, Currency, DisputeId, HoldId, Money, PartyId, PayoutId,
 };
@@ -66,9 +67,16 @@ event! {
 }
 event! {
     /// A payout in another currency.
-    PayoutConverted { payout: PayoutId, from: Money, to: Money, rate: Rate, rate_ref: Reference,
+    PayoutConverted {
+        payout: PayoutId,
+        from: Money,
+        to: Money,
+        #[schemars(with = "RateText")]
+        rate: Rate,
+        rate_ref: Reference,
         /// The market's margin, in the currency it was taken from.
-        spread: Money }
+        spread: Money,
+    }
 }
 event! {
     /// Handed to a bank.

@@ -1,5 +1,6 @@
 //! What may be asked of a market's settings and of its books.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Policy;
@@ -7,7 +8,7 @@ use super::events::VoucherEntry;
 use crate::{BankAccountId, Code, Currency, Money, PartyId, ProviderId, Reference, Timestamp, VoucherId};
 
 /// Something asked of `market-{id}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum MarketCommand {
     /// Begins the market.
@@ -27,7 +28,7 @@ pub enum MarketCommand {
 }
 
 /// Something asked of `books-{market}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum BooksCommand {
     /// Closes a month.

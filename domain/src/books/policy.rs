@@ -1,12 +1,13 @@
 //! Settings of a market. They are events, so that a rebuild and a copy see the same.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::{DAY, SECOND};
 use crate::{Code, Currency, Money};
 
 /// Timeouts, tolerances and rules in force. Durations are in the unit their name says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// How far ahead of the clock `occurred_at` may lie.
@@ -37,7 +38,7 @@ pub struct Policy {
 }
 
 /// The reward of a tier, in one currency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TierReward {
     /// The tier, as assessments name it.

@@ -1,5 +1,6 @@
 //! What may be asked of a checkout.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{BuyerId, ChargebackId, Currency, InstrumentId, Money, OrderId, PartyId, PaymentId};
@@ -8,7 +9,7 @@ use crate::{ProviderId, Reference, ReviewId, Timestamp};
 use super::events::{DifferenceKind, OrderDue, PaymentMethod, RefundPart};
 
 /// A command on `checkout-{id}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CheckoutCommand {
     /// A basket goes to payment.

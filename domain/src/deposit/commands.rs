@@ -1,5 +1,6 @@
 //! What may be asked of a deposit.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{DisputeId, HoldId, Money, OrderId, ProviderId, Reference};
@@ -7,7 +8,7 @@ use crate::{DisputeId, HoldId, Money, OrderId, ProviderId, Reference};
 use super::events::DeductedTo;
 
 /// A command on `deposit-{merchant}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum DepositCommand {
     /// The fee schedule asks for this deposit. The first command on the stream.

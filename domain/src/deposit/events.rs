@@ -2,10 +2,11 @@
 
 use crate::codec::event;
 use crate::{DisputeId, HoldId, Money, OrderId, ProviderId, Reference};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who gets what is deducted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "to", rename_all = "snake_case")]
 pub enum DeductedTo {
     /// A buyer's refund on this order.

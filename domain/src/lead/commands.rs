@@ -1,11 +1,12 @@
 //! What may be asked of a lead's stream.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Code, MerchantId, Timestamp};
 
 /// Something asked of `lead-{id}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LeadCommand {
     /// Somebody showed interest in selling here.

@@ -1,15 +1,17 @@
 //! What may be asked of a merchant's stream. Who asks is the context's actor; when, its `occurred_at`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::events::{
     AssessedFigure, CategoryRate, MerchantKind, PlatformFee, QualificationKind, ReserveTerms,
     SettlementTerms, TerminationReason,
 };
+use crate::schema::RateText;
 use crate::{Code, Currency, Money, Rate, Reference, Timestamp};
 
 /// Something asked of `merchant-{id}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum MerchantCommand {
     /// A business asks to sell here.
@@ -136,6 +138,7 @@ pub enum MerchantCommand {
         /// The figures it rests on.
         figures: Vec<AssessedFigure>,
         /// The score they give.
+        #[schemars(with = "RateText")]
         score: Rate,
         /// The tier the score falls in.
         tier: Code,
@@ -164,12 +167,13 @@ pub enum MerchantCommand {
 }
 
 /// Fees and terms agreed with a merchant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgreedFees {
     /// From when they hold; orders placed before keep their rates.
     pub effective_from: Timestamp,
     /// Commission where no category says otherwise, e.g. 0.05.
+    #[schemars(with = "RateText")]
     pub default_commission: Rate,
     /// Commission by category.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -180,6 +184,7 @@ pub struct AgreedFees {
     pub settlement: SettlementTerms,
     /// VAT on the market's fees, borne by the merchant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<RateText>")]
     pub vat_on_fees: Option<Rate>,
     /// The fee for using the platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,7 @@
 //! Events of `merchant-{id}`: entry, contract, standing.
 
 use crate::codec::{event, words};
+use crate::schema::RateText;
 use crate::{Category, Code, Currency, Money, PartyId, Rate, Reference, Timestamp};
 
 words! {
@@ -87,7 +88,11 @@ event! {
 }
 event! {
     /// Commission of one category.
-    CategoryRate { category: Category, rate: Rate }
+    CategoryRate {
+        category: Category,
+        #[schemars(with = "RateText")]
+        rate: Rate,
+    }
 }
 event! {
     /// A fee for using the platform.
@@ -106,6 +111,7 @@ event! {
     /// A share of each settlement held back.
     ReserveTerms {
         /// Share of the settled total, e.g. 0.05.
+        #[schemars(with = "RateText")]
         share: Rate,
         /// Days until it is released.
         days: u32,
@@ -117,11 +123,13 @@ event! {
         version: u32,
         effective_from: Timestamp,
         /// Commission where no category says otherwise.
+        #[schemars(with = "RateText")]
         default_commission: Rate,
         categories: Vec<CategoryRate>,
         deposit_required: Money,
         settlement: SettlementTerms;
         /// VAT on the market's fees, borne by the merchant.
+        #[schemars(with = "Option<RateText>")]
         vat_on_fees: Rate,
         platform_fee: PlatformFee,
         reserve: ReserveTerms,
@@ -158,7 +166,14 @@ event! {
 }
 event! {
     /// The merchant was assessed over a period.
-    MerchantAssessed { period: Code, figures: Vec<AssessedFigure>, score: Rate, tier: Code, passed: bool }
+    MerchantAssessed {
+        period: Code,
+        figures: Vec<AssessedFigure>,
+        #[schemars(with = "RateText")]
+        score: Rate,
+        tier: Code,
+        passed: bool,
+    }
 }
 event! {
     /// The merchant left.

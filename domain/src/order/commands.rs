@@ -3,6 +3,7 @@
 //! `lines: None` means "all that this can still be done with". Amounts asked for are gross: the split between
 //! buyer, subsidy and shortfall is computed from what was paid.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod place;
@@ -18,7 +19,7 @@ use crate::{
 use crate::{ShipmentId, Timestamp};
 
 /// What may be asked of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(clippy::large_enum_variant)] // one command at a time; boxing would only complicate its callers
 pub enum OrderCommand {

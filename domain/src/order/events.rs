@@ -4,6 +4,7 @@
 
 use crate::checkout::events::{PaymentPart, RefundPart};
 use crate::codec::{event, words};
+use crate::schema::RateText;
 use crate::{
     BuyerId, CampaignId, Category, ChargebackId, CheckoutId, Code, DisputeId, LineId, MerchantId, Money,
 };
@@ -79,6 +80,7 @@ event! {
         unit_price: Money,
         /// The merchant's discount on the whole line.
         discount: Money,
+        #[schemars(with = "RateText")]
         commission_rate: Rate,
         shipping: Money,
         tax: Money,
@@ -105,6 +107,7 @@ event! {
         sales_channel: Code;
         tax: TaxAmount,
         /// VAT on the market's commission.
+        #[schemars(with = "Option<RateText>")]
         vat_on_fees: Rate,
         promise: Promise,
         visitor: VisitorId,
@@ -227,7 +230,14 @@ event! {
 }
 event! {
     /// Commission of one line: rate x change of base.
-    CommissionLine { line: LineId, category: Category, base: Money, rate: Rate, amount: Money }
+    CommissionLine {
+        line: LineId,
+        category: Category,
+        base: Money,
+        #[schemars(with = "RateText")]
+        rate: Rate,
+        amount: Money,
+    }
 }
 event! {
     /// Commission on released pieces, and the VAT on it.

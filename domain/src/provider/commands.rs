@@ -1,5 +1,6 @@
 //! What may be asked of a provider's stream.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::events::{BooksEntry, BreakFound, MatchReason, Resolution, StatementImported, StatementLine};
@@ -10,7 +11,7 @@ use crate::{PartyId, Reference, VoucherId};
 pub const MAX_RESULTS: usize = 500;
 
 /// One thing that a statement came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "snake_case", deny_unknown_fields)]
 pub enum StatementResult {
     /// Lines and entries are the same money.
@@ -32,7 +33,7 @@ pub enum StatementResult {
 }
 
 /// Something asked of `provider-{name}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ProviderCommand {
     /// Takes a statement file.

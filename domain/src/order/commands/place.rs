@@ -1,13 +1,15 @@
 //! What an order is placed with, and what a refund is for.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::order::events::{LineQuantity, Promise, Subsidy, TaxAmount};
+use crate::schema::RateText;
 use crate::{BuyerId, CampaignId, Category, CheckoutId, Code, LineId, MerchantId, Money, PartyId};
 use crate::{ProductId, Rate, Reference, Timestamp, VisitorId};
 
 /// A line to be sold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceLine {
     /// Unique within the order.
@@ -27,6 +29,7 @@ pub struct PlaceLine {
     pub list_price: Option<Money>,
     /// Import only; otherwise the merchant's fee schedule in force says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<RateText>")]
     pub commission_rate: Option<Rate>,
     /// This line's share of the order's shipping. Spread by goods amount where no line gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,7 +70,7 @@ impl PlaceLine {
 }
 
 /// An order as its buyer sends it off.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// The basket it is paid with.
@@ -111,6 +114,7 @@ pub struct Place {
     pub agent: Option<PartyId>,
     /// Import only: VAT on the market's commission; otherwise the merchant's fee schedule says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<RateText>")]
     pub vat_on_fees: Option<Rate>,
     /// Cancelled when not funded by then; the policy's checkout time where absent (none in an import).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,7 +155,7 @@ impl Place {
 }
 
 /// An amount of one line, gross.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LineAmount {
     /// The line.
@@ -161,7 +165,7 @@ pub struct LineAmount {
 }
 
 /// What a refund is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundOf {
     /// All that is left.
