@@ -1,73 +1,92 @@
-//! The HTTP interface: a health check and the order inquiry.
+//! The HTTP interface: commands, reads, feeds, and what keeps a service running.
 //!
-//! | route | answers |
-//! |---|---|
-//! | `GET /healthz` | 200 with how fresh the read models are; 503 when they have stopped |
-//! | `GET /v1/orders/{id}` | an order with its lines and timeline |
-//!
-//! `?as_of=TIME` (RFC 3339, business time) answers for another moment; `?at_least=POSITION` waits, at most two
-//! seconds, until the read models have come that far, so that a caller reads what it has just written; a position
-//! that the journal has not reached is answered with 503 at once, and so is a caller beyond the 32 that may wait.
-//! Amounts are decimal text with their currency. Errors are `application/problem+json` (RFC 9457).
+//! Shape: one list of [`Endpoint`](endpoint::Endpoint)s. The routes, who may use them and the OpenAPI document are
+//! all made from it. Every request passes [`guard`]; a command goes through [`commands`] to the market; a read goes
+//! through [`reads`] to the read models. Errors are `application/problem+json` (RFC 9457) of the kinds listed in
+//! [`problem`].
 
-mod orders;
-mod problem;
+pub mod access;
+mod commands;
+mod endpoint;
+mod guard;
+mod health;
+mod openapi;
+pub mod problem;
+mod reads;
 mod server;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use daybook_market::Market;
 use daybook_projections::ReadModels;
-use serde::Serialize;
 use tokio::sync::Semaphore;
 
+pub use access::Access;
 pub use problem::Problem;
 pub use server::serve;
+
+use endpoint::Endpoint;
 
 /// Most requests that wait for read models at the same time: each holds a thread.
 const MOST_WAITING: usize = 32;
 
 /// What handlers share.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    pub(crate) models: Arc<ReadModels>,
+pub(crate) type Shared = Arc<Service>;
+
+/// A market as it is served.
+pub struct Service {
+    pub(crate) market: Arc<Market>,
+    pub(crate) models: ReadModels,
+    pub(crate) access: Access,
     /// Who may wait for read models.
     pub(crate) waiting: Arc<Semaphore>,
+    pub(crate) in_flight: commands::InFlight,
+    pub(crate) document: axum::body::Bytes,
 }
 
-/// The routes over these read models; somebody else keeps them following.
-pub fn router(models: ReadModels) -> Router {
-    Router::new()
-        .route("/healthz", get(health))
-        .route("/v1/orders/{id}", get(orders::order))
+impl Service {
+    /// A service over a market and the read models that follow it; somebody else keeps both running.
+    #[must_use]
+    pub fn new(market: Arc<Market>, models: ReadModels, access: Access) -> Self {
+        Self {
+            market,
+            models,
+            access,
+            waiting: Arc::new(Semaphore::new(MOST_WAITING)),
+            in_flight: commands::InFlight::default(),
+            document: openapi::document(&endpoints()).to_string().into(),
+        }
+    }
+}
+
+/// Every endpoint.
+fn endpoints() -> Vec<Endpoint> {
+    let parts = [health::endpoints(), openapi::endpoints(), commands::endpoints(), reads::endpoints()];
+    parts.into_iter().flatten().collect()
+}
+
+/// The OpenAPI document of this version.
+#[must_use]
+pub fn openapi_document() -> serde_json::Value {
+    openapi::document(&endpoints())
+}
+
+/// The routes of a service.
+pub fn router(service: Service) -> Router {
+    let shared: Shared = Arc::new(service);
+    let mut router = Router::new();
+    for Endpoint { path, permission, serve, .. } in endpoints() {
+        let at = Arc::clone(&shared);
+        let guarded = from_fn(move |request: Request, next: Next| {
+            guard::guard(Arc::clone(&at), permission, request, next)
+        });
+        router = router.route(&path, serve.layer(guarded));
+    }
+    router
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .with_state(Shared { models: Arc::new(models), waiting: Arc::new(Semaphore::new(MOST_WAITING)) })
-}
-
-#[derive(Serialize)]
-struct Health {
-    status: &'static str,
-    applied: u64,
-    head: u64,
-    lag_positions: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stopped: Option<String>,
-}
-
-async fn health(State(Shared { models, .. }): State<Shared>) -> Result<Response, Problem> {
-    let status = problem::blocking(move || models.status()).await?;
-    let health = Health {
-        status: if status.stopped.is_some() { "stopped" } else { "ok" },
-        applied: status.freshness.applied,
-        head: status.freshness.head,
-        lag_positions: status.freshness.lag_positions(),
-        stopped: status.stopped,
-    };
-    let code = if health.stopped.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    Ok((code, Json(health)).into_response())
+        .with_state(shared)
 }

@@ -1,44 +1,146 @@
-//! Errors as problem details (RFC 9457): one place that maps what went wrong to a status.
+//! Errors as problem details (RFC 9457): one table of codes, one place that maps what went wrong to one of them.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
+use daybook_commands::CommandError;
 use daybook_journal::JournalError;
+use daybook_market::MarketError;
 use daybook_projections::ReadModelError;
 use serde::Serialize;
 
-/// Why a request was not answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Problem {
+/// A kind of problem: stable, listed in the document at `/v1/openapi.json` and in the table of the docs.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Stable, `snake_case`; the last part of the problem's `type`.
+    pub code: &'static str,
     /// HTTP status.
     pub status: u16,
-    /// Stable, `snake_case`.
-    pub code: &'static str,
-    /// The same for every problem of this code.
+    /// What it is, and what helps.
     pub title: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $status:literal, $code:literal, $title:literal;)*) => {
+        $(#[doc = $title] pub const $name: &Kind = &Kind { code: $code, status: $status, title: $title };)*
+        /// Every kind of problem.
+        pub const KINDS: &[&Kind] = &[$($name),*];
+    };
+}
+
+kinds! {
+    BAD_REQUEST = 400, "bad_request", "The request cannot be read: mend what the detail names";
+    KEY_MISSING = 400, "idempotency_key_missing", "A command needs an Idempotency-Key header of 1 to 128 visible ASCII characters";
+    UNAUTHENTICATED = 401, "unauthenticated", "Send a valid key as `Authorization: Bearer KEY`";
+    FORBIDDEN = 403, "forbidden", "This key's role may not do that";
+    NOT_FOUND = 404, "not_found", "There is no such thing, or it is not this key's to see";
+    METHOD_NOT_ALLOWED = 405, "method_not_allowed", "The resource does not take this method";
+    NOT_ACCEPTABLE = 406, "not_acceptable", "The resource has no such representation";
+    TIMED_OUT = 408, "timed_out", "The request was not read in time";
+    CONFLICT = 409, "conflict", "Another writer was faster: read again and decide again";
+    IN_FLIGHT = 409, "in_flight", "The same request is being carried out: send it again for its answer";
+    PRECONDITION_FAILED = 412, "precondition_failed", "The stream is not at the version of If-Match: read again";
+    TOO_LARGE = 413, "too_large", "The body is larger than is taken at once";
+    UNSUPPORTED = 415, "unsupported_media_type", "Send application/json";
+    REFUSED = 422, "refused", "The rules of the market refuse it; `refusal` says which, and nothing was changed";
+    KEY_REUSED = 422, "idempotency_key_reused", "This Idempotency-Key was used for other content: use a new one";
+    TOO_MANY_REQUESTS = 429, "too_many_requests", "This key asks faster than it may: wait as Retry-After says";
+    INTERNAL = 500, "internal", "The request could not be carried out";
+    DAMAGED = 500, "journal_damaged", "The journal cannot be read";
+    BEHIND = 503, "read_models_behind", "The read models have not come that far yet";
+    TOO_MANY_WAITING = 503, "too_many_waiting", "Too many requests wait: ask again later";
+    UNAVAILABLE = 503, "unavailable", "The store cannot be used now: try again later";
+    OUTCOME_UNKNOWN = 503, "outcome_unknown", "It may have happened: send the same request again, it takes effect once";
+}
+
+/// Why a request was not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(Box<Details>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Details {
+    /// The kind as a URI: `urn:daybook:problem:CODE`.
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
     /// What is wrong with this request, and the cure.
-    pub detail: String,
+    detail: String,
+    /// The rule that refused, where one did: stable, `snake_case`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'static str>,
+    /// Where in the body, as a JSON pointer, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<String>,
+    /// The version the stream has, where another was expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    #[serde(skip)]
+    retry_after: Option<u64>,
 }
 
 impl Problem {
-    /// A problem.
-    pub fn new(
-        status: StatusCode,
-        code: &'static str,
-        title: &'static str,
-        detail: impl Into<String>,
-    ) -> Self {
-        Self { status: status.as_u16(), code, title, detail: detail.into() }
+    /// A problem of this kind.
+    pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
+        Self(Box::new(Details {
+            kind: format!("urn:daybook:problem:{}", kind.code),
+            title: kind.title,
+            status: kind.status,
+            code: kind.code,
+            detail: detail.into(),
+            refusal: None,
+            pointer: None,
+            version: None,
+            retry_after: (kind.status == 503 || kind == IN_FLIGHT).then_some(1),
+        }))
+    }
+
+    /// A field of path, query or header that cannot be read.
+    pub fn bad(field: &str, why: impl std::fmt::Display) -> Self {
+        Self::new(BAD_REQUEST, format!("{field}: {why}"))
+    }
+
+    /// Whether it is of this kind.
+    #[must_use]
+    pub fn is(&self, kind: &Kind) -> bool {
+        self.0.code == kind.code
+    }
+
+    /// The same as a problem of another kind.
+    #[must_use]
+    pub fn as_kind(self, kind: &'static Kind) -> Self {
+        let Details { detail, refusal, pointer, version, .. } = *self.0;
+        let mut problem = Self::new(kind, detail);
+        (problem.0.refusal, problem.0.pointer, problem.0.version) = (refusal, pointer, version);
+        problem
+    }
+
+    /// Says where in the body.
+    #[must_use]
+    pub fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.0.pointer = Some(pointer.into());
+        self
+    }
+
+    /// Says after how many seconds it is worth asking again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(&self)).into_response();
-        let kind = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        if self.status == StatusCode::SERVICE_UNAVAILABLE.as_u16() {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(&*self.0)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.0.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.is(UNAUTHENTICATED) {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }
@@ -47,57 +149,64 @@ impl IntoResponse for Problem {
 impl From<ReadModelError> for Problem {
     fn from(error: ReadModelError) -> Self {
         let detail = error.to_string();
+        let kind = match error {
+            ReadModelError::Behind { .. } => BEHIND,
+            ReadModelError::UnknownModel { .. } | ReadModelError::BadQuestion(_) => BAD_REQUEST,
+            ReadModelError::Journal(JournalError::Corrupt(_)) => DAMAGED,
+            _ => UNAVAILABLE,
+        };
+        Self::new(kind, detail)
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        let detail = error.to_string();
         match error {
-            ReadModelError::Behind { .. } => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "read_models_behind",
-                "The answer is not there yet",
-                detail,
-            ),
-            ReadModelError::UnknownModel { .. } | ReadModelError::BadQuestion(_) => {
-                Self::new(StatusCode::BAD_REQUEST, "bad_question", "The question cannot be answered", detail)
+            CommandError::Rejected(rejection) => {
+                let mut problem = Self::new(REFUSED, rejection.message.into_owned());
+                problem.0.refusal = Some(rejection.code);
+                problem
             }
-            ReadModelError::Journal(JournalError::Corrupt(_)) => Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "journal_damaged",
-                "The journal cannot be read",
-                detail,
-            ),
-            _ => Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later", detail),
+            CommandError::Conflict { actual, .. } => {
+                let mut problem = Self::new(CONFLICT, detail);
+                problem.0.version = Some(actual);
+                problem
+            }
+            CommandError::Reused { .. } => Self::new(KEY_REUSED, detail),
+            CommandError::Unavailable(_) => Self::new(UNAVAILABLE, detail),
+            CommandError::OutcomeUnknown(_) => Self::new(OUTCOME_UNKNOWN, detail),
+            CommandError::Malformed { field, .. } => Self::new(BAD_REQUEST, detail).at(format!("/{field}")),
+        }
+    }
+}
+
+impl From<MarketError> for Problem {
+    fn from(error: MarketError) -> Self {
+        match error {
+            MarketError::Command(error) => error.into(),
+            MarketError::Journal(error) => CommandError::from(error).into(),
+            MarketError::Url(why) => Self::new(INTERNAL, why),
+            MarketError::Unavailable(why) => Self::new(UNAVAILABLE, why),
         }
     }
 }
 
 /// Runs what may block (a file is read) away from the threads that serve.
-pub(crate) async fn blocking<T: Send + 'static>(
-    ask: impl FnOnce() -> Result<T, ReadModelError> + Send + 'static,
+pub(crate) async fn blocking<T: Send + 'static, E: Into<Problem> + Send + 'static>(
+    ask: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, Problem> {
     match tokio::task::spawn_blocking(ask).await {
-        Ok(answer) => Ok(answer?),
-        Err(error) => Err(Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "The request could not be carried out",
-            error.to_string(),
-        )),
+        Ok(answer) => answer.map_err(Into::into),
+        Err(error) => Err(Problem::new(INTERNAL, error.to_string())),
     }
 }
 
 pub(crate) async fn no_such_page(uri: axum::http::Uri) -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "no_such_resource",
-        "There is nothing here",
-        format!("no resource at {}", uri.path()),
-    )
+    Problem::new(NOT_FOUND, format!("no resource at {}; /v1/openapi.json lists them", uri.path()))
 }
 
 pub(crate) async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) -> Problem {
-    let detail = format!("{} does not take {method}; use GET", uri.path());
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "The resource does not take this method",
-        detail,
-    )
+    let detail = format!("{} does not take {method}; /v1/openapi.json says what it takes", uri.path());
+    Problem::new(METHOD_NOT_ALLOWED, detail)
 }

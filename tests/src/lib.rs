@@ -1,4 +1,5 @@
 //! Stories, laws, crash and fault tests, real-data tests, architecture tests.
 
 pub mod finance;
+pub mod site;
 pub mod stage;

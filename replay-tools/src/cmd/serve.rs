@@ -45,8 +45,9 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         };
         let address = listener.local_addr()?;
         let running = market.spawn();
+        let service = daybook_api::Service::new(Arc::clone(&market), models, daybook_api::Access::default());
         say!("listening on http://{address}");
-        let served = daybook_api::serve(listener, daybook_api::router(models), stop).await;
+        let served = daybook_api::serve(listener, daybook_api::router(service), stop).await;
         running.stop().await;
         served.map_err(|error| Failure::Unavailable(format!("serving failed: {error}")))
     });

@@ -23,7 +23,11 @@ const GRAPH: &[(&str, &str, &[&str])] = &[
     ),
     ("reconciliation", "daybook-reconciliation", &["daybook-domain"]),
     ("reports", "daybook-reports", &["daybook-domain", "daybook-projections"]),
-    ("api", "daybook-api", &["daybook-domain", "daybook-journal", "daybook-market", "daybook-projections"]),
+    (
+        "api",
+        "daybook-api",
+        &["daybook-commands", "daybook-domain", "daybook-journal", "daybook-market", "daybook-projections"],
+    ),
     ("replay-tools", "daybook", ALL),
     ("tests", "daybook-tests", ALL),
 ];

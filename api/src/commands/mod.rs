@@ -1,0 +1,320 @@
+//! Commands: `POST {resource}/{action}`, each a JSON object with what the action needs.
+//!
+//! The command's identity is derived from caller and Idempotency-Key. It is unique within its stream and stored with
+//! a fingerprint of its content, by the journal: so a repeat is recognised for ever, by every process, with no table
+//! of answers that could be lost.
+
+mod flight;
+mod table;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::post;
+use daybook_commands::Executed;
+use daybook_domain::Timestamp;
+use daybook_domain::order::Order;
+use daybook_market::{AnyCommand, AnyRequest};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+pub(crate) use flight::InFlight;
+use table::{RESOURCES, Resource};
+
+use crate::Shared;
+use crate::access::{Caller, Permission, Role};
+use crate::endpoint::{Doc, Endpoint};
+use crate::guard::POSITION;
+use crate::problem::{
+    BAD_REQUEST, CONFLICT, FORBIDDEN, KEY_MISSING, PRECONDITION_FAILED, Problem, UNSUPPORTED,
+};
+
+/// The caller's name for a command.
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that an answer is that of the first time.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// Longest Idempotency-Key.
+const LONGEST_KEY: usize = 128;
+
+/// What a command is for.
+#[derive(Clone, Copy)]
+struct Target {
+    resource: &'static Resource,
+    action: &'static str,
+}
+
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let mut endpoints = Vec::new();
+    for resource in RESOURCES {
+        for (action, permission) in resource.actions {
+            let target = Target { resource, action };
+            let path = format!("{}/{}", resource.path, action.replace('_', "-"));
+            let serve = post(move |state, caller, path: Path<String>, headers, body| {
+                act(state, caller, target, Some(path.0), headers, body)
+            });
+            endpoints.push(endpoint(target, path, *permission, false, serve));
+            if let Some((_, collection)) = resource.made.filter(|(made, _)| made == action) {
+                let serve =
+                    post(move |state, caller, headers, body| act(state, caller, target, None, headers, body));
+                endpoints.push(endpoint(target, collection.to_owned(), *permission, true, serve));
+            }
+        }
+    }
+    endpoints
+}
+
+fn endpoint(
+    target: Target,
+    path: String,
+    permission: Permission,
+    makes: bool,
+    serve: axum::routing::MethodRouter<Shared>,
+) -> Endpoint {
+    let Target { resource, action } = target;
+    let words = action.replace('_', " ");
+    let id =
+        if makes { format!("{}_new", resource.category) } else { format!("{}_{action}", resource.category) };
+    let key = json!({"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"});
+    let answer = json!({"$ref": "#/components/schemas/Executed"});
+    let mut doc = Doc {
+        id,
+        tag: resource.tag,
+        summary: format!("{}{}", words[..1].to_uppercase(), &words[1..]),
+        body: Some(json!({"type": "object"})),
+        answers: vec![
+            (200, "Done, or done before", vec![("application/json", answer.clone())]),
+            (201, "Done, and with it something new began", vec![("application/json", answer)]),
+        ],
+        problems: vec![404, 409, 412, 413, 415, 422],
+        ..Doc::default()
+    }
+    .header(
+        "If-Match",
+        json!({"type": "string"}),
+        "The version that the caller has seen, as in ETag: the command fails with 412 when there is another",
+    );
+    let required = json!({"name": "Idempotency-Key", "in": "header", "required": true, "schema": key,
+        "description": "The caller's name for this command, its own and for this target; never expires"});
+    doc.parameters.push(required);
+    doc.components.insert("Executed".to_owned(), executed());
+    Endpoint { method: Method::POST, path, permission, doc, serve }
+}
+
+fn executed() -> Value {
+    json!({
+        "type": "object",
+        "required": ["id", "stream", "version", "position", "events"],
+        "properties": {
+            "id": {"type": "string", "description": "Of what the command was for"},
+            "stream": {"type": "string"},
+            "version": {"type": "integer", "description": "Of the stream after the command; also the ETag"},
+            "position": {"type": "integer", "description": "After which a read sees it; also Daybook-Position"},
+            "events": {"type": "array", "description": "What it wrote; empty when the stream said so already", "items": {
+                "type": "object", "required": ["type", "data"],
+                "properties": {"type": {"type": "string"}, "data": {"type": "object"}},
+            }},
+        },
+    })
+}
+
+async fn act(
+    State(shared): State<Shared>,
+    caller: Caller,
+    target: Target,
+    id: Option<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    is_json(&headers)?;
+    let key = headers.get(KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+    let expected = if_match(&headers)?;
+    let done = carry_out(&shared, &caller, target, id, key, expected, &body).await?;
+    Ok(done.into_response())
+}
+
+/// What a command came to, as its caller is told.
+struct Done {
+    id: String,
+    stream: String,
+    executed: Executed,
+}
+
+/// Carries out one command.
+async fn carry_out(
+    shared: &Shared,
+    caller: &Caller,
+    target: Target,
+    id: Option<String>,
+    key: &[u8],
+    expected: Option<u64>,
+    body: &[u8],
+) -> Result<Done, Problem> {
+    let command_id = identity(caller, key)?;
+    let mut fields: Map<String, Value> = parse(body)?;
+    let occurred_at = taken(&mut fields, "occurred_at")?
+        .map(|text| Timestamp::parse(&text).map_err(|e| Problem::bad("occurred_at", e).at("/occurred_at")))
+        .transpose()?;
+    let id = match id {
+        Some(id) => id,
+        // the same request makes the same thing
+        None => taken(&mut fields, "id")?
+            .unwrap_or_else(|| Uuid::new_v5(&command_id, target.resource.category.as_bytes()).to_string()),
+    };
+    may_touch(shared, caller, target, &id, &fields)?;
+    let command = command(target, &id, fields)?;
+    let stream = command.stream();
+    let _landing = shared.in_flight.begin(command_id, stream.clone())?;
+    let request = AnyRequest {
+        occurred_at,
+        expected_version: expected,
+        ..AnyRequest::new(command, command_id, caller.actor)
+    };
+    let executed = shared.market.execute(request).await.map_err(|error| {
+        let problem = Problem::from(error);
+        if problem.is(CONFLICT) && expected.is_some() {
+            problem.as_kind(PRECONDITION_FAILED)
+        } else {
+            problem
+        }
+    })?;
+    Ok(Done { id, stream, executed })
+}
+
+/// The id of a command: the same for the same caller and key, and for no other.
+fn identity(caller: &Caller, key: &[u8]) -> Result<Uuid, Problem> {
+    let visible = !key.is_empty() && key.len() <= LONGEST_KEY && key.iter().all(u8::is_ascii_graphic);
+    if !visible {
+        return Err(Problem::new(KEY_MISSING, "Idempotency-Key: send a new one with each new command"));
+    }
+    let mut name = caller.actor.as_str().as_bytes().to_vec();
+    name.push(0);
+    name.extend_from_slice(key);
+    Ok(Uuid::new_v5(&Uuid::NAMESPACE_URL, &name))
+}
+
+fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Problem::new(UNSUPPORTED, format!("Content-Type: send application/json, not {kind:?}")))
+}
+
+fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let version =
+        value.to_str().ok().and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+    version
+        .map(Some)
+        .ok_or_else(|| Problem::bad("If-Match", "send the ETag of the last answer, such as \"5\""))
+}
+
+fn parse(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        let detail = format!("the body is not a JSON object that can be read: {error}");
+        Problem::new(BAD_REQUEST, detail).at("")
+    })
+}
+
+/// Takes a text member out.
+fn taken(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Problem> {
+    match fields.remove(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Problem::bad(name, "is text").at(format!("/{name}"))),
+    }
+}
+
+/// Merchants act on what is theirs, and in their own name.
+fn may_touch(
+    shared: &Shared,
+    caller: &Caller,
+    target: Target,
+    id: &str,
+    fields: &Map<String, Value>,
+) -> Result<(), Problem> {
+    if caller.merchant.is_none() && caller.role != Role::Merchant {
+        return Ok(());
+    }
+    let missing = format!("{} {id}", target.resource.category);
+    match target.resource.category {
+        _ if target.resource.of_merchant => caller.must_own(id, missing)?,
+        "order" => {
+            let merchant = shared.market.commands().look::<Order, _>(id, Order::merchant)?;
+            caller.must_own(merchant.as_ref().map_or("", |merchant| merchant.as_str()), missing)?;
+        }
+        _ => {
+            let detail =
+                format!("a key of one merchant does not {} a {}", target.action, target.resource.category);
+            return Err(Problem::new(FORBIDDEN, detail));
+        }
+    }
+    for member in ["by", "party"] {
+        if let Some(Value::String(who)) = fields.get(member)
+            && who != "merchant"
+        {
+            let detail = format!("{member}: a merchant's key acts for the merchant, not for {who}");
+            return Err(Problem::new(FORBIDDEN, detail).at(format!("/{member}")));
+        }
+    }
+    Ok(())
+}
+
+fn command(target: Target, id: &str, mut fields: Map<String, Value>) -> Result<AnyCommand, Problem> {
+    let Target { resource, action } = target;
+    if fields.insert("action".to_owned(), action.into()).is_some() {
+        return Err(Problem::bad("action", "stands in the path, not in the body").at("/action"));
+    }
+    let whole = json!({"category": resource.category, "id": id, "command": fields});
+    serde_json::from_value(whole).map_err(|error| {
+        let detail = error.to_string();
+        let named = detail.split('`').nth(1).filter(|_| detail.contains(" field `"));
+        let pointer = named.map(|field| format!("/{field}"));
+        let problem = Problem::new(BAD_REQUEST, detail);
+        if let Some(pointer) = pointer { problem.at(pointer) } else { problem }
+    })
+}
+
+impl IntoResponse for Done {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Said {
+            #[serde(rename = "type")]
+            kind: &'static str,
+            data: Box<RawValue>,
+        }
+        #[derive(Serialize)]
+        struct Answer<'a> {
+            id: &'a str,
+            stream: &'a str,
+            version: u64,
+            position: u64,
+            events: Vec<Said>,
+        }
+        let Self { id, stream, executed } = self;
+        let mut events = Vec::with_capacity(executed.events.len());
+        for event in &executed.events {
+            let data = RawValue::from_string(event.encode()).expect("invariant: the codec writes JSON");
+            events.push(Said { kind: event.kind().as_str(), data });
+        }
+        let version = executed.version;
+        let new = executed.receipt.is_some_and(|receipt| receipt.version == receipt.last - receipt.first + 1);
+        let status = if new { StatusCode::CREATED } else { StatusCode::OK };
+        let position = executed.position;
+        let mut response =
+            (status, Json(Answer { id: &id, stream: &stream, version, position, events })).into_response();
+        let headers = response.headers_mut();
+        headers.insert(POSITION, HeaderValue::from(position));
+        if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+            headers.insert(header::ETAG, tag);
+        }
+        if executed.receipt.is_some_and(|receipt| receipt.replayed) {
+            headers.insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
+    }
+}

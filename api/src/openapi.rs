@@ -1,0 +1,143 @@
+//! The OpenAPI 3.1 document, made from the endpoints.
+
+use axum::extract::State;
+use axum::http::{Method, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Map, Value, json};
+
+use crate::Shared;
+use crate::access::{Permission, Role};
+use crate::endpoint::{Components, Doc, Endpoint};
+use crate::problem::KINDS;
+
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let doc = Doc::read("openapi", "Operations", "This document", json!({"type": "object"}));
+    vec![Endpoint {
+        method: Method::GET,
+        path: "/v1/openapi.json".to_owned(),
+        permission: Permission::Public,
+        doc: Doc { parameters: Vec::new(), problems: Vec::new(), ..doc },
+        serve: get(json_document),
+    }]
+}
+
+async fn json_document(State(shared): State<Shared>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], shared.document.clone()).into_response()
+}
+
+/// The document of these endpoints.
+pub(crate) fn document(endpoints: &[Endpoint]) -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    let mut components = Components::new();
+    components.insert("Problem".to_owned(), problem());
+    for endpoint in endpoints {
+        components.extend(endpoint.doc.components.clone());
+        let path = paths.entry(endpoint.path.clone()).or_insert_with(|| json!({}));
+        path[endpoint.method.as_str().to_lowercase()] = operation(endpoint);
+    }
+    let codes: Vec<String> =
+        KINDS.iter().map(|k| format!("| {} | `{}` | {} |", k.status, k.code, k.title)).collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Daybook",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": {"name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT"},
+            "description": format!("{INTRODUCTION}\n\n## Problems\n\n| status | code | meaning |\n|---|---|---|\n{}", codes.join("\n")),
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "A key, or a token of the configured issuer."}},
+        },
+    })
+}
+
+const INTRODUCTION: &str = "The ledger of a marketplace: commands append events, reads answer from read models.\n\n\
+    A **command** is a POST with an `Idempotency-Key`. The key belongs to its caller and to what the command is for; it never \
+    expires. Sent again with the same content, an accepted command answers as the first time, with \
+    `Idempotency-Replayed: true`; with other content it is refused. Where the path names no target, its id follows from \
+    caller and key. `If-Match` with the `ETag` of the last answer lets a command through only if nobody was faster.\n\n\
+    Money is `{\"amount\": \"12.30\", \"currency\": \"CNY\"}`: decimal text, never a float. Times are RFC 3339.\n\n\
+    Every answer has `Daybook-Position`. A read with `Daybook-At-Least: POSITION` sees what that answer said.";
+
+fn operation(endpoint: &Endpoint) -> Value {
+    let doc = &endpoint.doc;
+    let mut parameters: Vec<Value> = in_path(&endpoint.path);
+    parameters.extend(doc.parameters.clone());
+    let mut responses: Map<String, Value> = Map::new();
+    for (status, what, media) in &doc.answers {
+        let content: Map<String, Value> =
+            media.iter().map(|(kind, schema)| ((*kind).to_owned(), json!({"schema": schema}))).collect();
+        responses.insert(status.to_string(), json!({"description": what, "content": content}));
+    }
+    let mut problems = vec![400, 503];
+    if endpoint.permission != Permission::Public {
+        problems.extend([401, 403, 429]);
+    }
+    problems.extend(&doc.problems);
+    for status in problems {
+        let titles: Vec<&str> =
+            KINDS.iter().filter(|kind| kind.status == status).map(|kind| kind.title).collect();
+        responses.entry(status.to_string()).or_insert_with(|| {
+            json!({"description": titles.join("; or "), "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}})
+        });
+    }
+    let roles: Vec<&str> =
+        Role::ALL.iter().filter(|role| role.may(endpoint.permission)).map(|role| role.name()).collect();
+    let who = if endpoint.permission == Permission::Public {
+        "Needs no key.".to_owned()
+    } else {
+        format!("For keys of the roles {}.", roles.join(", "))
+    };
+    let mut operation = json!({
+        "operationId": doc.id,
+        "tags": [doc.tag],
+        "summary": doc.summary,
+        "description": format!("{}\n\n{who}", doc.description).trim(),
+        "parameters": parameters,
+        "responses": responses,
+    });
+    if let Some(body) = &doc.body {
+        operation["requestBody"] =
+            json!({"required": true, "content": {"application/json": {"schema": body}}});
+    }
+    if endpoint.permission == Permission::Public {
+        operation["security"] = json!([]);
+    }
+    operation
+}
+
+/// The parameters that a path has.
+fn in_path(path: &str) -> Vec<Value> {
+    path.split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| {
+            json!({"name": name, "in": "path", "required": true,
+                "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}})
+        })
+        .collect()
+}
+
+fn problem() -> Value {
+    let codes: Vec<&str> = KINDS.iter().map(|kind| kind.code).collect();
+    json!({
+        "type": "object",
+        "description": "Problem details (RFC 9457)",
+        "required": ["type", "title", "status", "code", "detail"],
+        "properties": {
+            "type": {"type": "string", "format": "uri", "description": "urn:daybook:problem:CODE"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "code": {"enum": codes},
+            "detail": {"type": "string", "description": "What is wrong with this request, and the cure"},
+            "refusal": {"type": "string", "description": "The rule that refused, `snake_case`"},
+            "pointer": {"type": "string", "description": "Where in the body, as a JSON pointer"},
+            "version": {"type": "integer", "description": "The version the stream has"},
+        },
+    })
+}

@@ -1,0 +1,181 @@
+//! A stage served over HTTP, asked as a client asks: over a socket.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use daybook_api::access::{Access, Caller, Role};
+use daybook_api::{Service, router, serve};
+use daybook_domain::{MerchantId, PartyId};
+use daybook_projections::{Follower, ReadModels};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::stage::Stage;
+
+/// A server over a stage's journal.
+pub struct Site {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What its reads come from.
+    pub models: ReadModels,
+    _follower: Follower,
+    _folder: tempfile::TempDir,
+    stop: tokio::sync::oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body as JSON; null when it is none.
+    pub body: Value,
+    /// The body as it came.
+    pub text: String,
+}
+
+impl Answer {
+    /// A header, empty when it is not there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// A request, built up.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Option<String>,
+}
+
+impl Ask {
+    /// Of this method and path.
+    #[must_use]
+    pub fn new(method: &str, path: &str) -> Self {
+        Self { method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: None }
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// With a JSON body.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.text(body.to_string()).header("Content-Type", "application/json")
+    }
+
+    /// With a body as it is.
+    #[must_use]
+    pub fn text(mut self, body: String) -> Self {
+        self.body = Some(body);
+        self
+    }
+}
+
+/// The key of a role: `storefront`, ..., `merchant-m1`.
+#[must_use]
+pub fn key(name: &str) -> String {
+    format!("Bearer key-of-{name}")
+}
+
+impl Site {
+    /// Serves a stage, with a key for each role and for the merchants `m1` and `m2`.
+    ///
+    /// # Panics
+    /// When it cannot be served.
+    pub async fn of(stage: &Stage) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = Arc::clone(stage.market.journal());
+        let models =
+            ReadModels::open(folder.path().join("views.db"), journal, &mut |_| {}).expect("models open");
+        let follower = Follower::start(models.clone()).expect("models follow");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let access = Access::default();
+        let caller = |name: &str, role, merchant: Option<&str>| Caller {
+            actor: PartyId::new(&format!("key:{name}")).expect("an id"),
+            role,
+            merchant: merchant.map(|m| MerchantId::new(m).expect("an id")),
+        };
+        for role in Role::ALL.into_iter().filter(|role| *role != Role::Merchant) {
+            access.admit(format!("key-of-{}", role.name()), caller(role.name(), role, None));
+        }
+        for merchant in ["m1", "m2"] {
+            let name = format!("merchant-{merchant}");
+            access.admit(format!("key-of-{name}"), caller(&name, Role::Merchant, Some(merchant)));
+        }
+        let service = Service::new(Arc::clone(&stage.market), models.clone(), access);
+        let served = tokio::spawn(serve(listener, router(service), async {
+            let _ = stopped.await;
+        }));
+        Self { address, models, _follower: follower, _folder: folder, stop, served }
+    }
+
+    /// Sends a request and reads its answer.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn ask(&self, ask: Ask) -> Answer {
+        let address = self.address;
+        tokio::task::spawn_blocking(move || send(address, &ask)).await.expect("the asking thread lives")
+    }
+
+    /// Reads, with the key of `who`.
+    pub async fn get(&self, who: &str, path: &str) -> Answer {
+        self.ask(Ask::new("GET", path).header("Authorization", key(who))).await
+    }
+
+    /// Sends a command, with the key of `who` and this Idempotency-Key.
+    pub async fn post(&self, who: &str, path: &str, idempotency: &str, body: &Value) -> Answer {
+        let ask = Ask::new("POST", path).header("Authorization", key(who));
+        self.ask(ask.header("Idempotency-Key", idempotency).json(body)).await
+    }
+
+    /// Stops it, after what it has accepted.
+    ///
+    /// # Panics
+    /// When it died.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        self.served.await.expect("the server lives").expect("it stops in order");
+    }
+}
+
+fn send(address: SocketAddr, ask: &Ask) -> Answer {
+    let Ask { method, path, headers, body } = ask;
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        request += &format!("{name}: {value}\r\n");
+    }
+    if let Some(body) = body {
+        request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+    } else {
+        request += "\r\n";
+    }
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("it answers");
+    let text = String::from_utf8(bytes).expect("text");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+    let mut lines = head.lines();
+    let status =
+        lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|s| s.parse().ok()).expect("a status");
+    let headers = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+        .collect();
+    Answer { status, headers, body: serde_json::from_str(body).unwrap_or(Value::Null), text: body.to_owned() }
+}
