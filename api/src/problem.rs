@@ -53,7 +53,8 @@ kinds! {
 }
 
 /// Why a request was not answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Problem(Box<Details>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -104,6 +105,12 @@ impl Problem {
     #[must_use]
     pub fn is(&self, kind: &Kind) -> bool {
         self.0.code == kind.code
+    }
+
+    /// HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.0.status
     }
 
     /// The same as a problem of another kind.

@@ -1,6 +1,6 @@
 //! A stage served over HTTP, asked as a client asks: over a socket.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
@@ -154,28 +154,58 @@ impl Site {
 }
 
 fn send(address: SocketAddr, ask: &Ask) -> Answer {
-    let Ask { method, path, headers, body } = ask;
-    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
+    Client::to(address).ask(ask)
+}
+
+/// A connection that is kept.
+pub struct Client(BufReader<TcpStream>);
+
+impl Client {
+    /// Connects.
+    ///
+    /// # Panics
+    /// When nobody listens.
+    #[must_use]
+    pub fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("it listens");
+        stream.set_nodelay(true).expect("a socket");
+        Self(BufReader::new(stream))
     }
-    if let Some(body) = body {
-        request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
-    } else {
-        request += "\r\n";
+
+    /// Sends a request and reads its answer.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub fn ask(&mut self, ask: &Ask) -> Answer {
+        let Ask { method, path, headers, body } = ask;
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n");
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        if let Some(body) = body {
+            request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        } else {
+            request += "\r\n";
+        }
+        self.0.get_mut().write_all(request.as_bytes()).expect("it reads");
+        let mut line = || {
+            let mut text = String::new();
+            self.0.read_line(&mut text).expect("it answers");
+            text.trim_end().to_owned()
+        };
+        let status = line().split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
+        let mut headers = Vec::new();
+        loop {
+            let text = line();
+            let Some((name, value)) = text.split_once(": ") else { break };
+            headers.push((name.to_lowercase(), value.to_owned()));
+        }
+        let mut answer = Answer { status, headers, body: Value::Null, text: String::new() };
+        let length: usize = answer.header("content-length").parse().expect("a length");
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes).expect("a body");
+        answer.text = String::from_utf8(bytes).expect("text");
+        answer.body = serde_json::from_str(&answer.text).unwrap_or(Value::Null);
+        answer
     }
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    stream.write_all(request.as_bytes()).expect("it reads");
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).expect("it answers");
-    let text = String::from_utf8(bytes).expect("text");
-    let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
-    let mut lines = head.lines();
-    let status =
-        lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|s| s.parse().ok()).expect("a status");
-    let headers = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-        .collect();
-    Answer { status, headers, body: serde_json::from_str(body).unwrap_or(Value::Null), text: body.to_owned() }
 }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 pub enum Permission {
     /// Anybody, without a key: health, and the description of the API itself.
     Public,
+    /// Any command at all; each asks for its own permission besides.
+    Command,
     /// Baskets, payments and orders as the shop's own systems handle them for buyers.
     Sell,
     /// What a merchant does with its orders: ship, answer, accept returns.
@@ -71,6 +73,7 @@ impl Role {
         use Permission as P;
         match permission {
             P::Public => true,
+            P::Command => !matches!(self, Self::Analyst),
             P::Sell => matches!(self, Self::Storefront | Self::Operator | Self::Admin),
             P::Fulfil => matches!(self, Self::Merchant | Self::Storefront | Self::Operator | Self::Admin),
             P::RunStore => matches!(self, Self::Merchant | Self::Operator | Self::Finance | Self::Admin),

@@ -4,6 +4,7 @@
 //! a fingerprint of its content, by the journal: so a repeat is recognised for ever, by every process, with no table
 //! of answers that could be lost.
 
+mod batch;
 mod flight;
 mod table;
 
@@ -14,7 +15,6 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use daybook_commands::Executed;
 use daybook_domain::Timestamp;
-use daybook_domain::order::Order;
 use daybook_market::{AnyCommand, AnyRequest};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -47,7 +47,7 @@ struct Target {
 }
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let mut endpoints = Vec::new();
+    let mut endpoints = vec![batch::endpoint()];
     for resource in RESOURCES {
         for (action, permission) in resource.actions {
             let target = Target { resource, action };
@@ -129,13 +129,30 @@ async fn act(
     body: Bytes,
 ) -> Result<Response, Problem> {
     is_json(&headers)?;
-    let key = headers.get(KEY).map(HeaderValue::as_bytes).unwrap_or_default();
-    let expected = if_match(&headers)?;
-    let done = carry_out(&shared, &caller, target, id, key, expected, &body).await?;
-    Ok(done.into_response())
+    let order = Order {
+        id,
+        key: headers.get(KEY).map(HeaderValue::as_bytes).unwrap_or_default(),
+        expected: if_match(&headers)?,
+        import: false,
+        body: &body,
+    };
+    Ok(Answer::from(carry_out(&shared, &caller, target, order).await?).into_response())
 }
 
-/// What a command came to, as its caller is told.
+/// A command as it was sent.
+struct Order<'r> {
+    /// Of what it is for; none: of something new.
+    id: Option<String>,
+    /// The caller's name for it.
+    key: &'r [u8],
+    /// The version that the stream must have.
+    expected: Option<u64>,
+    /// What happened is recorded, however odd.
+    import: bool,
+    body: &'r [u8],
+}
+
+/// What a command came to.
 struct Done {
     id: String,
     stream: String,
@@ -147,11 +164,9 @@ async fn carry_out(
     shared: &Shared,
     caller: &Caller,
     target: Target,
-    id: Option<String>,
-    key: &[u8],
-    expected: Option<u64>,
-    body: &[u8],
+    order: Order<'_>,
 ) -> Result<Done, Problem> {
+    let Order { id, key, expected, import, body } = order;
     let command_id = identity(caller, key)?;
     let mut fields: Map<String, Value> = parse(body)?;
     let occurred_at = taken(&mut fields, "occurred_at")?
@@ -169,6 +184,7 @@ async fn carry_out(
     let _landing = shared.in_flight.begin(command_id, stream.clone())?;
     let request = AnyRequest {
         occurred_at,
+        import,
         expected_version: expected,
         ..AnyRequest::new(command, command_id, caller.actor)
     };
@@ -244,7 +260,10 @@ fn may_touch(
     match target.resource.category {
         _ if target.resource.of_merchant => caller.must_own(id, missing)?,
         "order" => {
-            let merchant = shared.market.commands().look::<Order, _>(id, Order::merchant)?;
+            let merchant = shared
+                .market
+                .commands()
+                .look::<daybook_domain::order::Order, _>(id, daybook_domain::order::Order::merchant)?;
             caller.must_own(merchant.as_ref().map_or("", |merchant| merchant.as_str()), missing)?;
         }
         _ => {
@@ -279,40 +298,61 @@ fn command(target: Target, id: &str, mut fields: Map<String, Value>) -> Result<A
     })
 }
 
-impl IntoResponse for Done {
-    fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Said {
-            #[serde(rename = "type")]
-            kind: &'static str,
-            data: Box<RawValue>,
-        }
-        #[derive(Serialize)]
-        struct Answer<'a> {
-            id: &'a str,
-            stream: &'a str,
-            version: u64,
-            position: u64,
-            events: Vec<Said>,
-        }
-        let Self { id, stream, executed } = self;
-        let mut events = Vec::with_capacity(executed.events.len());
-        for event in &executed.events {
+/// What a command came to, as its caller is told. The same for a repeat, to the byte.
+#[derive(Serialize)]
+struct Answer {
+    id: String,
+    stream: String,
+    version: u64,
+    position: u64,
+    events: Vec<Said>,
+    #[serde(skip)]
+    new: bool,
+    #[serde(skip)]
+    replayed: bool,
+}
+
+#[derive(Serialize)]
+struct Said {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    data: Box<RawValue>,
+}
+
+impl From<Done> for Answer {
+    fn from(Done { id, stream, executed }: Done) -> Self {
+        let events = executed.events.iter().map(|event| {
             let data = RawValue::from_string(event.encode()).expect("invariant: the codec writes JSON");
-            events.push(Said { kind: event.kind().as_str(), data });
+            Said { kind: event.kind().as_str(), data }
+        });
+        let receipt = executed.receipt;
+        Self {
+            id,
+            stream,
+            version: executed.version,
+            position: executed.position,
+            events: events.collect(),
+            new: receipt.is_some_and(|receipt| receipt.version == receipt.last - receipt.first + 1),
+            replayed: receipt.is_some_and(|receipt| receipt.replayed),
         }
-        let version = executed.version;
-        let new = executed.receipt.is_some_and(|receipt| receipt.version == receipt.last - receipt.first + 1);
-        let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-        let position = executed.position;
-        let mut response =
-            (status, Json(Answer { id: &id, stream: &stream, version, position, events })).into_response();
+    }
+}
+
+impl Answer {
+    const fn status(&self) -> StatusCode {
+        if self.new { StatusCode::CREATED } else { StatusCode::OK }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = (self.status(), Json(&self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(POSITION, HeaderValue::from(position));
-        if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+        headers.insert(POSITION, HeaderValue::from(self.position));
+        if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", self.version)) {
             headers.insert(header::ETAG, tag);
         }
-        if executed.receipt.is_some_and(|receipt| receipt.replayed) {
+        if self.replayed {
             headers.insert(REPLAYED, HeaderValue::from_static("true"));
         }
         response

@@ -233,3 +233,37 @@ pub(crate) const RESOURCES: &[Resource] = &[
         withheld: &[("import", FILE), ("record", FILE)],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use daybook_market::AnyCommand;
+    use serde_json::json;
+
+    use super::*;
+
+    /// The actions that the domain knows of a category: its own words when it is asked for another.
+    fn known(category: &str) -> Vec<String> {
+        let asked = json!({"category": category, "id": "x", "command": {"action": "-"}});
+        let error =
+            serde_json::from_value::<AnyCommand>(asked).expect_err("there is no such action").to_string();
+        let (_, listed) =
+            error.split_once("expected one of ").or_else(|| error.split_once("expected ")).expect(&error);
+        let mut known: Vec<_> = listed.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        known.sort_unstable();
+        known
+    }
+
+    #[test]
+    fn every_action_of_the_domain_is_offered_or_withheld_with_a_reason() {
+        for resource in RESOURCES {
+            let offered = resource.actions.iter().map(|(name, _)| (*name).to_owned());
+            let withheld = resource.withheld.iter().map(|(name, reason)| {
+                assert!(!reason.is_empty());
+                (*name).to_owned()
+            });
+            let mut here: Vec<_> = offered.chain(withheld).collect();
+            here.sort_unstable();
+            assert_eq!(here, known(resource.category), "{}", resource.category);
+        }
+    }
+}
