@@ -8,6 +8,7 @@
 pub mod access;
 mod commands;
 mod endpoint;
+mod feeds;
 mod guard;
 mod health;
 mod openapi;
@@ -44,6 +45,9 @@ pub struct Service {
     /// Who may wait for read models.
     pub(crate) waiting: Arc<Semaphore>,
     pub(crate) in_flight: commands::InFlight,
+    /// Who follows the feed of events.
+    pub(crate) streams: feeds::Streams,
+    pub(crate) wakes: feeds::Wakes,
     pub(crate) document: axum::body::Bytes,
 }
 
@@ -51,12 +55,15 @@ impl Service {
     /// A service over a market and the read models that follow it; somebody else keeps both running.
     #[must_use]
     pub fn new(market: Arc<Market>, models: ReadModels, access: Access) -> Self {
+        let wakes = feeds::Wakes::new(market.journal());
         Self {
             market,
             models,
             access,
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
             in_flight: commands::InFlight::default(),
+            streams: feeds::Streams::default(),
+            wakes,
             document: openapi::document(&endpoints()).to_string().into(),
         }
     }
@@ -64,7 +71,13 @@ impl Service {
 
 /// Every endpoint.
 fn endpoints() -> Vec<Endpoint> {
-    let parts = [health::endpoints(), openapi::endpoints(), commands::endpoints(), reads::endpoints()];
+    let parts = [
+        health::endpoints(),
+        openapi::endpoints(),
+        commands::endpoints(),
+        reads::endpoints(),
+        feeds::endpoints(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
