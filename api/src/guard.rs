@@ -4,46 +4,90 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::RequestExt;
+use axum::extract::{RawPathParams, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use daybook_domain::{MerchantId, Timestamp};
+use daybook_journal::{Clock, SystemClock};
 use daybook_projections::{Freshness, ReadModelError, ReadModels};
 
 use crate::Shared;
-use crate::access::Permission;
-use crate::problem::{FORBIDDEN, Problem, TOO_MANY_WAITING, blocking};
+use crate::access::log::Entry;
+use crate::access::{Caller, Permission, Touched};
+use crate::problem::{BAD_REQUEST, FORBIDDEN, Problem, TOO_MANY_WAITING, blocking};
 
 /// Position after which a reader sees what the answer says.
 pub(crate) const POSITION: HeaderName = HeaderName::from_static("daybook-position");
 /// Position that the read models must have come to.
 pub(crate) const AT_LEAST: HeaderName = HeaderName::from_static("daybook-at-least");
 
+/// The name of a request, by which its answer, the logs and the log of accesses are brought together.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest name of a request that is taken from a caller.
+const LONGEST_REQUEST_ID: usize = 64;
+
 /// Longest wait for read models to come to a position.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// What is known of an endpoint at its door.
+pub(crate) struct Door {
+    method: Method,
+    path: Arc<str>,
+    permission: Permission,
+    /// Whether its path names the merchant that it is about.
+    of_merchant: bool,
+}
+
+impl Door {
+    pub fn new(method: Method, path: &str, permission: Permission) -> Self {
+        Self { method, path: path.into(), permission, of_merchant: path.contains("{merchant}") }
+    }
+}
+
+/// Who came through a door, and whose data the path named.
+struct Visit {
+    at: Timestamp,
+    caller: Caller,
+    merchant: Option<MerchantId>,
+}
+
 /// Lets a request through to its endpoint, or says why not.
-pub(crate) async fn guard(shared: Shared, permission: Permission, request: Request, next: Next) -> Response {
-    let mut response = match pass(&shared, permission, request, next).await {
+pub(crate) async fn guard(shared: Shared, door: Arc<Door>, request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let mut visit = None;
+    let mut response = match pass(&shared, &door, &mut visit, request, next).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
     let position = shared.models.applied();
     response.headers_mut().entry(POSITION).or_insert_with(|| HeaderValue::from(position));
+    if let Some(visit) = visit {
+        log(&shared, &door, visit, &response, &id);
+    }
+    response.headers_mut().entry(REQUEST_ID).or_insert(id);
     response
 }
 
 async fn pass(
     shared: &Shared,
-    permission: Permission,
+    door: &Door,
+    visit: &mut Option<Visit>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if permission != Permission::Public {
+    if door.permission != Permission::Public {
         let caller = shared.access.authenticate(request.headers())?;
-        if !caller.role.may(permission) {
+        let merchant = if door.of_merchant { merchant_of(&mut request).await? } else { None };
+        *visit = Some(Visit { at: Timestamp(SystemClock.now()), caller: caller.clone(), merchant });
+        if !caller.role.may(door.permission) {
             let detail = format!("the role {} may not {} here", caller.role.name(), request.method());
             return Err(Problem::new(FORBIDDEN, detail));
+        }
+        if let Some(merchant) = merchant {
+            caller.must_own(merchant.as_str(), format_args!("merchant {merchant}"))?;
         }
         request.extensions_mut().insert(caller);
     }
@@ -56,6 +100,44 @@ async fn pass(
         come_to(shared, wanted).await?;
     }
     Ok(next.run(request).await)
+}
+
+/// The merchant that the path names.
+async fn merchant_of(request: &mut Request) -> Result<Option<MerchantId>, Problem> {
+    let bad = |why: &dyn std::fmt::Display| Problem::new(BAD_REQUEST, format!("merchant: {why}"));
+    let parameters = request.extract_parts::<RawPathParams>().await.map_err(|error| bad(&error))?;
+    let named = parameters.iter().find(|(name, _)| *name == "merchant");
+    named.map(|(_, id)| id.parse()).transpose().map_err(|error| bad(&error))
+}
+
+/// Notes whose data a caller came near: the merchant of the path, and those that the handler names.
+fn log(shared: &Shared, door: &Door, visit: Visit, response: &Response, id: &HeaderValue) {
+    let touched = response.extensions().get::<Touched>().map_or(&[][..], |touched| &touched.0);
+    let Visit { at, caller, merchant } = visit;
+    let others = touched.iter().copied().filter(|other| Some(*other) != merchant);
+    for merchant in merchant.into_iter().chain(others) {
+        shared.access.log(Entry {
+            at,
+            actor: caller.actor,
+            role: caller.role,
+            merchant,
+            endpoint: (door.method.clone(), Arc::clone(&door.path)),
+            status: response.status().as_u16(),
+            request_id: id.to_str().unwrap_or_default().to_owned(),
+        });
+    }
+}
+
+/// The caller's name for its request, where it gave one that is fit to be kept; else a new one.
+#[allow(clippy::disallowed_methods)] // a request enters here: nothing that is decided depends on its name
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get(REQUEST_ID).filter(|id| {
+        (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    });
+    given.cloned().unwrap_or_else(|| {
+        let id = HeaderValue::try_from(uuid::Uuid::now_v7().simple().to_string());
+        id.expect("invariant: hexadecimal digits are visible ASCII")
+    })
 }
 
 /// Waits, for a bounded time, until the read models have come to a position that the journal has.

@@ -8,7 +8,6 @@
 pub mod access;
 mod commands;
 mod endpoint;
-mod feeds;
 mod guard;
 mod health;
 mod openapi;
@@ -20,16 +19,18 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::Method;
 use axum::middleware::{Next, from_fn};
 use daybook_market::Market;
 use daybook_projections::ReadModels;
 use tokio::sync::Semaphore;
 
-pub use access::Access;
+pub use access::{Access, Permission};
 pub use problem::Problem;
 pub use server::serve;
 
 use endpoint::Endpoint;
+use guard::Door;
 
 /// Most requests that wait for read models at the same time: each holds a thread.
 const MOST_WAITING: usize = 32;
@@ -41,29 +42,23 @@ pub(crate) type Shared = Arc<Service>;
 pub struct Service {
     pub(crate) market: Arc<Market>,
     pub(crate) models: ReadModels,
-    pub(crate) access: Access,
+    pub(crate) access: Arc<Access>,
     /// Who may wait for read models.
     pub(crate) waiting: Arc<Semaphore>,
     pub(crate) in_flight: commands::InFlight,
-    /// Who follows the feed of events.
-    pub(crate) streams: feeds::Streams,
-    pub(crate) wakes: feeds::Wakes,
     pub(crate) document: axum::body::Bytes,
 }
 
 impl Service {
     /// A service over a market and the read models that follow it; somebody else keeps both running.
     #[must_use]
-    pub fn new(market: Arc<Market>, models: ReadModels, access: Access) -> Self {
-        let wakes = feeds::Wakes::new(market.journal());
+    pub fn new(market: Arc<Market>, models: ReadModels, access: impl Into<Arc<Access>>) -> Self {
         Self {
             market,
             models,
-            access,
+            access: access.into(),
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
             in_flight: commands::InFlight::default(),
-            streams: feeds::Streams::default(),
-            wakes,
             document: openapi::document(&endpoints()).to_string().into(),
         }
     }
@@ -76,9 +71,15 @@ fn endpoints() -> Vec<Endpoint> {
         openapi::endpoints(),
         commands::endpoints(),
         reads::endpoints(),
-        feeds::endpoints(),
+        access::endpoints(),
     ];
     parts.into_iter().flatten().collect()
+}
+
+/// Every endpoint by method and path, and what it asks of its caller.
+#[must_use]
+pub fn permissions() -> Vec<(Method, String, Permission)> {
+    endpoints().into_iter().map(|endpoint| (endpoint.method, endpoint.path, endpoint.permission)).collect()
 }
 
 /// The OpenAPI document of this version.
@@ -91,10 +92,11 @@ pub fn openapi_document() -> serde_json::Value {
 pub fn router(service: Service) -> Router {
     let shared: Shared = Arc::new(service);
     let mut router = Router::new();
-    for Endpoint { path, permission, serve, .. } in endpoints() {
+    for Endpoint { method, path, permission, serve, .. } in endpoints() {
         let at = Arc::clone(&shared);
+        let door = Arc::new(Door::new(method, &path, permission));
         let guarded = from_fn(move |request: Request, next: Next| {
-            guard::guard(Arc::clone(&at), permission, request, next)
+            guard::guard(Arc::clone(&at), Arc::clone(&door), request, next)
         });
         router = router.route(&path, serve.layer(guarded));
     }

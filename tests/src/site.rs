@@ -19,6 +19,8 @@ pub struct Site {
     pub address: SocketAddr,
     /// What its reads come from.
     pub models: ReadModels,
+    /// Its keys.
+    pub access: Arc<Access>,
     _follower: Follower,
     _folder: tempfile::TempDir,
     stop: tokio::sync::oneshot::Sender<()>,
@@ -103,7 +105,7 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let access = Access::default();
+        let access = Arc::new(Access::default());
         let caller = |name: &str, role, merchant: Option<&str>| Caller {
             actor: PartyId::new(&format!("key:{name}")).expect("an id"),
             role,
@@ -116,11 +118,11 @@ impl Site {
             let name = format!("merchant-{merchant}");
             access.admit(format!("key-of-{name}"), caller(&name, Role::Merchant, Some(merchant)));
         }
-        let service = Service::new(Arc::clone(&stage.market), models.clone(), access);
+        let service = Service::new(Arc::clone(&stage.market), models.clone(), Arc::clone(&access));
         let served = tokio::spawn(serve(listener, router(service), async {
             let _ = stopped.await;
         }));
-        Self { address, models, _follower: follower, _folder: folder, stop, served }
+        Self { address, models, access, _follower: follower, _folder: folder, stop, served }
     }
 
     /// Sends a request and reads its answer.

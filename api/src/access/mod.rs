@@ -1,42 +1,360 @@
 //! Who asks, and what they may do.
 //!
 //! Every endpoint names one [`Permission`]; a [`Role`] is a set of them; a key has one role and, for a merchant,
-//! the merchant whose data it may see and touch, everywhere.
+//! the merchant whose data it may see and touch, everywhere. Keys lie hashed in a file beside the journal and are
+//! all held in memory: to let a request in takes one SHA-256 and one look into a map. Another process that changes
+//! keys counts the change in the file; the [`Clerk`] looks at that count four times a second.
 
 mod caller;
+mod clerk;
+mod endpoints;
+mod error;
+mod key;
+mod limit;
+pub(crate) mod log;
+mod pseudonym;
 mod role;
+mod store;
 
 use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
-use axum::http::{HeaderMap, header};
-use parking_lot::RwLock;
+use axum::http::header;
+use daybook_domain::{PartyId, Timestamp};
+use daybook_journal::{Clock, SystemClock};
+use parking_lot::{Mutex, RwLock};
+use serde::Deserialize;
 
+pub use axum::http::HeaderMap;
 pub use caller::Caller;
+pub use clerk::Clerk;
+pub(crate) use endpoints::endpoints;
+pub use error::AccessError;
+pub use key::{Key, NewKey, PREFIX};
+pub use limit::{Rate, Rates, usual_rates};
+pub use log::{Logged, Question, Touched};
+pub use pseudonym::Pseudonyms;
 pub use role::{Permission, Role};
 
-use crate::problem::{Problem, UNAUTHENTICATED};
+use crate::problem::{Problem, TOO_MANY_REQUESTS, UNAUTHENTICATED};
+use key::Hash;
+use limit::Bucket;
+use log::Log;
+use store::Store;
 
-/// The keys that are known.
-#[derive(Default)]
+/// Longest time that the text before a rotation counts on.
+pub const LONGEST_GRACE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What can be set about access.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// How fast keys of a role may ask; what is named here replaces the [usual rate](usual_rates) of that role.
+    pub rates: Rates,
+    /// How many accesses are kept in the log; the oldest go first.
+    pub log_entries: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { rates: Rates::new(), log_entries: 5_000_000 }
+    }
+}
+
+/// The keys that are known, and what they did.
 pub struct Access {
-    keys: RwLock<HashMap<String, Caller>>,
+    store: Store,
+    /// Keys of the file.
+    keys: RwLock<Keys>,
+    /// Held while keys are read, so that an older reading does not replace a newer one.
+    reading: Mutex<()>,
+    /// Others that were let in, by this process.
+    others: RwLock<HashMap<Hash, Arc<Holder>>>,
+    rates: Rates,
+    began: Instant,
+    pseudonyms: Pseudonyms,
+    log: Log,
+}
+
+/// Keys by the hash of their text.
+struct Keys {
+    by_hash: HashMap<Hash, Arc<Holder>>,
+    /// The file's count of changes when it was read.
+    changes: i64,
+}
+
+/// Who holds a text.
+struct Holder {
+    caller: Caller,
+    expires_at: Option<Timestamp>,
+    revoked: bool,
+    usage: Arc<Usage>,
+}
+
+/// What stays of a key when keys are read again.
+struct Usage {
+    bucket: Option<Bucket>,
+    last_used: AtomicI64,
+    /// The last use that the file knows.
+    noted: AtomicI64,
 }
 
 impl Access {
-    /// Whom a request comes from.
+    /// The keys of a file, which is made where there is none.
     ///
     /// # Errors
-    /// `unauthenticated` without a known key.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let unknown =
-            || Problem::new(UNAUTHENTICATED, "Authorization: send `Bearer KEY` with a key that is in force");
-        let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let key = text.and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(unknown)?;
-        self.keys.read().get(key).cloned().ok_or_else(unknown)
+    /// When the file does not serve.
+    pub fn open(path: &Path, settings: Settings) -> Result<Self, AccessError> {
+        let mut rates = usual_rates();
+        rates.extend(settings.rates);
+        Self::of(Store::open(path)?, rates, settings.log_entries)
     }
 
-    /// Lets this key in.
-    pub fn admit(&self, key: String, caller: Caller) {
-        self.keys.write().insert(key, caller);
+    /// Keys that no other process knows and that end with this one, without limits.
+    ///
+    /// # Errors
+    /// When the operating system gives no random numbers.
+    pub fn in_memory() -> Result<Self, AccessError> {
+        Self::of(Store::in_memory()?, Rates::new(), 100_000)
     }
+
+    fn of(store: Store, rates: Rates, log_entries: u64) -> Result<Self, AccessError> {
+        let access = Self {
+            pseudonyms: Pseudonyms::new(&store.secret()?),
+            keys: RwLock::new(Keys { by_hash: HashMap::new(), changes: -1 }),
+            reading: Mutex::new(()),
+            others: RwLock::default(),
+            rates,
+            began: Instant::now(),
+            log: Log::new(log_entries),
+            store,
+        };
+        access.refresh()?;
+        Ok(access)
+    }
+
+    /// Whom a request comes from, if that one may ask now.
+    ///
+    /// # Errors
+    /// `unauthenticated` without a key that is in force; `too_many_requests` when it asks too fast.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let refuse = |why: &str| Problem::new(UNAUTHENTICATED, format!("Authorization: {why}"));
+        let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let text = text
+            .and_then(|text| text.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, text)| text.trim_start())
+            .ok_or_else(|| refuse("send `Bearer KEY` with a key that is in force"))?;
+        let hash = key::hash(text);
+        let known = self.keys.read().by_hash.get(&hash).cloned();
+        let holder = match known.or_else(|| self.others.read().get(&hash).cloned()) {
+            Some(holder) => holder,
+            None => return Err(refuse("this key is not known")),
+        };
+        let now = now();
+        if holder.revoked {
+            return Err(refuse("this key was revoked"));
+        }
+        if holder.expires_at.is_some_and(|end| end <= now) {
+            return Err(refuse("this key has expired"));
+        }
+        holder.usage.last_used.store(now.0, Ordering::Relaxed);
+        if let Some(bucket) = &holder.usage.bucket {
+            let elapsed = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX / 2);
+            bucket.take(elapsed).map_err(|wait| {
+                let detail = format!("a key of the role {} may not ask so fast", holder.caller.role.name());
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                Problem::new(TOO_MANY_REQUESTS, detail).retry_after(seconds)
+            })?;
+        }
+        Ok(holder.caller.clone())
+    }
+
+    /// Lets a text in that stands in no file: for a process that makes up its own callers.
+    pub fn admit(&self, text: impl AsRef<str>, caller: Caller) {
+        let holder = Holder { usage: self.usage(caller.role), caller, expires_at: None, revoked: false };
+        self.others.write().insert(key::hash(text.as_ref()), Arc::new(holder));
+    }
+
+    /// Makes a key. Its text is told here and never again.
+    ///
+    /// # Errors
+    /// When it is not wanted like this, or the file does not serve.
+    pub fn create(&self, new: NewKey, by: PartyId) -> Result<(Key, String), AccessError> {
+        let now = now();
+        new.check(now)?;
+        let NewKey { role, merchant, name, expires_at } = new;
+        let key = Key {
+            id: key::new_id()?,
+            name,
+            role,
+            merchant,
+            created_at: now,
+            created_by: by,
+            rotated_at: None,
+            expires_at,
+            revoked_at: None,
+            revoked_by: None,
+            last_used_at: None,
+        };
+        let text = key::new_text(&key.id)?;
+        self.store.insert(&key, &key::hash(&text))?;
+        self.refresh()?;
+        Ok((key, text))
+    }
+
+    /// Gives a key a new text, told here and never again. The one it had counts on for `grace`, so that its holder
+    /// can change over; one that had been given grace before counts no more.
+    ///
+    /// # Errors
+    /// When there is no such key in force, or the file does not serve.
+    pub fn rotate(&self, id: &str, grace: Duration) -> Result<(Key, String), AccessError> {
+        if grace > LONGEST_GRACE {
+            let why = format!("{} seconds are the most", LONGEST_GRACE.as_secs());
+            return Err(AccessError::Refused { field: "grace_seconds", why });
+        }
+        self.key(id)?;
+        let text = key::new_text(id)?;
+        let now = now();
+        let until = now.plus(i64::try_from(grace.as_micros()).unwrap_or(0));
+        if !self.store.rotate(id, &key::hash(&text), now, until)? {
+            return Err(AccessError::Revoked(id.to_owned()));
+        }
+        self.refresh()?;
+        Ok((self.key(id)?, text))
+    }
+
+    /// Puts a key out of force, for good and at once. Doing it twice changes nothing.
+    ///
+    /// # Errors
+    /// When there is no such key, or the file does not serve.
+    pub fn revoke(&self, id: &str, by: PartyId) -> Result<Key, AccessError> {
+        self.key(id)?;
+        self.store.revoke(id, now(), by)?;
+        self.refresh()?;
+        self.key(id)
+    }
+
+    /// A key.
+    ///
+    /// # Errors
+    /// When there is none of this id, or the file does not serve.
+    pub fn key(&self, id: &str) -> Result<Key, AccessError> {
+        self.store.key(id)?.ok_or_else(|| AccessError::Unknown(id.to_owned()))
+    }
+
+    /// A page of keys, the oldest first, after the one of this id.
+    ///
+    /// # Errors
+    /// When the file does not serve.
+    pub fn page(&self, after: Option<&str>, limit: u32) -> Result<Vec<Key>, AccessError> {
+        self.note_uses()?;
+        self.store.page(after, limit)
+    }
+
+    /// A page of the log of accesses, the oldest first.
+    ///
+    /// # Errors
+    /// When the file does not serve.
+    pub fn accesses(&self, question: &Question) -> Result<Vec<Logged>, AccessError> {
+        self.log.flush(&self.store)?;
+        self.store.accesses(question)
+    }
+
+    /// How analysts see parties.
+    #[must_use]
+    pub fn pseudonyms(&self) -> &Pseudonyms {
+        &self.pseudonyms
+    }
+
+    /// Whether nobody has a key yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.read().by_hash.is_empty()
+    }
+
+    /// Adds to the log of accesses.
+    pub(crate) fn log(&self, entry: log::Entry) {
+        self.log.add(entry, &self.store);
+    }
+
+    /// What the clerk does.
+    fn tidy(&self) -> Result<(), AccessError> {
+        self.refresh()?;
+        self.note_uses()?;
+        self.log.flush(&self.store)
+    }
+
+    /// Reads keys again where they were changed since.
+    fn refresh(&self) -> Result<(), AccessError> {
+        let _reading = self.reading.lock();
+        // before the keys: a change between the two is read twice rather than never
+        let changes = self.store.changes()?;
+        if changes == self.keys.read().changes {
+            return Ok(());
+        }
+        let known = self.store.keys()?;
+        let mut keys = self.keys.write();
+        let used: HashMap<PartyId, Arc<Usage>> =
+            keys.by_hash.values().map(|holder| (holder.caller.actor, Arc::clone(&holder.usage))).collect();
+        let mut by_hash = HashMap::with_capacity(known.len());
+        for store::Known { key, hash, old } in known {
+            let actor = key.actor();
+            let usage = used.get(&actor).cloned().unwrap_or_else(|| self.usage(key.role));
+            let holder = |expires_at| Holder {
+                caller: Caller { actor, role: key.role, merchant: key.merchant },
+                expires_at,
+                revoked: key.revoked_at.is_some(),
+                usage: Arc::clone(&usage),
+            };
+            if let Some((hash, until)) = old {
+                let until = key.expires_at.map_or(until, |end| end.min(until));
+                by_hash.insert(hash, Arc::new(holder(Some(until))));
+            }
+            by_hash.insert(hash, Arc::new(holder(key.expires_at)));
+        }
+        *keys = Keys { by_hash, changes };
+        Ok(())
+    }
+
+    fn usage(&self, role: Role) -> Arc<Usage> {
+        let bucket = self.rates.get(&role).copied().and_then(Bucket::new);
+        Arc::new(Usage { bucket, last_used: AtomicI64::new(0), noted: AtomicI64::new(0) })
+    }
+
+    /// Tells the file of uses, of each key not more than once in some seconds.
+    fn note_uses(&self) -> Result<(), AccessError> {
+        const APART: i64 = 5_000_000;
+        let mut uses = Vec::new();
+        for holder in self.keys.read().by_hash.values() {
+            let last = holder.usage.last_used.load(Ordering::Relaxed);
+            if last >= holder.usage.noted.load(Ordering::Relaxed) + APART {
+                holder.usage.noted.store(last, Ordering::Relaxed);
+                let id = holder.caller.actor.as_str().trim_start_matches("key:").to_owned();
+                uses.push((id, Timestamp(last)));
+            }
+        }
+        if uses.is_empty() { Ok(()) } else { self.store.used(&uses) }
+    }
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self::in_memory().expect("invariant: memory and randomness can be had")
+    }
+}
+
+impl Drop for Access {
+    fn drop(&mut self) {
+        if let Err(error) = self.tidy() {
+            tracing::error!(%error, "the last accesses were not logged");
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp(SystemClock.now())
 }

@@ -25,16 +25,14 @@ pub enum Permission {
     ReadMerchants,
     /// The books of the market, and the audit trail.
     ReadBooks,
-    /// Figures.
+    /// Figures and the feed of events.
     ReadFigures,
-    /// The feed of events, by merchants of their own.
-    ReadFeed,
     /// Keys, webhooks, the access log, metrics.
     Administer,
 }
 
 /// What a key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The shop's own systems, on behalf of its buyers.
@@ -85,8 +83,17 @@ impl Role {
             P::ReadMerchants => matches!(self, Self::Merchant | Self::Finance | Self::Operator | Self::Admin),
             P::ReadBooks => matches!(self, Self::Finance | Self::Admin),
             P::ReadFigures => matches!(self, Self::Analyst | Self::Finance | Self::Admin),
-            P::ReadFeed => matches!(self, Self::Merchant | Self::Analyst | Self::Finance | Self::Admin),
             P::Administer => matches!(self, Self::Admin),
         }
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = || Self::ALL.map(Self::name).join(", ");
+        let found = Self::ALL.into_iter().find(|role| role.name() == text);
+        found.ok_or_else(|| format!("{text:?} is no role: use one of {}", names()))
     }
 }

@@ -211,7 +211,8 @@ fn identity(caller: &Caller, key: &[u8]) -> Result<Uuid, Problem> {
     Ok(Uuid::new_v5(&Uuid::NAMESPACE_URL, &name))
 }
 
-fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+/// Whether a body is said to be JSON.
+pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {

@@ -1,0 +1,106 @@
+//! How fast a key may ask: a token bucket, kept as the one instant at which it would be full again.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Role;
+
+/// A rate and how much of it may be saved up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Requests a second; 0 sets no limit.
+    pub per_second: u32,
+    /// Requests at once, after a pause.
+    pub burst: u32,
+}
+
+/// Rates by role; a role that is not named is not limited.
+pub type Rates = BTreeMap<Role, Rate>;
+
+/// Rates where the settings name none: wide enough for one busy program, narrow enough that one in a loop does not
+/// take the service from the others. The shop's own systems and admins are not limited: there the service's
+/// own backpressure decides.
+#[must_use]
+pub fn usual_rates() -> Rates {
+    let rate = |per_second, burst| Rate { per_second, burst };
+    BTreeMap::from([
+        (Role::Merchant, rate(100, 200)),
+        (Role::Analyst, rate(100, 200)),
+        (Role::Finance, rate(200, 400)),
+        (Role::Operator, rate(500, 1_000)),
+    ])
+}
+
+/// What is left of a rate.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    /// Nanoseconds that a request costs.
+    cost: u64,
+    /// Nanoseconds' worth of requests that may be used at once.
+    room: u64,
+    /// When it is full again, in nanoseconds since the service began.
+    full_at: AtomicU64,
+}
+
+impl Bucket {
+    pub fn new(rate: Rate) -> Option<Self> {
+        if rate.per_second == 0 {
+            return None;
+        }
+        let cost = 1_000_000_000 / u64::from(rate.per_second);
+        let room = cost * u64::from(rate.burst.max(1));
+        Some(Self { cost, room, full_at: AtomicU64::new(0) })
+    }
+
+    /// Takes one request out, or says how long to wait for one.
+    pub fn take(&self, now: u64) -> Result<(), Duration> {
+        let mut full_at = self.full_at.load(Ordering::Relaxed);
+        loop {
+            let after = full_at.max(now) + self.cost;
+            if after - now > self.room {
+                return Err(Duration::from_nanos(after - now - self.room));
+            }
+            let swap = Ordering::Relaxed;
+            match self.full_at.compare_exchange_weak(full_at, after, swap, swap) {
+                Ok(_) => return Ok(()),
+                Err(actual) => full_at = actual,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_burst_is_taken_at_once_and_then_one_request_for_each_that_has_grown() {
+        let bucket = Bucket::new(Rate { per_second: 10, burst: 3 }).unwrap();
+        let now = 5 * SECOND;
+        assert_eq!([(); 3].map(|()| bucket.take(now)), [Ok(()); 3]);
+        assert_eq!(bucket.take(now), Err(Duration::from_millis(100)));
+        assert_eq!(
+            bucket.take(now + SECOND / 20),
+            Err(Duration::from_millis(50)),
+            "the refused cost nothing"
+        );
+        assert_eq!(bucket.take(now + SECOND / 10), Ok(()));
+        assert!(bucket.take(now + SECOND / 10).is_err());
+        let later = now + 60 * SECOND;
+        assert_eq!([(); 3].map(|()| bucket.take(later)), [Ok(()); 3], "a pause saves up a burst");
+        assert!(bucket.take(later).is_err(), "and no more");
+    }
+
+    #[test]
+    fn a_rate_of_nothing_sets_no_limit() {
+        assert!(Bucket::new(Rate { per_second: 0, burst: 0 }).is_none());
+        let narrow = Bucket::new(Rate { per_second: 1, burst: 0 }).unwrap();
+        assert!(narrow.take(SECOND).is_ok() && narrow.take(SECOND).is_err());
+    }
+}
