@@ -86,6 +86,8 @@ pub enum Command {
     Breaks(cmd::breaks::Args),
     Command(cmd::command::Args),
     Serve(cmd::serve::Args),
+    Key(cmd::key::Args),
+    AccessLog(cmd::access_log::Args),
     Bench(cmd::bench::Args),
     Completions(cmd::completions::Args),
 }

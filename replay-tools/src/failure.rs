@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use daybook_api::access::AccessError;
 use daybook_commands::CommandError;
 use daybook_journal::JournalError;
 use daybook_market::MarketError;
@@ -89,6 +90,15 @@ impl From<MarketError> for Failure {
             MarketError::Command(error) => error.into(),
             MarketError::Url(why) => Self::Usage(why),
             MarketError::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Unavailable(why) => Self::Unavailable(why),
+            other => Self::Refused(other.to_string()),
         }
     }
 }

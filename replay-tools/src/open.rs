@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use daybook_api::access::{Access, Settings};
 use daybook_journal::SqliteJournal;
 use daybook_market::{Market, Options, StoreUrl};
 use daybook_projections::{ReadModels, Stage};
@@ -36,6 +37,14 @@ impl Global {
         let journal = Arc::new(self.read_journal()?);
         let progress = Progress::new(!self.no_progress, "catching up", 1);
         Ok(ReadModels::open(self.read_models_path()?, journal, &mut told(&progress))?)
+    }
+
+    /// The keys of this journal's market, in a file beside it that is made where there is none.
+    pub fn access(&self, settings: Settings) -> Result<Access, Failure> {
+        let StoreUrl::Sqlite(path) = StoreUrl::Sqlite(self.journal.0.clone()).beside("access") else {
+            return Err(Failure::Usage("keys need a file: name a journal with --journal".to_owned()));
+        };
+        Ok(Access::open(&path, settings)?)
     }
 
     /// The running market; makes the journal when there is none, and keeps a second writer out.

@@ -10,7 +10,7 @@ use daybook_market::demo::{self, DemoError, Report};
 use daybook_market::{Market, Options};
 
 use crate::cli::Global;
-use crate::cmd::verify;
+use crate::cmd::{key, verify};
 use crate::failure::{Failure, unheard};
 use crate::output::{Format, Output, say};
 use crate::progress::Progress;
@@ -170,6 +170,13 @@ fn tour(out: &mut Output, global: &Global, report: &Report) -> Result<(), Failur
         ("daybook settlement audit".to_owned(), "all settlements, derived again from the journal alone"),
         ("daybook trial-balance".to_owned(), "the books, summing to zero"),
         ("daybook digest".to_owned(), "the same for the same seed"),
+    ] {
+        out.line(&format!("  {command:40} {says}"))?;
+    }
+    out.heading("Serve it")?;
+    for (command, says) in [
+        (key::first(global), "a key that may do everything, told once"),
+        (key::command(global, "serve"), "the API, described at /v1/openapi.json"),
     ] {
         out.line(&format!("  {command:40} {says}"))?;
     }

@@ -1,5 +1,6 @@
 //! The subcommands, one file each: parse, call, print.
 
+pub mod access_log;
 pub mod adjustment;
 pub mod balance_sheet;
 pub mod bench;
@@ -12,6 +13,7 @@ pub mod digest;
 pub mod events;
 pub mod export;
 pub mod import;
+pub mod key;
 pub mod ledger;
 pub mod merchant;
 pub mod merchants;
@@ -38,6 +40,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     let global = &cli.global;
     match cli.command {
         Command::Demo(args) => demo::run(global, &args),
+        Command::Key(args) => key::run(global, &args),
+        Command::AccessLog(args) => access_log::run(global, &args),
         Command::Serve(args) => serve::run(global, &args),
         Command::Status(args) => status::run(global, &args),
         Command::Verify(args) => verify::run(global, &args),

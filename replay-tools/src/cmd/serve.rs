@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use daybook_api::access::{Clerk, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Global;
+use crate::cmd::key;
 use crate::failure::Failure;
 use crate::open::told;
 use crate::output::say;
@@ -15,8 +17,8 @@ use crate::progress::Progress;
 /// Run the market: reactors, deadlines, read models, HTTP
 #[derive(Debug, clap::Args)]
 #[command(long_about = "Run the market: reactors, deadlines, read models, HTTP.\n\n\
-    GET /healthz and GET /v1/orders/{id}, without authentication: put a proxy in front of it before it listens beyond \
-    this machine. Stops on Ctrl-C or SIGTERM, after the requests under way.")]
+    Every request but those for health and for the description of the API needs a key: see `daybook key`. Stops on \
+    Ctrl-C or SIGTERM, after the requests under way.")]
 pub struct Args {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -25,6 +27,8 @@ pub struct Args {
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let market = Arc::new(global.market()?);
+    let access = Arc::new(global.access(Settings::default())?);
+    let clerk = Clerk::start(Arc::clone(&access))?;
     let progress = Progress::new(!global.no_progress, "catching up", 1);
     let url = global.read_models.as_ref().map(ToString::to_string);
     let (models, follower) = market.follow(url.as_deref(), &mut told(&progress))?;
@@ -45,12 +49,16 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         };
         let address = listener.local_addr()?;
         let running = market.spawn();
-        let service = daybook_api::Service::new(Arc::clone(&market), models, daybook_api::Access::default());
+        let service = daybook_api::Service::new(Arc::clone(&market), models, Arc::clone(&access));
         say!("listening on http://{address}");
+        if access.is_empty() {
+            say!("nobody has a key yet; make the first with\n  {}", key::first(global));
+        }
         let served = daybook_api::serve(listener, daybook_api::router(service), stop).await;
         running.stop().await;
         served.map_err(|error| Failure::Unavailable(format!("serving failed: {error}")))
     });
+    drop(clerk);
     follower.stop();
     say!("stopped");
     served
