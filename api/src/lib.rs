@@ -8,6 +8,7 @@
 pub mod access;
 mod commands;
 mod endpoint;
+mod feeds;
 mod guard;
 mod health;
 mod openapi;
@@ -46,6 +47,9 @@ pub struct Service {
     /// Who may wait for read models.
     pub(crate) waiting: Arc<Semaphore>,
     pub(crate) in_flight: commands::InFlight,
+    /// Who follows the feed of events.
+    pub(crate) streams: feeds::Streams,
+    pub(crate) wakes: feeds::Wakes,
     pub(crate) document: axum::body::Bytes,
 }
 
@@ -53,12 +57,15 @@ impl Service {
     /// A service over a market and the read models that follow it; somebody else keeps both running.
     #[must_use]
     pub fn new(market: Arc<Market>, models: ReadModels, access: impl Into<Arc<Access>>) -> Self {
+        let wakes = feeds::Wakes::new(market.journal());
         Self {
             market,
             models,
             access: access.into(),
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
             in_flight: commands::InFlight::default(),
+            streams: feeds::Streams::default(),
+            wakes,
             document: openapi::document(&endpoints()).to_string().into(),
         }
     }
@@ -72,6 +79,7 @@ fn endpoints() -> Vec<Endpoint> {
         commands::endpoints(),
         reads::endpoints(),
         access::endpoints(),
+        feeds::endpoints(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -48,6 +48,7 @@ kinds! {
     DAMAGED = 500, "journal_damaged", "The journal cannot be read";
     BEHIND = 503, "read_models_behind", "The read models have not come that far yet";
     TOO_MANY_WAITING = 503, "too_many_waiting", "Too many requests wait: ask again later";
+    TOO_MANY_STREAMS = 503, "too_many_streams", "Too many streams of events are open: ask again later, or read pages";
     UNAVAILABLE = 503, "unavailable", "The store cannot be used now: try again later";
     OUTCOME_UNKNOWN = 503, "outcome_unknown", "It may have happened: send the same request again, it takes effect once";
 }

@@ -3,8 +3,25 @@
 use std::future::Future;
 use std::io;
 
-use axum::Router;
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// Tells answers without an end of their own that the service stops.
+#[derive(Clone)]
+pub(crate) struct Closing(watch::Receiver<bool>);
+
+impl Closing {
+    /// Whether it has begun to stop.
+    pub fn now(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
+
+    /// Resolves when it begins to stop.
+    pub async fn begun(&mut self) {
+        let _ = self.0.wait_for(|closing| *closing).await;
+    }
+}
 
 /// Serves until `stop` resolves; requests under way are answered first.
 ///
@@ -15,5 +32,10 @@ pub async fn serve(
     routes: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, routes).with_graceful_shutdown(stop).await
+    let (closing, begun) = watch::channel(false);
+    let stop = async move {
+        stop.await;
+        closing.send_replace(true);
+    };
+    axum::serve(listener, routes.layer(Extension(Closing(begun)))).with_graceful_shutdown(stop).await
 }

@@ -26,6 +26,7 @@ fn allowed(permission: Permission) -> &'static [&'static str] {
         Permission::ReadMerchants => &["merchant", "finance", "operator", "admin"],
         Permission::ReadBooks => &["finance", "admin"],
         Permission::ReadFigures => &["finance", "analyst", "admin"],
+        Permission::ReadFeed => &["merchant", "finance", "analyst", "admin"],
         Permission::Administer => &["admin"],
     }
 }

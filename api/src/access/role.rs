@@ -25,8 +25,10 @@ pub enum Permission {
     ReadMerchants,
     /// The books of the market, and the audit trail.
     ReadBooks,
-    /// Figures and the feed of events.
+    /// Figures.
     ReadFigures,
+    /// The feed of events, by merchants of their own.
+    ReadFeed,
     /// Keys, webhooks, the access log, metrics.
     Administer,
 }
@@ -83,6 +85,7 @@ impl Role {
             P::ReadMerchants => matches!(self, Self::Merchant | Self::Finance | Self::Operator | Self::Admin),
             P::ReadBooks => matches!(self, Self::Finance | Self::Admin),
             P::ReadFigures => matches!(self, Self::Analyst | Self::Finance | Self::Admin),
+            P::ReadFeed => matches!(self, Self::Merchant | Self::Analyst | Self::Finance | Self::Admin),
             P::Administer => matches!(self, Self::Admin),
         }
     }

@@ -1,0 +1,100 @@
+//! An event in CloudEvents 1.0 form.
+
+use daybook_domain::{Refs, Timestamp};
+use daybook_journal::Recorded;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::discreet;
+
+/// What stands before the name of an event type.
+pub(super) const TYPE_PREFIX: &str = "daybook.";
+
+/// Where events come from. With `id` it identifies an event.
+const SOURCE: &str = "urn:daybook:journal";
+
+/// The form. A position is text: integers of CloudEvents have 32 bits.
+#[derive(Serialize)]
+struct CloudEvent<'a, D> {
+    specversion: &'static str,
+    id: Uuid,
+    source: &'static str,
+    r#type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    time: Timestamp,
+    datacontenttype: &'static str,
+    dataschema: String,
+    position: String,
+    streamversion: u64,
+    recordedat: Timestamp,
+    correlationid: Uuid,
+    #[serde(flatten)]
+    refs: &'a Refs,
+    data: D,
+}
+
+/// An event as JSON; `discreet`: without what says who is concerned.
+pub(super) fn encode(event: &Recorded<'_>, refs: &Refs, discreet: bool) -> Result<String, serde_json::Error> {
+    if discreet {
+        let data = discreet::data(serde_json::from_str(event.data)?);
+        let refs = discreet::refs(*refs);
+        serde_json::to_string(&form(event, discreet::subject(event.stream), &refs, data))
+    } else {
+        let data: &RawValue = serde_json::from_str(event.data)?;
+        serde_json::to_string(&form(event, Some(event.stream), refs, data))
+    }
+}
+
+fn form<'a, D>(event: &Recorded<'a>, subject: Option<&'a str>, refs: &'a Refs, data: D) -> CloudEvent<'a, D> {
+    CloudEvent {
+        specversion: "1.0",
+        id: event.id,
+        source: SOURCE,
+        r#type: format!("{TYPE_PREFIX}{}", event.kind),
+        subject,
+        time: Timestamp(event.occurred_at),
+        datacontenttype: "application/json",
+        dataschema: format!("urn:daybook:event:{}:v{}", event.kind, event.schema),
+        position: event.position.to_string(),
+        streamversion: event.version,
+        recordedat: Timestamp(event.recorded_at),
+        correlationid: event.correlation,
+        refs,
+        data,
+    }
+}
+
+/// The schema of the form.
+pub(super) fn schema() -> Value {
+    let text = json!({"type": "string"});
+    let time = json!({"type": "string", "format": "date-time"});
+    let uuid = json!({"type": "string", "format": "uuid"});
+    let mut schema = json!({
+        "type": "object",
+        "description": "An event in CloudEvents 1.0 form",
+        "required": ["specversion", "id", "source", "type", "time", "datacontenttype", "dataschema", "position",
+            "streamversion", "recordedat", "correlationid", "data"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": uuid,
+            "source": {"const": SOURCE},
+            "type": {"type": "string", "description": "`daybook.` and the event's type: daybook.OrderShipped"},
+            "subject": {"type": "string", "description": "The stream"},
+            "time": {"type": "string", "format": "date-time", "description": "When it happened in the business"},
+            "datacontenttype": {"const": "application/json"},
+            "dataschema": {"type": "string", "description": "urn:daybook:event:TYPE:vVERSION"},
+            "position": {"type": "string", "pattern": "^[0-9]+$", "description": "Where it stands in the journal"},
+            "streamversion": {"type": "integer", "description": "Where it stands in its stream"},
+            "recordedat": time,
+            "correlationid": uuid,
+            "data": {"type": "object", "description": "The event's own content"},
+        },
+    });
+    for party in super::wanted::PARTIES {
+        schema["properties"][party] = text.clone();
+    }
+    schema
+}

@@ -1,0 +1,85 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::*;
+
+/// Every event fixture: file name and content.
+fn fixtures() -> Vec<(String, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../domain/fixtures");
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "json") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            all.push((name, serde_json::from_str(&text).unwrap()));
+        }
+    }
+    assert!(all.len() > 200, "the fixtures are there");
+    all
+}
+
+fn members(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                into.insert(name.clone());
+                members(value, into);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| members(item, into)),
+        _ => {}
+    }
+}
+
+fn texts(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => {
+            into.insert(text.clone());
+        }
+        Value::Object(object) => object.values().for_each(|value| texts(value, into)),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn of_every_member_of_every_event_it_is_decided_whether_analysts_see_it() {
+    let mut all = BTreeSet::new();
+    fixtures().iter().for_each(|(_, data)| members(data, &mut all));
+    let undecided: Vec<_> = all
+        .iter()
+        .filter(|name| SHOWN.contains(&name.as_str()) == LEFT_OUT.contains(&name.as_str()))
+        .collect();
+    assert!(undecided.is_empty(), "put each into SHOWN or LEFT_OUT: {undecided:?}");
+    let known: BTreeSet<&str> = SHOWN.iter().chain(LEFT_OUT).copied().collect();
+    let gone: Vec<_> = known.iter().filter(|name| !all.contains(**name)).collect();
+    assert!(gone.is_empty(), "no event has {gone:?}");
+}
+
+#[test]
+fn no_event_tells_an_analyst_who_is_concerned() {
+    // how ids of parties look in the fixtures, and what else stands for a party
+    let telling =
+        ["m-1", "b-7f3a", "v-3c9e", "ops-", "agent-", "vault:", "iban-", "giftcard-", "icbc", "lead-"];
+    for (file, event) in fixtures() {
+        let mut left = BTreeSet::new();
+        texts(&data(event), &mut left);
+        for text in left {
+            let told = telling.iter().find(|part| text.contains(**part));
+            assert_eq!(told, None, "{file}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_member_that_nobody_has_looked_at_is_left_out() {
+    let event = serde_json::json!({"amount": "1.00", "new": "x", "lines": [{"line": "1", "new": 7}]});
+    assert_eq!(data(event), serde_json::json!({"amount": "1.00", "lines": [{"line": "1"}]}));
+}
+
+#[test]
+fn streams_of_parties_have_no_subject() {
+    assert_eq!(subject("order-o1"), Some("order-o1"));
+    assert_eq!((subject("account-m1"), subject("merchant-m1"), subject("lead-l1")), (None, None, None));
+}

@@ -1,0 +1,183 @@
+//! The feed of events: pages of the journal, and the same as server-sent events, in CloudEvents 1.0 form.
+//!
+//! A reader says from where; the answer says where to go on. A page is bounded by events, by bytes and by positions
+//! looked at, so a filter that finds little costs no more than one that finds much. Nothing is kept for a reader
+//! between pages: the position is all there is to know.
+
+mod cloud;
+mod discreet;
+mod page;
+mod stream;
+mod wakes;
+mod wanted;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+
+use page::Page;
+pub(crate) use stream::Streams;
+pub(crate) use wakes::Wakes;
+
+use crate::Shared;
+use crate::access::{Caller, Permission};
+use crate::endpoint::{Doc, Endpoint};
+use crate::guard::POSITION;
+use crate::problem::{NOT_ACCEPTABLE, Problem};
+use crate::server::Closing;
+use wanted::Asked;
+
+/// Where to go on from, for readers whose form of answer has no room for it.
+const NEXT: HeaderName = HeaderName::from_static("daybook-next");
+
+const BATCH: &str = "application/cloudevents-batch+json";
+const STREAM: &str = "text/event-stream";
+
+/// The forms in which events are answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    Batch,
+    Stream,
+}
+
+impl Form {
+    /// The form that `Accept` asks for.
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let Some(accept) = headers.get(header::ACCEPT) else { return Ok(Self::Json) };
+        let accept = accept.to_str().unwrap_or_default();
+        for kind in accept.split(',').map(|part| part.split(';').next().unwrap_or_default().trim()) {
+            match kind {
+                STREAM => return Ok(Self::Stream),
+                BATCH => return Ok(Self::Batch),
+                "application/json" | "application/*" | "*/*" | "" => return Ok(Self::Json),
+                _ => {}
+            }
+        }
+        let detail = format!("Accept: events come as application/json, {BATCH} or {STREAM}");
+        Err(Problem::new(NOT_ACCEPTABLE, detail))
+    }
+}
+
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let event = json!({"$ref": "#/components/schemas/Event"});
+    let page = json!({"type": "object", "required": ["events", "next", "head"], "properties": {
+        "events": {"type": "array", "items": event},
+        "next": {"type": "integer", "description": "Ask for what is after this position: everything up to it was looked at, even where nothing was found"},
+        "head": {"type": "integer", "description": "Position of the journal's last event; at `next` = `head` there is no more yet"},
+    }});
+    let doc = Doc::read("events", "Feeds", "Events from a position on", page).query(
+        "limit",
+        json!({"type": "integer", "minimum": 1, "maximum": page::MOST_EVENTS, "default": page::EVENTS}),
+        "Most events of this page",
+    );
+    let mut page = filters(doc);
+    page.answers[0]
+        .2
+        .extend([(BATCH, json!({"type": "array", "items": event})), (STREAM, json!({"type": "string"}))]);
+    page.description = format!(
+        "Events in CloudEvents 1.0 form, by position. The `next` of one page (in other forms the header \
+         `Daybook-Next`) is the `after` of the following one. A page looks at {} positions at most, so it may be empty \
+         before the end. A merchant's key sees the events that concern it; for analysts whoever could be known by \
+         an event is left out of it.",
+        page::MOST_SCANNED
+    );
+    page.problems = vec![404, 406];
+    let mut stream = filters(Doc::read(
+        "events_stream",
+        "Feeds",
+        "Events as they happen",
+        json!({}),
+    ))
+    .header("Last-Event-ID", json!({"type": "integer", "minimum": 0}), "Go on after this position, as browsers ask by themselves when a connection was lost; comes before `after`");
+    stream.answers = vec![(200, "Server-sent events", vec![(STREAM, json!({"type": "string"}))])];
+    stream.description = "Server-sent events: `id` is the position, `data` the event in CloudEvents 1.0 form. While nothing \
+         happens a comment comes every 15 seconds, with the position up to which all was looked at. A stream ends when its \
+         key is in force no longer, and when the service stops: connect again."
+        .to_owned();
+    stream.problems = vec![404, 406];
+    for doc in [&mut page, &mut stream] {
+        doc.components.insert("Event".to_owned(), cloud::schema());
+    }
+    vec![
+        Endpoint {
+            method: Method::GET,
+            path: "/v1/events".to_owned(),
+            permission: Permission::ReadFeed,
+            doc: page,
+            serve: get(events),
+        },
+        Endpoint {
+            method: Method::GET,
+            path: "/v1/events/stream".to_owned(),
+            permission: Permission::ReadFeed,
+            doc: stream,
+            serve: get(events_stream),
+        },
+    ]
+}
+
+fn filters(doc: Doc) -> Doc {
+    let id = json!({"type": "string", "minLength": 1, "maxLength": 64});
+    let after = json!({"oneOf": [{"type": "integer", "minimum": 0}, {"const": "head"}], "default": 0});
+    let doc = doc.query("after", after, "The position to go on from; `head`: only what comes now").query(
+        "type",
+        json!({"type": "string"}),
+        "Only these types, by commas: `OrderShipped,OrderDelivered`",
+    );
+    wanted::PARTIES.iter().fold(doc, |doc, party| {
+        doc.query(party, id.clone(), &format!("Only events that refer to this {party}"))
+    })
+}
+
+type AskedQuery = Result<Query<Asked>, QueryRejection>;
+
+async fn events(
+    State(shared): State<Shared>,
+    caller: Caller,
+    closing: Option<Extension<Closing>>,
+    headers: HeaderMap,
+    asked: AskedQuery,
+) -> Result<Response, Problem> {
+    let form = Form::of(&headers)?;
+    if form == Form::Stream {
+        return events_stream(State(shared), caller, closing, headers, asked).await;
+    }
+    let Query(asked) = asked.map_err(|error| Problem::bad("query", error.body_text()))?;
+    let bounds = asked.bounds()?;
+    let after = asked.after(shared.market.journal().as_ref())?;
+    let wanted = asked.wanted(&caller)?;
+    let page = shared.streams.page(&shared, wanted.into(), after, bounds).await?;
+    let Page { events, next, head } = &page;
+    let texts: Vec<&str> = events.iter().map(|event| event.json.as_str()).collect();
+    let list = texts.join(",");
+    let (kind, body) = match form {
+        Form::Batch => (BATCH, format!("[{list}]")),
+        _ => ("application/json", format!("{{\"events\":[{list}],\"next\":{next},\"head\":{head}}}")),
+    };
+    let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
+    response.headers_mut().insert(NEXT, HeaderValue::from(*next));
+    response.headers_mut().insert(POSITION, HeaderValue::from(*head));
+    Ok(response)
+}
+
+async fn events_stream(
+    State(shared): State<Shared>,
+    caller: Caller,
+    closing: Option<Extension<Closing>>,
+    headers: HeaderMap,
+    asked: AskedQuery,
+) -> Result<Response, Problem> {
+    let Query(asked) = asked.map_err(|error| Problem::bad("query", error.body_text()))?;
+    let mut after = asked.after(shared.market.journal().as_ref())?;
+    if let Some(last) = headers.get("last-event-id") {
+        let last = last.to_str().ok().and_then(|text| text.parse().ok());
+        after = last.ok_or_else(|| Problem::bad("Last-Event-ID", "write a position, a whole number"))?;
+        wanted::within(shared.market.journal().as_ref(), after, "Last-Event-ID")?;
+    }
+    let wanted = asked.wanted(&caller)?;
+    stream::open(shared, caller, headers, wanted, after, closing.map(|Extension(closing)| closing))
+}

@@ -1,0 +1,103 @@
+//! A page of the feed: one bounded look at the journal.
+
+use std::ops::ControlFlow;
+
+use daybook_domain::Refs;
+use daybook_journal::{Journal, JournalError, Position, Recorded};
+
+use super::cloud;
+use super::wanted::Wanted;
+use crate::problem::{DAMAGED, Problem, UNAVAILABLE};
+
+/// Events of a page, when its reader does not say.
+pub(crate) const EVENTS: usize = 100;
+/// Most events of a page.
+pub(crate) const MOST_EVENTS: usize = 1_000;
+/// Most positions that a page looks at.
+pub(crate) const MOST_SCANNED: u64 = 50_000;
+/// A page ends after this many bytes.
+const MOST_BYTES: usize = 4 << 20;
+
+/// What ends a page, whichever comes first. The event that reaches a bound is still in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Events in it.
+    pub events: usize,
+    /// Positions looked at.
+    pub scanned: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { events: EVENTS, scanned: MOST_SCANNED }
+    }
+}
+
+/// An event as it is sent.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// Where it stands.
+    pub position: Position,
+    /// CloudEvents 1.0.
+    pub json: String,
+}
+
+/// A page.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// Its events, by position.
+    pub events: Vec<Sent>,
+    /// Everything up to here was looked at.
+    pub next: Position,
+    /// The journal's head when it was read.
+    pub head: Position,
+}
+
+/// Reads the page after a position; blocks while the journal is read.
+pub(crate) fn read(
+    journal: &dyn Journal,
+    wanted: &Wanted,
+    after: Position,
+    bounds: Bounds,
+) -> Result<Page, JournalError> {
+    let mut events = Vec::new();
+    let mut bytes = 0;
+    let mut damaged = None;
+    let mut take = |event: Recorded<'_>| {
+        let one = || -> Result<Option<String>, serde_json::Error> {
+            let refs = Refs::parse(event.refs)?;
+            if wanted.wants(&refs) {
+                cloud::encode(&event, &refs, wanted.discreet).map(Some)
+            } else {
+                Ok(None)
+            }
+        };
+        match one() {
+            Ok(None) => {}
+            Ok(Some(json)) => {
+                bytes += json.len();
+                events.push(Sent { position: event.position, json });
+            }
+            Err(error) => {
+                damaged = Some(format!("event {} cannot be read: {error}", event.position));
+                return ControlFlow::Break(());
+            }
+        }
+        if events.len() >= bounds.events || bytes >= MOST_BYTES {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    };
+    let upto = after.saturating_add(bounds.scanned);
+    let scanned = journal.scan(after, Some(upto), &wanted.filter, &mut take)?;
+    match damaged {
+        Some(why) => Err(JournalError::Corrupt(why)),
+        None => Ok(Page { events, next: scanned.through.max(after), head: scanned.head }),
+    }
+}
+
+/// The problem of a journal that cannot be read.
+pub(crate) fn unreadable(error: JournalError) -> Problem {
+    let kind = if matches!(error, JournalError::Corrupt(_)) { DAMAGED } else { UNAVAILABLE };
+    Problem::new(kind, error.to_string())
+}

@@ -1,0 +1,224 @@
+//! Server-sent events: pages, one after the other, and then what comes.
+//!
+//! A stream holds one page at most; the next is read when the socket has taken it. So a slow reader costs a page, and
+//! a reader that has gone away costs nothing.
+
+use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use daybook_domain::PartyId;
+use daybook_journal::Position;
+use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::page::{self, Bounds, Page, Sent};
+use super::wanted::Wanted;
+use crate::Shared;
+use crate::access::Caller;
+use crate::problem::{INTERNAL, Problem, TOO_MANY_STREAMS, UNAUTHENTICATED, blocking};
+use crate::server::Closing;
+
+/// Most streams at the same time.
+const MOST_STREAMS: usize = 256;
+/// Most streams of one key at the same time.
+const MOST_OF_ONE: usize = 32;
+/// Most pages that are read at the same time: each holds a thread.
+const MOST_READING: usize = 4;
+/// Something is sent at least this often, so that proxies and readers see that the line is alive.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// What is committed within this time is read together.
+const GATHER: Duration = Duration::from_millis(20);
+/// How often it is asked whether the key is in force still.
+const RECHECK: Duration = Duration::from_secs(5);
+/// What readers are told to wait before they connect again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// The streams that are open, and who may read.
+pub(crate) struct Streams {
+    open: Arc<Mutex<HashMap<PartyId, usize>>>,
+    reading: Arc<Semaphore>,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self { open: Arc::default(), reading: Arc::new(Semaphore::new(MOST_READING)) }
+    }
+}
+
+impl Streams {
+    /// Reads a page, when it is this reader's turn.
+    pub async fn page(
+        &self,
+        shared: &Shared,
+        wanted: Arc<Wanted>,
+        after: Position,
+        bounds: Bounds,
+    ) -> Result<Page, Problem> {
+        let turn = Arc::clone(&self.reading).acquire_owned().await;
+        let turn = turn.map_err(|error| Problem::new(INTERNAL, error.to_string()))?;
+        let journal = Arc::clone(shared.market.journal());
+        blocking(move || {
+            let _held = turn; // by the thread that reads: its reader may be gone before it is through
+            page::read(journal.as_ref(), &wanted, after, bounds).map_err(page::unreadable)
+        })
+        .await
+    }
+
+    fn begin(&self, of: PartyId) -> Result<Seat, Problem> {
+        let mut open = self.open.lock();
+        let all: usize = open.values().sum();
+        let own = open.entry(of).or_default();
+        if all >= MOST_STREAMS || *own >= MOST_OF_ONE {
+            let detail =
+                format!("{all} streams are open, {own} of them with this key; close one, or read pages");
+            return Err(Problem::new(TOO_MANY_STREAMS, detail));
+        }
+        *own += 1;
+        Ok(Seat { open: Arc::clone(&self.open), of })
+    }
+}
+
+/// Stands for a stream that is open.
+struct Seat {
+    open: Arc<Mutex<HashMap<PartyId, usize>>>,
+    of: PartyId,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut open = self.open.lock();
+        if let Some(own) = open.get_mut(&self.of) {
+            *own -= 1;
+            if *own == 0 {
+                open.remove(&self.of);
+            }
+        }
+    }
+}
+
+/// A reader of a stream.
+struct Reader {
+    shared: Shared,
+    headers: HeaderMap,
+    wanted: Arc<Wanted>,
+    after: Position,
+    ready: VecDeque<Sent>,
+    heads: watch::Receiver<Position>,
+    closing: Option<Closing>,
+    checked: Instant,
+    _seat: Seat,
+}
+
+/// Begins a stream.
+pub(super) fn open(
+    shared: Shared,
+    caller: Caller,
+    headers: HeaderMap,
+    wanted: Wanted,
+    after: Position,
+    closing: Option<Closing>,
+) -> Result<Response, Problem> {
+    let seat = shared.streams.begin(caller.actor)?;
+    let heads = shared.wakes.follow();
+    let reader = Reader {
+        shared,
+        headers,
+        wanted: Arc::new(wanted),
+        after,
+        ready: VecDeque::new(),
+        heads,
+        closing,
+        checked: Instant::now(),
+        _seat: seat,
+    };
+    let first = Event::default().retry(RETRY).id(after.to_string()).comment("from here on");
+    let first = stream::once(async move { Ok::<_, Infallible>(first) });
+    let rest = stream::unfold(reader, |mut reader| async move {
+        let event = reader.next().await?;
+        Some((Ok(event), reader))
+    });
+    Ok(Sse::new(first.chain(rest)).into_response())
+}
+
+impl Reader {
+    /// What to send next; `None` ends the stream.
+    async fn next(&mut self) -> Option<Event> {
+        let beat = Instant::now() + HEARTBEAT;
+        loop {
+            if self.closing.as_ref().is_some_and(Closing::now) || !self.in_force() {
+                return None;
+            }
+            if let Some(Sent { position, json }) = self.ready.pop_front() {
+                return Some(Event::default().id(position.to_string()).data(json));
+            }
+            let head = *self.heads.borrow_and_update();
+            if self.after < head {
+                let wanted = Arc::clone(&self.wanted);
+                let shared = Arc::clone(&self.shared);
+                match shared.streams.page(&shared, wanted, self.after, Bounds::default()).await {
+                    Ok(page) => {
+                        self.after = page.next;
+                        self.ready = page.events.into();
+                    }
+                    Err(_) => return None, // the reader connects again, and meets the problem itself
+                }
+                if self.ready.is_empty() && Instant::now() >= beat {
+                    return Some(self.heartbeat());
+                }
+                continue;
+            }
+            if !self.wait(beat).await {
+                return Some(self.heartbeat());
+            }
+        }
+    }
+
+    /// Waits until the journal has grown or something else is to be looked at; false: it is time to say something.
+    async fn wait(&mut self, beat: Instant) -> bool {
+        let left = beat.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        let closing = async {
+            match &mut self.closing {
+                Some(closing) => closing.begun().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = closing => {}
+            woken = timeout(left.min(RECHECK), self.heads.changed()) => match woken {
+                Ok(Ok(())) => sleep(GATHER).await,
+                Ok(Err(_)) => {
+                    sleep(GATHER).await;
+                    self.heads = self.shared.wakes.follow();
+                }
+                Err(_) => {}
+            },
+        }
+        true
+    }
+
+    /// A sign of life, with the position up to which all was looked at: a reader that connects again starts there,
+    /// although its filter has found nothing.
+    fn heartbeat(&self) -> Event {
+        Event::default().id(self.after.to_string()).comment("nothing new")
+    }
+
+    /// Whether the key may read still; asked now and then.
+    fn in_force(&mut self) -> bool {
+        if self.checked.elapsed() < RECHECK {
+            return true;
+        }
+        self.checked = Instant::now();
+        // a key that asks too fast is in force
+        !matches!(self.shared.access.authenticate(&self.headers), Err(problem) if problem.is(UNAUTHENTICATED))
+    }
+}

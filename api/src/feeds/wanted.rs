@@ -1,0 +1,176 @@
+//! Which events a reader wants, and which it may have.
+
+use std::borrow::Cow;
+
+use daybook_domain::codec::EventKind;
+use daybook_domain::{MerchantId, Refs};
+use daybook_journal::{Filter, Journal, Position};
+use serde::Deserialize;
+
+use super::page::{self, Bounds};
+use crate::access::{Caller, Role};
+use crate::problem::{FORBIDDEN, NOT_FOUND, Problem};
+
+/// The references that events are filtered by.
+pub(super) const PARTIES: &[&str] =
+    &["merchant", "order", "checkout", "buyer", "dispute", "visitor", "campaign", "lead"];
+
+/// The references that a reader of pseudonyms may filter by.
+const IMPERSONAL: &[&str] = &["order", "checkout", "dispute", "campaign"];
+
+/// Most types of one filter: there are fewer.
+const MOST_TYPES: usize = 256;
+
+/// Which events are wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// By type.
+    pub filter: Filter,
+    /// By what they refer to: all that is named here must be so.
+    pub parties: Refs,
+    /// Whether parties are left out of them.
+    pub discreet: bool,
+}
+
+impl Wanted {
+    /// Whether an event with these references is wanted.
+    pub fn wants(&self, refs: &Refs) -> bool {
+        fn same<T: PartialEq>(wanted: Option<T>, there: Option<T>) -> bool {
+            wanted.is_none() || wanted == there
+        }
+        let wanted = &self.parties;
+        same(wanted.merchant, refs.merchant)
+            && same(wanted.order, refs.order)
+            && same(wanted.checkout, refs.checkout)
+            && same(wanted.buyer, refs.buyer)
+            && same(wanted.dispute, refs.dispute)
+            && same(wanted.visitor, refs.visitor)
+            && same(wanted.campaign, refs.campaign)
+            && same(wanted.lead, refs.lead)
+    }
+}
+
+/// The query.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    after: Option<String>,
+    limit: Option<usize>,
+    r#type: Option<String>,
+    merchant: Option<String>,
+    order: Option<String>,
+    checkout: Option<String>,
+    buyer: Option<String>,
+    dispute: Option<String>,
+    visitor: Option<String>,
+    campaign: Option<String>,
+    lead: Option<String>,
+}
+
+impl Asked {
+    /// How much a page may hold.
+    pub fn bounds(&self) -> Result<Bounds, Problem> {
+        match self.limit {
+            None => Ok(Bounds::default()),
+            Some(events) if (1..=page::MOST_EVENTS).contains(&events) => {
+                Ok(Bounds { events, ..Bounds::default() })
+            }
+            Some(_) => Err(Problem::bad("limit", format_args!("ask for 1 to {} events", page::MOST_EVENTS))),
+        }
+    }
+
+    /// The position to go on from.
+    pub fn after(&self, journal: &dyn Journal) -> Result<Position, Problem> {
+        match self.after.as_deref() {
+            None => Ok(0),
+            Some("head") => journal.head().map_err(page::unreadable),
+            Some(text) => {
+                let after = text
+                    .parse()
+                    .map_err(|_| Problem::bad("after", "write a position, a whole number, or `head`"))?;
+                within(journal, after, "after")?;
+                Ok(after)
+            }
+        }
+    }
+
+    /// What a caller gets of what it asks for.
+    pub fn wanted(self, caller: &Caller) -> Result<Wanted, Problem> {
+        let kinds = self.r#type.as_deref().map(|list| types(list.split(','))).transpose()?;
+        let named = [
+            ("merchant", self.merchant),
+            ("order", self.order),
+            ("checkout", self.checkout),
+            ("buyer", self.buyer),
+            ("dispute", self.dispute),
+            ("visitor", self.visitor),
+            ("campaign", self.campaign),
+            ("lead", self.lead),
+        ];
+        let discreet = caller.role == Role::Analyst;
+        if discreet
+            && let Some((name, _)) =
+                named.iter().find(|(name, id)| id.is_some() && !IMPERSONAL.contains(name))
+        {
+            let detail =
+                format!("{name}: an analyst's feed does not say who is concerned, so it cannot be asked");
+            return Err(Problem::new(FORBIDDEN, detail));
+        }
+        let mut parties = parties(named.iter().filter_map(|(name, id)| Some((*name, id.as_deref()?))))?;
+        if let Some(own) = own(caller)? {
+            if let Some(asked) = parties.merchant {
+                caller.must_own(asked.as_str(), format_args!("merchant {asked}"))?;
+            }
+            parties.merchant = Some(own);
+        }
+        Ok(Wanted { filter: Filter { kinds, categories: None }, parties, discreet })
+    }
+}
+
+/// The merchant to whose events this caller is held.
+fn own(caller: &Caller) -> Result<Option<MerchantId>, Problem> {
+    match (caller.role, caller.merchant) {
+        (Role::Merchant, None) => Err(Problem::new(NOT_FOUND, "this key is bound to no merchant")),
+        (_, merchant) => Ok(merchant),
+    }
+}
+
+/// References by their names.
+pub(crate) fn parties<'a>(named: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Refs, Problem> {
+    let mut refs = Refs::default();
+    for (name, id) in named {
+        let bad = |error| Problem::bad(name, error);
+        match name {
+            "merchant" => refs.merchant = Some(id.parse().map_err(bad)?),
+            "order" => refs.order = Some(id.parse().map_err(bad)?),
+            "checkout" => refs.checkout = Some(id.parse().map_err(bad)?),
+            "buyer" => refs.buyer = Some(id.parse().map_err(bad)?),
+            "dispute" => refs.dispute = Some(id.parse().map_err(bad)?),
+            "visitor" => refs.visitor = Some(id.parse().map_err(bad)?),
+            "campaign" => refs.campaign = Some(id.parse().map_err(bad)?),
+            "lead" => refs.lead = Some(id.parse().map_err(bad)?),
+            _ => return Err(Problem::bad(name, format_args!("events refer to {}", PARTIES.join(", ")))),
+        }
+    }
+    Ok(refs)
+}
+
+/// Event types by name, with or without `daybook.`.
+pub(crate) fn types<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Cow<'static, str>>, Problem> {
+    let mut kinds = Vec::new();
+    for name in names.take(MOST_TYPES) {
+        let name = name.trim();
+        let kind = EventKind::parse(name.strip_prefix(super::cloud::TYPE_PREFIX).unwrap_or(name));
+        let kind =
+            kind.ok_or_else(|| Problem::bad("type", format_args!("there is no event type {name:?}")))?;
+        kinds.push(Cow::Borrowed(kind.as_str()));
+    }
+    Ok(kinds)
+}
+
+/// Refuses a position that the journal has not come to: after it was restored from an older copy, a reader that went
+/// on from there would miss what is written in between.
+pub(super) fn within(journal: &dyn Journal, after: Position, field: &str) -> Result<(), Problem> {
+    let head = journal.head().map_err(page::unreadable)?;
+    if after <= head { Ok(()) } else { Err(Problem::bad(field, format_args!("the journal ends at {head}"))) }
+}
