@@ -50,7 +50,7 @@ pub struct Service {
     /// Who follows the feed of events.
     pub(crate) streams: feeds::Streams,
     pub(crate) wakes: feeds::Wakes,
-    pub(crate) document: axum::body::Bytes,
+    pub(crate) document: openapi::Served,
 }
 
 impl Service {
@@ -66,7 +66,7 @@ impl Service {
             in_flight: commands::InFlight::default(),
             streams: feeds::Streams::default(),
             wakes,
-            document: openapi::document(&endpoints()).to_string().into(),
+            document: openapi::Served::of(&endpoints()),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The OpenAPI 3.1 document, made from the endpoints.
 
+mod page;
+
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
@@ -12,18 +15,46 @@ use crate::endpoint::{Components, Doc, Endpoint};
 use crate::problem::KINDS;
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let doc = Doc::read("openapi", "Operations", "This document", json!({"type": "object"}));
-    vec![Endpoint {
-        method: Method::GET,
-        path: "/v1/openapi.json".to_owned(),
-        permission: Permission::Public,
-        doc: Doc { parameters: Vec::new(), problems: Vec::new(), ..doc },
-        serve: get(json_document),
-    }]
+    let about = |id, path: &str, summary, media, serve| {
+        let doc = Doc {
+            id: String::from(id),
+            tag: "Operations",
+            summary: String::from(summary),
+            answers: vec![(
+                200,
+                summary,
+                vec![(media, json!({"type": if media == "text/html" { "string" } else { "object" }}))],
+            )],
+            ..Doc::default()
+        };
+        Endpoint { method: Method::GET, path: path.to_owned(), permission: Permission::Public, doc, serve }
+    };
+    vec![
+        about("openapi", "/v1/openapi.json", "This document", "application/json", get(document_as_json)),
+        about("docs", "/v1/docs", "This document as a page", "text/html", get(document_as_page)),
+    ]
 }
 
-async fn json_document(State(shared): State<Shared>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], shared.document.clone()).into_response()
+/// The document as it is served.
+pub(crate) struct Served {
+    json: Bytes,
+    page: Bytes,
+}
+
+impl Served {
+    /// Of these endpoints.
+    pub fn of(endpoints: &[Endpoint]) -> Self {
+        let document = document(endpoints);
+        Self { json: document.to_string().into(), page: page::page(&document).into() }
+    }
+}
+
+async fn document_as_json(State(shared): State<Shared>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], shared.document.json.clone()).into_response()
+}
+
+async fn document_as_page(State(shared): State<Shared>) -> Response {
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], shared.document.page.clone()).into_response()
 }
 
 /// The document of these endpoints.
@@ -36,15 +67,13 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> Value {
         let path = paths.entry(endpoint.path.clone()).or_insert_with(|| json!({}));
         path[endpoint.method.as_str().to_lowercase()] = operation(endpoint);
     }
-    let codes: Vec<String> =
-        KINDS.iter().map(|k| format!("| {} | `{}` | {} |", k.status, k.code, k.title)).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Daybook",
             "version": env!("CARGO_PKG_VERSION"),
             "license": {"name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT"},
-            "description": format!("{INTRODUCTION}\n\n## Problems\n\n| status | code | meaning |\n|---|---|---|\n{}", codes.join("\n")),
+            "description": INTRODUCTION,
         },
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
