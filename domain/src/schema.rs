@@ -90,6 +90,16 @@ impl Schemas {
         events.collect()
     }
 
+    /// The schema itself where `schema` is a reference to a component, for whoever has to add to it.
+    #[must_use]
+    pub fn resolved(&self, schema: &Value) -> Value {
+        let name = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+        let found = name.and_then(|name| self.0.definitions().get(name)).cloned();
+        let mut resolved = found.unwrap_or_else(|| schema.clone());
+        polish(&mut resolved);
+        resolved
+    }
+
     /// The components that all of it refers to, by name: the content of `components.schemas`.
     #[must_use]
     pub fn components(mut self) -> BTreeMap<String, Value> {

@@ -6,6 +6,7 @@
 
 mod batch;
 mod flight;
+mod schema;
 mod table;
 
 use axum::body::Bytes;
@@ -15,6 +16,7 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use daybook_commands::Executed;
 use daybook_domain::Timestamp;
+use daybook_domain::schema::Schemas;
 use daybook_market::{AnyCommand, AnyRequest};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -25,8 +27,8 @@ pub(crate) use flight::InFlight;
 use table::{RESOURCES, Resource};
 
 use crate::Shared;
-use crate::access::{Caller, Permission, Role};
-use crate::endpoint::{Doc, Endpoint};
+use crate::access::{Caller, Role};
+use crate::endpoint::Endpoint;
 use crate::guard::POSITION;
 use crate::problem::{
     BAD_REQUEST, CONFLICT, FORBIDDEN, KEY_MISSING, PRECONDITION_FAILED, Problem, UNSUPPORTED,
@@ -48,76 +50,28 @@ struct Target {
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let mut endpoints = vec![batch::endpoint()];
+    let schemas = &mut Schemas::new();
     for resource in RESOURCES {
+        let described = schema::actions(resource.category, schemas);
         for (action, permission) in resource.actions {
             let target = Target { resource, action };
+            let described = described.iter().find(|described| described.name == *action);
             let path = format!("{}/{}", resource.path, action.replace('_', "-"));
             let serve = post(move |state, caller, path: Path<String>, headers, body| {
                 act(state, caller, target, Some(path.0), headers, body)
             });
-            endpoints.push(endpoint(target, path, *permission, false, serve));
+            let doc = schema::doc(target, described, false, schemas);
+            endpoints.push(Endpoint { method: Method::POST, path, permission: *permission, doc, serve });
             if let Some((_, collection)) = resource.made.filter(|(made, _)| made == action) {
                 let serve =
                     post(move |state, caller, headers, body| act(state, caller, target, None, headers, body));
-                endpoints.push(endpoint(target, collection.to_owned(), *permission, true, serve));
+                let (path, doc) = (collection.to_owned(), schema::doc(target, described, true, schemas));
+                endpoints.push(Endpoint { method: Method::POST, path, permission: *permission, doc, serve });
             }
         }
     }
+    endpoints[0].doc.components.extend(std::mem::take(schemas).components());
     endpoints
-}
-
-fn endpoint(
-    target: Target,
-    path: String,
-    permission: Permission,
-    makes: bool,
-    serve: axum::routing::MethodRouter<Shared>,
-) -> Endpoint {
-    let Target { resource, action } = target;
-    let words = action.replace('_', " ");
-    let id =
-        if makes { format!("{}_new", resource.category) } else { format!("{}_{action}", resource.category) };
-    let key = json!({"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"});
-    let answer = json!({"$ref": "#/components/schemas/Executed"});
-    let mut doc = Doc {
-        id,
-        tag: resource.tag,
-        summary: format!("{}{}", words[..1].to_uppercase(), &words[1..]),
-        body: Some(json!({"type": "object"})),
-        answers: vec![
-            (200, "Done, or done before", vec![("application/json", answer.clone())]),
-            (201, "Done, and with it something new began", vec![("application/json", answer)]),
-        ],
-        problems: vec![404, 409, 412, 413, 415, 422],
-        ..Doc::default()
-    }
-    .header(
-        "If-Match",
-        json!({"type": "string"}),
-        "The version that the caller has seen, as in ETag: the command fails with 412 when there is another",
-    );
-    let required = json!({"name": "Idempotency-Key", "in": "header", "required": true, "schema": key,
-        "description": "The caller's name for this command, its own and for this target; never expires"});
-    doc.parameters.push(required);
-    doc.components.insert("Executed".to_owned(), executed());
-    Endpoint { method: Method::POST, path, permission, doc, serve }
-}
-
-fn executed() -> Value {
-    json!({
-        "type": "object",
-        "required": ["id", "stream", "version", "position", "events"],
-        "properties": {
-            "id": {"type": "string", "description": "Of what the command was for"},
-            "stream": {"type": "string"},
-            "version": {"type": "integer", "description": "Of the stream after the command; also the ETag"},
-            "position": {"type": "integer", "description": "After which a read sees it; also Daybook-Position"},
-            "events": {"type": "array", "description": "What it wrote; empty when the stream said so already", "items": {
-                "type": "object", "required": ["type", "data"],
-                "properties": {"type": {"type": "string"}, "data": {"type": "object"}},
-            }},
-        },
-    })
 }
 
 async fn act(
