@@ -15,6 +15,7 @@ mod openapi;
 pub mod problem;
 mod reads;
 mod server;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -50,6 +51,7 @@ pub struct Service {
     /// Who follows the feed of events.
     pub(crate) streams: feeds::Streams,
     pub(crate) wakes: feeds::Wakes,
+    pub(crate) webhooks: webhooks::Webhooks,
     pub(crate) document: openapi::Served,
 }
 
@@ -66,8 +68,17 @@ impl Service {
             in_flight: commands::InFlight::default(),
             streams: feeds::Streams::default(),
             wakes,
+            webhooks: webhooks::Webhooks::open(None, webhooks::Options::default())
+                .expect("invariant: a database in memory opens"),
             document: openapi::Served::of(&endpoints()),
         }
+    }
+
+    /// With these webhooks; without, they are kept in memory.
+    #[must_use]
+    pub fn with_webhooks(mut self, webhooks: webhooks::Webhooks) -> Self {
+        self.webhooks = webhooks;
+        self
     }
 }
 
@@ -80,6 +91,7 @@ fn endpoints() -> Vec<Endpoint> {
         reads::endpoints(),
         access::endpoints(),
         feeds::endpoints(),
+        webhooks::endpoints(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -99,6 +111,9 @@ pub fn openapi_document() -> serde_json::Value {
 /// The routes of a service.
 pub fn router(service: Service) -> Router {
     let shared: Shared = Arc::new(service);
+    if let Err(error) = webhooks::Webhooks::start(&shared) {
+        tracing::error!(%error, "webhooks deliver nothing");
+    }
     let mut router = Router::new();
     for Endpoint { method, path, permission, serve, .. } in endpoints() {
         let at = Arc::clone(&shared);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use daybook_api::access::{Access, Settings};
+use daybook_api::webhooks::{self, Webhooks};
 use daybook_journal::SqliteJournal;
 use daybook_market::{Market, Options, StoreUrl};
 use daybook_projections::{ReadModels, Stage};
@@ -45,6 +46,14 @@ impl Global {
             return Err(Failure::Usage("keys need a file: name a journal with --journal".to_owned()));
         };
         Ok(Access::open(&path, settings)?)
+    }
+
+    /// The webhooks of this journal's market, in a file beside it that is made where there is none.
+    pub fn webhooks(&self, options: webhooks::Options) -> Result<Webhooks, Failure> {
+        let StoreUrl::Sqlite(path) = StoreUrl::Sqlite(self.journal.0.clone()).beside("webhooks") else {
+            return Err(Failure::Usage("webhooks need a file: name a journal with --journal".to_owned()));
+        };
+        Webhooks::open(Some(&path), options).map_err(|error| Failure::Unavailable(error.to_string()))
     }
 
     /// The running market; makes the journal when there is none, and keeps a second writer out.

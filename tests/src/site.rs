@@ -97,6 +97,14 @@ impl Site {
     /// # Panics
     /// When it cannot be served.
     pub async fn of(stage: &Stage) -> Self {
+        Self::with(stage, |service| service).await
+    }
+
+    /// The same, of a service that is changed before it is served.
+    ///
+    /// # Panics
+    /// When it cannot be served.
+    pub async fn with(stage: &Stage, change: impl FnOnce(Service) -> Service) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let journal = Arc::clone(stage.market.journal());
         let models =
@@ -118,7 +126,7 @@ impl Site {
             let name = format!("merchant-{merchant}");
             access.admit(format!("key-of-{name}"), caller(&name, Role::Merchant, Some(merchant)));
         }
-        let service = Service::new(Arc::clone(&stage.market), models.clone(), Arc::clone(&access));
+        let service = change(Service::new(Arc::clone(&stage.market), models.clone(), Arc::clone(&access)));
         let served = tokio::spawn(serve(listener, router(service), async {
             let _ = stopped.await;
         }));

@@ -44,6 +44,7 @@ use key::Hash;
 use limit::Bucket;
 use log::Log;
 use store::Store;
+pub(crate) use store::private;
 
 /// Longest time that the text before a rotation counts on.
 pub const LONGEST_GRACE: Duration = Duration::from_secs(7 * 24 * 3600);

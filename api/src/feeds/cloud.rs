@@ -67,6 +67,15 @@ fn form<'a, D>(event: &Recorded<'a>, subject: Option<&'a str>, refs: &'a Refs, d
     }
 }
 
+/// What a receiver of webhooks is sent to try it.
+pub(crate) fn ping(id: &str, at: Timestamp) -> String {
+    json!({
+        "specversion": "1.0", "id": id, "source": SOURCE, "type": format!("{TYPE_PREFIX}Ping"), "time": at,
+        "datacontenttype": "application/json", "data": {},
+    })
+    .to_string()
+}
+
 /// The schema of the form.
 pub(super) fn schema() -> Value {
     let text = json!({"type": "string"});

@@ -18,9 +18,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
+pub(crate) use cloud::ping;
 use page::Page;
+pub(crate) use page::{Bounds, Sent, unreadable};
 pub(crate) use stream::Streams;
 pub(crate) use wakes::Wakes;
+pub(crate) use wanted::{Wanted, parties, types};
 
 use crate::Shared;
 use crate::access::{Caller, Permission};

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use daybook_domain::Refs;
 use daybook_journal::{Journal, JournalError, Position, Recorded};
+use uuid::Uuid;
 
 use super::cloud;
 use super::wanted::Wanted;
@@ -36,6 +37,8 @@ impl Default for Bounds {
 /// An event as it is sent.
 #[derive(Debug)]
 pub(crate) struct Sent {
+    /// Its id.
+    pub id: Uuid,
     /// Where it stands.
     pub position: Position,
     /// CloudEvents 1.0.
@@ -76,7 +79,7 @@ pub(crate) fn read(
             Ok(None) => {}
             Ok(Some(json)) => {
                 bytes += json.len();
-                events.push(Sent { position: event.position, json });
+                events.push(Sent { id: event.id, position: event.position, json });
             }
             Err(error) => {
                 damaged = Some(format!("event {} cannot be read: {error}", event.position));

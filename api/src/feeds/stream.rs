@@ -155,7 +155,7 @@ impl Reader {
             if self.closing.as_ref().is_some_and(Closing::now) || !self.in_force() {
                 return None;
             }
-            if let Some(Sent { position, json }) = self.ready.pop_front() {
+            if let Some(Sent { position, json, .. }) = self.ready.pop_front() {
                 return Some(Event::default().id(position.to_string()).data(json));
             }
             let head = *self.heads.borrow_and_update();

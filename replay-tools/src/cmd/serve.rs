@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use daybook_api::access::{Clerk, Settings};
+use daybook_api::webhooks;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,11 +24,22 @@ pub struct Args {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Let webhooks call receivers without TLS
+    #[arg(long, env = "DAYBOOK_WEBHOOKS_ALLOW_HTTP")]
+    webhooks_allow_http: bool,
+    /// Let webhooks call receivers in private networks and on this machine
+    #[arg(long, env = "DAYBOOK_WEBHOOKS_ALLOW_PRIVATE")]
+    webhooks_allow_private: bool,
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let market = Arc::new(global.market()?);
     let access = Arc::new(global.access(Settings::default())?);
+    let webhooks = global.webhooks(webhooks::Options {
+        allow_http: args.webhooks_allow_http,
+        allow_private: args.webhooks_allow_private,
+        ..webhooks::Options::default()
+    })?;
     let clerk = Clerk::start(Arc::clone(&access))?;
     let progress = Progress::new(!global.no_progress, "catching up", 1);
     let url = global.read_models.as_ref().map(ToString::to_string);
@@ -49,7 +61,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         };
         let address = listener.local_addr()?;
         let running = market.spawn();
-        let service = daybook_api::Service::new(Arc::clone(&market), models, Arc::clone(&access));
+        let service = daybook_api::Service::new(Arc::clone(&market), models, Arc::clone(&access))
+            .with_webhooks(webhooks);
         say!("listening on http://{address}");
         if access.is_empty() {
             say!("nobody has a key yet; make the first with\n  {}", key::first(global));

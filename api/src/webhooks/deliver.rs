@@ -1,0 +1,245 @@
+//! Delivery: from the cursor on, one event after the other.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use daybook_domain::Timestamp;
+use daybook_domain::time::SECOND;
+use daybook_journal::{Filter, Position};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::time::{sleep, timeout};
+
+use super::client::{Heard, Message};
+use super::store::{DeadLetter, MOST_DEAD_LETTERS, Webhook};
+use super::{Options, Webhooks, now, sign};
+use crate::feeds::{Bounds, Sent, Wanted, types};
+use crate::problem::{INTERNAL, Problem, blocking};
+use crate::{Service, Shared};
+
+/// Events that are read at once.
+const AT_ONCE: usize = 50;
+/// Dead letters in a row after which a webhook is disabled.
+const DEAD_IN_ROW: u32 = 10;
+/// Longest wait for new events before it is looked whether the service is there still.
+const LOOK: Duration = Duration::from_secs(1);
+/// Pause after the service itself could not read or write.
+const OWN_TROUBLE: Duration = Duration::from_secs(2);
+/// The status by which a receiver says that it wants no more.
+const GONE: u16 = 410;
+
+/// How events are sent.
+const CLOUD_EVENT: &str = "application/cloudevents+json";
+
+/// What became of an attempt to go on.
+enum Went {
+    /// There may be more.
+    On,
+    /// All is delivered that there is.
+    Done,
+    /// To be tried again after this.
+    Later(Duration),
+    /// It is disabled, or gone.
+    Ended,
+}
+
+/// Delivers to a webhook until it is disabled or the service is gone.
+pub(super) async fn follow(service: Weak<Service>, id: String) {
+    let Some(mut heads) = service.upgrade().map(|shared| shared.wakes.follow()) else { return };
+    loop {
+        let Some(shared) = service.upgrade() else { return };
+        let went = round(&shared, &id).await;
+        match went {
+            Ok(Went::On) => {}
+            Ok(Went::Ended) => return,
+            Ok(Went::Later(pause)) => {
+                drop(shared);
+                sleep(pause).await;
+            }
+            Ok(Went::Done) => {
+                drop(shared);
+                if matches!(timeout(LOOK, heads.changed()).await, Ok(Err(_))) {
+                    sleep(LOOK).await;
+                    let Some(shared) = service.upgrade() else { return };
+                    heads = shared.wakes.follow();
+                }
+            }
+            Err(problem) => {
+                tracing::warn!(webhook = id, ?problem, "a webhook cannot be gone on with");
+                drop(shared);
+                sleep(OWN_TROUBLE).await;
+            }
+        }
+    }
+}
+
+async fn round(shared: &Shared, id: &str) -> Result<Went, Problem> {
+    let hook = kept(shared, id, |webhooks, id| webhooks.store.get(id)).await?;
+    let Some(hook) = hook.filter(|hook| hook.disabled.is_none()) else { return Ok(Went::Ended) };
+    let wait = hook.next_attempt_at.map_or(0, |at| at.0 - now().0);
+    if let Ok(wait @ 1..) = u64::try_from(wait) {
+        return Ok(Went::Later(Duration::from_micros(wait).min(LOOK)));
+    }
+    let head = shared.market.journal().head().map_err(crate::feeds::unreadable)?;
+    if hook.position > head {
+        // the journal was put back to an earlier state: what comes now is new
+        kept(shared, id, move |webhooks, id| webhooks.store.passed(id, head)).await?;
+        return Ok(Went::On);
+    }
+    let bounds = Bounds { events: AT_ONCE, ..Bounds::default() };
+    let page = shared.streams.page(shared, Arc::new(wanted(&hook)?), hook.position, bounds).await?;
+    let mut attempts = hook.attempts;
+    for event in &page.events {
+        let went = one(shared, &hook, event, attempts).await?;
+        if !matches!(went, Went::On) {
+            return Ok(went);
+        }
+        attempts = 0;
+    }
+    let (next, head) = (page.next, page.head);
+    if page.events.last().map_or(hook.position, |event| event.position) < next {
+        kept(shared, id, move |webhooks, id| webhooks.store.passed(id, next)).await?;
+    }
+    Ok(if next < head { Went::On } else { Went::Done })
+}
+
+/// Delivers an event, or notes why not.
+async fn one(shared: &Shared, hook: &Webhook, event: &Sent, before: u32) -> Result<Went, Problem> {
+    let heard = send(shared, hook, &event.id.to_string(), &event.json).await?;
+    let position = event.position;
+    let why = match refused(heard) {
+        None => {
+            kept(shared, &hook.id, move |webhooks, id| webhooks.store.delivered(id, position)).await?;
+            return Ok(Went::On);
+        }
+        Some(why) => why,
+    };
+    tracing::info!(webhook = hook.id, position, why.error, "a webhook's receiver did not take an event");
+    if why.status == Some(GONE) {
+        disable(shared, &hook.id, "the receiver wants no more (410)").await?;
+        return Ok(Went::Ended);
+    }
+    let attempts = before + 1;
+    let options = shared.webhooks.options;
+    if attempts < options.attempts {
+        let pause = pause(&options, attempts);
+        let next = Timestamp(now().0.saturating_add(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX)));
+        kept(shared, &hook.id, move |webhooks, id| webhooks.store.failed(id, attempts, next, &why.error))
+            .await?;
+        return Ok(Went::Later(pause.min(LOOK)));
+    }
+    let letter = DeadLetter { id: 0, position, at: now(), attempts, error: why.error };
+    let hook = kept(shared, &hook.id, move |webhooks, id| {
+        webhooks.store.give_up(id, &letter)?;
+        webhooks.store.get(id)
+    })
+    .await?;
+    let Some(hook) = hook else { return Ok(Went::Ended) };
+    if hook.dead_in_row >= DEAD_IN_ROW {
+        disable(shared, &hook.id, "one event after the other was given up").await?;
+        return Ok(Went::Ended);
+    }
+    if hook.dead_letters >= MOST_DEAD_LETTERS {
+        disable(shared, &hook.id, "too many dead letters: replay them").await?;
+        return Ok(Went::Ended);
+    }
+    Ok(Went::On)
+}
+
+/// Sends a message with the secrets in force.
+pub(super) async fn send(shared: &Shared, hook: &Webhook, id: &str, json: &str) -> Result<Heard, Problem> {
+    let at = now();
+    let secrets = kept(shared, &hook.id, move |webhooks, id| webhooks.store.secrets(id, at)).await?;
+    let body = Bytes::from(json.to_owned());
+    let timestamp = at.0 / SECOND;
+    let signatures = sign::signatures(&secrets, id, timestamp, &body);
+    let message = Message { id, timestamp, signatures, kind: CLOUD_EVENT, body };
+    Ok(shared.webhooks.client.post(&hook.url, message, &shared.webhooks.options).await)
+}
+
+/// Why a message was not taken.
+pub(super) struct Refused {
+    pub status: Option<u16>,
+    pub error: String,
+}
+
+/// What was heard, if it is not that the message was taken.
+pub(super) fn refused(heard: Heard) -> Option<Refused> {
+    match heard {
+        Ok(200..=299) => None,
+        Ok(status @ 300..=399) => {
+            Some(Refused { status: Some(status), error: format!("{status}: redirects are not followed") })
+        }
+        Ok(status) => {
+            Some(Refused { status: Some(status), error: format!("the receiver answered {status}") })
+        }
+        Err(error) => Some(Refused { status: None, error }),
+    }
+}
+
+/// The event at a position, as a webhook is sent it.
+pub(super) async fn event_at(
+    shared: &Shared,
+    hook: &Webhook,
+    position: Position,
+) -> Result<Option<Sent>, Problem> {
+    let mut wanted = wanted(hook)?;
+    wanted.filter = Filter::default();
+    let bounds = Bounds { events: 1, scanned: 1 };
+    let page = shared.streams.page(shared, Arc::new(wanted), position.saturating_sub(1), bounds).await?;
+    Ok(page.events.into_iter().next())
+}
+
+async fn disable(shared: &Shared, id: &str, why: &'static str) -> Result<(), Problem> {
+    tracing::warn!(webhook = id, why, "a webhook is disabled");
+    kept(shared, id, move |webhooks, id| webhooks.store.disable(id, Some(why))).await
+}
+
+/// Does something with the file, away from the threads that serve.
+pub(super) async fn kept<T: Send + 'static>(
+    shared: &Shared,
+    id: &str,
+    what: impl FnOnce(&Webhooks, &str) -> Result<T, super::WebhookError> + Send + 'static,
+) -> Result<T, Problem> {
+    let (shared, id) = (Arc::clone(shared), id.to_owned());
+    blocking(move || what(&shared.webhooks, &id)).await
+}
+
+fn wanted(hook: &Webhook) -> Result<Wanted, Problem> {
+    let kinds = match &hook.types[..] {
+        [] => None,
+        named => Some(types(named.iter().map(String::as_str)).map_err(|p| p.as_kind(INTERNAL))?),
+    };
+    Ok(Wanted { filter: Filter { kinds, categories: None }, parties: hook.filter, discreet: false })
+}
+
+/// The pause after so many attempts in vain.
+fn pause(options: &Options, attempts: u32) -> Duration {
+    let factor = 4u32.saturating_pow(attempts.saturating_sub(1));
+    let pause = options.pause.saturating_mul(factor).min(options.longest_pause);
+    let mut chance = [0];
+    let _ = SystemRandom::new().fill(&mut chance); // without chance there is no jitter, and no harm
+    pause + pause.mul_f32(f32::from(chance[0]) / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_fourfold_to_the_longest_with_some_chance() {
+        let options = Options::default();
+        for (attempts, seconds) in [(1, 1), (2, 4), (3, 16), (7, 4096), (8, 7200), (40, 7200)] {
+            let pause = pause(&options, attempts);
+            let least = Duration::from_secs(seconds);
+            assert!(pause >= least && pause <= least.mul_f32(1.25), "{attempts}: {pause:?}");
+        }
+    }
+
+    #[test]
+    fn only_success_counts_as_taken() {
+        assert!(refused(Ok(200)).is_none() && refused(Ok(204)).is_none());
+        assert!(refused(Ok(302)).unwrap().error.contains("redirects"));
+        assert!(refused(Ok(500)).is_some() && refused(Err("no".to_owned())).is_some());
+    }
+}
