@@ -203,6 +203,14 @@ async fn an_analysts_feed_names_no_party() {
     }
     let placed = seen.iter().find(|event| event["type"] == "daybook.OrderPlaced").unwrap();
     assert_eq!(placed["data"]["lines"][0]["quantity"], 1, "figures are there");
+    let merchant_of = |events: &[Value], order: &str| {
+        let of = |event: &&Value| event["order"] == order;
+        events.iter().filter(of).map(|event| event["merchant"].clone()).collect::<Vec<_>>()
+    };
+    let (one, other) = (merchant_of(&seen, "o1"), merchant_of(&seen, "o2"));
+    assert!(one[0].as_str().unwrap().starts_with("p-"));
+    assert!(one.iter().all(|merchant| *merchant == one[0]), "one pseudonym for a party");
+    assert_ne!(one[0], other[0]);
     for party in ["merchant=m1", "buyer=b1", "visitor=v1", "lead=l1"] {
         let refused = site.get("analyst", &format!("/v1/events?{party}")).await;
         assert_eq!((refused.status, &refused.body["code"]), (403, &json!("forbidden")), "{party}");

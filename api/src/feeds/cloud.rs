@@ -1,5 +1,7 @@
 //! An event in CloudEvents 1.0 form.
 
+use std::borrow::Cow;
+
 use daybook_domain::{Refs, Timestamp};
 use daybook_journal::Recorded;
 use serde::Serialize;
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::discreet;
+use crate::access::Pseudonyms;
 
 /// What stands before the name of an event type.
 pub(super) const TYPE_PREFIX: &str = "daybook.";
@@ -22,8 +25,7 @@ struct CloudEvent<'a, D> {
     id: Uuid,
     source: &'static str,
     r#type: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'a str>,
+    subject: Cow<'a, str>,
     time: Timestamp,
     datacontenttype: &'static str,
     dataschema: String,
@@ -36,19 +38,23 @@ struct CloudEvent<'a, D> {
     data: D,
 }
 
-/// An event as JSON; `discreet`: without what says who is concerned.
-pub(super) fn encode(event: &Recorded<'_>, refs: &Refs, discreet: bool) -> Result<String, serde_json::Error> {
-    if discreet {
-        let data = discreet::data(serde_json::from_str(event.data)?);
-        let refs = discreet::refs(*refs);
-        serde_json::to_string(&form(event, discreet::subject(event.stream), &refs, data))
+/// An event as JSON; for whoever may not know the parties, with pseudonyms.
+pub(super) fn encode(
+    event: &Recorded<'_>,
+    refs: &Refs,
+    names: Option<&Pseudonyms>,
+) -> Result<String, serde_json::Error> {
+    if let Some(names) = names {
+        let data = discreet::data(serde_json::from_str(event.data)?, names);
+        let refs = discreet::refs(*refs, names);
+        serde_json::to_string(&form(event, discreet::subject(event.stream, names), &refs, data))
     } else {
         let data: &RawValue = serde_json::from_str(event.data)?;
-        serde_json::to_string(&form(event, Some(event.stream), refs, data))
+        serde_json::to_string(&form(event, event.stream.into(), refs, data))
     }
 }
 
-fn form<'a, D>(event: &Recorded<'a>, subject: Option<&'a str>, refs: &'a Refs, data: D) -> CloudEvent<'a, D> {
+fn form<'a, D>(event: &Recorded<'a>, subject: Cow<'a, str>, refs: &'a Refs, data: D) -> CloudEvent<'a, D> {
     CloudEvent {
         specversion: "1.0",
         id: event.id,
@@ -84,7 +90,7 @@ pub(super) fn schema() -> Value {
     let mut schema = json!({
         "type": "object",
         "description": "An event in CloudEvents 1.0 form",
-        "required": ["specversion", "id", "source", "type", "time", "datacontenttype", "dataschema", "position",
+        "required": ["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "position",
             "streamversion", "recordedat", "correlationid", "data"],
         "properties": {
             "specversion": {"const": "1.0"},

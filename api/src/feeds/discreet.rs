@@ -1,10 +1,14 @@
-//! Events without what says who is concerned: for analysts.
+//! Events in which parties go by pseudonyms: for analysts.
 //!
 //! What is shown is listed, not what is hidden: a member that a new event brings is left out until somebody has
 //! looked at it, and a test demands that somebody does.
 
+use std::borrow::Cow;
+
 use daybook_domain::Refs;
 use serde_json::{Map, Value};
+
+use crate::access::Pseudonyms;
 
 /// Members of events that say nothing of who is concerned.
 #[rustfmt::skip]
@@ -35,12 +39,18 @@ const SHOWN: &[&str] = &[
     "service", "settlement_currency", "shipment", "tier", "chargeback", "entries", "entry", "break", "digest", "file",
 ];
 
-/// Members that name a party, or from which one could be known: whoever acted, accounts and papers, references of
+/// Members that name a party: shown as its pseudonym.
+const NAMED: &[&str] = &["agent", "approved_by", "buyer", "by", "merchant", "proposed_by", "visitor"];
+
+/// What stands in `by` where it says what kind of party it was, not which.
+const KINDS: &[&str] = &["buyer", "merchant", "market", "platform", "deposit", "timeout", "inspection"];
+
+/// Members from which a party could be known: accounts and papers, references of
 /// banks and providers, ids that may be made of a merchant's, and words that people wrote.
 #[cfg(test)]
 #[rustfmt::skip]
 const LEFT_OUT: &[&str] = &[
-    "agent", "approved_by", "buyer", "by", "merchant", "name", "proposed_by", "recipient", "visitor",
+    "name", "recipient",
     "account", "bank", "consent_ref", "destination_ref", "document_ref", "instrument", "other_ours", "other_references", "ours",
     "provider_ref", "rate_ref", "reference", "source", "tracking", "words", "from", "to",
     "adjustment", "hold", "payout", "settlement", "stream", "reads", "voucher",
@@ -50,26 +60,49 @@ const LEFT_OUT: &[&str] = &[
 /// Streams that are named after a party.
 const OF_PARTIES: &[&str] = &["merchant", "account", "deposit", "lead"];
 
-/// An event's data without what is not [`SHOWN`].
-pub(super) fn data(data: Value) -> Value {
+/// An event's data: what is not [`SHOWN`] is left out, who is [`NAMED`] goes by a pseudonym.
+pub(super) fn data(data: Value, names: &Pseudonyms) -> Value {
     match data {
         Value::Object(members) => {
-            let shown = members.into_iter().filter(|(name, _)| SHOWN.contains(&name.as_str()));
-            Value::Object(shown.map(|(name, value)| (name, self::data(value))).collect::<Map<_, _>>())
+            let seen = members.into_iter().filter_map(|(name, value)| {
+                if SHOWN.contains(&name.as_str()) {
+                    return Some((name, self::data(value, names)));
+                }
+                match value {
+                    Value::String(kind) if name == "by" && KINDS.contains(&kind.as_str()) => {
+                        Some((name, kind.into()))
+                    }
+                    Value::String(party) => {
+                        NAMED.contains(&name.as_str()).then(|| (name, names.of(&party).into()))
+                    }
+                    _ => None,
+                }
+            });
+            Value::Object(seen.collect::<Map<_, _>>())
         }
-        Value::Array(items) => Value::Array(items.into_iter().map(self::data).collect()),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| self::data(item, names)).collect()),
         other => other,
     }
 }
 
-/// References without parties.
-pub(super) fn refs(refs: Refs) -> Refs {
-    Refs { merchant: None, buyer: None, visitor: None, lead: None, ..refs }
+/// References with pseudonyms for parties.
+pub(super) fn refs(refs: Refs, names: &Pseudonyms) -> Refs {
+    Refs {
+        merchant: refs.merchant.and_then(|id| names.of(id.as_str()).parse().ok()),
+        buyer: refs.buyer.and_then(|id| names.of(id.as_str()).parse().ok()),
+        visitor: refs.visitor.and_then(|id| names.of(id.as_str()).parse().ok()),
+        lead: refs.lead.and_then(|id| names.of(id.as_str()).parse().ok()),
+        ..refs
+    }
 }
 
-/// The stream, where it is not named after a party.
-pub(super) fn subject(stream: &str) -> Option<&str> {
-    (!OF_PARTIES.contains(&daybook_journal::category(stream))).then_some(stream)
+/// The stream's name; of one that is named after a party, with its pseudonym.
+pub(super) fn subject<'a>(stream: &'a str, names: &Pseudonyms) -> Cow<'a, str> {
+    let category = daybook_journal::category(stream);
+    match stream.strip_prefix(category).and_then(|rest| rest.strip_prefix('-')) {
+        Some(id) if OF_PARTIES.contains(&category) => format!("{category}-{}", names.of(id)).into(),
+        _ => stream.into(),
+    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(crate) use wakes::Wakes;
 pub(crate) use wanted::{Wanted, parties, types};
 
 use crate::Shared;
-use crate::access::{Caller, Permission};
+use crate::access::{Caller, Permission, Touched};
 use crate::endpoint::{Doc, Endpoint};
 use crate::guard::POSITION;
 use crate::problem::{NOT_ACCEPTABLE, Problem};
@@ -37,6 +37,7 @@ use wanted::Asked;
 const NEXT: HeaderName = HeaderName::from_static("daybook-next");
 
 const BATCH: &str = "application/cloudevents-batch+json";
+const STREAM_PATH: &str = "/v1/events/stream";
 const STREAM: &str = "text/event-stream";
 
 /// The forms in which events are answered.
@@ -84,8 +85,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     page.description = format!(
         "Events in CloudEvents 1.0 form, by position. The `next` of one page (in other forms the header \
          `Daybook-Next`) is the `after` of the following one. A page looks at {} positions at most, so it may be empty \
-         before the end. A merchant's key sees the events that concern it; for analysts whoever could be known by \
-         an event is left out of it.",
+         before the end. A merchant's key sees the events that concern it; for analysts parties go by pseudonyms, \
+         and what could tell them is left out.",
         page::MOST_SCANNED
     );
     page.problems = vec![404, 406];
@@ -115,7 +116,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         },
         Endpoint {
             method: Method::GET,
-            path: "/v1/events/stream".to_owned(),
+            path: STREAM_PATH.to_owned(),
             permission: Permission::ReadFeed,
             doc: stream,
             serve: get(events_stream),
@@ -154,7 +155,7 @@ async fn events(
     let after = asked.after(shared.market.journal().as_ref())?;
     let wanted = asked.wanted(&caller)?;
     let page = shared.streams.page(&shared, wanted.into(), after, bounds).await?;
-    let Page { events, next, head } = &page;
+    let Page { events, next, head, merchants } = &page;
     let texts: Vec<&str> = events.iter().map(|event| event.json.as_str()).collect();
     let list = texts.join(",");
     let (kind, body) = match form {
@@ -162,6 +163,7 @@ async fn events(
         _ => ("application/json", format!("{{\"events\":[{list}],\"next\":{next},\"head\":{head}}}")),
     };
     let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
+    response.extensions_mut().insert(Touched(merchants.iter().copied().collect()));
     response.headers_mut().insert(NEXT, HeaderValue::from(*next));
     response.headers_mut().insert(POSITION, HeaderValue::from(*head));
     Ok(response)

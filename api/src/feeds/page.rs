@@ -1,13 +1,15 @@
 //! A page of the feed: one bounded look at the journal.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use daybook_domain::Refs;
+use daybook_domain::{MerchantId, Refs};
 use daybook_journal::{Journal, JournalError, Position, Recorded};
 use uuid::Uuid;
 
 use super::cloud;
 use super::wanted::Wanted;
+use crate::access::Pseudonyms;
 use crate::problem::{DAMAGED, Problem, UNAVAILABLE};
 
 /// Events of a page, when its reader does not say.
@@ -54,26 +56,31 @@ pub(crate) struct Page {
     pub next: Position,
     /// The journal's head when it was read.
     pub head: Position,
+    /// Whose data it shows.
+    pub merchants: BTreeSet<MerchantId>,
 }
 
 /// Reads the page after a position; blocks while the journal is read.
 pub(crate) fn read(
     journal: &dyn Journal,
     wanted: &Wanted,
+    names: &Pseudonyms,
     after: Position,
     bounds: Bounds,
 ) -> Result<Page, JournalError> {
     let mut events = Vec::new();
+    let mut merchants = BTreeSet::new();
+    let names = wanted.discreet.then_some(names);
     let mut bytes = 0;
     let mut damaged = None;
     let mut take = |event: Recorded<'_>| {
-        let one = || -> Result<Option<String>, serde_json::Error> {
+        let mut one = || -> Result<Option<String>, serde_json::Error> {
             let refs = Refs::parse(event.refs)?;
-            if wanted.wants(&refs) {
-                cloud::encode(&event, &refs, wanted.discreet).map(Some)
-            } else {
-                Ok(None)
+            if !wanted.wants(&refs) {
+                return Ok(None);
             }
+            merchants.extend(refs.merchant);
+            cloud::encode(&event, &refs, names).map(Some)
         };
         match one() {
             Ok(None) => {}
@@ -95,7 +102,12 @@ pub(crate) fn read(
     let scanned = journal.scan(after, Some(upto), &wanted.filter, &mut take)?;
     match damaged {
         Some(why) => Err(JournalError::Corrupt(why)),
-        None => Ok(Page { events, next: scanned.through.max(after), head: scanned.head }),
+        None => {
+            if wanted.discreet {
+                merchants.clear();
+            }
+            Ok(Page { events, next: scanned.through.max(after), head: scanned.head, merchants })
+        }
     }
 }
 

@@ -3,16 +3,16 @@
 //! A stream holds one page at most; the next is read when the socket has taken it. So a slow reader costs a page, and
 //! a reader that has gone away costs nothing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
-use daybook_domain::PartyId;
-use daybook_journal::Position;
+use daybook_domain::{MerchantId, PartyId, Timestamp};
+use daybook_journal::{Clock, Position, SystemClock};
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
@@ -22,6 +22,7 @@ use super::page::{self, Bounds, Page, Sent};
 use super::wanted::Wanted;
 use crate::Shared;
 use crate::access::Caller;
+use crate::access::log::Entry;
 use crate::problem::{INTERNAL, Problem, TOO_MANY_STREAMS, UNAUTHENTICATED, blocking};
 use crate::server::Closing;
 
@@ -63,10 +64,11 @@ impl Streams {
     ) -> Result<Page, Problem> {
         let turn = Arc::clone(&self.reading).acquire_owned().await;
         let turn = turn.map_err(|error| Problem::new(INTERNAL, error.to_string()))?;
-        let journal = Arc::clone(shared.market.journal());
+        let (journal, access) = (Arc::clone(shared.market.journal()), Arc::clone(&shared.access));
         blocking(move || {
             let _held = turn; // by the thread that reads: its reader may be gone before it is through
-            page::read(journal.as_ref(), &wanted, after, bounds).map_err(page::unreadable)
+            page::read(journal.as_ref(), &wanted, access.pseudonyms(), after, bounds)
+                .map_err(page::unreadable)
         })
         .await
     }
@@ -113,6 +115,9 @@ struct Reader {
     heads: watch::Receiver<Position>,
     closing: Option<Closing>,
     checked: Instant,
+    /// Whose data it was shown: each is noted once.
+    shown: BTreeSet<MerchantId>,
+    caller: Caller,
     _seat: Seat,
 }
 
@@ -136,6 +141,8 @@ pub(super) fn open(
         heads,
         closing,
         checked: Instant::now(),
+        shown: BTreeSet::new(),
+        caller,
         _seat: seat,
     };
     let first = Event::default().retry(RETRY).id(after.to_string()).comment("from here on");
@@ -165,6 +172,7 @@ impl Reader {
                 match shared.streams.page(&shared, wanted, self.after, Bounds::default()).await {
                     Ok(page) => {
                         self.after = page.next;
+                        self.note(page.merchants);
                         self.ready = page.events.into();
                     }
                     Err(_) => return None, // the reader connects again, and meets the problem itself
@@ -210,6 +218,23 @@ impl Reader {
     /// although its filter has found nothing.
     fn heartbeat(&self) -> Event {
         Event::default().id(self.after.to_string()).comment("nothing new")
+    }
+
+    /// Notes in the log of accesses whose data is shown, as the guard does for answers that end.
+    fn note(&mut self, merchants: BTreeSet<MerchantId>) {
+        for merchant in merchants {
+            if self.shown.insert(merchant) {
+                self.shared.access.log(Entry {
+                    at: Timestamp(SystemClock.now()),
+                    actor: self.caller.actor,
+                    role: self.caller.role,
+                    merchant,
+                    endpoint: (Method::GET, super::STREAM_PATH.into()),
+                    status: 200,
+                    request_id: String::new(),
+                });
+            }
+        }
     }
 
     /// Whether the key may read still; asked now and then.

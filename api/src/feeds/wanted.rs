@@ -28,7 +28,7 @@ pub(crate) struct Wanted {
     pub filter: Filter,
     /// By what they refer to: all that is named here must be so.
     pub parties: Refs,
-    /// Whether parties are left out of them.
+    /// Whether parties go by pseudonyms in them.
     pub discreet: bool,
 }
 
@@ -112,8 +112,9 @@ impl Asked {
             && let Some((name, _)) =
                 named.iter().find(|(name, id)| id.is_some() && !IMPERSONAL.contains(name))
         {
-            let detail =
-                format!("{name}: an analyst's feed does not say who is concerned, so it cannot be asked");
+            let detail = format!(
+                "{name}: parties go by pseudonyms in an analyst's feed, so it cannot be asked for one"
+            );
             return Err(Problem::new(FORBIDDEN, detail));
         }
         let mut parties = parties(named.iter().filter_map(|(name, id)| Some((*name, id.as_deref()?))))?;
