@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use daybook_domain::Refs;
+use daybook_api::access::{NewKey, Role};
+use daybook_domain::{PartyId, Refs};
 use daybook_journal::Filter;
 use daybook_market::Market;
 use daybook_tests::site::{Answer, Ask, Site, key};
@@ -25,14 +26,17 @@ struct Listening {
 
 impl Listening {
     fn to(address: SocketAddr, who: &str, path: &str, last: Option<u64>) -> Self {
+        Self::with(address, &key(who), path, last)
+    }
+
+    fn with(address: SocketAddr, bearer: &str, path: &str, last: Option<u64>) -> Self {
         let mut socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let last = last.map_or(String::new(), |last| format!("Last-Event-ID: {last}\r\n"));
         // 1.0: the body ends with the connection, and comes without chunks
         write!(
             socket,
-            "GET {path} HTTP/1.0\r\nHost: test\r\nAccept: text/event-stream\r\nAuthorization: {}\r\n{last}\r\n",
-            key(who)
+            "GET {path} HTTP/1.0\r\nHost: test\r\nAccept: text/event-stream\r\nAuthorization: {bearer}\r\n{last}\r\n"
         )
         .unwrap();
         let mut lines = BufReader::new(socket);
@@ -283,6 +287,56 @@ async fn a_stream_ends_when_the_service_stops() {
     site.stop().await;
     assert_eq!(listening.await.unwrap(), None);
     assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_ends_when_its_key_is_revoked() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    let site = Site::of(&stage).await;
+    let by = PartyId::new("test").unwrap();
+    let new = NewKey { role: Role::Finance, merchant: None, name: String::new(), expires_at: None };
+    let (made, text) = site.access.create(new, by).unwrap();
+    let address = site.address;
+    let (ready, begun) = tokio::sync::oneshot::channel();
+    let listening = tokio::task::spawn_blocking(move || {
+        let mut stream =
+            Listening::with(address, &format!("Bearer {text}"), "/v1/events/stream?after=head", None);
+        stream.next().unwrap();
+        ready.send(()).unwrap();
+        while stream.next().is_some() {}
+    });
+    begun.await.unwrap();
+    let asked = Instant::now();
+    site.access.revoke(&made.id, by).unwrap();
+    listening.await.unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(12), "{:?}", asked.elapsed());
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_data_a_feed_has_shown_is_in_the_log_of_accesses() {
+    let stage = two_merchants().await;
+    let site = Site::of(&stage).await;
+    let logged = async |merchant: &str, endpoint: &str| {
+        let log = site.get("admin", &format!("/v1/access-log?merchant={merchant}&actor=key:finance")).await;
+        assert_eq!(log.status, 200, "{}", log.text);
+        log.text.matches(&format!("{endpoint}\"")).count()
+    };
+    assert_eq!(logged("m1", "/v1/events").await, 0);
+    assert_eq!(site.get("finance", "/v1/events?order=o1").await.status, 200);
+    assert_eq!(site.get("analyst", "/v1/events").await.status, 200);
+    assert_eq!((logged("m1", "/v1/events").await, logged("m2", "/v1/events").await), (1, 0));
+    let address = site.address;
+    let shown = of_journal(&stage.market, |_| true).len();
+    let listening = tokio::task::spawn_blocking(move || {
+        let mut stream = Listening::to(address, "finance", "/v1/events/stream", None);
+        (0..shown).for_each(|_| drop(stream.event().unwrap()));
+    });
+    listening.await.unwrap();
+    let stream = "/v1/events/stream";
+    assert_eq!((logged("m1", stream).await, logged("m2", stream).await), (1, 1), "each once");
+    site.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
