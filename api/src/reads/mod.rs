@@ -1,31 +1,35 @@
 //! Reads: from the read models, as they stand or as of a moment.
+//!
+//! Shape: a read is [`About`](build::About) (where it is, who may, what is said) and a function from a
+//! [`Question`](question::Question) to rows or to one thing; [`build`] makes the endpoint of them. What every read does
+//! the same way stands there: parameters nobody knows are refused, a merchant's key sees what is its own, lists go page
+//! by page, rows are JSON or CSV. The schemas of answers come from the columns of the rows ([`schema`]), so what is
+//! added to a row is in the document.
 
+mod audit;
+mod books;
+mod build;
+mod cursor;
+mod merchants;
 mod orders;
-
-use daybook_domain::Timestamp;
-use daybook_projections::AsOf;
-use serde::Deserialize;
+mod payouts;
+mod question;
+mod reconciliation;
+mod represent;
+mod schema;
+mod settlements;
 
 use crate::endpoint::Endpoint;
-use crate::problem::Problem;
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    orders::endpoints()
-}
-
-/// The moment that a read is asked for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Moment {
-    as_of: Option<String>,
-}
-
-impl Moment {
-    /// The cut that answers it.
-    pub fn cut(&self) -> Result<AsOf, Problem> {
-        let Some(text) = &self.as_of else { return Ok(AsOf::HEAD) };
-        // a plus sign stands for a space in a query: take it back, times have none
-        let at = Timestamp::parse(&text.replace(' ', "+")).map_err(|e| Problem::bad("as_of", e))?;
-        Ok(AsOf::business(at.0))
-    }
+    let parts = [
+        orders::endpoints(),
+        merchants::endpoints(),
+        settlements::endpoints(),
+        payouts::endpoints(),
+        books::endpoints(),
+        reconciliation::endpoints(),
+        audit::endpoints(),
+    ];
+    parts.into_iter().flatten().collect()
 }

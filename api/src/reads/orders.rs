@@ -1,64 +1,190 @@
-//! Orders.
+//! Orders, and what hangs on them: lines, timeline, disputes, reviews; checkouts.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::Method;
-use axum::response::Json;
-use axum::routing::get;
-use daybook_domain::{Currency, OrderId};
-use daybook_projections::fields::{Fields, fields};
-use daybook_projections::queries::OrderInquiry;
+use daybook_domain::Currency;
+use daybook_projections::fields::Fields;
+use daybook_projections::models::checkouts::CheckoutRow;
+use daybook_projections::models::disputes::DisputeRow;
+use daybook_projections::models::order_lines::OrderLineRow;
+use daybook_projections::models::orders::{OrderRow, TimelineRow};
+use daybook_projections::models::reviews::ReviewRow;
+use daybook_projections::queries::{OrderInquiry, OrdersWanted, Page};
+use daybook_projections::{AsOf, ReadModels};
 use serde::Serialize;
-use serde_json::json;
 
-use super::Moment;
-use crate::Shared;
-use crate::access::{Caller, Permission};
-use crate::endpoint::{Doc, Endpoint};
-use crate::problem::{NOT_FOUND, Problem, blocking};
+use super::build::{About, Found, list, one, table};
+use super::question::{AS_OF, FROM, KNOWN, Kind, Parameter, Question, TO};
+use super::schema::{array, object, row_schema, shown};
+use crate::access::Permission::ReadOrders;
+use crate::endpoint::{Components, Endpoint};
+use crate::problem::{NOT_FOUND, Problem};
 
-pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let doc = Doc::read("order", "Orders", "An order with its lines and timeline", json!({"type": "object"}))
-        .query("as_of", json!({"type": "string", "format": "date-time"}), "As it was at that business time");
-    vec![Endpoint {
-        method: Method::GET,
-        path: "/v1/orders/{order}".to_owned(),
-        permission: Permission::ReadOrders,
-        doc,
-        serve: get(order),
-    }]
+const STATUS: Parameter = Parameter::new(
+    "status",
+    Kind::Word(&[
+        "placed",
+        "held",
+        "funded",
+        "shipped",
+        "delivered",
+        "received",
+        "released",
+        "completed",
+        "cancelled",
+    ]),
+    "Only orders in this state",
+);
+const SORT: Parameter = Parameter::new(
+    "sort",
+    Kind::Word(&["-placed_at", "placed_at"]),
+    "By when they were placed: the last first (`-placed_at`, the default), or the first first",
+);
+const LISTED: &[Parameter] = &[STATUS, FROM, TO, SORT];
+const LIST: &str = "Pages hold to when orders were placed: in the default order one that is placed while you read stands \
+    before the first page, and no order comes twice. A row shows its order as it is when its page is asked for.";
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let about = |id, path, summary, more, parameters| About {
+        id,
+        path,
+        tag: "Orders",
+        permission: ReadOrders,
+        summary,
+        more,
+        parameters,
+    };
+    let versioned = "The ETag is the version of the order's stream: send it as If-Match with a command on what was seen \
+        here. An answer as of a moment has none.";
+    vec![
+        one(
+            about(
+                "order",
+                "/v1/orders/{order}",
+                "An order with its lines and timeline",
+                versioned,
+                &[AS_OF, KNOWN],
+            ),
+            inquiry(),
+            true,
+            order,
+        ),
+        table(
+            about("order_disputes", "/v1/orders/{order}/disputes", "The disputes of an order", "", &[]),
+            disputes,
+        ),
+        table(
+            about("order_reviews", "/v1/orders/{order}/reviews", "The reviews of an order", "", &[]),
+            reviews,
+        ),
+        list(
+            about("buyer_orders", "/v1/buyers/{buyer}/orders", "A buyer's orders", LIST, LISTED),
+            |models, asked| orders(models, asked, Some(asked.path("buyer"))),
+        ),
+        list(
+            about("merchant_orders", "/v1/merchants/{merchant}/orders", "A merchant's orders", LIST, LISTED),
+            |models, asked| orders(models, asked, None),
+        ),
+        one(
+            About {
+                tag: "Checkouts",
+                ..about("checkout", "/v1/checkouts/{checkout}", "A basket's payment, and its orders", "", &[])
+            },
+            basket(),
+            false,
+            checkout,
+        ),
+    ]
 }
 
-#[derive(Serialize)]
-struct Answer {
-    order: Fields,
-    lines: Vec<Fields>,
-    timeline: Vec<Fields>,
+fn inquiry() -> (serde_json::Value, Components) {
+    let mut components = Components::new();
+    let members = [
+        ("order", row_schema::<OrderRow>(&mut components)),
+        ("lines", array(&row_schema::<OrderLineRow>(&mut components))),
+        ("timeline", array(&row_schema::<TimelineRow>(&mut components))),
+    ];
+    (object(&members), components)
 }
 
-impl From<OrderInquiry> for Answer {
-    fn from(found: OrderInquiry) -> Self {
-        let currency = Currency::new(&found.order.currency).ok();
-        Self {
-            order: fields(&found.order, None),
-            lines: found.lines.iter().map(|line| fields(line, currency)).collect(),
-            timeline: found.timeline.iter().map(|event| fields(event, currency)).collect(),
-        }
+fn basket() -> (serde_json::Value, Components) {
+    let mut components = Components::new();
+    let members = [
+        ("checkout", row_schema::<CheckoutRow>(&mut components)),
+        ("orders", array(&row_schema::<OrderRow>(&mut components))),
+    ];
+    (object(&members), components)
+}
+
+fn order(models: &ReadModels, asked: &Question) -> Result<Option<Found>, Problem> {
+    #[derive(Serialize)]
+    struct Answer {
+        order: Fields,
+        lines: Vec<Fields>,
+        timeline: Vec<Fields>,
+    }
+    let at = if asked.get("as_of").or(asked.get("known")).is_some() {
+        asked.at(models, None)?
+    } else {
+        AsOf::HEAD
+    };
+    let Some(OrderInquiry { order, lines, timeline }) = models.order_as_of(asked.path("order"), at)? else {
+        return Ok(None);
+    };
+    let currency = Currency::new(&order.currency).ok();
+    let answer = Answer {
+        order: shown(&order, None),
+        lines: lines.iter().map(|line| shown(line, currency)).collect(),
+        timeline: timeline.iter().map(|event| shown(event, currency)).collect(),
+    };
+    let mut found = Found::of(Some(&order.merchant_id), &answer)?;
+    // its timeline has every event of its stream
+    found.version = (at == AsOf::HEAD).then_some(order.events.unsigned_abs());
+    Ok(Some(found))
+}
+
+/// The order exists, and the caller may see it.
+fn must_see(models: &ReadModels, asked: &Question) -> Result<(), Problem> {
+    let what = format!("order {}", asked.path("order"));
+    match models.order(asked.path("order"))? {
+        Some(found) => asked.must_own(Some(&found.order.merchant_id), what),
+        None => Err(Problem::new(NOT_FOUND, format!("no {what}"))),
     }
 }
 
-async fn order(
-    State(shared): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-    moment: Result<Query<Moment>, QueryRejection>,
-) -> Result<Json<Answer>, Problem> {
-    let id: OrderId = id.parse().map_err(|error| Problem::bad("order", error))?;
-    let Query(moment) = moment.map_err(|error| Problem::bad("query", error.body_text()))?;
-    let at = moment.cut()?;
-    let models = shared.models.clone();
-    let found = blocking(move || models.order_as_of(id.as_str(), at)).await?;
-    let found = found.ok_or_else(|| Problem::new(NOT_FOUND, format!("no order {id}")))?;
-    caller.must_own(&found.order.merchant_id, format_args!("order {id}"))?;
-    Ok(Json(found.into()))
+fn disputes(models: &ReadModels, asked: &Question) -> Result<Vec<DisputeRow>, Problem> {
+    must_see(models, asked)?;
+    Ok(models.disputes_of_order(asked.path("order"))?)
+}
+
+fn reviews(models: &ReadModels, asked: &Question) -> Result<Vec<ReviewRow>, Problem> {
+    must_see(models, asked)?;
+    Ok(models.reviews_of_order(asked.path("order"))?)
+}
+
+fn orders(models: &ReadModels, asked: &Question, buyer: Option<&str>) -> Result<Page<OrderRow>, Problem> {
+    let (from, to) = asked.span(models)?;
+    let wanted = OrdersWanted {
+        merchant: asked.merchant(),
+        buyer,
+        status: asked.get("status"),
+        from: from.map(|at| at.0),
+        to: to.map(|at| at.0),
+        oldest_first: asked.get("sort") == Some("placed_at"),
+    };
+    Ok(models.orders_wanted(wanted, asked.after.as_deref(), asked.limit)?)
+}
+
+fn checkout(models: &ReadModels, asked: &Question) -> Result<Option<Found>, Problem> {
+    #[derive(Serialize)]
+    struct Answer {
+        checkout: Fields,
+        orders: Vec<Fields>,
+    }
+    let Some(checkout) = models.checkout(asked.path("checkout"))? else { return Ok(None) };
+    let orders = models.orders_of_checkout(&checkout.checkout_id)?;
+    let answer = Answer {
+        checkout: shown(&checkout, None),
+        orders: orders.iter().map(|order| shown(order, None)).collect(),
+    };
+    // a basket has orders of several merchants: none of them sees it
+    Found::of(None, &answer).map(Some)
 }

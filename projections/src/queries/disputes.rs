@@ -25,35 +25,40 @@ impl ReadModels {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<DisputeRow>, ReadModelError> {
-        self.disputes_where("state", state, after, limit)
+        self.disputes_where(("state", state), None, after, limit)
     }
 
-    /// Disputes of a merchant, the first opened first; `after` is the `next` of the page before.
+    /// Disputes of a merchant, in one state where it is given, the first opened first; `after` is the `next` of the
+    /// page before.
     ///
     /// # Errors
     /// [`ReadModelError`].
     pub fn disputes_of_merchant(
         &self,
         merchant_id: &str,
+        state: Option<&str>,
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<DisputeRow>, ReadModelError> {
-        self.disputes_where("merchant_id", merchant_id, after, limit)
+        self.disputes_where(("merchant_id", merchant_id), state, after, limit)
     }
 
     fn disputes_where(
         &self,
-        column: &'static str,
-        value: &str,
+        (column, value): (&'static str, &str),
+        state: Option<&str>,
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<DisputeRow>, ReadModelError> {
-        let limit = bounded(limit);
+        let (limit, state) = (bounded(limit), state.unwrap_or_default());
         let (at, id) = parse_cursor(after)?.unwrap_or((i64::MIN, String::new()));
+        let (id, order) = id.split_once(' ').unwrap_or((&id, ""));
         let rest = format!(
-            "WHERE {column} = ? AND (opened_at, dispute_id) > (?, ?) ORDER BY opened_at, dispute_id LIMIT ?"
+            "WHERE {column} = ?1 AND (opened_at, dispute_id, order_id) > (?2, ?3, ?4) AND (?5 = '' OR state = ?5) \
+             ORDER BY opened_at, dispute_id, order_id LIMIT ?6"
         );
-        let found: Vec<DisputeRow> = rows(&*self.read()?, &rest, &[&value, &at, &id, &(limit + 1)])?;
-        Ok(Page::of(found, limit, |d| format!("{}.{}", d.opened_at, d.dispute_id)))
+        let found: Vec<DisputeRow> =
+            rows(&*self.read()?, &rest, &[&value, &at, &id, &order, &state, &(limit + 1)])?;
+        Ok(Page::of(found, limit, |d| format!("{}.{} {}", d.opened_at, d.dispute_id, d.order_id)))
     }
 }

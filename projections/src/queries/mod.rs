@@ -28,7 +28,7 @@ pub use journal_of_books::{BookVisitor, BookedEntry, BookedEvent, PeriodAccount}
 pub use ledger::{Ledger, LedgerEntry, LedgerQuestion};
 pub use merchants::MerchantInquiry;
 pub use money::MerchantMoney;
-pub use orders::{OrderFunding, OrderInquiry};
+pub use orders::{OrderFunding, OrderInquiry, OrdersWanted};
 pub use payouts::PayoutsWanted;
 pub use results::{BalanceSheet, ClientMoney, ProfitLoss, ResultLine, Section, Sheet, SheetLine};
 pub use reviews::ReviewSummary;

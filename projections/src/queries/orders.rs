@@ -1,5 +1,7 @@
 //! The order inquiry.
 
+use daybook_journal::Micros;
+
 use crate::engine::{AsOf, ReadModelError, ReadModels};
 use crate::models::order_lines::{OrderLineRow, OrderLines};
 use crate::models::orders::{OrderRow, Orders, TimelineRow};
@@ -46,11 +48,21 @@ impl OrderFunding {
     }
 }
 
-/// Which orders a list holds.
-#[derive(Clone, Copy)]
-enum Of<'a> {
-    Merchant(&'a str),
-    Buyer(&'a str),
+/// Which orders a list holds: those of a merchant, of a buyer, or of both.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OrdersWanted<'a> {
+    /// Of this merchant.
+    pub merchant: Option<&'a str>,
+    /// Of this buyer.
+    pub buyer: Option<&'a str>,
+    /// In this state.
+    pub status: Option<&'a str>,
+    /// Placed from this instant on. Microseconds.
+    pub from: Option<Micros>,
+    /// Placed through this instant. Microseconds.
+    pub to: Option<Micros>,
+    /// The first placed first; else the last placed first.
+    pub oldest_first: bool,
 }
 
 impl ReadModels {
@@ -135,7 +147,11 @@ impl ReadModels {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<OrderRow>, ReadModelError> {
-        self.orders_of(Of::Merchant(merchant_id), after, limit)
+        self.orders_wanted(
+            OrdersWanted { merchant: Some(merchant_id), ..OrdersWanted::default() },
+            after,
+            limit,
+        )
     }
 
     /// Orders of a buyer, the last placed first; `after` is the `next` of the page before.
@@ -148,25 +164,41 @@ impl ReadModels {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<OrderRow>, ReadModelError> {
-        self.orders_of(Of::Buyer(buyer_id), after, limit)
+        self.orders_wanted(OrdersWanted { buyer: Some(buyer_id), ..OrdersWanted::default() }, after, limit)
     }
 
-    fn orders_of(
+    /// Orders of a merchant, a buyer or both, by when they were placed; `after` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// [`ReadModelError::BadQuestion`] when neither merchant nor buyer is named.
+    pub fn orders_wanted(
         &self,
-        of: Of<'_>,
+        wanted: OrdersWanted<'_>,
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<OrderRow>, ReadModelError> {
-        let (column, id) = match of {
-            Of::Merchant(id) => ("merchant_id", id),
-            Of::Buyer(id) => ("buyer_id", id),
-        };
         let limit = bounded(limit);
-        let (at, order) = parse_cursor(after)?.unwrap_or((i64::MAX, "\u{7f}".to_owned()));
+        let (column, id, also) = match (wanted.buyer, wanted.merchant) {
+            (Some(buyer), merchant) => ("buyer_id", buyer, merchant),
+            (None, Some(merchant)) => ("merchant_id", merchant, None),
+            (None, None) => {
+                return Err(ReadModelError::BadQuestion(
+                    "name the merchant or the buyer of the orders".to_owned(),
+                ));
+            }
+        };
+        let (beyond, way) = if wanted.oldest_first { (">", "ASC") } else { ("<", "DESC") };
+        let edge = if wanted.oldest_first { (i64::MIN, "") } else { (i64::MAX, "\u{7f}") };
+        let (at, order) = parse_cursor(after)?.unwrap_or((edge.0, edge.1.to_owned()));
+        let (from, to) = (wanted.from.unwrap_or(i64::MIN), wanted.to.unwrap_or(i64::MAX));
+        let (merchant, status) = (also.unwrap_or_default(), wanted.status.unwrap_or_default());
         let rest = format!(
-            "WHERE {column} = ? AND (placed_at, order_id) < (?, ?) ORDER BY placed_at DESC, order_id DESC LIMIT ?"
+            "WHERE {column} = ?1 AND placed_at >= ?2 AND placed_at <= ?3 AND (placed_at, order_id) {beyond} (?4, ?5) \
+             AND (?6 = '' OR merchant_id = ?6) AND (?7 = '' OR status = ?7) \
+             ORDER BY placed_at {way}, order_id {way} LIMIT ?8"
         );
-        let found: Vec<OrderRow> = rows(&*self.read()?, &rest, &[&id, &at, &order, &(limit + 1)])?;
+        let found: Vec<OrderRow> =
+            rows(&*self.read()?, &rest, &[&id, &from, &to, &at, &order, &merchant, &status, &(limit + 1)])?;
         Ok(Page::of(found, limit, |o| format!("{}.{}", o.placed_at, o.order_id)))
     }
 }

@@ -3,7 +3,7 @@
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models::reviews::ReviewRow;
 
-use super::{PAGE_ROWS, rows};
+use super::{PAGE_ROWS, Page, bounded, parse_cursor, rows};
 
 /// How often each overall score was given. The ratio is taken last: numerators and denominators add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -47,5 +47,25 @@ impl ReadModels {
     pub fn reviews_of_order(&self, order_id: &str) -> Result<Vec<ReviewRow>, ReadModelError> {
         let rest = "WHERE order_id = ? ORDER BY posted_at, review_id LIMIT ?";
         rows(&*self.read()?, rest, &[&order_id, &PAGE_ROWS])
+    }
+
+    /// Reviews of a merchant's orders, the first posted first; `after` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn reviews_of_merchant(
+        &self,
+        merchant_id: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<ReviewRow>, ReadModelError> {
+        let limit = bounded(limit);
+        let (at, id) = parse_cursor(after)?.unwrap_or((i64::MIN, String::new()));
+        let (review, order) = id.split_once(' ').unwrap_or((&id, ""));
+        let rest = "WHERE merchant_id = ? AND (posted_at, review_id, order_id) > (?, ?, ?) \
+                    ORDER BY posted_at, review_id, order_id LIMIT ?";
+        let found: Vec<ReviewRow> =
+            rows(&*self.read()?, rest, &[&merchant_id, &at, &review, &order, &(limit + 1)])?;
+        Ok(Page::of(found, limit, |r| format!("{}.{} {}", r.posted_at, r.review_id, r.order_id)))
     }
 }

@@ -1,0 +1,317 @@
+//! Makes endpoints of questions: a list of rows page by page, or one thing.
+
+use axum::extract::{RawPathParams, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use daybook_projections::ReadModels;
+use daybook_projections::fields::{Field, Fields};
+use daybook_projections::queries::Page;
+use daybook_projections::record::Record;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::cursor::Cursor;
+use super::question::{Pairs, Parameter, Question};
+use super::represent::{CSV, JSON, csv, wanted};
+use super::schema::{array, object, or_null, row_schema, shown};
+use crate::Shared;
+use crate::access::{Caller, Permission};
+use crate::endpoint::{Components, Doc, Endpoint};
+use crate::problem::{INTERNAL, NOT_FOUND, Problem, blocking};
+
+/// Rows of a page where the caller does not say.
+const ROWS: u32 = 100;
+/// Most rows of a page.
+const MOST_ROWS: u32 = daybook_projections::queries::PAGE_ROWS;
+
+/// What is said of a read.
+#[derive(Clone, Copy)]
+pub(super) struct About {
+    pub id: &'static str,
+    pub path: &'static str,
+    pub tag: &'static str,
+    pub permission: Permission,
+    pub summary: &'static str,
+    pub more: &'static str,
+    pub parameters: &'static [Parameter],
+}
+
+impl About {
+    fn doc(&self, answers: Vec<(&'static str, Value)>, components: Components) -> Doc {
+        let mut doc = Doc::read(self.id, self.tag, self.summary, Value::Null);
+        doc.description = self.more.to_owned();
+        doc.answers = vec![(200, "The answer", answers)];
+        doc.problems = vec![404, 406];
+        doc.parameters.extend(self.parameters.iter().map(Parameter::documented));
+        doc.with(components)
+    }
+}
+
+/// A page of rows that are fields, or JSON already.
+pub(super) struct Listed {
+    rows: Rows,
+    next: Option<String>,
+}
+
+enum Rows {
+    Fields(Vec<Fields>),
+    Json(Vec<Box<RawValue>>),
+}
+
+/// Whether a list has pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pages {
+    Many,
+    One,
+}
+
+/// A list of rows: what there is of them, page by page.
+pub(super) fn list<R: Record>(
+    about: About,
+    ask: fn(&ReadModels, &Question) -> Result<Page<R>, Problem>,
+) -> Endpoint {
+    of_rows::<R>(about, Pages::Many, move |models, question, _| ask(models, question))
+}
+
+/// As [`list`]; the question is told the position that the pages hold to.
+pub(super) fn pinned_list<R: Record>(
+    about: About,
+    ask: fn(&ReadModels, &Question, u64) -> Result<Page<R>, Problem>,
+) -> Endpoint {
+    of_rows::<R>(about, Pages::Many, ask)
+}
+
+/// A list that is one page, whole.
+pub(super) fn table<R: Record>(
+    about: About,
+    ask: fn(&ReadModels, &Question) -> Result<Vec<R>, Problem>,
+) -> Endpoint {
+    of_rows::<R>(about, Pages::One, move |models, question, _| {
+        Ok(Page { rows: ask(models, question)?, next: None })
+    })
+}
+
+fn of_rows<R: Record>(
+    about: About,
+    pages: Pages,
+    ask: impl Fn(&ReadModels, &Question, u64) -> Result<Page<R>, Problem> + Copy + Send + Sync + 'static,
+) -> Endpoint {
+    let mut components = Components::new();
+    let row = row_schema::<R>(&mut components);
+    let columns: Vec<&'static str> = R::COLUMNS.iter().map(|column| column.name).collect();
+    listing(about, pages, (row, components), columns, move |models, question, position| {
+        let Page { rows, mut next } = ask(models, question, position)?;
+        let mut rows: Vec<Fields> = rows.iter().map(|row| shown(row, None)).collect();
+        // whatever was asked: a merchant's key sees what is its own
+        rows.retain(|row| text(row, "merchant_id").is_none_or(|merchant| question.caller.owns(merchant)));
+        let before = rows.len();
+        rows.retain(|row| !came_after(row, position));
+        if rows.len() < before {
+            next = None; // in the order of positions, all that follow came after as well
+        }
+        Ok(Listed { rows: Rows::Fields(rows), next })
+    })
+}
+
+/// A list of rows that are JSON already; there is no other representation.
+pub(super) fn json_list(
+    about: About,
+    schema: (Value, Components),
+    ask: fn(&ReadModels, &Question, u64) -> Result<Page<Box<RawValue>>, Problem>,
+) -> Endpoint {
+    listing(about, Pages::Many, schema, Vec::new(), move |models, question, position| {
+        let Page { rows, next } = ask(models, question, position)?;
+        Ok(Listed { rows: Rows::Json(rows), next })
+    })
+}
+
+fn text<'f>(row: &'f Fields, column: &str) -> Option<&'f str> {
+    row.0.iter().find_map(|(name, field)| match field {
+        Field::Text(text) if *name == column => Some(text.as_str()),
+        _ => None,
+    })
+}
+
+/// Whether a row knows that it was written after this position.
+fn came_after(row: &Fields, position: u64) -> bool {
+    row.0.iter().any(|(name, field)| {
+        *name == "position" && matches!(field, Field::Count(at) if at.unsigned_abs() > position)
+    })
+}
+
+fn listing(
+    about: About,
+    pages: Pages,
+    (row, components): (Value, Components),
+    columns: Vec<&'static str>,
+    ask: impl Fn(&ReadModels, &Question, u64) -> Result<Listed, Problem> + Clone + Send + Sync + 'static,
+) -> Endpoint {
+    let next = json!({"type": ["string", "null"], "description": "Pass it on as `cursor` for the page after this one; null behind the last"});
+    let position = json!({"type": "integer", "description": "Position of the read models when the first page was asked for"});
+    let page = object(&[("rows", array(&row)), ("next", next), ("position", position)]);
+    let (offered, answers): (&'static [&'static str], _) = if columns.is_empty() {
+        (&[JSON], vec![(JSON, page)])
+    } else {
+        (&[JSON, CSV], vec![(JSON, page), (CSV, json!({"type": "string"}))])
+    };
+    let mut doc = about.doc(answers, components);
+    if pages == Pages::Many {
+        let limit = json!({"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": ROWS});
+        doc = doc.query("limit", limit, "Most rows of the page").query(
+            "cursor",
+            json!({"type": "string"}),
+            "The `next` of the page before, with the same parameters",
+        );
+    }
+    let others: &'static [&'static str] = if pages == Pages::Many { &["limit", "cursor"] } else { &[] };
+    let serve = get(
+        move |State(shared): State<Shared>,
+              caller: Caller,
+              path: RawPathParams,
+              query: Pairs,
+              uri: Uri,
+              headers: HeaderMap| async move {
+            let kind = wanted(&headers, offered)?;
+            let (mut question, extra) = Question::read(caller, &path, query, about.parameters, others)?;
+            question.limit = limit(extra.get("limit"))?;
+            let said = question.text();
+            let cursor = extra.get("cursor").map(|text| Cursor::read(text, about.id, &said)).transpose()?;
+            let position = cursor.as_ref().map_or_else(|| shared.models.applied(), |cursor| cursor.position);
+            question.after = cursor.map(|cursor| cursor.next);
+            let models = shared.models.clone();
+            blocking(move || {
+                let listed = ask(&models, &question, position)?;
+                let next = listed.next.map(|next| Cursor { position, next }.written(about.id, &said));
+                answer(kind, &columns, &listed.rows, next, position, &uri)
+            })
+            .await
+        },
+    );
+    Endpoint { method: Method::GET, path: about.path.to_owned(), permission: about.permission, doc, serve }
+}
+
+fn limit(asked: Option<&String>) -> Result<u32, Problem> {
+    let Some(text) = asked else { return Ok(ROWS) };
+    let limit = text.parse().ok().filter(|limit| (1..=MOST_ROWS).contains(limit));
+    limit.ok_or_else(|| Problem::bad("limit", format!("{text:?} is not a number from 1 to {MOST_ROWS}")))
+}
+
+fn answer(
+    kind: &'static str,
+    columns: &[&str],
+    rows: &Rows,
+    next: Option<String>,
+    position: u64,
+    uri: &Uri,
+) -> Result<Response, Problem> {
+    #[derive(Serialize)]
+    struct Answer<'a, T> {
+        rows: &'a [T],
+        next: Option<&'a str>,
+        position: u64,
+    }
+    let cursor = next.as_deref();
+    let body = match rows {
+        Rows::Fields(rows) if kind == CSV => csv(columns, rows)?,
+        Rows::Fields(rows) => to_json(&Answer { rows, next: cursor, position })?,
+        Rows::Json(rows) => to_json(&Answer { rows, next: cursor, position })?,
+    };
+    let content = if kind == CSV { "text/csv; charset=utf-8; header=present" } else { kind };
+    let mut response = ([(header::CONTENT_TYPE, content)], body).into_response();
+    if let Some(cursor) = cursor {
+        let kept = uri.query().unwrap_or("").split('&');
+        let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+        let query: String = kept.map(|pair| format!("{pair}&")).collect();
+        let link = format!("<{}?{query}cursor={cursor}>; rel=\"next\"", uri.path());
+        response.headers_mut().extend(HeaderValue::from_str(&link).ok().map(|link| (header::LINK, link)));
+    }
+    Ok(response)
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(value).map_err(|error| Problem::new(INTERNAL, error.to_string()))
+}
+
+/// One thing that was found.
+pub(super) struct Found {
+    /// The merchant whose it is; none where it is the whole market's.
+    pub owner: Option<String>,
+    /// The version of its stream, where it has one.
+    pub version: Option<u64>,
+    /// The answer, JSON.
+    pub body: Vec<u8>,
+}
+
+impl Found {
+    pub fn of(owner: Option<&str>, answer: &impl Serialize) -> Result<Self, Problem> {
+        Ok(Self { owner: owner.map(str::to_owned), version: None, body: to_json(answer)? })
+    }
+}
+
+/// One thing. `what` says what is missing where there is none.
+pub(super) fn one(
+    about: About,
+    (schema, components): (Value, Components),
+    versioned: bool,
+    ask: fn(&ReadModels, &Question) -> Result<Option<Found>, Problem>,
+) -> Endpoint {
+    let mut doc = about.doc(vec![(JSON, schema)], components);
+    if versioned {
+        let tag = json!({"type": "string"});
+        doc = doc.header("If-None-Match", tag, "The ETag of an answer: 304 while it is still the same");
+        doc.answers.push((304, "It is still as it was then", Vec::new()));
+    }
+    let serve = get(
+        move |State(shared): State<Shared>,
+              caller: Caller,
+              path: RawPathParams,
+              query: Pairs,
+              headers: HeaderMap| async move {
+            wanted(&headers, &[JSON])?;
+            let (question, _) = Question::read(caller, &path, query, about.parameters, &[])?;
+            let models = shared.models.clone();
+            let found = blocking(move || {
+                let what = missing(&about, &question);
+                let found = ask(&models, &question)?;
+                let found = found.ok_or_else(|| Problem::new(NOT_FOUND, format!("no {what}")))?;
+                question.must_own(found.owner.as_deref(), what)?;
+                Ok::<_, Problem>(found)
+            })
+            .await?;
+            Ok::<_, Problem>(single(&headers, found))
+        },
+    );
+    Endpoint { method: Method::GET, path: about.path.to_owned(), permission: about.permission, doc, serve }
+}
+
+/// What there is none of: the last part of the path that names something.
+pub(super) fn missing(about: &About, question: &Question) -> String {
+    let named =
+        about.path.rsplit('{').next().and_then(|rest| rest.split_once('}')).map_or("", |(name, _)| name);
+    format!("{named} {}", question.path(named)).trim().to_owned()
+}
+
+fn single(headers: &HeaderMap, found: Found) -> Response {
+    let tag = found.version.map(|version| format!("\"{version}\""));
+    let same = |tag: &str| {
+        let seen = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        seen.flat_map(|value| value.split(','))
+            .map(str::trim)
+            .any(|seen| seen == "*" || seen.strip_prefix("W/").unwrap_or(seen) == tag)
+    };
+    let mut response = match &tag {
+        Some(tag) if same(tag) => StatusCode::NOT_MODIFIED.into_response(),
+        _ => ([(header::CONTENT_TYPE, JSON)], found.body).into_response(),
+    };
+    let tag = tag.and_then(|tag| HeaderValue::from_str(&tag).ok());
+    response.headers_mut().extend(tag.map(|tag| (header::ETAG, tag)));
+    response
+}
+
+/// The schema of that or nothing.
+pub(super) fn optional_row<R: Record>(components: &mut Components) -> Value {
+    let row = row_schema::<R>(components);
+    or_null(&row)
+}
