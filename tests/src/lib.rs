@@ -1,5 +1,6 @@
 //! Stories, laws, crash and fault tests, real-data tests, architecture tests.
 
 pub mod finance;
+pub mod schema;
 pub mod site;
 pub mod stage;

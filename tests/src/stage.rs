@@ -10,6 +10,7 @@ use daybook_domain::posting::post;
 use daybook_domain::time::DAY;
 use daybook_domain::{Event, PartyId, Refs, Timestamp};
 use daybook_journal::{Filter, ManualClock};
+use daybook_market::demo;
 use daybook_market::verify::verify;
 use daybook_market::{AnyCommand, AnyRequest, Market, MarketError, Opening, Options, RefusedReaction};
 use daybook_projections::ReadModels;
@@ -55,6 +56,16 @@ impl Stage {
     #[must_use]
     pub fn in_folder(folder: &Path, now: Timestamp) -> Self {
         Self::at(&format!("sqlite:{}", folder.join("story.db").display()), now)
+    }
+
+    /// A simulated market that has run for some days and the while after.
+    pub async fn simulated(days: u32, orders_per_day: u32) -> Self {
+        let clock = Arc::new(ManualClock::at(0));
+        let options = Options { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..Options::default() };
+        let market = Market::open("memory:", options).expect("the market opens");
+        let simulated = demo::Options { days, orders_per_day, seed: 7 };
+        demo::run(&market, &clock, simulated, &mut |_, _| {}).await.expect("the simulation runs");
+        Self { market: Arc::new(market), clock, commands: 0, models: OnceLock::new() }
     }
 
     /// The instant at which stories begin.

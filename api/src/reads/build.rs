@@ -39,7 +39,7 @@ pub(super) struct About {
 }
 
 impl About {
-    fn doc(&self, answers: Vec<(&'static str, Value)>, components: Components) -> Doc {
+    pub fn doc(&self, answers: Vec<(&'static str, Value)>, components: Components) -> Doc {
         let mut doc = Doc::read(self.id, self.tag, self.summary, Value::Null);
         doc.description = self.more.to_owned();
         doc.answers = vec![(200, "The answer", answers)];

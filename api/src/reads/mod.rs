@@ -16,8 +16,10 @@ mod payouts;
 mod question;
 mod reconciliation;
 mod represent;
+mod runs;
 mod schema;
 mod settlements;
+mod statements;
 
 use crate::endpoint::Endpoint;
 
@@ -30,6 +32,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         books::endpoints(),
         reconciliation::endpoints(),
         audit::endpoints(),
+        statements::endpoints(),
+        runs::endpoints(),
     ];
     parts.into_iter().flatten().collect()
 }

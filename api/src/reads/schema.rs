@@ -10,7 +10,7 @@ use crate::endpoint::Components;
 /// The name of a row's schema: that of its type.
 fn name_of<R: Record>() -> &'static str {
     let whole = std::any::type_name::<R>();
-    whole.rsplit("::").next().unwrap_or(whole).trim_end_matches("Row")
+    whole.rsplit("::").next().unwrap_or(whole)
 }
 
 /// A reference to a component.

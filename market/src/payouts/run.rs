@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, HashSet};
 use chrono::NaiveDate;
 use daybook_commands::{Batch, CommandError};
 use daybook_domain::account::commands::AccountCommand;
-use daybook_domain::{BankAccountId, Currency, MerchantId, Money, PartyId, PayoutId, Reference, Timestamp};
+use daybook_domain::{
+    BankAccountId, Currency, MerchantId, Money, PartyId, PayoutId, Reference, Rejection, Timestamp,
+};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -34,6 +36,23 @@ pub struct Run {
     pub minimum: Option<Money>,
     /// The bank that paid them: sent and confirmed within the run. For history; else the bank says so later.
     pub paid_by: Option<BankAccountId>,
+}
+
+impl Run {
+    /// The run of a business day for every merchant: a day of its own is paid as it begins, today as it is now.
+    ///
+    /// # Errors
+    /// `payout_day_ahead` for a day that has not come.
+    pub fn of(market: &Market, day: NaiveDate) -> Result<Self, MarketError> {
+        let calendar = market.calendar()?;
+        let now = market.commands().now();
+        if calendar.start_of(day) > now {
+            let message = format!("{day} has not come: run for a day that has begun");
+            return Err(CommandError::Rejected(Rejection::new("payout_day_ahead", message)).into());
+        }
+        let at = if day == calendar.day(now) { now } else { calendar.start_of(day) };
+        Ok(Self { day, at, merchant: None, minimum: None, paid_by: None })
+    }
 }
 
 /// An account that was not paid, and why.

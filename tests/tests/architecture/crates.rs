@@ -26,7 +26,15 @@ const GRAPH: &[(&str, &str, &[&str])] = &[
     (
         "api",
         "daybook-api",
-        &["daybook-commands", "daybook-domain", "daybook-journal", "daybook-market", "daybook-projections"],
+        // reports: a merchant's statement is fetched as the workbook or page that the command line writes
+        &[
+            "daybook-commands",
+            "daybook-domain",
+            "daybook-journal",
+            "daybook-market",
+            "daybook-projections",
+            "daybook-reports",
+        ],
     ),
     ("replay-tools", "daybook", ALL),
     ("tests", "daybook-tests", ALL),

@@ -58,22 +58,20 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     global.must_exist()?;
     let started = Instant::now();
     let market = global.market()?;
-    let calendar = market.calendar()?;
-    let now = market.commands().now();
-    let on = args.on.unwrap_or_else(|| calendar.day(now));
-    if calendar.start_of(on) > now {
-        return Err(Failure::Refused(format!("{on} has not come: run for a day that has begun")));
-    }
+    let on = match args.on {
+        Some(day) => day,
+        None => market.calendar()?.day(market.commands().now()),
+    };
+    // a day that has not come is refused before anything is paid
+    Run::of(&market, on)?;
     let days = days(on, args.monthly_from);
     let progress = Progress::new(!global.no_progress, "paying (days)", days.len() as u64);
     let mut outcome = Outcome::default();
     let runtime = global.runtime()?;
     let mut runs = Runs::default();
     for (done, day) in days.iter().enumerate() {
-        // a day of its own is paid as it begins; today is paid as it is now
-        let at = if *day == calendar.day(now) { now } else { calendar.start_of(*day) };
-        let run =
-            Run { day: *day, at, merchant: args.merchant, minimum: args.minimum, paid_by: args.paid_by };
+        let asked = Run::of(&market, *day)?;
+        let run = Run { merchant: args.merchant, minimum: args.minimum, paid_by: args.paid_by, ..asked };
         outcome.add(runtime.block_on(runs.run(&market, &run))?);
         progress.set(done as u64 + 1);
     }
