@@ -258,7 +258,7 @@ async fn a_merchants_key_reads_what_is_its_own_and_nothing_else() {
         }
     }
     assert_eq!(
-        site.get("merchant-m2", "/v1/disputes?state=opened").await.body["rows"][0]["dispute_id"],
+        site.get("merchant-m2", "/v1/merchants/m2/disputes").await.body["rows"][0]["dispute_id"],
         "d1"
     );
     assert_eq!(

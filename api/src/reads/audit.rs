@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::build::{About, json_list};
+use super::build::{About, Texts, json_list};
 use super::question::Question;
 use super::schema::{object, reference};
 use crate::access::Permission::ReadBooks;
@@ -53,7 +53,7 @@ fn schema() -> (Value, Components) {
     (reference("AuditedEvent"), Components::from([("AuditedEvent".to_owned(), event)]))
 }
 
-fn trail(models: &ReadModels, asked: &Question, pinned: u64) -> Result<Page<Box<RawValue>>, Problem> {
+fn trail(models: &ReadModels, asked: &Question, pinned: u64) -> Result<Texts, Problem> {
     let after = match asked.after.as_deref() {
         None => 0,
         Some(text) => text.parse().map_err(|_| Problem::bad("cursor", "is none of this list"))?,

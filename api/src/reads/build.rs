@@ -1,5 +1,7 @@
 //! Makes endpoints of questions: a list of rows page by page, or one thing.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{RawPathParams, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +19,7 @@ use super::question::{Pairs, Parameter, Question};
 use super::represent::{CSV, JSON, csv, wanted};
 use super::schema::{array, object, or_null, row_schema, shown};
 use crate::Shared;
-use crate::access::{Caller, Permission};
+use crate::access::{Caller, Permission, Touched};
 use crate::endpoint::{Components, Doc, Endpoint};
 use crate::problem::{INTERNAL, NOT_FOUND, Problem, blocking};
 
@@ -115,11 +117,14 @@ fn of_rows<R: Record>(
     })
 }
 
-/// A list of rows that are JSON already; there is no other representation.
+/// A page of rows that are JSON already.
+pub(super) type Texts = Page<Box<RawValue>>;
+
+/// A list of such rows; there is no other representation.
 pub(super) fn json_list(
     about: About,
     schema: (Value, Components),
-    ask: fn(&ReadModels, &Question, u64) -> Result<Page<Box<RawValue>>, Problem>,
+    ask: fn(&ReadModels, &Question, u64) -> Result<Texts, Problem>,
 ) -> Endpoint {
     listing(about, Pages::Many, schema, Vec::new(), move |models, question, position| {
         let Page { rows, next } = ask(models, question, position)?;
@@ -218,8 +223,13 @@ fn answer(
         Rows::Fields(rows) => to_json(&Answer { rows, next: cursor, position })?,
         Rows::Json(rows) => to_json(&Answer { rows, next: cursor, position })?,
     };
+    let touched = match rows {
+        Rows::Fields(rows) => touched(rows.iter().filter_map(|row| text(row, "merchant_id"))),
+        Rows::Json(_) => touched([]),
+    };
     let content = if kind == CSV { "text/csv; charset=utf-8; header=present" } else { kind };
     let mut response = ([(header::CONTENT_TYPE, content)], body).into_response();
+    response.extensions_mut().insert(touched);
     if let Some(cursor) = cursor {
         let kept = uri.query().unwrap_or("").split('&');
         let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
@@ -228,6 +238,12 @@ fn answer(
         response.headers_mut().extend(HeaderValue::from_str(&link).ok().map(|link| (header::LINK, link)));
     }
     Ok(response)
+}
+
+/// For the log of accesses: the merchants whose data an answer has.
+fn touched<'m>(merchants: impl IntoIterator<Item = &'m str>) -> Touched {
+    let named: BTreeSet<&str> = merchants.into_iter().collect();
+    Touched(named.into_iter().filter_map(|merchant| merchant.parse().ok()).collect())
 }
 
 pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
@@ -305,6 +321,7 @@ fn single(headers: &HeaderMap, found: Found) -> Response {
         Some(tag) if same(tag) => StatusCode::NOT_MODIFIED.into_response(),
         _ => ([(header::CONTENT_TYPE, JSON)], found.body).into_response(),
     };
+    response.extensions_mut().insert(touched(found.owner.as_deref()));
     let tag = tag.and_then(|tag| HeaderValue::from_str(&tag).ok());
     response.headers_mut().extend(tag.map(|tag| (header::ETAG, tag)));
     response
