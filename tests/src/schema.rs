@@ -132,11 +132,10 @@ fn pattern(says: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
     let Some(text) = value.as_str() else { return };
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let good = match says.as_str() {
-        Some(r"^-?\d+(\.\d+)?$") => {
-            let text = text.strip_prefix('-').unwrap_or(text);
-            text.split_once('.').map_or_else(|| digits(text), |(whole, part)| digits(whole) && digits(part))
+        Some(r"^-?[0-9]+(\.[0-9]{1,4})?$") => {
+            let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+            digits(whole.strip_prefix('-').unwrap_or(whole)) && digits(part) && part.len() <= 4
         }
-        Some("^[A-Z]{3}$") => text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase()),
         _ => {
             found.push(format!("{at}: the checker does not know the pattern {says}"));
             return;

@@ -1,5 +1,6 @@
 //! Schemas of answers, from the columns of the rows that they show.
 
+use daybook_domain::schema::Schemas;
 use daybook_domain::{Currency, Money};
 use daybook_projections::fields::{Field, Fields, fields};
 use daybook_projections::record::{Column, Record, Unit};
@@ -23,19 +24,12 @@ pub(super) fn or_null(schema: &Value) -> Value {
     json!({"oneOf": [schema, {"type": "null"}]})
 }
 
-/// Decimal text and a currency.
+/// Decimal text and a currency, as commands and events have it.
 pub(super) fn money(components: &mut Components) -> Value {
-    components.entry("Money".to_owned()).or_insert_with(|| {
-        json!({
-            "type": "object",
-            "required": ["amount", "currency"],
-            "properties": {
-                "amount": {"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "description": "Decimal, with as many places as the currency has"},
-                "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"},
-            },
-        })
-    });
-    reference("Money")
+    let mut schemas = Schemas::new();
+    let reference = schemas.of::<Money>();
+    components.extend(schemas.components());
+    reference
 }
 
 /// An object of these members, all of which are there.
