@@ -256,9 +256,17 @@ async fn the_log_says_who_came_near_which_merchants_data() {
     assert_eq!(told[1..], ["key:merchant-m2 merchant 404 r-2", "key:analyst analyst 403 r-3"]);
     assert!(told[0].starts_with("key:merchant-m1 merchant ") && told[0].ends_with(" r-1"), "{told:?}");
 
+    stage.basket("c1", &[("o1", "m1", "60.00")]).await;
+    stage.pay("c1", "p1", "60.00").await;
+    let ship = json!({"shipment": "s1", "mode": "parcel"});
+    assert_eq!(site.post("operator", "/v1/orders/o1/ship", "k", &ship).await.status, 200);
+    let log = site.get("admin", "/v1/access-log?actor=key:operator").await;
+    let entry = &log.body["items"][0];
+    assert_eq!((&entry["merchant"], &entry["endpoint"]), (&json!("m1"), &json!("/v1/orders/{order}/ship")));
+
     let first = site.get("admin", "/v1/access-log?merchant=m1&limit=2").await;
     let next = first.body["next"].as_str().unwrap();
-    let rest = site.get("admin", &format!("/v1/access-log?merchant=m1&limit=2&after={next}")).await;
+    let rest = site.get("admin", &format!("/v1/access-log?merchant=m1&limit=3&after={next}")).await;
     assert_eq!(rest.body["items"][0]["request_id"], "r-3");
     assert_eq!(rest.body.get("next"), None);
     let count = |query: &'static str| {
@@ -268,7 +276,7 @@ async fn the_log_says_who_came_near_which_merchants_data() {
     assert_eq!(count("/v1/access-log?merchant=m2").await, 0);
     assert_eq!(count("/v1/access-log?actor=key:analyst").await, 1);
     assert_eq!(count("/v1/access-log?to=2020-01-01T00:00:00Z").await, 0);
-    assert_eq!(count("/v1/access-log?from=2020-01-01T00:00:00Z").await, 3);
+    assert_eq!(count("/v1/access-log?from=2020-01-01T00:00:00Z").await, 4);
     let wrong = site.get("admin", "/v1/access-log?limit=100000").await;
     assert_eq!((wrong.status, wrong.body["code"].as_str()), (400, Some("bad_request")));
     site.stop().await;

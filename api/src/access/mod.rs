@@ -15,6 +15,8 @@ pub(crate) mod log;
 mod pseudonym;
 mod role;
 mod store;
+mod token;
+mod verify;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -38,6 +40,7 @@ pub use limit::{Rate, Rates, usual_rates};
 pub use log::{Logged, Question, Touched};
 pub use pseudonym::Pseudonyms;
 pub use role::{Permission, Role};
+pub use token::IssuerSettings;
 
 use crate::problem::{Problem, TOO_MANY_REQUESTS, UNAUTHENTICATED};
 use key::Hash;
@@ -45,9 +48,13 @@ use limit::Bucket;
 use log::Log;
 use store::Store;
 pub(crate) use store::private;
+use token::{Issuer, Spoken};
 
 /// Longest time that the text before a rotation counts on.
 pub const LONGEST_GRACE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Most tokens that are remembered as checked.
+const MOST_TOKENS: usize = 10_000;
 
 /// What can be set about access.
 #[derive(Clone, Debug, Deserialize)]
@@ -57,11 +64,13 @@ pub struct Settings {
     pub rates: Rates,
     /// How many accesses are kept in the log; the oldest go first.
     pub log_entries: u64,
+    /// Whose tokens are taken beside keys; nobody's where it is not set.
+    pub issuer: Option<IssuerSettings>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { rates: Rates::new(), log_entries: 5_000_000 }
+        Self { rates: Rates::new(), log_entries: 5_000_000, issuer: None }
     }
 }
 
@@ -72,8 +81,9 @@ pub struct Access {
     keys: RwLock<Keys>,
     /// Held while keys are read, so that an older reading does not replace a newer one.
     reading: Mutex<()>,
-    /// Others that were let in, by this process.
+    /// Others that were let in, by this process: tokens that were checked, each until it expires.
     others: RwLock<HashMap<Hash, Arc<Holder>>>,
+    issuer: Option<Issuer>,
     rates: Rates,
     began: Instant,
     pseudonyms: Pseudonyms,
@@ -111,7 +121,9 @@ impl Access {
     pub fn open(path: &Path, settings: Settings) -> Result<Self, AccessError> {
         let mut rates = usual_rates();
         rates.extend(settings.rates);
-        Self::of(Store::open(path)?, rates, settings.log_entries)
+        let mut access = Self::of(Store::open(path)?, rates, settings.log_entries)?;
+        access.issuer = settings.issuer.map(Issuer::open).transpose()?;
+        Ok(access)
     }
 
     /// Keys that no other process knows and that end with this one, without limits.
@@ -128,6 +140,7 @@ impl Access {
             keys: RwLock::new(Keys { by_hash: HashMap::new(), changes: -1 }),
             reading: Mutex::new(()),
             others: RwLock::default(),
+            issuer: None,
             rates,
             began: Instant::now(),
             log: Log::new(log_entries),
@@ -153,7 +166,7 @@ impl Access {
         let known = self.keys.read().by_hash.get(&hash).cloned();
         let holder = match known.or_else(|| self.others.read().get(&hash).cloned()) {
             Some(holder) => holder,
-            None => return Err(refuse("this key is not known")),
+            None => self.token(text, hash).map_err(|why| refuse(&why))?,
         };
         let now = now();
         if holder.revoked {
@@ -172,6 +185,41 @@ impl Access {
             })?;
         }
         Ok(holder.caller.clone())
+    }
+
+    /// Who holds a token of the issuer; what was checked once is kept until it expires or the issuer's keys change.
+    fn token(&self, text: &str, hash: Hash) -> Result<Arc<Holder>, String> {
+        let issuer = self.issuer.as_ref().filter(|_| !text.starts_with(PREFIX));
+        let issuer = issuer.ok_or("this key is not known")?;
+        let Spoken { caller, expires_at, reading } = issuer.check(text)?;
+        let mut others = self.others.write();
+        if others.len() >= MOST_TOKENS {
+            let now = now();
+            others.retain(|_, holder| holder.expires_at.is_none_or(|end| end > now));
+            if others.len() >= MOST_TOKENS {
+                others.retain(|_, holder| holder.expires_at.is_none());
+            }
+        }
+        // a rate is the subject's, however many tokens it has
+        let same =
+            |holder: &&Arc<Holder>| (holder.caller.actor, holder.caller.role) == (caller.actor, caller.role);
+        let usage = others.values().find(same).map(|holder| Arc::clone(&holder.usage));
+        let usage = usage.unwrap_or_else(|| self.usage(caller.role));
+        let holder = Arc::new(Holder { caller, expires_at: Some(expires_at), revoked: false, usage });
+        if issuer.reading() == reading {
+            others.insert(hash, Arc::clone(&holder));
+        }
+        Ok(holder)
+    }
+
+    /// Reads the issuer's keys again where they changed; what older ones let in is checked anew.
+    fn refresh_issuer(&self) -> Result<(), AccessError> {
+        if let Some(issuer) = &self.issuer
+            && issuer.refresh()?
+        {
+            self.others.write().retain(|_, holder| holder.expires_at.is_none());
+        }
+        Ok(())
     }
 
     /// Lets a text in that stands in no file: for a process that makes up its own callers.
@@ -284,9 +332,9 @@ impl Access {
 
     /// What the clerk does.
     fn tidy(&self) -> Result<(), AccessError> {
-        self.refresh()?;
-        self.note_uses()?;
-        self.log.flush(&self.store)
+        // what one cannot do must not keep the others from being done
+        let done = [self.refresh(), self.refresh_issuer(), self.note_uses(), self.log.flush(&self.store)];
+        done.into_iter().collect()
     }
 
     /// Reads keys again where they were changed since.

@@ -15,8 +15,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use daybook_commands::Executed;
-use daybook_domain::Timestamp;
 use daybook_domain::schema::Schemas;
+use daybook_domain::{MerchantId, Timestamp};
 use daybook_market::{AnyCommand, AnyRequest};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -27,7 +27,7 @@ pub(crate) use flight::InFlight;
 use table::{RESOURCES, Resource};
 
 use crate::Shared;
-use crate::access::{Caller, Role};
+use crate::access::{Caller, Role, Touched};
 use crate::endpoint::Endpoint;
 use crate::guard::POSITION;
 use crate::problem::{
@@ -90,7 +90,17 @@ async fn act(
         import: false,
         body: &body,
     };
-    Ok(Answer::from(carry_out(&shared, &caller, target, order).await?).into_response())
+    let done = carry_out(&shared, &caller, target, order).await?;
+    let merchant = if target.resource.category == "order" { merchant_of(&shared, &done.id)? } else { None };
+    let mut response = Answer::from(done).into_response();
+    response.extensions_mut().insert(Touched(merchant.into_iter().collect()));
+    Ok(response)
+}
+
+/// Whose an order is.
+fn merchant_of(shared: &Shared, order: &str) -> Result<Option<MerchantId>, Problem> {
+    let merchant = daybook_domain::order::Order::merchant;
+    Ok(shared.market.commands().look::<daybook_domain::order::Order, _>(order, merchant)?)
 }
 
 /// A command as it was sent.
@@ -215,10 +225,7 @@ fn may_touch(
     match target.resource.category {
         _ if target.resource.of_merchant => caller.must_own(id, missing)?,
         "order" => {
-            let merchant = shared
-                .market
-                .commands()
-                .look::<daybook_domain::order::Order, _>(id, daybook_domain::order::Order::merchant)?;
+            let merchant = merchant_of(shared, id)?;
             caller.must_own(merchant.as_ref().map_or("", |merchant| merchant.as_str()), missing)?;
         }
         _ => {
