@@ -1,8 +1,8 @@
 //! The HTTP interface: commands, reads, feeds, and what keeps a service running.
 //!
-//! Shape: one list of [`Endpoint`](endpoint::Endpoint)s. The routes, who may use them and the OpenAPI document are
-//! all made from it. Every request passes [`guard`]; a command goes through [`commands`] to the market; a read goes
-//! through [`reads`] to the read models. Errors are `application/problem+json` (RFC 9457) of the kinds listed in
+//! Shape: one list of endpoints (`endpoint.rs`). The routes, who may use them and the OpenAPI document are
+//! all made from it. Every request passes `guard.rs`; a command goes through `commands/` to the market; a read goes
+//! through `reads/` to the read models. Errors are `application/problem+json` (RFC 9457) of the kinds listed in
 //! [`problem`].
 
 pub mod access;
