@@ -30,10 +30,14 @@ impl Room {
     /// Removes the folder, and ends the program, when that is interrupted.
     pub fn remove_on_interrupt(&self, runtime: &Runtime) {
         let path = self.0.clone();
+        // Now, not when the task is first polled: the first file may be there before.
+        let entered = runtime.enter();
+        let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        drop(entered);
+        let (Ok(mut interrupt), Ok(mut terminate)) = signals else { return };
         runtime.spawn(async move {
-            let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
             let code = tokio::select! {
-                _ = tokio::signal::ctrl_c() => 130,
+                _ = interrupt.recv() => 130,
                 _ = terminate.recv() => 143,
             };
             // What is being measured may make another file meanwhile.
