@@ -158,17 +158,26 @@ fn the_same_seed_simulates_the_same_market_and_another_does_not() {
 fn a_market_is_served_read_beside_and_stopped_without_harm() {
     let place = with_tables();
     assert_eq!(place.run(&["import", "olist", "olist"]).code, 0);
+    let made = place.run(&["key", "create", "--role", "storefront", "--format", "json"]);
+    let made: serde_json::Value = serde_json::from_str(&made.out).unwrap();
+    let key = made["key"].as_str().unwrap();
     let mut child =
         place.command(&["serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
     let mut messages = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     messages.read_line(&mut line).unwrap();
     let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(b"GET /v1/orders/a-1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let ask = |header: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = format!("GET /v1/orders/a-1 HTTP/1.1\r\nHost: x\r\n{header}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let answer = ask(&format!("Authorization: Bearer {key}\r\n"));
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(ask("").starts_with("HTTP/1.1 401"), "nobody reads without a key");
     let beside = place.run(&["order", "a-1"]);
     assert_eq!(beside.code, 0, "{beside:?}");
     let stop = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
