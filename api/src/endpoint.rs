@@ -64,7 +64,7 @@ impl Doc {
             problems: vec![404],
             ..Self::default()
         }
-        .header("Daybook-At-Least", json!({"type": "integer", "minimum": 0}), "Answer only once the read models have come to this position: the Daybook-Position of a command, so that one reads what one has written. Waits two seconds at most.")
+        .header("Daybook-At-Least", json!({"type": "integer", "minimum": 0, "maximum": i64::MAX}), "Answer only once the read models have come to this position: the Daybook-Position of a command, so that one reads what one has written. Waits two seconds at most; 400 beyond the end of the journal.")
     }
 
     /// Adds a parameter of the query.

@@ -11,7 +11,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use daybook_domain::{MerchantId, Timestamp};
 use daybook_journal::{Clock, SystemClock};
-use daybook_projections::{Freshness, ReadModelError, ReadModels};
 
 use crate::Shared;
 use crate::access::log::Entry;
@@ -145,20 +144,20 @@ async fn come_to(shared: &Shared, position: u64) -> Result<(), Problem> {
     if position <= shared.models.applied() {
         return Ok(());
     }
+    let models = shared.models.clone();
+    let head = blocking(move || models.freshness()).await?.head;
+    if position > head {
+        let detail =
+            format!("Daybook-At-Least: the journal ends at {head}; send the Daybook-Position of an answer");
+        return Err(Problem::new(BAD_REQUEST, detail));
+    }
     let permit = Arc::clone(&shared.waiting).try_acquire_owned();
     let permit = permit.map_err(|_| Problem::new(TOO_MANY_WAITING, "Daybook-At-Least: ask again later"))?;
     let models = shared.models.clone();
     blocking(move || {
         let _held = permit; // by the thread that waits: a caller may have gone before it is through
-        reach(&models, position)
+        models.wait_at_least(position, LONGEST_WAIT)
     })
     .await
-}
-
-fn reach(models: &ReadModels, position: u64) -> Result<(), ReadModelError> {
-    let Freshness { applied, head } = models.freshness()?;
-    if position > head {
-        return Err(ReadModelError::Behind { wanted: position, applied, head });
-    }
-    models.wait_at_least(position, LONGEST_WAIT).map(drop)
+    .map(drop)
 }
