@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::RequestExt;
 use axum::extract::{RawPathParams, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use daybook_domain::{MerchantId, Timestamp};
@@ -15,18 +15,13 @@ use daybook_journal::{Clock, SystemClock};
 use crate::Shared;
 use crate::access::log::Entry;
 use crate::access::{Caller, Permission, Touched};
+use crate::passage::{self, Actor};
 use crate::problem::{BAD_REQUEST, FORBIDDEN, Problem, TOO_MANY_WAITING, blocking};
 
 /// Position after which a reader sees what the answer says.
 pub(crate) const POSITION: HeaderName = HeaderName::from_static("daybook-position");
 /// Position that the read models must have come to.
 pub(crate) const AT_LEAST: HeaderName = HeaderName::from_static("daybook-at-least");
-
-/// The name of a request, by which its answer, the logs and the log of accesses are brought together.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Longest name of a request that is taken from a caller.
-const LONGEST_REQUEST_ID: usize = 64;
 
 /// Longest wait for read models to come to a position.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -55,7 +50,6 @@ struct Visit {
 
 /// Lets a request through to its endpoint, or says why not.
 pub(crate) async fn guard(shared: Shared, door: Arc<Door>, request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
     let mut visit = None;
     let mut response = match pass(&shared, &door, &mut visit, request, next).await {
         Ok(response) => response,
@@ -64,9 +58,8 @@ pub(crate) async fn guard(shared: Shared, door: Arc<Door>, request: Request, nex
     let position = shared.models.applied();
     response.headers_mut().entry(POSITION).or_insert_with(|| HeaderValue::from(position));
     if let Some(visit) = visit {
-        log(&shared, &door, visit, &response, &id);
+        log(&shared, &door, visit, &response);
     }
-    response.headers_mut().entry(REQUEST_ID).or_insert(id);
     response
 }
 
@@ -77,6 +70,7 @@ async fn pass(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    let mut actor = None;
     if door.permission != Permission::Public {
         let caller = shared.access.authenticate(request.headers())?;
         let merchant = if door.of_merchant { merchant_of(&mut request).await? } else { None };
@@ -88,6 +82,7 @@ async fn pass(
         if let Some(merchant) = merchant {
             caller.must_own(merchant.as_str(), format_args!("merchant {merchant}"))?;
         }
+        actor = Some(Actor(caller.actor));
         request.extensions_mut().insert(caller);
     }
     if request.method() == Method::GET
@@ -98,7 +93,12 @@ async fn pass(
             wanted.ok_or_else(|| Problem::bad("Daybook-At-Least", "write a position, a whole number"))?;
         come_to(shared, wanted).await?;
     }
-    Ok(next.run(request).await)
+    let (request, _memory) = passage::whole(shared, request).await?;
+    let mut response = next.run(request).await;
+    if let Some(actor) = actor {
+        response.extensions_mut().insert(actor);
+    }
+    Ok(response)
 }
 
 /// The merchant that the path names.
@@ -110,7 +110,7 @@ async fn merchant_of(request: &mut Request) -> Result<Option<MerchantId>, Proble
 }
 
 /// Notes whose data a caller came near: the merchant of the path, and those that the handler names.
-fn log(shared: &Shared, door: &Door, visit: Visit, response: &Response, id: &HeaderValue) {
+fn log(shared: &Shared, door: &Door, visit: Visit, response: &Response) {
     let touched = response.extensions().get::<Touched>().map_or(&[][..], |touched| &touched.0);
     let Visit { at, caller, merchant } = visit;
     let others = touched.iter().copied().filter(|other| Some(*other) != merchant);
@@ -122,21 +122,9 @@ fn log(shared: &Shared, door: &Door, visit: Visit, response: &Response, id: &Hea
             merchant,
             endpoint: (door.method.clone(), Arc::clone(&door.path)),
             status: response.status().as_u16(),
-            request_id: id.to_str().unwrap_or_default().to_owned(),
+            request_id: passage::of_this_request().unwrap_or_default(),
         });
     }
-}
-
-/// The caller's name for its request, where it gave one that is fit to be kept; else a new one.
-#[allow(clippy::disallowed_methods)] // a request enters here: nothing that is decided depends on its name
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let given = headers.get(REQUEST_ID).filter(|id| {
-        (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
-    });
-    given.cloned().unwrap_or_else(|| {
-        let id = HeaderValue::try_from(uuid::Uuid::now_v7().simple().to_string());
-        id.expect("invariant: hexadecimal digits are visible ASCII")
-    })
 }
 
 /// Waits, for a bounded time, until the read models have come to a position that the journal has.

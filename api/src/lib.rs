@@ -11,25 +11,34 @@ mod endpoint;
 mod feeds;
 mod guard;
 mod health;
+mod metrics;
 mod openapi;
+mod passage;
 pub mod problem;
 mod reads;
 mod server;
+mod settings;
+mod tls;
 pub mod webhooks;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::Method;
 use axum::middleware::{Next, from_fn};
+use axum::routing::get;
 use daybook_market::Market;
 use daybook_projections::ReadModels;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 pub use access::{Access, Permission};
+pub use metrics::Connections;
 pub use problem::Problem;
-pub use server::serve;
+pub use server::{Gate, Serving, serve, serve_with};
+pub use settings::Settings;
+pub use tls::Tls;
 
 use endpoint::Endpoint;
 use guard::Door;
@@ -53,6 +62,12 @@ pub struct Service {
     pub(crate) wakes: feeds::Wakes,
     pub(crate) webhooks: webhooks::Webhooks,
     pub(crate) document: openapi::Served,
+    pub(crate) settings: Settings,
+    pub(crate) room: passage::Room,
+    pub(crate) metrics: metrics::Metrics,
+    pub(crate) connections: Connections,
+    /// Names of the read models, as they were last seen.
+    pub(crate) model_names: Mutex<Vec<String>>,
 }
 
 impl Service {
@@ -71,6 +86,11 @@ impl Service {
             webhooks: webhooks::Webhooks::open(None, webhooks::Options::default())
                 .expect("invariant: a database in memory opens"),
             document: openapi::Served::of(&endpoints()),
+            room: passage::Room::new(&Settings::default()),
+            settings: Settings::default(),
+            metrics: metrics::Metrics::default(),
+            connections: Connections::default(),
+            model_names: Mutex::default(),
         }
     }
 
@@ -80,12 +100,28 @@ impl Service {
         self.webhooks = webhooks;
         self
     }
+
+    /// The same under these settings.
+    #[must_use]
+    pub fn with(mut self, settings: Settings) -> Self {
+        self.room = passage::Room::new(&settings);
+        self.settings = settings;
+        self
+    }
+
+    /// The same, with its server's count of connections.
+    #[must_use]
+    pub fn counting(mut self, connections: Connections) -> Self {
+        self.connections = connections;
+        self
+    }
 }
 
 /// Every endpoint.
 fn endpoints() -> Vec<Endpoint> {
     let parts = [
         health::endpoints(),
+        metrics::endpoints(),
         openapi::endpoints(),
         commands::endpoints(),
         reads::endpoints(),
@@ -110,21 +146,36 @@ pub fn openapi_document() -> serde_json::Value {
 
 /// The routes of a service.
 pub fn router(service: Service) -> Router {
-    let shared: Shared = Arc::new(service);
-    if let Err(error) = webhooks::Webhooks::start(&shared) {
+    routes(&Arc::new(service))
+}
+
+/// The routes of a service, and beside them those of who keeps it running (`/metrics`, `/readyz`), without keys: for
+/// an address that only they can reach.
+pub fn routers(service: Service) -> (Router, Router) {
+    let shared = Arc::new(service);
+    let watching =
+        Router::new().route("/metrics", get(metrics::metrics)).route("/readyz", get(health::ready));
+    (routes(&shared), watching.fallback(problem::no_such_page).with_state(shared))
+}
+
+fn routes(shared: &Shared) -> Router {
+    if let Err(error) = webhooks::Webhooks::start(shared) {
         tracing::error!(%error, "webhooks deliver nothing");
     }
     let mut router = Router::new();
     for Endpoint { method, path, permission, serve, .. } in endpoints() {
-        let at = Arc::clone(&shared);
+        let at = Arc::clone(shared);
         let door = Arc::new(Door::new(method, &path, permission));
         let guarded = from_fn(move |request: Request, next: Next| {
             guard::guard(Arc::clone(&at), Arc::clone(&door), request, next)
         });
         router = router.route(&path, serve.layer(guarded));
     }
-    router
+    // bodies have a limit of their own
+    let router = router
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .with_state(shared)
+        .layer(DefaultBodyLimit::disable())
+        .with_state(Arc::clone(shared));
+    passage::around(router, shared)
 }

@@ -46,6 +46,9 @@ kinds! {
     TOO_MANY_REQUESTS = 429, "too_many_requests", "This key asks faster than it may: wait as Retry-After says";
     INTERNAL = 500, "internal", "The request could not be carried out";
     DAMAGED = 500, "journal_damaged", "The journal cannot be read";
+    STARTING = 503, "starting", "The service is opening its stores";
+    OVERLOADED = 503, "overloaded", "More is asked at once than can be answered: nothing was changed, ask again as Retry-After says";
+    TOOK_TOO_LONG = 503, "took_too_long", "The answer took too long";
     BEHIND = 503, "read_models_behind", "The read models have not come that far yet";
     TOO_MANY_WAITING = 503, "too_many_waiting", "Too many requests wait: ask again later";
     TOO_MANY_STREAMS = 503, "too_many_streams", "Too many streams of events are open: ask again later, or read pages";
@@ -77,6 +80,9 @@ struct Details {
     /// The version the stream has, where another was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u64>,
+    /// The request, as the log names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
     #[serde(skip)]
     retry_after: Option<u64>,
 }
@@ -93,6 +99,7 @@ impl Problem {
             refusal: None,
             pointer: None,
             version: None,
+            request_id: None,
             retry_after: (kind.status == 503 || kind == IN_FLIGHT).then_some(1),
         }))
     }
@@ -138,8 +145,39 @@ impl Problem {
     }
 }
 
+/// What a problem says in a word, for who counts and logs answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    /// The code of its kind.
+    pub code: &'static str,
+    /// The rule that refused.
+    pub refusal: Option<&'static str>,
+}
+
+impl Problem {
+    /// What it says in a word.
+    pub(crate) fn said(&self) -> Said {
+        Said { code: self.0.code, refusal: self.0.refusal }
+    }
+
+    /// The whole answer as it goes over the wire, for connections that are closed with it.
+    pub(crate) fn as_text(&self) -> String {
+        let Details { status, title, retry_after, .. } = &*self.0;
+        let body = serde_json::to_string(&*self.0).expect("invariant: a problem is plain data");
+        let reason = StatusCode::from_u16(*status).ok().and_then(|s| s.canonical_reason()).unwrap_or(title);
+        let retry = retry_after.map_or_else(String::new, |seconds| format!("retry-after: {seconds}\r\n"));
+        format!(
+            "HTTP/1.1 {status} {reason}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n\
+             content-length: {}\r\n{retry}\r\n{body}",
+            body.len()
+        )
+    }
+}
+
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        let said = self.said();
+        self.0.request_id = crate::passage::of_this_request();
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(&*self.0)).into_response();
         let headers = response.headers_mut();
@@ -150,6 +188,7 @@ impl IntoResponse for Problem {
         if self.is(UNAUTHENTICATED) {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        response.extensions_mut().insert(said);
         response
     }
 }

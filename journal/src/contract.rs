@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::Load;
 use crate::check::category;
 
 /// Where an event stands in the whole log: 1 is the first, 0 is "before everything".
@@ -289,4 +290,9 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// [`JournalError::Unavailable`] when the backend cannot be read.
     fn wait_beyond(&self, after: Position, timeout: Duration) -> Result<Position, JournalError>;
+
+    /// How its writer is doing; nothing for one that has no writer of its own.
+    fn load(&self) -> Load {
+        Load::default()
+    }
 }

@@ -19,6 +19,7 @@ pub mod conformance;
 mod contract;
 pub mod follow;
 pub mod limits;
+mod load;
 mod memory;
 pub mod sqlite;
 
@@ -26,5 +27,6 @@ pub use check::{category, check};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::*;
 pub use follow::Follower;
+pub use load::{Load, SIZES};
 pub use memory::MemoryJournal;
 pub use sqlite::SqliteJournal;

@@ -5,6 +5,7 @@
 //! ([`deadlines`]); [`Market::spawn`] drives both in the background, [`Market::run_until_quiet`] inline.
 
 mod account;
+pub mod backup;
 mod calendar;
 mod command;
 pub mod deadlines;

@@ -47,7 +47,7 @@ impl StoreUrl {
     }
 }
 
-fn beside(path: &Path, word: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, word: &str) -> PathBuf {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("db");
     path.with_extension(format!("{word}.{extension}"))
 }

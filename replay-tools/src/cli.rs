@@ -88,6 +88,8 @@ pub enum Command {
     Serve(cmd::serve::Args),
     Key(cmd::key::Args),
     AccessLog(cmd::access_log::Args),
+    Backup(cmd::backup::Args),
+    Restore(cmd::restore::Args),
     Bench(cmd::bench::Args),
     Completions(cmd::completions::Args),
 }

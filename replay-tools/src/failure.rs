@@ -7,6 +7,7 @@ use daybook_api::access::AccessError;
 use daybook_commands::CommandError;
 use daybook_journal::JournalError;
 use daybook_market::MarketError;
+use daybook_market::backup::BackupError;
 use daybook_projections::ReadModelError;
 
 /// Why a subcommand stopped.
@@ -99,6 +100,16 @@ impl From<AccessError> for Failure {
         match error {
             AccessError::Unavailable(why) => Self::Unavailable(why),
             other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Journal(error) => error.into(),
+            BackupError::Exists(_) | BackupError::Damaged(_) => Self::Refused(error.to_string()),
+            BackupError::File { .. } => Self::Unavailable(error.to_string()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use daybook_api::access::{Access, Caller, Role};
-use daybook_api::{Service, router, serve};
+use daybook_api::{Service, Serving, router, serve_with};
 use daybook_domain::{MerchantId, PartyId};
 use daybook_projections::{Follower, ReadModels};
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub struct Site {
     pub models: ReadModels,
     /// Its keys.
     pub access: Arc<Access>,
-    _follower: Follower,
+    follower: Option<Follower>,
     _folder: tempfile::TempDir,
     stop: tokio::sync::oneshot::Sender<()>,
     served: tokio::task::JoinHandle<std::io::Result<()>>,
@@ -105,6 +105,14 @@ impl Site {
     /// # Panics
     /// When it cannot be served.
     pub async fn with(stage: &Stage, change: impl FnOnce(Service) -> Service) -> Self {
+        Self::serving(stage, Serving::default(), change).await
+    }
+
+    /// The same, with connections treated like this.
+    ///
+    /// # Panics
+    /// When it cannot be served.
+    pub async fn serving(stage: &Stage, serving: Serving, change: impl FnOnce(Service) -> Service) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let journal = Arc::clone(stage.market.journal());
         let models =
@@ -126,11 +134,12 @@ impl Site {
             let name = format!("merchant-{merchant}");
             access.admit(format!("key-of-{name}"), caller(&name, Role::Merchant, Some(merchant)));
         }
-        let service = change(Service::new(Arc::clone(&stage.market), models.clone(), Arc::clone(&access)));
-        let served = tokio::spawn(serve(listener, router(service), async {
+        let service = Service::new(Arc::clone(&stage.market), models.clone(), Arc::clone(&access));
+        let service = change(service).counting(serving.count.clone());
+        let served = tokio::spawn(serve_with(listener, router(service).into(), serving, async {
             let _ = stopped.await;
         }));
-        Self { address, models, access, _follower: follower, _folder: folder, stop, served }
+        Self { address, models, access, follower: Some(follower), _folder: folder, stop, served }
     }
 
     /// Sends a request and reads its answer.
@@ -151,6 +160,13 @@ impl Site {
     pub async fn post(&self, who: &str, path: &str, idempotency: &str, body: &Value) -> Answer {
         let ask = Ask::new("POST", path).header("Authorization", key(who));
         self.ask(ask.header("Idempotency-Key", idempotency).json(body)).await
+    }
+
+    /// Its read models follow no more.
+    pub fn stop_following(&mut self) {
+        if let Some(follower) = self.follower.take() {
+            follower.stop();
+        }
     }
 
     /// Stops it, after what it has accepted.

@@ -240,7 +240,7 @@ async fn the_log_says_who_came_near_which_merchants_data() {
         let answer = site.ask(ask(who, id)).await;
         assert_eq!(answer.header("x-request-id"), id);
     }
-    assert_eq!(site.get("admin", "/v1/orders/none").await.header("x-request-id").len(), 32, "one is made up");
+    assert_eq!(site.get("admin", "/v1/orders/none").await.header("x-request-id").len(), 36, "one is made up");
     let log = site.get("admin", "/v1/access-log?merchant=m1").await;
     let told: Vec<String> = log.body["items"]
         .as_array()

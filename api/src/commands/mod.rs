@@ -123,8 +123,20 @@ struct Done {
     executed: Executed,
 }
 
-/// Carries out one command.
+/// Carries out one command, and counts it.
 async fn carry_out(
+    shared: &Shared,
+    caller: &Caller,
+    target: Target,
+    order: Order<'_>,
+) -> Result<Done, Problem> {
+    let done = attempt(shared, caller, target, order).await;
+    let replayed = done.as_ref().map(|done| done.executed.receipt.is_some_and(|receipt| receipt.replayed));
+    shared.metrics.command(target.resource.category, target.action, replayed);
+    done
+}
+
+async fn attempt(
     shared: &Shared,
     caller: &Caller,
     target: Target,

@@ -167,6 +167,7 @@ fn problem() -> Value {
             "refusal": {"type": "string", "description": "The rule that refused, `snake_case`"},
             "pointer": {"type": "string", "description": "Where in the body, as a JSON pointer"},
             "version": {"type": "integer", "description": "The version the stream has"},
+            "request_id": {"type": "string", "description": "The request, as X-Request-Id and the log name it"},
         },
     })
 }

@@ -14,6 +14,7 @@
 
 mod batch;
 mod checkpoint;
+mod copy;
 mod durable;
 mod faults;
 mod head;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use self::copy::copy_database;
 use self::durable::{Log, Syncer};
 use self::faults::Faults;
 use self::head::Head;
@@ -39,8 +41,10 @@ use self::read::Readers;
 use self::writer::Writer;
 use crate::check::check;
 use crate::limits::LONGEST_WAIT;
+use crate::load::Counters;
 use crate::{
-    Append, Appending, Clock, Filter, Journal, JournalError, Position, Scanned, SystemClock, Version, Visit,
+    Append, Appending, Clock, Filter, Journal, JournalError, Load, Position, Scanned, SystemClock, Version,
+    Visit,
 };
 
 /// How often another process looks for new events.
@@ -86,6 +90,7 @@ struct Shared {
     head: Head,
     log: Log,
     checkpoints: Arc<checkpoint::Requests>,
+    counters: Counters,
     faults: Faults,
 }
 
@@ -127,6 +132,7 @@ impl SqliteJournal {
             head: Head::default(),
             log: Log::of(path, faults.clone()),
             checkpoints: Arc::default(),
+            counters: Counters::default(),
             faults,
         });
         let spawn_failed =
@@ -243,6 +249,15 @@ impl Journal for SqliteJournal {
             Access::Writing(writing) => Ok(writing.shared.head.wait_beyond(after, timeout)),
             Access::Reading(_) => self.poll_beyond(after, timeout),
         }
+    }
+
+    fn load(&self) -> Load {
+        let Access::Writing(Writing { shared, .. }) = &self.access else { return Load::default() };
+        let mut load = shared.counters.load(shared.queue.depth());
+        if let Err(error) = shared.log.usable() {
+            load.failing = Some(error.to_string());
+        }
+        load
     }
 }
 

@@ -94,6 +94,11 @@ impl Queue {
         Some(receiver)
     }
 
+    /// Events that wait.
+    pub(super) fn depth(&self) -> u64 {
+        (self.capacity as usize).saturating_sub(self.room.available_permits()) as u64
+    }
+
     /// Sleeps until something waits. False when the queue is closed and empty: the writer may go.
     pub(super) fn wait(&self) -> bool {
         let mut state = self.state.lock();

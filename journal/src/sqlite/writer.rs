@@ -106,11 +106,13 @@ impl Writer {
         };
         match outcome {
             Outcome::Committed => {
+                self.shared.counters.committed(self.ledger.last.saturating_sub(self.committed));
                 self.committed = self.ledger.last;
                 batch.finished
             }
             Outcome::Failed(error) => {
                 tracing::warn!(%error, "a batch was not written");
+                self.shared.counters.failed(error.to_string());
                 if batch.before.is_empty() {
                     // It did not even begin: nothing may have been taken yet, and whoever waits must hear of it.
                     self.shared.queue.take(pending);

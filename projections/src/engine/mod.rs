@@ -226,14 +226,31 @@ impl ReadModels {
         Ok(Freshness { applied, head: self.inner.journal.head()?.max(applied) })
     }
 
+    /// Why following has stopped, if it has. Never waits.
+    #[must_use]
+    pub fn stopped(&self) -> Option<String> {
+        self.inner.stopped.lock().clone()
+    }
+
     /// How each model stands.
     ///
     /// # Errors
     /// [`ReadModelError`].
     pub fn status(&self) -> Result<Status, ReadModelError> {
+        self.status_of(&mut self.inner.live.lock())
+    }
+
+    /// As [`status`](Self::status), without waiting for a batch under way: `None` while there is one.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn try_status(&self) -> Result<Option<Status>, ReadModelError> {
+        self.inner.live.try_lock().map(|mut live| self.status_of(&mut live)).transpose()
+    }
+
+    fn status_of(&self, live: &mut Option<Live>) -> Result<Status, ReadModelError> {
         let head = self.inner.journal.head()?;
-        let mut live = self.inner.live.lock();
-        let live = self.opened(&mut live)?;
+        let live = self.opened(live)?;
         let models = live.stored().iter().map(|s| ModelStatus {
             model: s.model.clone(),
             version: s.version,

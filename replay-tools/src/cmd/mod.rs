@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod adjustment;
+pub mod backup;
 pub mod balance_sheet;
 pub mod bench;
 pub mod breaks;
@@ -23,6 +24,7 @@ pub mod period;
 pub mod profit_loss;
 pub mod rebuild;
 pub mod reconcile;
+pub mod restore;
 pub mod serve;
 pub mod settle;
 pub mod settlement;
@@ -43,6 +45,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Key(args) => key::run(global, &args),
         Command::AccessLog(args) => access_log::run(global, &args),
         Command::Serve(args) => serve::run(global, &args),
+        Command::Backup(args) => backup::run(global, &args),
+        Command::Restore(args) => restore::run(global, &args),
         Command::Status(args) => status::run(global, &args),
         Command::Verify(args) => verify::run(global, &args),
         Command::Rebuild(args) => rebuild::run(global, &args),

@@ -1,0 +1,150 @@
+//! The way in and out of the service for every request, whatever it asks: it gets an id, finds room or is turned
+//! away, has its time, and is written down. Who may do what is [`guard`](crate::guard)'s.
+
+mod body;
+mod id;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::{Router, middleware};
+use daybook_domain::PartyId;
+use futures_util::FutureExt;
+use tokio::sync::Semaphore;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+
+pub(crate) use body::{Bodies, whole};
+pub(crate) use id::{REQUEST_ID, of_this_request};
+
+use crate::problem::{INTERNAL, OUTCOME_UNKNOWN, OVERLOADED, Problem, Said, TOOK_TOO_LONG};
+use crate::{Settings, Shared};
+
+/// Who acted, as an answer remembers it for the log.
+#[derive(Clone, Copy)]
+pub(crate) struct Actor(pub PartyId);
+
+/// Room for requests.
+pub(crate) struct Room {
+    under_way: Semaphore,
+    pub bodies: Bodies,
+    most: usize,
+}
+
+impl Room {
+    pub fn new(settings: &Settings) -> Self {
+        let most = settings.max_requests.clamp(1, Semaphore::MAX_PERMITS);
+        Self { under_way: Semaphore::new(most), bodies: Bodies::new(settings), most }
+    }
+
+    /// Requests under way.
+    pub fn taken(&self) -> usize {
+        self.most - self.under_way.available_permits()
+    }
+}
+
+/// Puts the way in and out around the routes.
+pub(crate) fn around(routes: Router, shared: &Shared) -> Router {
+    let settings = &shared.settings;
+    let mut routes = routes;
+    if settings.compression {
+        routes = routes.layer(CompressionLayer::new());
+    }
+    if !settings.cors.is_empty() {
+        routes = routes.layer(cors(&settings.cors));
+    }
+    routes.layer(middleware::from_fn_with_state(Arc::clone(shared), pass))
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
+    const TOLD: [HeaderName; 6] = [
+        header::ETAG,
+        header::LOCATION,
+        header::RETRY_AFTER,
+        HeaderName::from_static("daybook-position"),
+        HeaderName::from_static("idempotency-replayed"),
+        REQUEST_ID,
+    ];
+    let origins = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| origin.parse().ok()))
+    };
+    CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(Any).expose_headers(TOLD)
+}
+
+/// Lets a request in, and its answer out.
+async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = id::of(request.headers());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let mut response = id::REQUEST.scope(id.clone(), admitted(&shared, route, request, next)).await;
+    let took = begun.elapsed();
+    let status = response.status().as_u16();
+    shared.metrics.request(&method, route, status, took);
+    let code = response.extensions().get::<Said>().map_or("", |said| said.code);
+    let actor = response.extensions().get::<Actor>();
+    tracing::info!(
+        target: "daybook::access",
+        request_id = %id,
+        method = %method,
+        route,
+        status,
+        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        actor = actor.map_or("", |actor| actor.0.as_str()),
+        code,
+        "answered"
+    );
+    if let Ok(value) = id.parse() {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+async fn admitted(shared: &Shared, route: &str, request: Request, next: Next) -> Response {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    // who keeps the service running must be answered when it is busiest
+    let watching = matches!(route, "/healthz" | "/readyz" | "/metrics");
+    let _room = match shared.room.under_way.try_acquire() {
+        Ok(permit) => Some(permit),
+        Err(_) if watching => None,
+        Err(_) => {
+            let most = shared.room.most;
+            return Problem::new(OVERLOADED, format!("{most} requests are under way")).into_response();
+        }
+    };
+    if !safe && let Some(problem) = crowded(shared) {
+        return problem.into_response();
+    }
+    let limit = shared.settings.request_timeout;
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(limit, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => {
+            tracing::error!(request_id = of_this_request(), route, "a handler panicked");
+            Problem::new(INTERNAL, "the request could not be carried out; the log says why").into_response()
+        }
+        Err(_) if safe => {
+            let detail = format!("no answer within {limit:?}: ask for less at once");
+            Problem::new(TOOK_TOO_LONG, detail).into_response()
+        }
+        Err(_) => {
+            let detail = format!("no answer within {limit:?}: send the same request again for its answer");
+            Problem::new(OUTCOME_UNKNOWN, detail).into_response()
+        }
+    }
+}
+
+/// Why no command can be taken now: the writer has more before it than it should.
+fn crowded(shared: &Shared) -> Option<Problem> {
+    let queued = shared.market.journal().load().queued;
+    (queued > shared.settings.max_queued)
+        .then(|| Problem::new(OVERLOADED, format!("{queued} events wait to be written; nothing was changed")))
+}

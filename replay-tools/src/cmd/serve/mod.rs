@@ -1,0 +1,246 @@
+//! `daybook serve`
+
+mod log;
+mod settings;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+
+use daybook_api::access::Clerk;
+use daybook_api::webhooks;
+use daybook_api::{Connections, Gate, Service, Serving, Settings, Tls};
+use daybook_market::{Market, Running};
+use daybook_projections::Follower;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::cli::Global;
+use crate::cmd::key;
+use crate::failure::Failure;
+use crate::open::told;
+use crate::output::{Output, say};
+use crate::progress::Progress;
+use crate::value::Table;
+use settings::InForce;
+
+pub use settings::Args;
+
+const ABOUT: &str = "Run the market: reactors, deadlines, read models, HTTP";
+
+const LONG_ABOUT: &str = "Run the market: reactors, deadlines, read models, HTTP.\n\n\
+    GET /v1/openapi.json describes it; all but that and health needs a key: see `daybook key`. It listens at once and answers 503 until journal and read models are open \
+    (/readyz). A setting is taken from its flag, else from its variable, else from the file of --config, else its \
+    default. SIGHUP reads the certificates again. Stops on Ctrl-C or SIGTERM: takes no more connections, answers the \
+    requests under way, stops reactors and read models, and closes the journal.";
+
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let settings = InForce::of(args)?;
+    let plan = Plan::of(&settings)?;
+    if args.print {
+        return print(global, &settings);
+    }
+    let mut global = global.clone();
+    global.journal = settings.parsed("journal")?.unwrap_or(global.journal);
+    global.read_models = settings.parsed("read_models")?.or(global.read_models);
+    let _log = log::Log::begin(&settings)?;
+    let runtime = global.runtime()?;
+    let served = runtime.block_on(plan.serve(&global));
+    // what was still opening its stores when it was stopped is not waited for: it can be cut off anywhere
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    served
+}
+
+fn print(global: &Global, settings: &InForce) -> Result<(), Failure> {
+    let mut table = Table::new(&["setting", "value", "from"]);
+    if settings.text("journal").is_none() {
+        table.push(vec!["journal".into(), global.journal.to_string().into(), "default".into()]);
+    }
+    for (name, value, origin) in settings.rows() {
+        table.push(vec![name.into(), value.into(), origin.to_string().into()]);
+    }
+    let mut out = Output::new(global.format);
+    out.table(&table)?;
+    out.finish()
+}
+
+/// What is to be served, and how: settings that have been read and make sense.
+struct Plan {
+    listen: SocketAddr,
+    metrics_listen: Option<SocketAddr>,
+    serving: Serving,
+    service: Settings,
+    webhooks: webhooks::Options,
+}
+
+/// What runs beside the server.
+struct Stores {
+    running: Running,
+    clerk: Clerk,
+    follower: Follower,
+    market: Arc<Market>,
+}
+
+impl Plan {
+    fn of(settings: &InForce) -> Result<Self, Failure> {
+        let tls = match (settings.text("tls_cert"), settings.text("tls_key")) {
+            (Some(cert), Some(key)) => Some(
+                Tls::open(Path::new(cert), Path::new(key))
+                    .map_err(|why| Failure::Usage(format!("tls: {why}")))?,
+            ),
+            (None, None) => None,
+            _ => return Err(Failure::Usage("tls_cert and tls_key go together: set both or none".to_owned())),
+        };
+        let cors = settings.text("cors").unwrap_or_default();
+        let service = Settings {
+            body_limit: settings.size("body_limit")?,
+            body_memory: settings.size("body_memory")?,
+            body_timeout: settings.time("body_timeout")?,
+            request_timeout: settings.time("request_timeout")?,
+            max_requests: settings.get("max_requests")?,
+            max_queued: settings.get("max_queued_events")?,
+            max_lag: settings.time("max_lag")?,
+            cors: cors.split(',').map(str::trim).filter(|o| !o.is_empty()).map(str::to_owned).collect(),
+            compression: settings.get("compression")?,
+        };
+        let serving = Serving {
+            connections: settings.get("max_connections")?,
+            head_timeout: settings.time("head_timeout")?,
+            drain: settings.time("drain_timeout")?,
+            tls,
+            count: Connections::default(),
+        };
+        let (listen, metrics_listen) = (settings.get("listen")?, settings.parsed("metrics_listen")?);
+        let webhooks = webhooks::Options {
+            allow_http: settings.get("webhooks_allow_http")?,
+            allow_private: settings.get("webhooks_allow_private")?,
+            ..webhooks::Options::default()
+        };
+        Ok(Self { listen, metrics_listen, serving, service, webhooks })
+    }
+
+    async fn serve(self, global: &Global) -> Result<(), Failure> {
+        let (stop, stopped) = watch::channel(false);
+        let (gate, watching) = (Gate::default(), Gate::default());
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let listener = listen(self.listen, "--listen").await?;
+        let scheme = if self.serving.tls.is_some() { "https" } else { "http" };
+        let at = listener.local_addr()?;
+        let mut servers = vec![start(listener, gate.clone(), self.serving.clone(), &stopped)];
+        if let Some(address) = self.metrics_listen {
+            let listener = listen(address, "--metrics-listen").await?;
+            say!("metrics at http://{}/metrics", listener.local_addr()?);
+            let serving = Serving { tls: None, count: Connections::default(), ..self.serving.clone() };
+            servers.push(start(listener, watching.clone(), serving, &stopped));
+        }
+        say!("listening on {scheme}://{at}");
+        if let Some(tls) = &self.serving.tls {
+            reload_on_hangup(tls.clone())?;
+        }
+        let mut stopping = pin!(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        });
+        let opened = tokio::select! {
+            opened = self.open(global, &gate, &watching) => Some(opened),
+            () = &mut stopping => None,
+        };
+        if let Some(Ok(_)) = &opened {
+            stopping.await;
+        }
+        stop.send_replace(true);
+        for server in servers {
+            let served =
+                server.await.map_err(|error| Failure::Unavailable(format!("serving failed: {error}")))?;
+            served.map_err(|error| Failure::Unavailable(format!("serving failed: {error}")))?;
+        }
+        drop((gate, watching));
+        if let Some(stores) = opened {
+            close(stores?).await;
+        }
+        say!("stopped");
+        Ok(())
+    }
+
+    /// Opens the stores and lets requests in.
+    async fn open(&self, global: &Global, gate: &Gate, watching: &Gate) -> Result<Stores, Failure> {
+        let (of, hooks) = (global.clone(), self.webhooks);
+        let opened = tokio::task::spawn_blocking(move || {
+            let market = Arc::new(of.market()?);
+            let progress = Progress::new(!of.no_progress, "catching up", 1);
+            let url = of.read_models.as_ref().map(ToString::to_string);
+            let (models, follower) = market.follow(url.as_deref(), &mut told(&progress))?;
+            let access = Arc::new(of.access(daybook_api::access::Settings::default())?);
+            let clerk = Clerk::start(Arc::clone(&access))?;
+            let webhooks = of.webhooks(hooks)?;
+            Ok::<_, Failure>((market, models, follower, access, clerk, webhooks))
+        });
+        let opened =
+            opened.await.map_err(|error| Failure::Unavailable(format!("opening failed: {error}")))?;
+        let (market, models, follower, access, clerk, webhooks) = opened?;
+        if access.is_empty() {
+            say!("nobody has a key yet; make the first with\n  {}", key::first(global));
+        }
+        let running = market.spawn();
+        let service = Service::new(Arc::clone(&market), models, access)
+            .with_webhooks(webhooks)
+            .with(self.service.clone())
+            .counting(self.serving.count.clone());
+        let (routes, watched) = daybook_api::routers(service);
+        gate.open(routes);
+        watching.open(watched);
+        tracing::info!(journal = %global.journal, "ready");
+        Ok(Stores { running, clerk, follower, market })
+    }
+}
+
+/// In the order in which they rest on each other: what runs by itself, the read models, the journal.
+async fn close(stores: Stores) {
+    let Stores { running, clerk, follower, market } = stores;
+    running.stop().await;
+    let closed = tokio::task::spawn_blocking(move || {
+        drop(clerk); // writes what the log of accesses still has to say
+        follower.stop();
+        drop(market); // the last handle finishes what the journal has accepted
+    });
+    if let Err(error) = closed.await {
+        tracing::error!(%error, "the stores were not closed in order");
+    }
+}
+
+async fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::Unavailable(format!("cannot listen on {address}: {error}; name another with {flag}"))
+    })
+}
+
+fn start(
+    listener: TcpListener,
+    gate: Gate,
+    serving: Serving,
+    stopped: &watch::Receiver<bool>,
+) -> tokio::task::JoinHandle<std::io::Result<()>> {
+    let mut stopped = stopped.clone();
+    let stop = async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await; // who could say so has gone: stop as well
+    };
+    tokio::spawn(daybook_api::serve_with(listener, gate, serving, stop))
+}
+
+fn reload_on_hangup(tls: Tls) -> Result<(), Failure> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match tls.reload() {
+                Ok(()) => tracing::info!("the certificates were read again"),
+                Err(why) => tracing::error!(why, "the certificates stay as they were"),
+            }
+        }
+    });
+    Ok(())
+}
