@@ -18,7 +18,7 @@ use super::plan::Plan;
 use super::record::Steps;
 use super::report::{ImportError, RefusedCommand, Report};
 use crate::Market;
-use crate::side::Pass;
+use crate::side::{Mark, Pass};
 
 /// Events handed to the journal at once.
 const BATCH_EVENTS: usize = 4_096;
@@ -47,7 +47,8 @@ pub async fn import(
     let report = record(market.commands(), plan, progress).await?;
     let head = market.journal().head().map_err(crate::MarketError::from)?;
     if report.complete && head == before + report.events {
-        market.side.advance(&Pass { through: head, ..Pass::default() })?;
+        let mark = Mark::at(&**market.journal(), head)?;
+        market.side.advance(&Pass { through: head, mark, ..Pass::default() })?;
     }
     market.import_ends(actor())?;
     Ok(report)
