@@ -161,8 +161,8 @@ fn a_market_is_served_read_beside_and_stopped_without_harm() {
     let made = place.run(&["key", "create", "--role", "storefront", "--format", "json"]);
     let made: serde_json::Value = serde_json::from_str(&made.out).unwrap();
     let key = made["key"].as_str().unwrap();
-    let mut child =
-        place.command(&["serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--log-level", "warn"];
+    let mut child = place.command(&serve).stderr(Stdio::piped()).spawn().unwrap();
     let mut messages = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     messages.read_line(&mut line).unwrap();
@@ -175,7 +175,13 @@ fn a_market_is_served_read_beside_and_stopped_without_harm() {
         stream.read_to_string(&mut answer).unwrap();
         answer
     };
-    let answer = ask(&format!("Authorization: Bearer {key}\r\n"));
+    let answer = loop {
+        let answer = ask(&format!("Authorization: Bearer {key}\r\n"));
+        if !answer.contains("\"starting\"") {
+            break answer;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(ask("").starts_with("HTTP/1.1 401"), "nobody reads without a key");
     let beside = place.run(&["order", "a-1"]);
