@@ -205,6 +205,21 @@ async fn an_analysts_feed_names_no_party() {
             );
         }
     }
+    // an event's id is a hash of its command and its stream: shown, a guess at the party could be checked
+    for (event, shown) in full.iter().zip(&seen) {
+        for member in ["id", "correlationid"] {
+            let own = event[member].as_str().unwrap();
+            assert!(seen.iter().all(|other| !other.to_string().contains(own)), "{member} of {event}");
+            assert_eq!(shown[member].as_str().unwrap().len(), own.len());
+        }
+    }
+    let ids: std::collections::BTreeSet<_> = seen.iter().map(|event| event["id"].as_str()).collect();
+    assert_eq!(ids.len(), seen.len(), "and stays one of its own");
+    let related = |events: &[Value]| {
+        let all = |a: &Value| events.iter().filter(|b| a["correlationid"] == b["correlationid"]).count();
+        events.iter().map(all).collect::<Vec<_>>()
+    };
+    assert_eq!(related(&full), related(&seen), "what belongs together still does");
     let placed = seen.iter().find(|event| event["type"] == "daybook.OrderPlaced").unwrap();
     assert_eq!(placed["data"]["lines"][0]["quantity"], 1, "figures are there");
     let merchant_of = |events: &[Value], order: &str| {

@@ -242,6 +242,12 @@ async fn a_merchants_key_reads_what_is_its_own_and_nothing_else() {
             foreign.text
         );
     }
+    // how the buyer paid is the market's to know
+    let explained = format!("/v1/payouts/{payout}/explanation");
+    let (own, whole) = (site.get("merchant-m1", &explained).await, site.get("finance", &explained).await);
+    assert!(whole.text.contains("c1-p1"), "{}", whole.text);
+    assert!(!own.text.contains("c1-p1"), "{}", own.text);
+    assert_eq!(own.body["payments"][0]["amount"], whole.body["payments"][0]["amount"]);
     // lists of all merchants hold its own alone
     for path in [
         "/v1/settlements",

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::discreet;
+use super::wanted::View;
 use crate::access::Pseudonyms;
 
 /// What stands before the name of an event type.
@@ -38,20 +39,28 @@ struct CloudEvent<'a, D> {
     data: D,
 }
 
-/// An event as JSON; for whoever may not know the parties, with pseudonyms.
+/// An event as JSON, as much of it as its reader sees.
 pub(super) fn encode(
     event: &Recorded<'_>,
     refs: &Refs,
-    names: Option<&Pseudonyms>,
+    view: View,
+    names: &Pseudonyms,
 ) -> Result<String, serde_json::Error> {
-    if let Some(names) = names {
+    if view == View::Discreet {
         let data = discreet::data(serde_json::from_str(event.data)?, names);
         let refs = discreet::refs(*refs, names);
-        serde_json::to_string(&form(event, discreet::subject(event.stream, names), &refs, data))
-    } else {
-        let data: &RawValue = serde_json::from_str(event.data)?;
-        serde_json::to_string(&form(event, event.stream.into(), refs, data))
+        let event =
+            Recorded { id: names.of_id(event.id), correlation: names.of_id(event.correlation), ..*event };
+        let subject = discreet::subject(event.stream, names);
+        return serde_json::to_string(&form(&event, subject, &refs, data));
     }
+    if view == View::Merchants
+        && let Some(data) = discreet::to_merchant(event.kind, event.data)?
+    {
+        return serde_json::to_string(&form(event, event.stream.into(), refs, data));
+    }
+    let data: &RawValue = serde_json::from_str(event.data)?;
+    serde_json::to_string(&form(event, event.stream.into(), refs, data))
 }
 
 fn form<'a, D>(event: &Recorded<'a>, subject: Cow<'a, str>, refs: &'a Refs, data: D) -> CloudEvent<'a, D> {

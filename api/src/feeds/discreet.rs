@@ -1,4 +1,4 @@
-//! Events in which parties go by pseudonyms: for analysts.
+//! Events in which parties go by pseudonyms: for analysts. And what merchants may not see of their own.
 //!
 //! What is shown is listed, not what is hidden: a member that a new event brings is left out until somebody has
 //! looked at it, and a test demands that somebody does.
@@ -36,7 +36,7 @@ const SHOWN: &[&str] = &[
     "campaign", "carrier", "channel", "checkout", "country", "coupon", "delivery", "dispute", "exchange", "for", "format", "goods",
     "group", "how", "jurisdiction", "landing", "line", "number", "order", "origin", "outcome", "overall", "paid_by", "passed",
     "payment", "product", "provider", "quote", "refund", "region", "return", "review", "round", "sales_channel", "score", "segment",
-    "service", "settlement_currency", "shipment", "tier", "chargeback", "entries", "entry", "break", "digest", "file",
+    "service", "settlement_currency", "shipment", "tier", "chargeback", "entries", "break", "digest", "file",
 ];
 
 /// Members that name a party: shown as its pseudonym.
@@ -46,14 +46,14 @@ const NAMED: &[&str] = &["agent", "approved_by", "buyer", "by", "merchant", "pro
 const KINDS: &[&str] = &["buyer", "merchant", "market", "platform", "deposit", "timeout", "inspection"];
 
 /// Members from which a party could be known: accounts and papers, references of
-/// banks and providers, ids that may be made of a merchant's, and words that people wrote.
+/// banks and providers, ids that may be made of a merchant's or hold an event's, and words that people wrote.
 #[cfg(test)]
 #[rustfmt::skip]
 const LEFT_OUT: &[&str] = &[
     "name", "recipient",
     "account", "bank", "consent_ref", "destination_ref", "document_ref", "instrument", "other_ours", "other_references", "ours",
     "provider_ref", "rate_ref", "reference", "source", "tracking", "words", "from", "to",
-    "adjustment", "hold", "payout", "settlement", "stream", "reads", "voucher",
+    "adjustment", "hold", "payout", "settlement", "stream", "reads", "voucher", "entry",
     "answer", "because", "detail", "note", "reason", "resolution",
 ];
 
@@ -83,6 +83,23 @@ pub(super) fn data(data: Value, names: &Pseudonyms) -> Value {
         Value::Array(items) => Value::Array(items.into_iter().map(|item| self::data(item, names)).collect()),
         other => other,
     }
+}
+
+/// Events of a merchant's orders that say by which instrument of the buyer a part was paid back.
+const OF_INSTRUMENTS: &[&str] = &["RefundPaid", "RefundFailed"];
+
+/// An event's data as its merchant sees it, where that is less than all: how a buyer pays is no merchant's business.
+pub(super) fn to_merchant(kind: &str, data: &str) -> Result<Option<Value>, serde_json::Error> {
+    if !OF_INSTRUMENTS.contains(&kind) {
+        return Ok(None);
+    }
+    let mut data: Value = serde_json::from_str(data)?;
+    for part in data["parts"].as_array_mut().into_iter().flatten() {
+        if let Some(part) = part.as_object_mut() {
+            part.remove("provider_ref");
+        }
+    }
+    Ok(Some(data))
 }
 
 /// References with pseudonyms for parties.

@@ -23,7 +23,7 @@ use page::Page;
 pub(crate) use page::{Bounds, Sent, unreadable};
 pub(crate) use stream::Streams;
 pub(crate) use wakes::Wakes;
-pub(crate) use wanted::{Wanted, parties, types};
+pub(crate) use wanted::{View, Wanted, parties, types};
 
 use crate::Shared;
 use crate::access::{Caller, Permission, Touched};

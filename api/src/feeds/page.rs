@@ -8,7 +8,7 @@ use daybook_journal::{Journal, JournalError, Position, Recorded};
 use uuid::Uuid;
 
 use super::cloud;
-use super::wanted::Wanted;
+use super::wanted::{View, Wanted};
 use crate::access::Pseudonyms;
 use crate::problem::{DAMAGED, Problem, UNAVAILABLE};
 
@@ -70,7 +70,6 @@ pub(crate) fn read(
 ) -> Result<Page, JournalError> {
     let mut events = Vec::new();
     let mut merchants = BTreeSet::new();
-    let names = wanted.discreet.then_some(names);
     let mut bytes = 0;
     let mut damaged = None;
     let mut take = |event: Recorded<'_>| {
@@ -80,7 +79,7 @@ pub(crate) fn read(
                 return Ok(None);
             }
             merchants.extend(refs.merchant);
-            cloud::encode(&event, &refs, names).map(Some)
+            cloud::encode(&event, &refs, wanted.view, names).map(Some)
         };
         match one() {
             Ok(None) => {}
@@ -103,8 +102,8 @@ pub(crate) fn read(
     match damaged {
         Some(why) => Err(JournalError::Corrupt(why)),
         None => {
-            if wanted.discreet {
-                merchants.clear();
+            if wanted.view == View::Discreet {
+                merchants.clear(); // what it shows is nobody's
             }
             Ok(Page { events, next: scanned.through.max(after), head: scanned.head, merchants })
         }

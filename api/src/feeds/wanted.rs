@@ -28,8 +28,29 @@ pub(crate) struct Wanted {
     pub filter: Filter,
     /// By what they refer to: all that is named here must be so.
     pub parties: Refs,
-    /// Whether parties go by pseudonyms in them.
-    pub discreet: bool,
+    /// How much of them.
+    pub view: View,
+}
+
+/// How much of an event its reader sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    /// All of it.
+    Whole,
+    /// What concerns a merchant, but not how its buyers pay.
+    Merchants,
+    /// Parties by pseudonyms, and nothing that could tell them.
+    Discreet,
+}
+
+impl View {
+    fn of(role: Role) -> Self {
+        match role {
+            Role::Analyst => Self::Discreet,
+            Role::Merchant => Self::Merchants,
+            _ => Self::Whole,
+        }
+    }
 }
 
 impl Wanted {
@@ -107,8 +128,8 @@ impl Asked {
             ("campaign", self.campaign),
             ("lead", self.lead),
         ];
-        let discreet = caller.role == Role::Analyst;
-        if discreet
+        let view = View::of(caller.role);
+        if view == View::Discreet
             && let Some((name, _)) =
                 named.iter().find(|(name, id)| id.is_some() && !IMPERSONAL.contains(name))
         {
@@ -124,7 +145,7 @@ impl Asked {
             }
             parties.merchant = Some(own);
         }
-        Ok(Wanted { filter: Filter { kinds, categories: None }, parties, discreet })
+        Ok(Wanted { filter: Filter { kinds, categories: None }, parties, view })
     }
 }
 

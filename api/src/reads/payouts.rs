@@ -12,6 +12,7 @@ use super::build::{About, Found, list, one};
 use super::question::{Kind, MERCHANT, Parameter, Question};
 use super::schema::{array, money, object, or_null, reference, row_schema, shown};
 use crate::access::Permission::ReadMerchants;
+use crate::access::Role;
 use crate::endpoint::{Components, Endpoint};
 use crate::problem::Problem;
 
@@ -57,7 +58,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 "payout_explanation",
                 "/v1/payouts/{payout}/explanation",
                 "What a payout draws on: settlements, their lines, the orders of these, the payments that funded them",
-                "Each level comes to the one above it: `complete` says that nothing is left over in any currency.",
+                "Each level comes to the one above it: `complete` says that nothing is left over in any currency. A merchant's \
+                 key is not told the references of payments.",
                 &[WHOSE],
             ),
             explained(),
@@ -190,7 +192,11 @@ fn explanation(models: &ReadModels, asked: &Question) -> Result<Option<Found>, P
     let Some(row) = found(models, asked)? else { return Ok(None) };
     let merchant: MerchantId = row.merchant_id.parse().map_err(|e| Problem::bad("merchant", e))?;
     let payout: PayoutId = row.payout_id.parse().map_err(|e| Problem::bad("payout", e))?;
-    let Some(explained) = explain(models, merchant, payout)? else { return Ok(None) };
+    let Some(mut explained) = explain(models, merchant, payout)? else { return Ok(None) };
+    if asked.caller.role == Role::Merchant {
+        // how a buyer paid, for a basket that others have a part in, is no merchant's business
+        explained.payments.iter_mut().for_each(|payment| payment.provider_ref = None);
+    }
     let complete = explained.complete();
     Found::of(Some(merchant.as_str()), &Answer { explained: &explained, complete }).map(Some)
 }

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::client::{Heard, Message};
 use super::store::{DeadLetter, MOST_DEAD_LETTERS, Webhook};
 use super::{Options, Webhooks, now, sign};
-use crate::feeds::{Bounds, Sent, Wanted, types};
+use crate::feeds::{Bounds, Sent, View, Wanted, types};
 use crate::problem::{INTERNAL, Problem, blocking};
 use crate::{Service, Shared};
 
@@ -210,7 +210,7 @@ fn wanted(hook: &Webhook) -> Result<Wanted, Problem> {
         [] => None,
         named => Some(types(named.iter().map(String::as_str)).map_err(|p| p.as_kind(INTERNAL))?),
     };
-    Ok(Wanted { filter: Filter { kinds, categories: None }, parties: hook.filter, discreet: false })
+    Ok(Wanted { filter: Filter { kinds, categories: None }, parties: hook.filter, view: View::Whole })
 }
 
 /// The pause after so many attempts in vain.
