@@ -325,7 +325,7 @@ async fn a_stream_ends_when_its_key_is_revoked() {
     let asked = Instant::now();
     site.access.revoke(&made.id, by).unwrap();
     listening.await.unwrap();
-    assert!(asked.elapsed() < Duration::from_secs(12), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     site.stop().await;
 }
 
@@ -371,7 +371,12 @@ async fn one_key_cannot_take_all_streams() {
         held.push(stream);
     };
     assert_eq!((refused, held.len()), (503, 32));
-    assert_eq!(open("merchant-m1").await.unwrap().status, 200, "another key has its own");
+    let mut others = Vec::new();
+    for expected in [200, 200, 200, 200, 503] {
+        let stream = open("merchant-m1").await.unwrap();
+        assert_eq!(stream.status, expected, "another key has its own, a merchant's fewer");
+        others.push(stream);
+    }
     drop(held);
     let again = Instant::now();
     while open("finance").await.unwrap().status != 200 {

@@ -155,6 +155,26 @@ impl Access {
     /// # Errors
     /// `unauthenticated` without a key that is in force; `too_many_requests` when it asks too fast.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let holder = self.holder(headers)?;
+        holder.usage.last_used.store(now().0, Ordering::Relaxed);
+        if let Some(bucket) = &holder.usage.bucket {
+            let elapsed = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX / 2);
+            bucket.take(elapsed).map_err(|wait| {
+                let detail = format!("a key of the role {} may not ask so fast", holder.caller.role.name());
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                Problem::new(TOO_MANY_REQUESTS, detail).retry_after(seconds)
+            })?;
+        }
+        Ok(holder.caller.clone())
+    }
+
+    /// Whether who sent these headers could ask still. That is no use of the key, and takes nothing of its rate.
+    pub(crate) fn in_force(&self, headers: &HeaderMap) -> bool {
+        self.holder(headers).is_ok()
+    }
+
+    /// Who holds the text that came with a request, if it is in force.
+    fn holder(&self, headers: &HeaderMap) -> Result<Arc<Holder>, Problem> {
         let refuse = |why: &str| Problem::new(UNAUTHENTICATED, format!("Authorization: {why}"));
         let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let text = text
@@ -168,23 +188,13 @@ impl Access {
             Some(holder) => holder,
             None => self.token(text, hash).map_err(|why| refuse(&why))?,
         };
-        let now = now();
         if holder.revoked {
             return Err(refuse("this key was revoked"));
         }
-        if holder.expires_at.is_some_and(|end| end <= now) {
+        if holder.expires_at.is_some_and(|end| end <= now()) {
             return Err(refuse("this key has expired"));
         }
-        holder.usage.last_used.store(now.0, Ordering::Relaxed);
-        if let Some(bucket) = &holder.usage.bucket {
-            let elapsed = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX / 2);
-            bucket.take(elapsed).map_err(|wait| {
-                let detail = format!("a key of the role {} may not ask so fast", holder.caller.role.name());
-                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                Problem::new(TOO_MANY_REQUESTS, detail).retry_after(seconds)
-            })?;
-        }
-        Ok(holder.caller.clone())
+        Ok(holder)
     }
 
     /// Who holds a token of the issuer; what was checked once is kept until it expires or the issuer's keys change.

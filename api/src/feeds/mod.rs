@@ -8,6 +8,7 @@ mod cloud;
 mod discreet;
 mod page;
 mod stream;
+mod turns;
 mod wakes;
 mod wanted;
 
@@ -22,6 +23,7 @@ pub(crate) use cloud::ping;
 use page::Page;
 pub(crate) use page::{Bounds, Sent, unreadable};
 pub(crate) use stream::Streams;
+pub(crate) use turns::Reading;
 pub(crate) use wakes::Wakes;
 pub(crate) use wanted::{View, Wanted, parties, types};
 
@@ -154,7 +156,8 @@ async fn events(
     let bounds = asked.bounds()?;
     let after = asked.after(shared.market.journal().as_ref())?;
     let wanted = asked.wanted(&caller)?;
-    let page = shared.streams.page(&shared, wanted.into(), after, bounds).await?;
+    let page =
+        shared.streams.page(&shared, Reading::Page(caller.actor), wanted.into(), after, bounds).await?;
     let Page { events, next, head, merchants } = &page;
     let texts: Vec<&str> = events.iter().map(|event| event.json.as_str()).collect();
     let list = texts.join(",");

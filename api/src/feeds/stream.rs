@@ -15,42 +15,37 @@ use daybook_domain::{MerchantId, PartyId, Timestamp};
 use daybook_journal::{Clock, Position, SystemClock};
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::page::{self, Bounds, Page, Sent};
+use super::turns::{Reading, Turns};
 use super::wanted::Wanted;
 use crate::Shared;
-use crate::access::Caller;
 use crate::access::log::Entry;
-use crate::problem::{INTERNAL, Problem, TOO_MANY_STREAMS, UNAUTHENTICATED, blocking};
+use crate::access::{Caller, Role};
+use crate::problem::{Problem, TOO_MANY_STREAMS, blocking};
 use crate::server::Closing;
 
 /// Most streams at the same time.
 const MOST_STREAMS: usize = 256;
-/// Most streams of one key at the same time.
+/// Most streams of one key at the same time; of a merchant's fewer, for there are many of them.
 const MOST_OF_ONE: usize = 32;
-/// Most pages that are read at the same time: each holds a thread.
-const MOST_READING: usize = 4;
+const MOST_OF_MERCHANT: usize = 4;
 /// Something is sent at least this often, so that proxies and readers see that the line is alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// What is committed within this time is read together.
 const GATHER: Duration = Duration::from_millis(20);
 /// How often it is asked whether the key is in force still.
-const RECHECK: Duration = Duration::from_secs(5);
+const RECHECK: Duration = Duration::from_millis(500);
 /// What readers are told to wait before they connect again.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// The streams that are open, and who may read.
+#[derive(Default)]
 pub(crate) struct Streams {
     open: Arc<Mutex<HashMap<PartyId, usize>>>,
-    reading: Arc<Semaphore>,
-}
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self { open: Arc::default(), reading: Arc::new(Semaphore::new(MOST_READING)) }
-    }
+    turns: Turns,
 }
 
 impl Streams {
@@ -58,12 +53,12 @@ impl Streams {
     pub async fn page(
         &self,
         shared: &Shared,
+        reader: Reading,
         wanted: Arc<Wanted>,
         after: Position,
         bounds: Bounds,
     ) -> Result<Page, Problem> {
-        let turn = Arc::clone(&self.reading).acquire_owned().await;
-        let turn = turn.map_err(|error| Problem::new(INTERNAL, error.to_string()))?;
+        let turn = self.turns.wait(reader).await?;
         let (journal, access) = (Arc::clone(shared.market.journal()), Arc::clone(&shared.access));
         blocking(move || {
             let _held = turn; // by the thread that reads: its reader may be gone before it is through
@@ -73,16 +68,18 @@ impl Streams {
         .await
     }
 
-    fn begin(&self, of: PartyId) -> Result<Seat, Problem> {
+    fn begin(&self, caller: &Caller) -> Result<Seat, Problem> {
+        let of = caller.actor;
+        let most = if caller.role == Role::Merchant { MOST_OF_MERCHANT } else { MOST_OF_ONE };
         let mut open = self.open.lock();
         let all: usize = open.values().sum();
-        let own = open.entry(of).or_default();
-        if all >= MOST_STREAMS || *own >= MOST_OF_ONE {
+        let own = open.get(&of).copied().unwrap_or(0);
+        if all >= MOST_STREAMS || own >= most {
             let detail =
                 format!("{all} streams are open, {own} of them with this key; close one, or read pages");
             return Err(Problem::new(TOO_MANY_STREAMS, detail));
         }
-        *own += 1;
+        open.insert(of, own + 1);
         Ok(Seat { open: Arc::clone(&self.open), of })
     }
 }
@@ -130,7 +127,7 @@ pub(super) fn open(
     after: Position,
     closing: Option<Closing>,
 ) -> Result<Response, Problem> {
-    let seat = shared.streams.begin(caller.actor)?;
+    let seat = shared.streams.begin(&caller)?;
     let heads = shared.wakes.follow();
     let reader = Reader {
         shared,
@@ -169,7 +166,8 @@ impl Reader {
             if self.after < head {
                 let wanted = Arc::clone(&self.wanted);
                 let shared = Arc::clone(&self.shared);
-                match shared.streams.page(&shared, wanted, self.after, Bounds::default()).await {
+                let reader = Reading::Stream(self.caller.actor);
+                match shared.streams.page(&shared, reader, wanted, self.after, Bounds::default()).await {
                     Ok(page) => {
                         self.after = page.next;
                         self.note(page.merchants);
@@ -243,7 +241,6 @@ impl Reader {
             return true;
         }
         self.checked = Instant::now();
-        // a key that asks too fast is in force
-        !matches!(self.shared.access.authenticate(&self.headers), Err(problem) if problem.is(UNAUTHENTICATED))
+        self.shared.access.in_force(&self.headers)
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::client::{Heard, Message};
 use super::store::{DeadLetter, MOST_DEAD_LETTERS, Webhook};
 use super::{Options, Webhooks, now, sign};
-use crate::feeds::{Bounds, Sent, View, Wanted, types};
+use crate::feeds::{Bounds, Reading, Sent, View, Wanted, types};
 use crate::problem::{INTERNAL, Problem, blocking};
 use crate::{Service, Shared};
 
@@ -87,7 +87,10 @@ async fn round(shared: &Shared, id: &str) -> Result<Went, Problem> {
         return Ok(Went::On);
     }
     let bounds = Bounds { events: AT_ONCE, ..Bounds::default() };
-    let page = shared.streams.page(shared, Arc::new(wanted(&hook)?), hook.position, bounds).await?;
+    let page = shared
+        .streams
+        .page(shared, Reading::Webhook, Arc::new(wanted(&hook)?), hook.position, bounds)
+        .await?;
     let mut attempts = hook.attempts;
     for event in &page.events {
         let went = one(shared, &hook, event, attempts).await?;
@@ -186,7 +189,10 @@ pub(super) async fn event_at(
     let mut wanted = wanted(hook)?;
     wanted.filter = Filter::default();
     let bounds = Bounds { events: 1, scanned: 1 };
-    let page = shared.streams.page(shared, Arc::new(wanted), position.saturating_sub(1), bounds).await?;
+    let page = shared
+        .streams
+        .page(shared, Reading::Webhook, Arc::new(wanted), position.saturating_sub(1), bounds)
+        .await?;
     Ok(page.events.into_iter().next())
 }
 
