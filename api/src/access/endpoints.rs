@@ -100,7 +100,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             "/v1/access-log",
             about(
                 log,
-                "Refused accesses as well, with how they were answered. The oldest go when there are too many.",
+                "Refused accesses as well, with how they were answered. What is read again and again, and what is refused \
+                 so, is listed as it begins and then by the hour, with how often. Entries go by age alone.",
                 &[],
             ),
             get(access_log),
@@ -137,7 +138,7 @@ fn key_schema(with_text: bool) -> Value {
 }
 
 fn logged_schema() -> Value {
-    json!({"type": "object", "required": ["id", "at", "actor", "role", "merchant", "method", "endpoint", "status", "request_id"], "properties": {
+    json!({"type": "object", "required": ["id", "at", "actor", "role", "merchant", "method", "endpoint", "status", "request_id", "times"], "properties": {
         "id": {"type": "integer"},
         "at": {"type": "string", "format": "date-time"},
         "actor": {"type": "string", "description": "Who asked: `key:ID`"},
@@ -147,6 +148,7 @@ fn logged_schema() -> Value {
         "endpoint": {"type": "string"},
         "status": {"type": "integer"},
         "request_id": {"type": "string"},
+        "times": {"type": "integer", "minimum": 1, "description": "How often; time and request are those of the first"},
     }})
 }
 

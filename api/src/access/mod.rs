@@ -45,7 +45,7 @@ pub use token::IssuerSettings;
 use crate::problem::{Problem, TOO_MANY_REQUESTS, UNAUTHENTICATED};
 use key::Hash;
 use limit::Bucket;
-use log::Log;
+use log::{Keeping, Log};
 use store::Store;
 pub(crate) use store::private;
 use token::{Issuer, Spoken};
@@ -62,7 +62,9 @@ const MOST_TOKENS: usize = 10_000;
 pub struct Settings {
     /// How fast keys of a role may ask; what is named here replaces the [usual rate](usual_rates) of that role.
     pub rates: Rates,
-    /// How many accesses are kept in the log; the oldest go first.
+    /// For how many days accesses are kept in the log, however many they are.
+    pub log_days: u32,
+    /// More accesses in the log than this are warned of.
     pub log_entries: u64,
     /// Whose tokens are taken beside keys; nobody's where it is not set.
     pub issuer: Option<IssuerSettings>,
@@ -70,7 +72,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { rates: Rates::new(), log_entries: 5_000_000, issuer: None }
+        Self { rates: Rates::new(), log_days: 400, log_entries: 5_000_000, issuer: None }
     }
 }
 
@@ -121,7 +123,8 @@ impl Access {
     pub fn open(path: &Path, settings: Settings) -> Result<Self, AccessError> {
         let mut rates = usual_rates();
         rates.extend(settings.rates);
-        let mut access = Self::of(Store::open(path)?, rates, settings.log_entries)?;
+        let keeping = Keeping { days: settings.log_days, usual: settings.log_entries };
+        let mut access = Self::of(Store::open(path)?, rates, keeping)?;
         access.issuer = settings.issuer.map(Issuer::open).transpose()?;
         Ok(access)
     }
@@ -131,10 +134,10 @@ impl Access {
     /// # Errors
     /// When the operating system gives no random numbers.
     pub fn in_memory() -> Result<Self, AccessError> {
-        Self::of(Store::in_memory()?, Rates::new(), 100_000)
+        Self::of(Store::in_memory()?, Rates::new(), Keeping { days: 400, usual: 100_000 })
     }
 
-    fn of(store: Store, rates: Rates, log_entries: u64) -> Result<Self, AccessError> {
+    fn of(store: Store, rates: Rates, keeping: Keeping) -> Result<Self, AccessError> {
         let access = Self {
             pseudonyms: Pseudonyms::new(&store.secret()?),
             keys: RwLock::new(Keys { by_hash: HashMap::new(), changes: -1 }),
@@ -143,7 +146,7 @@ impl Access {
             issuer: None,
             rates,
             began: Instant::now(),
-            log: Log::new(log_entries),
+            log: Log::new(keeping),
             store,
         };
         access.refresh()?;
@@ -319,7 +322,7 @@ impl Access {
     /// # Errors
     /// When the file does not serve.
     pub fn accesses(&self, question: &Question) -> Result<Vec<Logged>, AccessError> {
-        self.log.flush(&self.store)?;
+        self.log.flush(&self.store, now(), true)?;
         self.store.accesses(question)
     }
 
@@ -335,15 +338,27 @@ impl Access {
         self.keys.read().by_hash.is_empty()
     }
 
-    /// Adds to the log of accesses.
-    pub(crate) fn log(&self, entry: log::Entry) {
-        self.log.add(entry, &self.store);
+    /// Adds to the log of accesses; never writes on the thread that serves.
+    pub(crate) fn log(self: &Arc<Self>, entry: log::Entry) {
+        if self.log.add(entry) {
+            let access = Arc::clone(self);
+            let write = move || access.log.flush_urgent(&access.store, now());
+            match tokio::runtime::Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn_blocking(write)),
+                Err(_) => write(),
+            }
+        }
     }
 
     /// What the clerk does.
     fn tidy(&self) -> Result<(), AccessError> {
         // what one cannot do must not keep the others from being done
-        let done = [self.refresh(), self.refresh_issuer(), self.note_uses(), self.log.flush(&self.store)];
+        let done = [
+            self.refresh(),
+            self.refresh_issuer(),
+            self.note_uses(),
+            self.log.flush(&self.store, now(), false),
+        ];
         done.into_iter().collect()
     }
 
@@ -408,7 +423,7 @@ impl Default for Access {
 
 impl Drop for Access {
     fn drop(&mut self) {
-        if let Err(error) = self.tidy() {
+        if let Err(error) = self.tidy().and(self.log.flush(&self.store, now(), true)) {
             tracing::error!(%error, "the last accesses were not logged");
         }
     }

@@ -12,7 +12,8 @@ use crate::value::Table;
 #[derive(Debug, clap::Args)]
 #[command(
     long_about = "List who read or changed which merchant's data over the API, and when; the oldest first.\n\n\
-    Refused accesses are listed with how they were answered. What the last second brought may still be on its way from a \
+    Refused accesses are listed with how they were answered. What is read again and again is listed as it begins and then \
+    by the hour, with how often. What the last second brought may still be on its way from a \
     service that runs."
 )]
 pub struct Args {
@@ -47,7 +48,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         limit: args.limit,
     };
     let found = global.access(Settings::default())?.accesses(&question)?;
-    let columns = ["id", "at", "actor", "role", "merchant", "method", "endpoint", "status", "request_id"];
+    let columns =
+        ["id", "at", "actor", "role", "merchant", "method", "endpoint", "status", "request_id", "times"];
     let mut table = Table::new(&columns);
     for entry in &found {
         table.push(vec![
@@ -60,6 +62,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             entry.endpoint.as_str().into(),
             u32::from(entry.status).into(),
             entry.request_id.as_str().into(),
+            entry.times.into(),
         ]);
     }
     let mut out = Output::new(global.format);

@@ -26,7 +26,8 @@ const TABLES: &str = "
       revoked_at INTEGER, revoked_by TEXT, last_used_at INTEGER);
     CREATE TABLE IF NOT EXISTS accesses (
       id INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, role TEXT NOT NULL, merchant TEXT NOT NULL,
-      method TEXT NOT NULL, endpoint TEXT NOT NULL, status INTEGER NOT NULL, request_id TEXT NOT NULL);
+      method TEXT NOT NULL, endpoint TEXT NOT NULL, status INTEGER NOT NULL, request_id TEXT NOT NULL,
+      times INTEGER NOT NULL DEFAULT 1);
     CREATE INDEX IF NOT EXISTS accesses_by_merchant ON accesses (merchant, id);";
 
 const COLUMNS: &str = "id, name, role, merchant, created_at, created_by, rotated_at, expires_at, revoked_at, revoked_by, \
@@ -63,6 +64,11 @@ impl Store {
         conn.busy_timeout(Duration::from_secs(5))?;
         conn.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")?;
         conn.execute_batch(TABLES)?;
+        let counted = "SELECT count(*) > 0 FROM pragma_table_info('accesses') WHERE name = 'times'";
+        if !conn.query_row(counted, [], |row| row.get(0))? {
+            // of a file that was made before entries had one
+            conn.execute_batch("ALTER TABLE accesses ADD COLUMN times INTEGER NOT NULL DEFAULT 1")?;
+        }
         Ok(Self(Mutex::new(conn)))
     }
 
