@@ -14,6 +14,7 @@ mod health;
 mod metrics;
 mod openapi;
 mod passage;
+mod patience;
 pub mod problem;
 mod reads;
 mod server;

@@ -29,6 +29,7 @@ use tower::Service;
 
 use crate::health;
 use crate::metrics::Connections;
+use crate::patience::{Patience, Patient};
 use crate::problem::{OVERLOADED, Problem, STARTING, TIMED_OUT};
 use crate::tls::Tls;
 
@@ -240,7 +241,7 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, Patience::default())), service);
     let mut stopping = Closing(stopping);
     let ended = tokio::select! {
         ended = &mut connection => ended,
