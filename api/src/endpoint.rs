@@ -47,6 +47,8 @@ pub(crate) struct Doc {
     pub body: Option<Value>,
     /// What it answers when all is well: status, words, schema by media type.
     pub answers: Vec<Answers>,
+    /// Headers of these answers, beside those of every answer: names of the document's headers.
+    pub headers: Vec<&'static str>,
     /// Problems that it answers with, beside those of every endpoint.
     pub problems: Vec<u16>,
     /// Schemas that the above refer to.

@@ -145,6 +145,13 @@ pub fn openapi_document() -> serde_json::Value {
     openapi::document(&endpoints())
 }
 
+/// The same as text, as it is served.
+#[must_use]
+pub fn openapi_text() -> String {
+    let text = serde_json::to_string_pretty(&openapi::Written(&openapi_document()));
+    text.expect("invariant: a document is plain data") + "\n"
+}
+
 /// The routes of a service.
 pub fn router(service: Service) -> Router {
     routes(&Arc::new(service))

@@ -133,6 +133,8 @@ async fn pages_of_any_size_hold_the_whole_journal_once_as_cloud_events() {
     let events = all(&site, "finance", "&type=EscrowFunded,daybook.OrderPlaced&order=o1", 100).await;
     let types: Vec<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["daybook.OrderPlaced", "daybook.EscrowFunded"]);
+    let one_by_one = "&type=EscrowFunded&type=daybook.OrderPlaced&order=o1";
+    assert_eq!(all(&site, "finance", one_by_one, 100).await, events);
     let placed = &events[0];
     assert_eq!((&placed["specversion"], &placed["subject"]), (&json!("1.0"), &json!("order-o1")));
     assert_eq!(placed["dataschema"], "urn:daybook:event:OrderPlaced:v1");
@@ -393,6 +395,7 @@ async fn a_feed_that_cannot_be_answered_gets_a_problem_that_names_the_field() {
     let get = |path: &str| Ask::new("GET", path).header("Authorization", key("admin"));
     let table = [
         (get("/v1/events?after=-1"), 400, "after"),
+        (get("/v1/events?after=1&after=2"), 400, "after"),
         (get("/v1/events?after=999999"), 400, "after"),
         (get("/v1/events?limit=0"), 400, "limit"),
         (get("/v1/events?limit=100000"), 400, "limit"),

@@ -57,7 +57,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         .query("after", json!({"type": "string", "pattern": "^[0-9]{1,18}$"}), after)
         .query("limit", limit, "At most so many");
     let new = json!({"type": "object", "required": ["role"], "additionalProperties": false, "properties": {
-        "role": {"enum": Role::ALL.map(Role::name)},
+        "role": {"title": "Role", "enum": Role::ALL.map(Role::name)},
         "merchant": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$", "description": "For the role merchant, and for no other"},
         "name": {"type": "string", "maxLength": LONGEST_NAME, "description": "Whose it is, in words"},
         "expires_at": time,
@@ -121,9 +121,9 @@ fn key_schema(with_text: bool) -> Value {
     let mut schema = json!({"type": "object", "required": ["id", "name", "role", "state", "created_at", "created_by"], "properties": {
         "id": {"type": "string"},
         "name": {"type": "string"},
-        "role": {"enum": Role::ALL.map(Role::name)},
+        "role": {"title": "Role", "enum": Role::ALL.map(Role::name)},
         "merchant": {"type": ["string", "null"]},
-        "state": {"enum": ["active", "expired", "revoked"]},
+        "state": {"title": "KeyState", "enum": ["active", "expired", "revoked"]},
         "created_at": {"type": "string", "format": "date-time"},
         "created_by": {"type": "string"},
         "rotated_at": time, "expires_at": time, "revoked_at": time,
@@ -138,11 +138,11 @@ fn key_schema(with_text: bool) -> Value {
 }
 
 fn logged_schema() -> Value {
-    json!({"type": "object", "required": ["id", "at", "actor", "role", "merchant", "method", "endpoint", "status", "request_id", "times"], "properties": {
+    json!({"title": "Access", "type": "object", "required": ["id", "at", "actor", "role", "merchant", "method", "endpoint", "status", "request_id", "times"], "properties": {
         "id": {"type": "integer"},
         "at": {"type": "string", "format": "date-time"},
         "actor": {"type": "string", "description": "Who asked: `key:ID`"},
-        "role": {"enum": Role::ALL.map(Role::name)},
+        "role": {"title": "Role", "enum": Role::ALL.map(Role::name)},
         "merchant": {"type": "string", "description": "Whose data it was about"},
         "method": {"type": "string"},
         "endpoint": {"type": "string"},

@@ -27,13 +27,14 @@ const AT_ONCE: usize = 64;
 
 pub(crate) fn endpoint() -> Endpoint {
     let item = json!({
+        "title": "BatchItem",
         "type": "object",
         "required": ["path", "idempotency_key", "body"],
         "additionalProperties": false,
         "properties": {
             "path": {"type": "string", "description": "Of the command, such as /v1/orders/o-1/ship"},
             "idempotency_key": {"type": "string", "minLength": 1, "maxLength": super::LONGEST_KEY, "pattern": "^[!-~]+$"},
-            "if_match": {"type": "integer", "minimum": 0, "description": "The version that the stream must have"},
+            "if_match": {"type": ["integer", "null"], "minimum": 0, "maximum": i64::MAX, "description": "The version that the stream must have"},
             "body": {"type": "object", "description": "As the command's own body"},
         },
     });
@@ -51,6 +52,7 @@ pub(crate) fn endpoint() -> Endpoint {
         },
     });
     let result = json!({
+        "title": "BatchResult",
         "type": "object",
         "required": ["status", "body"],
         "properties": {

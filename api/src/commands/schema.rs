@@ -47,12 +47,13 @@ pub(super) fn doc(target: Target, described: Option<&Action>, makes: bool, schem
             (200, "Done, or done before", vec![("application/json", answer.clone())]),
             (201, "Done, and with it something new began", vec![("application/json", answer)]),
         ],
+        headers: vec!["ETag", "Idempotency-Replayed"],
         problems: vec![404, 409, 412, 413, 415, 422],
         ..Doc::default()
     }
     .header(
         "If-Match",
-        json!({"type": "string", "pattern": "^\"[0-9]+\"$"}),
+        json!({"type": "string", "pattern": "^\"[0-9]{1,18}\"$"}),
         "The version that the caller has seen, as in `ETag`: 412 when there is another",
     );
     let key = json!({"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"});
@@ -91,7 +92,7 @@ fn executed() -> Value {
             "version": {"type": "integer", "description": "Of the stream after the command; also the ETag"},
             "position": {"type": "integer", "description": "After which a read sees it; also Daybook-Position"},
             "events": {"type": "array", "description": "What it wrote; empty when the stream said so already", "items": {
-                "type": "object", "required": ["type", "data"],
+                "title": "ExecutedEvent", "type": "object", "required": ["type", "data"],
                 "properties": {"type": {"type": "string"}, "data": {"type": "object"}},
             }},
         },

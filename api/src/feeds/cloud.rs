@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use daybook_domain::codec::EventKind;
 use daybook_domain::{Refs, Timestamp};
 use daybook_journal::Recorded;
 use serde::Serialize;
@@ -89,6 +90,27 @@ pub(crate) fn ping(id: &str, at: Timestamp) -> String {
         "datacontenttype": "application/json", "data": {},
     })
     .to_string()
+}
+
+/// The schema of an event's type.
+pub(super) fn types() -> Value {
+    let names: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    json!({"type": "string", "description": "The type of an event", "enum": names})
+}
+
+/// The schema of what is sent with server-sent events: of each event, its fields.
+pub(super) fn streamed() -> Value {
+    json!({
+        "type": "object",
+        "description": "An event of the stream: what stands in its fields. A comment has neither `data` nor `event`",
+        "required": ["data"],
+        "properties": {
+            "id": {"type": "string", "pattern": "^[0-9]+$", "description": "Its position: the `Last-Event-ID` to go on from"},
+            "event": {"type": "string", "const": "message"},
+            "data": {"type": "string", "contentMediaType": "application/json",
+                "contentSchema": {"$ref": "#/components/schemas/Event"}, "description": "The event in CloudEvents 1.0 form"},
+        },
+    })
 }
 
 /// The schema of the form.

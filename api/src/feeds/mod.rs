@@ -25,7 +25,7 @@ pub(crate) use page::{Bounds, Sent, unreadable};
 pub(crate) use stream::Streams;
 pub(crate) use turns::Reading;
 pub(crate) use wakes::Wakes;
-pub(crate) use wanted::{View, Wanted, parties, types};
+pub(crate) use wanted::{View, Wanted, filter_schema, parties, types};
 
 use crate::Shared;
 use crate::access::{Caller, Permission, Touched};
@@ -70,6 +70,7 @@ impl Form {
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let event = json!({"$ref": "#/components/schemas/Event"});
+    let sent = json!({"$ref": "#/components/schemas/StreamedEvent"});
     let page = json!({"type": "object", "required": ["events", "next", "head"], "properties": {
         "events": {"type": "array", "items": event},
         "next": {"type": "integer", "description": "Ask for what is after this position: everything up to it was looked at, even where nothing was found"},
@@ -81,9 +82,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         "Most events of this page",
     );
     let mut page = filters(doc);
-    page.answers[0]
-        .2
-        .extend([(BATCH, json!({"type": "array", "items": event})), (STREAM, json!({"type": "string"}))]);
+    page.answers[0].2.extend([(BATCH, json!({"type": "array", "items": event})), (STREAM, sent.clone())]);
+    page.headers.push("Daybook-Next");
     page.description = format!(
         "Events in CloudEvents 1.0 form, by position. The `next` of one page (in other forms the header \
          `Daybook-Next`) is the `after` of the following one. A page looks at {} positions at most, so it may be empty \
@@ -98,8 +98,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         "Events as they happen",
         json!({}),
     ))
-    .header("Last-Event-ID", json!({"type": "integer", "minimum": 0}), "Go on after this position, as browsers ask by themselves when a connection was lost; comes before `after`");
-    stream.answers = vec![(200, "Server-sent events", vec![(STREAM, json!({"type": "string"}))])];
+    .header("Last-Event-ID", json!({"type": "integer", "minimum": 0, "maximum": i64::MAX}), "Go on after this position, as browsers ask by themselves when a connection was lost; comes before `after`");
+    stream.answers = vec![(200, "Server-sent events", vec![(STREAM, sent)])];
     stream.description = "Server-sent events: `id` is the position, `data` the event in CloudEvents 1.0 form. While nothing \
          happens a comment comes every 15 seconds, with the position up to which all was looked at. A stream ends when its \
          key is in force no longer, and when the service stops: connect again."
@@ -107,6 +107,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     stream.problems = vec![404, 406];
     for doc in [&mut page, &mut stream] {
         doc.components.insert("Event".to_owned(), cloud::schema());
+        doc.components.insert("EventType".to_owned(), cloud::types());
+        doc.components.insert("StreamedEvent".to_owned(), cloud::streamed());
     }
     vec![
         Endpoint {
@@ -128,18 +130,28 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 
 fn filters(doc: Doc) -> Doc {
     let id = json!({"type": "string", "minLength": 1, "maxLength": 64});
-    let after = json!({"oneOf": [{"type": "integer", "minimum": 0}, {"const": "head"}], "default": 0});
-    let doc = doc.query("after", after, "The position to go on from; `head`: only what comes now").query(
-        "type",
-        json!({"type": "string"}),
-        "Only these types, by commas: `OrderShipped,OrderDelivered`",
-    );
+    let after = json!({"oneOf": [{"type": "integer", "minimum": 0, "maximum": i64::MAX}, {"const": "head"}], "default": 0});
+    let types = json!({"type": "array", "items": {"$ref": "#/components/schemas/EventType"}});
+    let mut doc = doc
+        .query(
+            "after",
+            after,
+            "The position to go on from, 400 beyond the end of the journal; `head`: only what comes now",
+        )
+        .query(
+            "type",
+            types,
+            "Only these types, by commas (`OrderShipped,OrderDelivered`) or each by itself",
+        );
+    if let Some(types) = doc.parameters.last_mut() {
+        types["explode"] = false.into();
+    }
     wanted::PARTIES.iter().fold(doc, |doc, party| {
         doc.query(party, id.clone(), &format!("Only events that refer to this {party}"))
     })
 }
 
-type AskedQuery = Result<Query<Asked>, QueryRejection>;
+type AskedQuery = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 async fn events(
     State(shared): State<Shared>,
@@ -152,7 +164,7 @@ async fn events(
     if form == Form::Stream {
         return events_stream(State(shared), caller, closing, headers, asked).await;
     }
-    let Query(asked) = asked.map_err(|error| Problem::bad("query", error.body_text()))?;
+    let asked = Asked::read(asked)?;
     let bounds = asked.bounds()?;
     let after = asked.after(shared.market.journal().as_ref())?;
     let wanted = asked.wanted(&caller)?;
@@ -179,7 +191,7 @@ async fn events_stream(
     headers: HeaderMap,
     asked: AskedQuery,
 ) -> Result<Response, Problem> {
-    let Query(asked) = asked.map_err(|error| Problem::bad("query", error.body_text()))?;
+    let asked = Asked::read(asked)?;
     let mut after = asked.after(shared.market.journal().as_ref())?;
     if let Some(last) = headers.get("last-event-id") {
         let last = last.to_str().ok().and_then(|text| text.parse().ok());

@@ -1,11 +1,15 @@
 //! Which events a reader wants, and which it may have.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
 use daybook_domain::codec::EventKind;
 use daybook_domain::{MerchantId, Refs};
 use daybook_journal::{Filter, Journal, Position};
-use serde::Deserialize;
+
+use serde_json::{Map, Value, json};
 
 use super::page::{self, Bounds};
 use crate::access::{Caller, Role};
@@ -72,23 +76,51 @@ impl Wanted {
 }
 
 /// The query.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub(super) struct Asked {
     after: Option<String>,
     limit: Option<usize>,
-    r#type: Option<String>,
-    merchant: Option<String>,
-    order: Option<String>,
-    checkout: Option<String>,
-    buyer: Option<String>,
-    dispute: Option<String>,
-    visitor: Option<String>,
-    campaign: Option<String>,
-    lead: Option<String>,
+    types: Option<String>,
+    parties: BTreeMap<&'static str, String>,
 }
 
 impl Asked {
+    /// Reads it. Types may be given by commas and one by one, everything else once.
+    pub fn read(query: Result<Query<Vec<(String, String)>>, QueryRejection>) -> Result<Self, Problem> {
+        let Query(pairs) = query.map_err(|error| Problem::bad("query", error.body_text()))?;
+        let mut asked = Self::default();
+        for (name, text) in pairs {
+            let before = match name.as_str() {
+                "type" => {
+                    let types = asked.types.get_or_insert_default();
+                    if !types.is_empty() {
+                        types.push(',');
+                    }
+                    types.push_str(&text);
+                    false
+                }
+                "after" => asked.after.replace(text).is_some(),
+                "limit" => {
+                    let limit = text.parse().map_err(|_| Problem::bad("limit", "write a whole number"))?;
+                    asked.limit.replace(limit).is_some()
+                }
+                party => match PARTIES.iter().find(|known| **known == party) {
+                    Some(known) => asked.parties.insert(known, text).is_some(),
+                    None => {
+                        let takes = PARTIES.join(", ");
+                        let why =
+                            format!("is no parameter of events, which take after, limit, type, {takes}");
+                        return Err(Problem::bad(party, why));
+                    }
+                },
+            };
+            if before {
+                return Err(Problem::bad(&name, "is given twice"));
+            }
+        }
+        Ok(asked)
+    }
+
     /// How much a page may hold.
     pub fn bounds(&self) -> Result<Bounds, Problem> {
         match self.limit {
@@ -117,28 +149,17 @@ impl Asked {
 
     /// What a caller gets of what it asks for.
     pub fn wanted(self, caller: &Caller) -> Result<Wanted, Problem> {
-        let kinds = self.r#type.as_deref().map(|list| types(list.split(','))).transpose()?;
-        let named = [
-            ("merchant", self.merchant),
-            ("order", self.order),
-            ("checkout", self.checkout),
-            ("buyer", self.buyer),
-            ("dispute", self.dispute),
-            ("visitor", self.visitor),
-            ("campaign", self.campaign),
-            ("lead", self.lead),
-        ];
+        let kinds = self.types.as_deref().map(|list| types(list.split(','))).transpose()?;
         let view = View::of(caller.role);
         if view == View::Discreet
-            && let Some((name, _)) =
-                named.iter().find(|(name, id)| id.is_some() && !IMPERSONAL.contains(name))
+            && let Some(name) = self.parties.keys().find(|name| !IMPERSONAL.contains(name))
         {
             let detail = format!(
                 "{name}: parties go by pseudonyms in an analyst's feed, so it cannot be asked for one"
             );
             return Err(Problem::new(FORBIDDEN, detail));
         }
-        let mut parties = parties(named.iter().filter_map(|(name, id)| Some((*name, id.as_deref()?))))?;
+        let mut parties = parties(self.parties.iter().map(|(name, id)| (*name, id.as_str())))?;
         if let Some(own) = own(caller)? {
             if let Some(asked) = parties.merchant {
                 caller.must_own(asked.as_str(), format_args!("merchant {asked}"))?;
@@ -175,6 +196,14 @@ pub(crate) fn parties<'a>(named: impl Iterator<Item = (&'a str, &'a str)>) -> Re
         }
     }
     Ok(refs)
+}
+
+/// The schema of a filter by references.
+pub(crate) fn filter_schema() -> Value {
+    let id = json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"});
+    let parties: Map<String, Value> = PARTIES.iter().map(|party| ((*party).to_owned(), id.clone())).collect();
+    json!({"title": "EventFilter", "type": "object", "additionalProperties": false, "properties": parties,
+        "description": "Only events that refer to all of these"})
 }
 
 /// Event types by name, with or without `daybook.`.

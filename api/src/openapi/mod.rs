@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, made from the endpoints.
 
 mod page;
+mod shape;
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -13,6 +14,7 @@ use crate::Shared;
 use crate::access::{Permission, Role};
 use crate::endpoint::{Components, Doc, Endpoint};
 use crate::problem::KINDS;
+pub(crate) use shape::Written;
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let about = |id, path: &str, summary, media, serve| {
@@ -45,7 +47,8 @@ impl Served {
     /// Of these endpoints.
     pub fn of(endpoints: &[Endpoint]) -> Self {
         let document = document(endpoints);
-        Self { json: document.to_string().into(), page: page::page(&document).into() }
+        let json = serde_json::to_string(&Written(&document)).expect("invariant: a document is plain data");
+        Self { json: json.into(), page: page::page(&document).into() }
     }
 }
 
@@ -65,8 +68,9 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> Value {
     for endpoint in endpoints {
         components.extend(endpoint.doc.components.clone());
         let path = paths.entry(endpoint.path.clone()).or_insert_with(|| json!({}));
-        path[endpoint.method.as_str().to_lowercase()] = operation(endpoint);
+        path[endpoint.method.as_str().to_lowercase()] = operation(endpoint, &mut components);
     }
+    shape::shape_all(&mut components);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -77,13 +81,38 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> Value {
         },
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
+        "tags": TAGS.iter().map(|(name, what)| json!({"name": name, "description": what})).collect::<Vec<_>>(),
         "paths": paths,
         "components": {
             "schemas": components,
+            "headers": headers(),
+            "responses": problems(),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "A key, or a token of the configured issuer."}},
         },
     })
 }
+
+/// The headings, in the order in which somebody who builds on it comes to them.
+const TAGS: &[(&str, &str)] = &[
+    ("Checkouts", "A buyer's basket and what is paid for it."),
+    ("Orders", "A sale of one merchant: from the order to receipt, return, refund and review."),
+    ("Disputes", "What buyers and merchants do not agree on, and who is in the right."),
+    ("Merchants", "Who sells: entry, papers, contract, terms, standing."),
+    ("Deposits", "What merchants leave as a security."),
+    ("Accounts", "What the market owes a merchant: holds, fees, adjustments, payouts by hand."),
+    ("Settlements", "What a merchant's sales come to at the end of a cycle."),
+    ("Payouts", "What is sent to merchants, and where it came from."),
+    ("Books", "The accounts of the market in double entry."),
+    ("Reconciliation", "Statements of providers and banks beside the books."),
+    ("Audit", "Who did what, when."),
+    ("Feeds", "Every event, in pages or as it happens."),
+    ("Webhooks", "Events brought to a receiver."),
+    ("Batches", "Many commands at once."),
+    ("Leads", "Merchants to be won."),
+    ("Market", "The market itself and its rules."),
+    ("Access", "Keys, and who used them on what."),
+    ("Operations", "How the service is."),
+];
 
 const INTRODUCTION: &str = "The ledger of a marketplace: commands append events, reads answer from read models.\n\n\
     A **command** is a POST with an `Idempotency-Key`. The key belongs to its caller and to what the command is for; it never \
@@ -93,15 +122,50 @@ const INTRODUCTION: &str = "The ledger of a marketplace: commands append events,
     Money is `{\"amount\": \"12.30\", \"currency\": \"CNY\"}`: decimal text, never a float. Times are RFC 3339.\n\n\
     Every answer has `Daybook-Position`. A read with `Daybook-At-Least: POSITION` sees what that answer said.";
 
-fn operation(endpoint: &Endpoint) -> Value {
+/// The headers of answers.
+const HEADERS: &[(&str, &str, &str)] = &[
+    ("Daybook-Position", "integer", "Position after which a read sees what the answer says"),
+    ("X-Request-Id", "string", "The request's name: its caller's, where that is fit to be kept"),
+    ("ETag", "string", "The version, for `If-Match` and `If-None-Match`"),
+    ("Idempotency-Replayed", "string", "`true`: the answer is that of the first time"),
+    ("Daybook-Next", "integer", "The `after` of the next page"),
+    ("Link", "string", "The next page, `rel=\"next\"`, where there is one"),
+    ("Retry-After", "integer", "Seconds after which to ask again"),
+    ("WWW-Authenticate", "string", "How to say who asks"),
+];
+
+/// Those that every answer has.
+const OF_ALL: &[&str] = &["Daybook-Position", "X-Request-Id"];
+
+fn headers() -> Value {
+    let header = |&(name, kind, what): &(&str, &str, &str)| {
+        (name.to_owned(), json!({"schema": {"type": kind}, "description": what}))
+    };
+    HEADERS.iter().map(header).collect::<Map<_, _>>().into()
+}
+
+/// References to headers, after those of all answers.
+fn with_headers(mut answer: Value, names: &[&str]) -> Value {
+    let all = OF_ALL.iter().chain(names);
+    let all = all.map(|name| ((*name).to_owned(), json!({"$ref": format!("#/components/headers/{name}")})));
+    answer["headers"] = all.collect::<Map<_, _>>().into();
+    answer
+}
+
+fn operation(endpoint: &Endpoint, components: &mut Components) -> Value {
     let doc = &endpoint.doc;
     let mut parameters: Vec<Value> = in_path(&endpoint.path);
     parameters.extend(doc.parameters.clone());
     let mut responses: Map<String, Value> = Map::new();
+    let name = shape::called(&doc.id, "Answer");
     for (status, what, media) in &doc.answers {
-        let content: Map<String, Value> =
-            media.iter().map(|(kind, schema)| ((*kind).to_owned(), json!({"schema": schema}))).collect();
-        responses.insert(status.to_string(), json!({"description": what, "content": content}));
+        let mut content: Map<String, Value> = Map::new();
+        for (kind, schema) in media {
+            let schema = shape::shaped(schema.clone(), &name, components);
+            content.insert((*kind).to_owned(), json!({"schema": schema}));
+        }
+        let answer = json!({"description": what, "content": content});
+        responses.insert(status.to_string(), with_headers(answer, &doc.headers));
     }
     let mut problems = vec![400, 503];
     if endpoint.permission != Permission::Public {
@@ -109,11 +173,8 @@ fn operation(endpoint: &Endpoint) -> Value {
     }
     problems.extend(&doc.problems);
     for status in problems {
-        let titles: Vec<&str> =
-            KINDS.iter().filter(|kind| kind.status == status).map(|kind| kind.title).collect();
-        responses.entry(status.to_string()).or_insert_with(|| {
-            json!({"description": titles.join("; or "), "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}})
-        });
+        let problem = json!({"$ref": format!("#/components/responses/Problem{status}")});
+        responses.entry(status.to_string()).or_insert(problem);
     }
     let roles: Vec<&str> =
         Role::ALL.iter().filter(|role| role.may(endpoint.permission)).map(|role| role.name()).collect();
@@ -131,6 +192,7 @@ fn operation(endpoint: &Endpoint) -> Value {
         "responses": responses,
     });
     if let Some(body) = &doc.body {
+        let body = shape::shaped(body.clone(), &shape::called(&doc.id, "Body"), components);
         operation["requestBody"] =
             json!({"required": true, "content": {"application/json": {"schema": body}}});
     }
@@ -142,14 +204,36 @@ fn operation(endpoint: &Endpoint) -> Value {
 
 /// The parameters that a path has.
 fn in_path(path: &str) -> Vec<Value> {
+    let pattern = |name: &str| match name {
+        "period" => "^[0-9]{4}(-(0[1-9]|1[0-2]))?$", // a month, or a year
+        "letter" => "^[0-9]{1,18}$",
+        _ => "^[!-~]+$",
+    };
     path.split('{')
         .skip(1)
         .filter_map(|rest| rest.split_once('}'))
         .map(|(name, _)| {
             json!({"name": name, "in": "path", "required": true,
-                "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}})
+                "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": pattern(name)}})
         })
         .collect()
+}
+
+/// An answer for each status that problems have.
+fn problems() -> Value {
+    let answer = |status: u16| {
+        let of_status = KINDS.iter().filter(|kind| kind.status == status);
+        let titles: Vec<&str> = of_status.map(|kind| kind.title).collect();
+        let headers: &[&str] = match status {
+            401 => &["WWW-Authenticate"],
+            409 | 429 | 503 => &["Retry-After"],
+            _ => &[],
+        };
+        let problem = json!({"description": titles.join("; or "), "content":
+            {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}});
+        (format!("Problem{status}"), with_headers(problem, headers))
+    };
+    KINDS.iter().map(|kind| answer(kind.status)).collect::<Map<_, _>>().into()
 }
 
 fn problem() -> Value {

@@ -164,6 +164,7 @@ fn listing(
     let mut doc = about.doc(answers, components);
     if pages == Pages::Many {
         let limit = json!({"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": ROWS});
+        doc.headers.push("Link");
         doc = doc.query("limit", limit, "Most rows of the page").query(
             "cursor",
             json!({"type": "string"}),
@@ -277,6 +278,7 @@ pub(super) fn one(
     if versioned {
         let tag = json!({"type": "string"});
         doc = doc.header("If-None-Match", tag, "The ETag of an answer: 304 while it is still the same");
+        doc.headers.push("ETag");
         doc.answers.push((304, "It is still as it was then", Vec::new()));
     }
     let serve = get(

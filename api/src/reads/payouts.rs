@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::build::{About, Found, list, one};
 use super::question::{Kind, MERCHANT, Parameter, Question};
-use super::schema::{array, money, object, or_null, reference, row_schema, shown};
+use super::schema::{array, money, object, or_null, reference, row_schema, shown, titled};
 use crate::access::Permission::ReadMerchants;
 use crate::access::Role;
 use crate::endpoint::{Components, Endpoint};
@@ -81,17 +81,20 @@ fn explained() -> (Value, Components) {
     let maybe = json!({"type": ["string", "null"]});
     let count = json!({"type": "integer"});
     let time = json!({"type": "string", "format": "date-time"});
-    let either =
-        |a: &str, b: &str| json!({"oneOf": [object(&[(a, text.clone())]), object(&[(b, text.clone())])]});
+    let one = |name: &str, title: &str| titled(title, object(&[(name, text.clone())]));
     let mut part = object(&[
-        ("source", either("settlement", "converted")),
+        (
+            "source",
+            json!({"oneOf": [one("settlement", "PayoutOfSettlement"), one("converted", "PayoutOfConversion")]}),
+        ),
         (
             "way",
             json!({"enum": ["settled", "reserve_released", "hold_lifted", "payout_failed", "payout_returned"]}),
         ),
         ("amount", amount.clone()),
     ]);
-    part["properties"]["back_from"] = either("hold", "payout");
+    part["properties"]["back_from"] =
+        json!({"oneOf": [one("hold", "BackFromHold"), one("payout", "BackFromPayout")]});
     let settlement = object(&[
         ("settlement", text.clone()),
         ("until", time.clone()),

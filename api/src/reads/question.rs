@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, RawPathParams};
 use daybook_domain::books::Month;
+use daybook_domain::posting::{Account, CHART};
 use daybook_domain::{Code, Currency, Reference, Timestamp};
 use daybook_projections::{AsOf, ReadModels, When};
 use serde_json::{Value, json};
@@ -56,14 +57,16 @@ impl Parameter {
     /// As the OpenAPI document says it.
     pub fn documented(&self) -> Value {
         let schema = match self.kind {
-            Kind::Moment => json!({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}(T.+)?$"}),
+            Kind::Moment => {
+                json!({"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]})
+            }
             Kind::Id => json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}),
-            Kind::Word(words) => json!({"enum": words}),
+            Kind::Word(words) => json!({"type": "string", "enum": words}),
             Kind::Flag => json!({"type": "boolean"}),
-            Kind::Currency => json!({"type": "string", "pattern": "^[A-Z]{3}$"}),
-            Kind::Month => json!({"type": "string", "pattern": r"^\d{4}-\d{2}$"}),
+            Kind::Currency => json!({"$ref": "#/components/schemas/Currency"}),
+            Kind::Month => json!({"type": "string", "pattern": r"^[0-9]{4}-(0[1-9]|1[0-2])$"}),
             Kind::Account => {
-                json!({"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"})
+                json!({"type": "string", "maxLength": 200, "pattern": accounts()})
             }
         };
         json!({"name": self.name, "in": "query", "required": self.required, "schema": schema, "description": self.what})
@@ -80,9 +83,7 @@ impl Parameter {
             Kind::Flag => Err(bad(format!("{text:?} is neither true nor false"))),
             Kind::Currency => Currency::new(text).map(drop).map_err(|e| bad(e.to_string())),
             Kind::Month => month(text).map(drop).map_err(bad),
-            Kind::Account => {
-                daybook_domain::posting::Account::parse(text).map(drop).map_err(|e| bad(e.to_string()))
-            }
+            Kind::Account => Account::parse(text).map(drop).map_err(|e| bad(e.to_string())),
         }
     }
 }
@@ -103,6 +104,15 @@ pub(super) const TO: Parameter =
     Parameter::new("to", Kind::Moment, "Through the end of this business day, or through this instant");
 pub(super) const MERCHANT: Parameter =
     Parameter::new("merchant", Kind::Id, "Only this merchant's; a merchant's key sees its own in any case");
+
+/// The accounts of the chart, as a pattern.
+fn accounts() -> String {
+    let lines = CHART.iter().map(|line| {
+        let dimension = if line.dimension.is_some() { ":[!-~]+" } else { "" };
+        format!("{}:{}{dimension}", line.class.as_str(), line.name)
+    });
+    format!("^({})$", lines.collect::<Vec<_>>().join("|"))
+}
 
 fn month(text: &str) -> Result<Month, String> {
     let code = Code::new(text).map_err(|error| error.to_string())?;

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::schema::{array, money, object};
+use super::schema::{array, money, object, titled};
 use crate::Shared;
 use crate::access::Permission;
 use crate::endpoint::{Components, Doc, Endpoint};
@@ -28,11 +28,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let amount = money(&mut components);
     let count = json!({"type": "integer"});
     let text = json!({"type": "string"});
-    let merchant = json!({"type": "string", "minLength": 1, "maxLength": 64});
+    let id = json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"});
+    let mut bank = id.clone();
+    bank["description"] = "Record that this bank account paid them, a day later: for history".into();
     let day = |what: &str| json!({"type": "string", "format": "date", "description": what});
-    let why = |more: &[(&str, Value)]| {
+    let why = |name: &str, more: &[(&str, Value)]| {
         let own = [("merchant", text.clone()), ("code", text.clone()), ("reason", text.clone())];
-        object(&[&own[..], more].concat())
+        titled(name, object(&[&own[..], more].concat()))
     };
     let settled = object(&[
         ("settlements", count.clone()),
@@ -40,7 +42,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         ("settled", array(&amount)),
         ("reserves", count.clone()),
         ("fees", count.clone()),
-        ("refused", array(&why(&[]))),
+        ("refused", array(&why("SettlementRefused", &[]))),
     ]);
     let paid = object(&[
         ("requested", count.clone()),
@@ -49,18 +51,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         ("already", count.clone()),
         ("below_minimum", count.clone()),
         ("held_back", count),
-        ("reasons", array(&why(&[("amount", amount.clone())]))),
+        ("reasons", array(&why("PayoutRefused", &[("amount", amount.clone())]))),
     ]);
     let body = |properties: Value| json!({"type": "object", "additionalProperties": false, "properties": properties});
     let settle = body(json!({
         "until": day("Settle what was booked before this business day; today where absent"),
-        "merchant": merchant,
+        "merchant": id.clone(),
     }));
     let pay = body(json!({
         "on": day("The business day that the payouts are of; today where absent"),
-        "merchant": merchant,
+        "merchant": id,
         "minimum": amount,
-        "paid_by": {"type": "string", "description": "Record that this bank account paid them, a day later: for history"},
+        "paid_by": bank,
     }));
     let doc = |id: &str, tag, summary: &str, body, answer| Doc {
         id: id.to_owned(),

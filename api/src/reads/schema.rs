@@ -40,6 +40,12 @@ pub(super) fn object(members: &[(&str, Value)]) -> Value {
     json!({"type": "object", "required": required, "properties": properties})
 }
 
+/// That under a name of its own among the components.
+pub(super) fn titled(name: &str, mut schema: Value) -> Value {
+    schema["title"] = name.into();
+    schema
+}
+
 pub(super) fn array(items: &Value) -> Value {
     json!({"type": "array", "items": items})
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::build::{About, missing, to_json};
 use super::question::{Pairs, Question};
 use super::represent::{CSV, JSON, csv, wanted};
-use super::schema::{array, money, object, reference, row_schema, shown};
+use super::schema::{array, money, object, reference, row_schema, shown, titled};
 use crate::Shared;
 use crate::access::{Caller, Permission};
 use crate::endpoint::{Components, Endpoint};
@@ -135,7 +135,7 @@ fn schema() -> (Value, Components) {
         ("currency", text.clone()),
         ("opening", reference("StatementStanding")),
         ("movements", array(&movement)),
-        ("totals", object(&totals)),
+        ("totals", titled("StatementSums", object(&totals))),
         ("closing", reference("StatementStanding")),
     ]);
     components.insert("StatementSection".to_owned(), section);

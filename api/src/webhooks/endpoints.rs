@@ -39,7 +39,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let letters = json!({"$ref": "#/components/schemas/DeadLetter"});
     let overlap =
         json!({"type": "integer", "minimum": 0, "maximum": LONGEST_OVERLAP, "default": OVERLAP_HOURS});
-    let after = json!({"type": "integer", "minimum": 0});
+    let after = json!({"type": "integer", "minimum": 0, "maximum": i64::MAX});
     let mut create = doc("webhook_create", "Bring events to a receiver", secret.clone(), &[409, 413, 415]);
     create.description = RECEIVING.to_owned();
     create.body = Some(new_schema());
@@ -182,8 +182,8 @@ fn hook_schema() -> Value {
         "properties": {
             "id": {"type": "string"},
             "url": {"type": "string", "format": "uri"},
-            "types": {"type": "array", "items": {"type": "string"}, "description": "Only these; none: all"},
-            "filter": {"type": "object", "additionalProperties": {"type": "string"}},
+            "types": {"type": "array", "items": {"$ref": "#/components/schemas/EventType"}, "description": "Only these; none: all"},
+            "filter": feeds::filter_schema(),
             "created_at": time,
             "disabled": {"type": "string", "description": "Why it delivers no more"},
             "position": {"type": "integer", "description": "Up to here all is delivered, a dead letter, or not wanted"},
@@ -203,9 +203,9 @@ fn new_schema() -> Value {
         "additionalProperties": false,
         "properties": {
             "url": {"type": "string", "format": "uri", "maxLength": 2048},
-            "types": {"type": "array", "items": {"type": "string"}, "maxItems": 256},
-            "filter": {"type": "object", "additionalProperties": {"type": "string"}, "description": "As the parameters of GET /v1/events: {\"merchant\": \"m1\"}"},
-            "after": {"type": "integer", "minimum": 0, "description": "Begin after this position; when it is not named, with what comes now"},
+            "types": {"type": "array", "items": {"$ref": "#/components/schemas/EventType"}, "maxItems": 256, "description": "Only these; none: all"},
+            "filter": feeds::filter_schema(),
+            "after": {"type": "integer", "minimum": 0, "maximum": i64::MAX, "description": "Begin after this position; when it is not named, with what comes now"},
         },
     })
 }
