@@ -1,6 +1,6 @@
 //! The document as a page for people: plain HTML, made on the server, that works without the internet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
@@ -9,32 +9,44 @@ use crate::problem::KINDS;
 
 const STYLE: &str = include_str!("page.css");
 
+/// How to begin: the same as in the README, and tried as it stands before every release.
+const QUICK_START: &str = include_str!("quick_start.md");
+
 /// The page of a document.
 pub(crate) fn page(document: &Value) -> String {
     let mut tags: BTreeMap<&str, Vec<Operation<'_>>> = BTreeMap::new();
     for (path, methods) in object(&document["paths"]) {
         for (method, operation) in object(methods) {
             let tag = operation["tags"][0].as_str().unwrap_or_default();
-            tags.entry(tag).or_default().push(Operation { method, path, operation });
+            tags.entry(tag).or_default().push(Operation { document, method, path, operation });
         }
     }
     let mut nav = String::new();
     let mut body = String::new();
-    for (tag, operations) in &tags {
+    for (tag, what) in super::TAGS {
+        let operations = tags.remove(tag).unwrap_or_default();
         let _ = write!(nav, "<h2><a href=\"#{0}\">{0}</a></h2><ul>", text(tag));
-        let _ = write!(body, "<section id=\"{0}\"><h2>{0}</h2>", text(tag));
-        for at in operations {
-            let id = text(at.operation["operationId"].as_str().unwrap_or_default());
-            let summary = text(at.operation["summary"].as_str().unwrap_or_default());
+        let _ = write!(body, "<section id=\"{0}\"><h2>{0}</h2><p>{1}</p><table>", text(tag), words(what));
+        for at in &operations {
+            let (id, summary) = (at.said("operationId"), at.said("summary"));
             let _ = write!(nav, "<li><a href=\"#{id}\">{summary}</a></li>");
-            at.write(&mut body, &id, &summary);
+            let _ = write!(body, "<tr><td>{}<td><a href=\"#{id}\">{summary}</a></tr>", at.route());
         }
+        body.push_str("</table>");
+        operations.iter().for_each(|at| at.write(&mut body));
         nav.push_str("</ul>");
         body.push_str("</section>");
     }
-    nav.push_str("<h2><a href=\"#schemas\">Schemas</a></h2><h2><a href=\"#problems\">Problems</a></h2>");
+    let inline: BTreeSet<&str> = object(&document["paths"])
+        .values()
+        .flat_map(|methods| object(methods).values())
+        .filter_map(|operation| named(body_of(operation)))
+        .collect();
     body.push_str("<section id=\"schemas\"><h2>Schemas</h2>");
     for (name, schema) in object(&document["components"]["schemas"]) {
+        if inline.contains(name.as_str()) {
+            continue; // stands where it is sent
+        }
         let _ = write!(body, "<article id=\"schema-{0}\"><h3>{0}</h3>", text(name));
         describe(schema, &mut body);
         body.push_str("</article>");
@@ -43,38 +55,47 @@ pub(crate) fn page(document: &Value) -> String {
         "</section><section id=\"problems\"><h2>Problems</h2><table><tr><th>status<th>code<th>meaning</tr>",
     );
     for kind in KINDS {
-        let _ = write!(
-            body,
-            "<tr><td>{}<td><code>{}</code><td>{}</tr>",
-            kind.status,
-            kind.code,
-            words(kind.title)
-        );
+        let (status, code) = (kind.status, kind.code);
+        let _ = write!(body, "<tr><td>{status}<td><code>{code}</code><td>{}</tr>", words(kind.title));
     }
     body.push_str("</table></section>");
     let introduction = paragraphs(super::INTRODUCTION);
+    let start = paragraphs(QUICK_START);
     let version = text(document["info"]["version"].as_str().unwrap_or_default());
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>Daybook API</title><style>{STYLE}</style></head><body><nav><h1>Daybook API</h1><p>version {version}, \
-         <a href=\"openapi.json\">openapi.json</a></p>{nav}</nav><main>{introduction}{body}</main></body></html>\n"
+         <a href=\"openapi.json\">openapi.json</a></p><h2><a href=\"#start\">Quick start</a></h2>\
+         <h2><a href=\"#problems\">Problems</a></h2><h2><a href=\"#schemas\">Schemas</a></h2>{nav}</nav>\
+         <main>{introduction}<section id=\"start\"><h2>Quick start</h2>{start}</section>{body}</main></body></html>\n"
     )
 }
 
 struct Operation<'d> {
+    document: &'d Value,
     method: &'d str,
     path: &'d str,
     operation: &'d Value,
 }
 
 impl Operation<'_> {
-    fn write(&self, out: &mut String, id: &str, summary: &str) {
-        let Self { method, path, operation } = self;
+    fn said(&self, name: &str) -> String {
+        text(self.operation[name].as_str().unwrap_or_default())
+    }
+
+    fn route(&self) -> String {
+        let Self { method, path, .. } = self;
+        format!("<b class=\"{method}\">{}</b> <code>{}</code>", method.to_uppercase(), text(path))
+    }
+
+    fn write(&self, out: &mut String) {
+        let operation = self.operation;
         let _ = write!(
             out,
-            "<article id=\"{id}\"><h3>{summary}</h3><p class=\"route\"><b class=\"{method}\">{}</b> <code>{}</code></p>{}",
-            method.to_uppercase(),
-            text(path),
+            "<article id=\"{}\"><h3>{}</h3><p class=\"route\">{}</p>{}",
+            self.said("operationId"),
+            self.said("summary"),
+            self.route(),
             paragraphs(operation["description"].as_str().unwrap_or_default())
         );
         if let Some(parameters) = operation["parameters"].as_array().filter(|all| !all.is_empty()) {
@@ -92,13 +113,19 @@ impl Operation<'_> {
             }
             out.push_str("</table>");
         }
-        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let body = body_of(operation);
         if !body.is_null() {
-            out.push_str("<h4>Body</h4>");
-            describe(body, out);
+            let name = named(body).unwrap_or_default();
+            let _ = write!(out, "<h4 id=\"schema-{0}\">Body: {0}</h4>", text(name));
+            describe(self.document["components"]["schemas"].get(name).unwrap_or(body), out);
         }
         out.push_str("<h4>Answers</h4><table>");
+        let mut problems = Vec::new();
         for (status, answer) in object(&operation["responses"]) {
+            if answer.get("$ref").is_some() {
+                problems.push(status.as_str());
+                continue;
+            }
             let kinds: Vec<String> = object(&answer["content"])
                 .iter()
                 .map(|(media, content)| format!("{} {}", text(media), kind(&content["schema"])))
@@ -106,8 +133,23 @@ impl Operation<'_> {
             let said = words(answer["description"].as_str().unwrap_or_default());
             let _ = write!(out, "<tr><td>{status}<td>{said}<td>{}</tr>", kinds.join("<br>"));
         }
+        let _ = write!(
+            out,
+            "<tr><td>else<td>a <a href=\"#problems\">problem</a>: {}<td>application/problem+json <a href=\"#schema-Problem\">Problem</a></tr>",
+            problems.join(", ")
+        );
         out.push_str("</table></article>");
     }
+}
+
+/// The schema of what an operation is sent.
+fn body_of(operation: &Value) -> &Value {
+    &operation["requestBody"]["content"]["application/json"]["schema"]
+}
+
+/// The name of the component that a schema refers to.
+fn named(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str().and_then(|path| path.rsplit('/').next())
 }
 
 /// A schema as a table of its members, or as its kind where it has none.
@@ -138,7 +180,7 @@ fn describe(schema: &Value, out: &mut String) {
 
 /// What a schema is, in a few words.
 fn kind(schema: &Value) -> String {
-    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+    if let Some(name) = named(schema) {
         return format!("<a href=\"#schema-{0}\">{0}</a>", text(name));
     }
     if let Some(values) = schema["enum"].as_array() {
@@ -172,8 +214,19 @@ fn object(value: &Value) -> &Map<String, Value> {
     value.as_object().unwrap_or(&NONE)
 }
 
+/// Paragraphs, and code between fences.
 fn paragraphs(markdown: &str) -> String {
-    markdown.split("\n\n").filter(|p| !p.is_empty()).map(|p| format!("<p>{}</p>", words(p))).collect()
+    let mut out = String::new();
+    for (n, part) in markdown.split("```").enumerate() {
+        if n % 2 == 1 {
+            let code = part.split_once('\n').map_or(part, |(_language, code)| code);
+            let _ = write!(out, "<pre>{}</pre>", text(code));
+        } else {
+            let all = part.split("\n\n").map(str::trim).filter(|p| !p.is_empty());
+            out.extend(all.map(|p| format!("<p>{}</p>", words(p))));
+        }
+    }
+    out
 }
 
 /// Text with `code` and **strong**.
@@ -194,11 +247,38 @@ fn text(raw: &str) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
+    fn every_link_of_the_page_leads_somewhere() {
+        let page = super::page(&crate::openapi_document());
+        let there: std::collections::BTreeSet<&str> =
+            page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let linked = page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next());
+        let lost: Vec<&str> = linked.filter(|to| !there.contains(to)).collect();
+        assert_eq!(lost, [""; 0]);
+        assert!(
+            there.contains("start") && there.contains("order_ship") && there.contains("schema-OrderShipBody")
+        );
+    }
+
+    #[test]
+    fn the_readme_begins_in_the_same_way() {
+        let readme = include_str!("../../../README.md");
+        assert!(
+            readme.contains(super::QUICK_START.trim()),
+            "put api/src/openapi/quick_start.md into the README"
+        );
+    }
+
+    #[test]
     fn the_page_needs_nothing_from_elsewhere_and_escapes_what_it_shows() {
         let page = super::page(&crate::openapi_document());
         assert!(page.contains("id=\"order_ship\""));
-        for outside in ["http://", "https://", "<script", "@import", "url("] {
+        for outside in ["src=", "href=\"http", "<script", "@import", "url(", "<link"] {
             assert!(!page.contains(outside), "{outside}");
+        }
+        assert!(page.contains("<pre>") && !page.contains("```"));
+        for (start, end) in [("<article", "</article>"), ("<section", "</section>"), ("<table>", "</table>")]
+        {
+            assert_eq!(page.matches(start).count(), page.matches(end).count(), "{start}");
         }
         assert_eq!(super::words("a < `b` & **c**"), "a &lt; <code>b</code> &amp; <b>c</b>");
     }
