@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::RequestExt;
+use axum::body::to_bytes;
 use axum::extract::{RawPathParams, Request};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use daybook_domain::{MerchantId, Timestamp};
@@ -25,6 +26,9 @@ pub(crate) const AT_LEAST: HeaderName = HeaderName::from_static("daybook-at-leas
 
 /// Longest wait for read models to come to a position.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// Longest text of the framework's that is passed on.
+const LONGEST_WORDS: usize = 4_096;
 
 /// What is known of an endpoint at its door.
 pub(crate) struct Door {
@@ -72,7 +76,7 @@ async fn pass(
 ) -> Result<Response, Problem> {
     let mut actor = None;
     if door.permission != Permission::Public {
-        let caller = shared.access.authenticate(request.headers())?;
+        let caller = shared.access.let_in(request.headers()).await?;
         let merchant = if door.of_merchant { merchant_of(&mut request).await? } else { None };
         *visit = Some(Visit { at: Timestamp(SystemClock.now()), caller: caller.clone(), merchant });
         if !caller.role.may(door.permission) {
@@ -94,11 +98,22 @@ async fn pass(
         come_to(shared, wanted).await?;
     }
     let (request, _memory) = passage::whole(shared, request).await?;
-    let mut response = next.run(request).await;
+    let mut response = in_our_words(next.run(request).await).await;
     if let Some(actor) = actor {
         response.extensions_mut().insert(actor);
     }
     Ok(response)
+}
+
+/// What the framework says in plain text of a request that it cannot take apart, as a problem.
+async fn in_our_words(response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let plain = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !plain || !response.status().is_client_error() {
+        return response;
+    }
+    let text = to_bytes(response.into_body(), LONGEST_WORDS).await.unwrap_or_default();
+    Problem::new(BAD_REQUEST, String::from_utf8_lossy(&text)).into_response()
 }
 
 /// The merchant that the path names.

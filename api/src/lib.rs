@@ -13,6 +13,7 @@ mod guard;
 mod health;
 mod metrics;
 mod openapi;
+mod outgoing;
 mod passage;
 mod patience;
 pub mod problem;
@@ -22,7 +23,8 @@ mod settings;
 mod tls;
 pub mod webhooks;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -86,7 +88,7 @@ impl Service {
             wakes,
             webhooks: webhooks::Webhooks::open(None, webhooks::Options::default())
                 .expect("invariant: a database in memory opens"),
-            document: openapi::Served::of(&endpoints()),
+            document: openapi::Served::default(),
             room: passage::Room::new(&Settings::default()),
             settings: Settings::default(),
             metrics: metrics::Metrics::default(),
@@ -157,13 +159,42 @@ pub fn router(service: Service) -> Router {
     routes(&Arc::new(service))
 }
 
-/// The routes of a service, and beside them those of who keeps it running (`/metrics`, `/readyz`), without keys: for
-/// an address that only they can reach.
-pub fn routers(service: Service) -> (Router, Router) {
-    let shared = Arc::new(service);
-    let watching =
-        Router::new().route("/metrics", get(metrics::metrics)).route("/readyz", get(health::ready));
-    (routes(&shared), watching.fallback(problem::no_such_page).with_state(shared))
+/// A service, ready to be served.
+pub struct Served {
+    /// Its routes.
+    pub routes: Router,
+    /// Those of who keeps it running (`/metrics`, `/readyz`), without keys: for an address that only they can reach.
+    pub watching: Router,
+    /// What brings events to webhooks meanwhile.
+    pub deliveries: Deliveries,
+}
+
+impl Served {
+    /// Of this service; its webhooks are delivered to from now on.
+    #[must_use]
+    pub fn of(service: Service) -> Self {
+        let shared = Arc::new(service);
+        let watching =
+            Router::new().route("/metrics", get(metrics::metrics)).route("/readyz", get(health::ready));
+        Self {
+            routes: routes(&shared),
+            deliveries: Deliveries(Arc::downgrade(&shared)),
+            watching: watching.fallback(problem::no_such_page).with_state(shared),
+        }
+    }
+}
+
+/// Deliveries to webhooks, which go on beside the requests.
+pub struct Deliveries(Weak<Service>);
+
+impl Deliveries {
+    /// Stops them. What is being sent may still be taken within `grace`; what is cut off then is sent again after the
+    /// next start.
+    pub async fn stop(self, grace: Duration) {
+        if let Some(service) = self.0.upgrade() {
+            service.webhooks.stop(grace).await;
+        }
+    }
 }
 
 fn routes(shared: &Shared) -> Router {

@@ -137,6 +137,17 @@ impl Problem {
         self
     }
 
+    /// Whether it says where in the body.
+    pub(crate) fn points(&self) -> bool {
+        self.0.pointer.is_some()
+    }
+
+    /// Says that it is about this member of the body.
+    pub(crate) fn of_member(mut self, name: &str) -> Self {
+        self.0.detail = format!("{name}: {}", self.0.detail);
+        self.at(format!("/{}", name.replace('~', "~0").replace('/', "~1")))
+    }
+
     /// Says after how many seconds it is worth asking again.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {

@@ -45,6 +45,22 @@ impl Server {
         text
     }
 
+    /// Asks with a key, with a body of JSON where there is one; the status and the body of the answer.
+    fn ask(&self, key: &str, method: &str, path: &str, body: &str) -> (u16, serde_json::Value) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let ask = format!(
+            "{method} {path} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(ask.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).unwrap_or_default())
+    }
+
     fn ready(&self) -> Duration {
         while !self.get("/readyz").starts_with("HTTP/1.1 200 ") {
             assert!(self.begun.elapsed() < Duration::from_secs(60), "{}", self.get("/readyz"));
@@ -74,7 +90,8 @@ fn market() -> Place {
 fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_the_default() {
     let place = Place::empty();
     let file = "listen = \"127.0.0.1:1\"\nbody_limit = \"2MiB\"\nmax_requests = 7\ncors = [\"https://a\", \"https://b\"]\n\
-                compression = false\njournal = \"sqlite:other.db\"\n";
+                compression = false\njournal = \"sqlite:other.db\"\n[access]\nlog_entries = 9\nrates = {merchant = \"5/6\"}\n\
+                [webhooks]\nallow_http = true\n";
     std::fs::write(place.path("daybook.toml"), file).unwrap();
     let args =
         ["serve", "--config", "daybook.toml", "--print-config", "--body-limit", "4MiB", "--format", "json"];
@@ -96,6 +113,10 @@ fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_the_default
     assert_eq!(said("compression"), pair("false", "daybook.toml"));
     assert_eq!(said("journal"), pair("sqlite:other.db", "daybook.toml"));
     assert_eq!(said("request_timeout"), pair("30s", "default"));
+    assert_eq!(said("access_log_entries"), pair("9", "daybook.toml"));
+    assert_eq!(said("access_rates_merchant"), pair("5/6", "daybook.toml"));
+    assert_eq!(said("access_rates_finance"), pair("200/400", "default"));
+    assert_eq!(said("webhooks_allow_http"), pair("true", "daybook.toml"));
 }
 
 #[test]
@@ -108,6 +129,15 @@ fn a_setting_that_is_unknown_or_makes_no_sense_is_named() {
         ("request_timeout = \"0s\"", "request_timeout"),
         ("tls_cert = \"a.pem\"", "tls_cert and tls_key go together"),
         ("log_format = \"xml\"", "write text or json"),
+        (
+            "[access]\nrates = {finance = \"fast\"}",
+            "access_rates_finance = \"fast\" (from daybook.toml): write",
+        ),
+        ("[access]\nrates = {king = \"1/1\"}", "no setting \"access_rates_king\""),
+        (
+            "[access]\nissuer = \"https://id.example\"",
+            "access_issuer, access_audience and access_jwks go together",
+        ),
         ("max_requests = 1.5", "max_requests: write text, a number"),
         ("listen", "daybook.toml"),
     ];
@@ -203,4 +233,42 @@ fn a_backup_that_was_changed_is_not_put_back() {
     refused("../x");
     std::fs::remove_file(place.path("copy/manifest.json")).unwrap();
     assert_eq!(place.run(&["restore", "copy", "sqlite:back.db"]).code, 4);
+}
+
+#[test]
+fn keys_and_webhooks_are_in_a_backup_and_who_does_not_answer_holds_up_no_stop() {
+    let place = market();
+    let key = place.json(&["key", "create", "--role", "admin"])["key"].as_str().unwrap().to_owned();
+    let server = Server::start(&place, &["--webhooks-allow-http", "--webhooks-allow-private"]);
+    server.ready();
+    // a receiver that takes the connection and says nothing
+    let receiver = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", receiver.local_addr().unwrap());
+    let (status, hook) =
+        server.ask(&key, "POST", "/v1/webhooks", &format!("{{\"url\": \"{url}\", \"after\": 0}}"));
+    assert_eq!(status, 201, "{hook}");
+    let _held = receiver.accept().unwrap();
+    let made = place.json(&["backup", "copy"]);
+    assert_eq!(made["parts"], "access market webhooks journal", "{made}");
+    let stopping = Instant::now();
+    let (code, said) = server.stop();
+    assert_eq!((code, said.trim_end().ends_with("stopped")), (0, true), "{said}");
+    assert!(stopping.elapsed() < Duration::from_secs(8), "{:?}", stopping.elapsed());
+    assert!(!place.path("daybook.db-wal").exists(), "the journal was closed in order");
+
+    place.json(&["restore", "copy", "sqlite:back.db"]);
+    let server = Server::start(&place, &["--journal", "sqlite:back.db"]);
+    server.ready();
+    let (status, hooks) = server.ask(&key, "GET", "/v1/webhooks", "");
+    assert_eq!((status, &hooks["webhooks"][0]["url"]), (200, &url.into()), "the key is there, and {hooks}");
+    server.stop();
+
+    let file = place.path("daybook.webhooks.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let page = bytes.len() - 4096;
+    bytes[page..].fill(0xff);
+    std::fs::write(&file, bytes).unwrap();
+    let refused = place.run(&["backup", "copy-2"]);
+    assert!(refused.code >= 3 && refused.err.contains("daybook.webhooks.db"), "{refused:?}");
+    assert!(!place.path("copy-2").exists());
 }

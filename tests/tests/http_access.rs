@@ -330,8 +330,8 @@ fn axum_headers(text: &str) -> daybook_api::access::HeaderMap {
 #[test]
 fn who_asks_too_fast_is_told_how_long_to_wait_and_others_are_not() {
     let folder = tempfile::tempdir().unwrap();
-    let settings: Settings =
-        serde_json::from_value(json!({"rates": {"finance": {"per_second": 1, "burst": 3}}})).unwrap();
+    let rates = [(Role::Finance, "1/3".parse().unwrap())].into();
+    let settings = Settings { rates, ..Settings::default() };
     let access = Access::open(&folder.path().join("a.db"), settings).unwrap();
     let key = |role| axum_headers(&access.create(new_key(role), by()).unwrap().1);
     let (hasty, other, admin) = (key(Role::Finance), key(Role::Finance), key(Role::Admin));

@@ -1,21 +1,31 @@
 //! How fast a key may ask: a token bucket, kept as the one instant at which it would be full again.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use super::Role;
 
 /// A rate and how much of it may be saved up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Requests a second; 0 sets no limit.
     pub per_second: u32,
     /// Requests at once, after a pause.
     pub burst: u32,
+}
+
+impl FromStr for Rate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (per_second, burst) = text.split_once('/').unwrap_or((text, text));
+        match (per_second.parse(), burst.parse()) {
+            (Ok(per_second), Ok(burst)) => Ok(Self { per_second, burst }),
+            _ => Err("write requests a second and at once, such as 100/200; 0 sets no limit"),
+        }
+    }
 }
 
 /// Rates by role; a role that is not named is not limited.

@@ -9,6 +9,7 @@ mod caller;
 mod clerk;
 mod endpoints;
 mod error;
+mod jwks;
 mod key;
 mod limit;
 pub(crate) mod log;
@@ -28,13 +29,13 @@ use axum::http::header;
 use daybook_domain::{PartyId, Timestamp};
 use daybook_journal::{Clock, SystemClock};
 use parking_lot::{Mutex, RwLock};
-use serde::Deserialize;
 
 pub use axum::http::HeaderMap;
 pub use caller::Caller;
 pub use clerk::Clerk;
 pub(crate) use endpoints::endpoints;
 pub use error::AccessError;
+pub use jwks::KeySource;
 pub use key::{Key, NewKey, PREFIX};
 pub use limit::{Rate, Rates, usual_rates};
 pub use log::{Logged, Question, Touched};
@@ -57,8 +58,7 @@ pub const LONGEST_GRACE: Duration = Duration::from_secs(7 * 24 * 3600);
 const MOST_TOKENS: usize = 10_000;
 
 /// What can be set about access.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// How fast keys of a role may ask; what is named here replaces the [usual rate](usual_rates) of that role.
     pub rates: Rates,
@@ -179,12 +179,7 @@ impl Access {
     /// Who holds the text that came with a request, if it is in force.
     fn holder(&self, headers: &HeaderMap) -> Result<Arc<Holder>, Problem> {
         let refuse = |why: &str| Problem::new(UNAUTHENTICATED, format!("Authorization: {why}"));
-        let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let text = text
-            .and_then(|text| text.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, text)| text.trim_start())
-            .ok_or_else(|| refuse("send `Bearer KEY` with a key that is in force"))?;
+        let text = bearer(headers).ok_or_else(|| refuse("send `Bearer KEY` with a key that is in force"))?;
         let hash = key::hash(text);
         let known = self.keys.read().by_hash.get(&hash).cloned();
         let holder = match known.or_else(|| self.others.read().get(&hash).cloned()) {
@@ -198,6 +193,19 @@ impl Access {
             return Err(refuse("this key has expired"));
         }
         Ok(holder)
+    }
+
+    /// As [`authenticate`](Self::authenticate); where a token names a key that the issuer may have by now, waits for a
+    /// bounded time until its keys are read again.
+    pub(crate) async fn let_in(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let refused = match self.authenticate(headers) {
+            Err(problem) if problem.is(UNAUTHENTICATED) => problem,
+            said => return said,
+        };
+        match (&self.issuer, bearer(headers)) {
+            (Some(issuer), Some(text)) if issuer.learns(text).await => self.authenticate(headers),
+            _ => Err(refused),
+        }
     }
 
     /// Who holds a token of the issuer; what was checked once is kept until it expires or the issuer's keys change.
@@ -427,6 +435,12 @@ impl Drop for Access {
             tracing::error!(%error, "the last accesses were not logged");
         }
     }
+}
+
+/// The text that a caller shows.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, text) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| text.trim_start())
 }
 
 fn now() -> Timestamp {

@@ -1,19 +1,15 @@
 //! Tokens of an outside issuer (JWT): who signs in there is known here by what its token claims.
 //!
-//! The issuer's public keys come from a file in the form of a JWK set, read again when it changes: whoever deploys
-//! keeps that file fresh, and this service calls nobody. During a change of keys the file holds both.
+//! The issuer's public keys come from a file or a URL (`jwks.rs`). During a change of keys the set holds both.
 
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use daybook_domain::{MerchantId, PartyId, Timestamp};
 use jsonwebtoken::crypto::CryptoProvider;
-use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use parking_lot::RwLock;
-use serde::Deserialize;
 use serde_json::Value;
 
+use super::jwks::{Kept, KeySource};
 use super::verify::RING;
 use super::{AccessError, Caller, Role, key};
 
@@ -23,53 +19,44 @@ const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorith
 /// Most that clocks may differ by.
 const LONGEST_LEEWAY: u64 = 300;
 
-/// Largest file of keys.
-const LARGEST_FILE: u64 = 1 << 20;
-
 /// Whose tokens are taken.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerSettings {
     /// Who issues them: their `iss`.
     pub issuer: String,
     /// Whom they are for: among their `aud`.
     pub audience: String,
-    /// The file with its public keys, a JWK set.
-    pub jwks_file: PathBuf,
+    /// Where its public keys are.
+    pub keys: KeySource,
     /// The claim that names the role, or a list in which just one role stands; a JSON pointer where it begins with `/`.
-    #[serde(default = "role_claim")]
     pub role_claim: String,
     /// The claim that names the merchant; a JSON pointer where it begins with `/`.
-    #[serde(default = "merchant_claim")]
     pub merchant_claim: String,
     /// By how many seconds clocks may differ, at most 300.
-    #[serde(default = "leeway")]
     pub leeway_seconds: u64,
 }
 
-fn role_claim() -> String {
-    "role".to_owned()
-}
-
-fn merchant_claim() -> String {
-    "merchant".to_owned()
-}
-
-fn leeway() -> u64 {
-    60
+impl IssuerSettings {
+    /// Of this issuer, with the usual claims and a minute between clocks.
+    #[must_use]
+    pub fn of(issuer: &str, audience: &str, keys: KeySource) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            audience: audience.to_owned(),
+            keys,
+            role_claim: "role".to_owned(),
+            merchant_claim: "merchant".to_owned(),
+            leeway_seconds: 60,
+        }
+    }
 }
 
 /// An issuer whose tokens are taken.
 pub(super) struct Issuer {
     settings: IssuerSettings,
-    keys: RwLock<Keys>,
-}
-
-struct Keys {
-    set: JwkSet,
-    changed_at: SystemTime,
-    /// Counts readings: what an older one let in is not kept.
-    reading: u64,
+    kept: Kept,
+    /// The reading that was last asked for.
+    seen: AtomicU64,
 }
 
 /// Whom a token speaks for.
@@ -92,28 +79,28 @@ impl Issuer {
         }
         // an error says that it stands already
         let _ = CryptoProvider::install_default(&RING);
-        let (set, changed_at) = read(&settings.jwks_file)?;
-        Ok(Self { settings, keys: RwLock::new(Keys { set, changed_at, reading: 0 }) })
+        let kept = Kept::open(&settings.keys)?;
+        Ok(Self { settings, kept, seen: AtomicU64::new(0) })
     }
 
-    /// Reads the keys again where their file has changed; says whether it has. A file that cannot be read leaves
-    /// those in force that there were.
+    /// Looks after the keys; says whether they have changed since it was last asked.
     pub fn refresh(&self) -> Result<bool, AccessError> {
-        let file = &self.settings.jwks_file;
-        let changed_at = std::fs::metadata(file).and_then(|file| file.modified());
-        let changed_at = changed_at.map_err(|error| unavailable(file, &error))?;
-        if changed_at == self.keys.read().changed_at {
-            return Ok(false);
-        }
-        let (set, changed_at) = read(file)?;
-        let mut keys = self.keys.write();
-        *keys = Keys { set, changed_at, reading: keys.reading + 1 };
-        Ok(true)
+        let refreshed = self.kept.refresh();
+        let reading = self.reading();
+        let changed = self.seen.swap(reading, Ordering::Relaxed) != reading;
+        if changed { Ok(true) } else { refreshed.map(|()| false) }
     }
 
     /// The reading of keys that is in force.
     pub fn reading(&self) -> u64 {
-        self.keys.read().reading
+        self.kept.keys.read().reading
+    }
+
+    /// Whether a token names a key that is there now and was not before: waits for the keys to be read again.
+    pub async fn learns(&self, token: &str) -> bool {
+        let Ok(header) = decode_header(token) else { return false };
+        let knows = || self.kept.keys.read().named(header.kid.as_deref()).is_some();
+        ALGORITHMS.contains(&header.alg) && !knows() && self.kept.look_again().await && knows()
     }
 
     /// Whom a token speaks for, or what is wrong with it.
@@ -123,9 +110,8 @@ impl Issuer {
             return Err(format!("tokens are not taken with {:?}", header.alg));
         }
         let (key, reading) = {
-            let keys = self.keys.read();
-            let jwk =
-                named(&keys.set, header.kid.as_deref()).ok_or("the issuer has no key of the token's kid")?;
+            let keys = self.kept.keys.read();
+            let jwk = keys.named(header.kid.as_deref()).ok_or("the issuer has no key of the token's kid")?;
             let said = jwk.common.key_algorithm.map(|said| said.to_string());
             if said.is_some_and(|said| said != format!("{:?}", header.alg)) {
                 return Err("the token is signed in another way than its key is for".to_owned());
@@ -196,33 +182,6 @@ fn claim<'a>(claims: &'a Value, name: &str) -> Option<&'a Value> {
     if name.starts_with('/') { claims.pointer(name) } else { claims.get(name) }
 }
 
-/// The key of that name; without one, the only key there is.
-fn named<'a>(set: &'a JwkSet, kid: Option<&str>) -> Option<&'a Jwk> {
-    let mut signing = set
-        .keys
-        .iter()
-        .filter(|key| key.common.public_key_use.as_ref().is_none_or(|used| *used == PublicKeyUse::Signature));
-    match kid {
-        Some(kid) => signing.find(|key| key.common.key_id.as_deref() == Some(kid)),
-        None => signing.next().filter(|_| signing.next().is_none()),
-    }
-}
-
-fn read(file: &Path) -> Result<(JwkSet, SystemTime), AccessError> {
-    let about = std::fs::metadata(file).map_err(|error| unavailable(file, &error))?;
-    if about.len() > LARGEST_FILE {
-        return Err(unavailable(file, &"it is larger than a set of keys can be"));
-    }
-    let changed_at = about.modified().map_err(|error| unavailable(file, &error))?;
-    let text = std::fs::read_to_string(file).map_err(|error| unavailable(file, &error))?;
-    let set = serde_json::from_str(&text).map_err(|error| unavailable(file, &error))?;
-    Ok((set, changed_at))
-}
-
-fn unavailable(file: &Path, error: &dyn std::fmt::Display) -> AccessError {
-    AccessError::Unavailable(format!("jwks_file {}: cannot read the issuer's keys: {error}", file.display()))
-}
-
 #[cfg(test)]
 #[path = "token_tests.rs"]
-mod tests;
+pub(super) mod tests;

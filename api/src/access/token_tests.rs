@@ -36,14 +36,14 @@ fn token(algorithm: &str, kid: &str, claims: &Value, sign: impl Fn(&[u8]) -> Vec
 }
 
 /// An issuer with a key of each kind.
-struct Outside {
+pub(in crate::access) struct Outside {
     ed: Ed25519KeyPair,
     ec: EcdsaKeyPair,
     folder: tempfile::TempDir,
 }
 
 impl Outside {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let random = SystemRandom::new();
         let ed = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
         let ec = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
@@ -55,28 +55,31 @@ impl Outside {
     }
 
     fn publish(&self, kid: &str) {
+        std::fs::write(self.folder.path().join("jwks.json"), self.keys(kid).to_string()).unwrap();
+    }
+
+    pub fn keys(&self, kid: &str) -> Value {
         let point = self.ec.public_key().as_ref();
-        let keys = json!({"keys": [
+        json!({"keys": [
             {"kty": "OKP", "crv": "Ed25519", "kid": kid, "use": "sig", "x": base64(self.ed.public_key().as_ref())},
             {"kty": "EC", "crv": "P-256", "kid": "ec", "x": base64(&point[1..33]), "y": base64(&point[33..])},
             {"kty": "RSA", "kid": "rsa", "alg": "RS256", "n": MODULUS, "e": "AQAB"},
             {"kty": "OKP", "crv": "Ed25519", "kid": "enc", "use": "enc", "x": base64(self.ed.public_key().as_ref())},
-        ]});
-        std::fs::write(self.settings().jwks_file, keys.to_string()).unwrap();
+            {"kty": "AKP", "kid": "later", "alg": "ML-DSA-44", "pub": "AA"},
+        ]})
     }
 
     fn settings(&self) -> IssuerSettings {
-        let file = self.folder.path().join("jwks.json");
-        let set = json!({"issuer": "https://id.example", "audience": "daybook", "jwks_file": file});
-        serde_json::from_value(set).unwrap()
+        let keys = KeySource::File(self.folder.path().join("jwks.json"));
+        IssuerSettings::of("https://id.example", "daybook", keys)
     }
 
-    fn ed(&self, kid: &str, claims: &Value) -> String {
+    pub fn ed(&self, kid: &str, claims: &Value) -> String {
         token("EdDSA", kid, claims, |said| self.ed.sign(said).as_ref().to_vec())
     }
 }
 
-fn claims(change: &[(&str, Value)]) -> Value {
+pub(in crate::access) fn claims(change: &[(&str, Value)]) -> Value {
     let now = crate::access::now().0 / 1_000_000;
     let mut claims = json!({"iss": "https://id.example", "aud": ["other", "daybook"], "sub": "u-1", "exp": now + 600,
         "role": "finance"});
@@ -174,7 +177,7 @@ fn keys_are_read_again_when_their_file_changes() {
     access.tidy().unwrap();
     assert!(!let_in(&old), "also where it was let in before");
     assert!(let_in(&new));
-    std::fs::write(outside.settings().jwks_file, "{").unwrap();
+    std::fs::write(outside.folder.path().join("jwks.json"), "{").unwrap();
     assert!(access.tidy().is_err());
     assert!(let_in(&new), "a file that cannot be read leaves the keys as they were");
     assert!(Issuer::open(IssuerSettings { leeway_seconds: 301, ..outside.settings() }).is_err());

@@ -41,6 +41,9 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Longest Idempotency-Key.
 const LONGEST_KEY: usize = 128;
 
+/// Largest body that is gone through for the member at fault.
+const MOST_BLAMED: usize = 16 << 10;
+
 /// What a command is for.
 #[derive(Clone, Copy)]
 struct Target {
@@ -155,7 +158,7 @@ async fn attempt(
             .unwrap_or_else(|| Uuid::new_v5(&command_id, target.resource.category.as_bytes()).to_string()),
     };
     may_touch(shared, caller, target, &id, &fields)?;
-    let command = command(target, &id, fields)?;
+    let command = command(target, &id, fields).map_err(|problem| blame(problem, target, &id, body))?;
     let stream = command.stream();
     let _landing = shared.in_flight.begin(command_id, stream.clone())?;
     let request = AnyRequest {
@@ -270,6 +273,23 @@ fn command(target: Target, id: &str, mut fields: Map<String, Value>) -> Result<A
         let problem = Problem::new(BAD_REQUEST, detail);
         if let Some(pointer) = pointer { problem.at(pointer) } else { problem }
     })
+}
+
+/// Says which member of a body is at fault, where the problem does not say so itself: the one without which the
+/// problem is another.
+fn blame(problem: Problem, target: Target, id: &str, body: &[u8]) -> Problem {
+    let Some(fields) = parse(body).ok().filter(|_| !problem.points() && body.len() <= MOST_BLAMED) else {
+        return problem;
+    };
+    let at_fault = fields.keys().filter(|name| !matches!(name.as_str(), "id" | "occurred_at")).find(|name| {
+        let mut without = fields.clone();
+        without.retain(|other, _| other != *name && !matches!(other.as_str(), "id" | "occurred_at"));
+        command(target, id, without).err().as_ref() != Some(&problem)
+    });
+    match at_fault {
+        Some(name) => problem.of_member(name),
+        None => problem,
+    }
 }
 
 /// What a command came to, as its caller is told. The same for a repeat, to the byte.

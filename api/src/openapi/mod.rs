@@ -3,6 +3,8 @@
 mod page;
 mod shape;
 
+use std::sync::OnceLock;
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{Method, header};
@@ -13,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::Shared;
 use crate::access::{Permission, Role};
 use crate::endpoint::{Components, Doc, Endpoint};
-use crate::problem::KINDS;
+use crate::problem::{KINDS, Problem, blocking};
 pub(crate) use shape::Written;
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
@@ -37,27 +39,33 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// The document as it is served.
-pub(crate) struct Served {
+/// The document as it is served; made when it is first asked for, since a service starts sooner without.
+#[derive(Default)]
+pub(crate) struct Served(OnceLock<Representations>);
+
+struct Representations {
     json: Bytes,
     page: Bytes,
 }
 
 impl Served {
-    /// Of these endpoints.
-    pub fn of(endpoints: &[Endpoint]) -> Self {
-        let document = document(endpoints);
-        let json = serde_json::to_string(&Written(&document)).expect("invariant: a document is plain data");
-        Self { json: json.into(), page: page::page(&document).into() }
+    fn get(&self) -> &Representations {
+        self.0.get_or_init(|| {
+            let document = document(&crate::endpoints());
+            let json = serde_json::to_string(&Written(&document)).expect("invariant: a document is plain data");
+            Representations { json: json.into(), page: page::page(&document).into() }
+        })
     }
 }
 
-async fn document_as_json(State(shared): State<Shared>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], shared.document.json.clone()).into_response()
+async fn document_as_json(State(shared): State<Shared>) -> Result<Response, Problem> {
+    let json = blocking(move || Ok::<_, Problem>(shared.document.get().json.clone())).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
 }
 
-async fn document_as_page(State(shared): State<Shared>) -> Response {
-    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], shared.document.page.clone()).into_response()
+async fn document_as_page(State(shared): State<Shared>) -> Result<Response, Problem> {
+    let page = blocking(move || Ok::<_, Problem>(shared.document.get().page.clone())).await?;
+    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response())
 }
 
 /// The document of these endpoints.

@@ -1,5 +1,7 @@
 //! Schemas of answers, from the columns of the rows that they show.
 
+use std::sync::OnceLock;
+
 use daybook_domain::schema::Schemas;
 use daybook_domain::{Currency, Money};
 use daybook_projections::fields::{Field, Fields, fields};
@@ -26,10 +28,15 @@ pub(super) fn or_null(schema: &Value) -> Value {
 
 /// Decimal text and a currency, as commands and events have it.
 pub(super) fn money(components: &mut Components) -> Value {
-    let mut schemas = Schemas::new();
-    let reference = schemas.of::<Money>();
-    components.extend(schemas.components());
-    reference
+    static MONEY: OnceLock<(Value, Components)> = OnceLock::new();
+    let (reference, of_money) = MONEY.get_or_init(|| {
+        let mut schemas = Schemas::new();
+        (schemas.of::<Money>(), schemas.components())
+    });
+    for (name, schema) in of_money {
+        components.entry(name.clone()).or_insert_with(|| schema.clone());
+    }
+    reference.clone()
 }
 
 /// An object of these members, all of which are there.

@@ -8,6 +8,7 @@ use daybook_domain::Timestamp;
 use daybook_domain::time::SECOND;
 use daybook_journal::{Filter, Position};
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::client::{Heard, Message};
@@ -43,32 +44,35 @@ enum Went {
     Ended,
 }
 
-/// Delivers to a webhook until it is disabled or the service is gone.
-pub(super) async fn follow(service: Weak<Service>, id: String) {
+/// Delivers to a webhook until it is disabled, or the service stops or is gone.
+pub(super) async fn follow(service: Weak<Service>, id: String, mut stopping: watch::Receiver<bool>) {
     let Some(mut heads) = service.upgrade().map(|shared| shared.wakes.follow()) else { return };
-    loop {
+    while !*stopping.borrow() {
         let Some(shared) = service.upgrade() else { return };
         let went = round(&shared, &id).await;
-        match went {
-            Ok(Went::On) => {}
-            Ok(Went::Ended) => return,
-            Ok(Went::Later(pause)) => {
-                drop(shared);
-                sleep(pause).await;
-            }
-            Ok(Went::Done) => {
-                drop(shared);
-                if matches!(timeout(LOOK, heads.changed()).await, Ok(Err(_))) {
-                    sleep(LOOK).await;
-                    let Some(shared) = service.upgrade() else { return };
-                    heads = shared.wakes.follow();
+        drop(shared);
+        let pause = async {
+            match went {
+                Ok(Went::On) => {}
+                Ok(Went::Ended) => return Went::Ended,
+                Ok(Went::Later(pause)) => sleep(pause).await,
+                Ok(Went::Done) => {
+                    if matches!(timeout(LOOK, heads.changed()).await, Ok(Err(_))) {
+                        sleep(LOOK).await;
+                        let Some(shared) = service.upgrade() else { return Went::Ended };
+                        heads = shared.wakes.follow();
+                    }
+                }
+                Err(problem) => {
+                    tracing::warn!(webhook = id, ?problem, "a webhook cannot be gone on with");
+                    sleep(OWN_TROUBLE).await;
                 }
             }
-            Err(problem) => {
-                tracing::warn!(webhook = id, ?problem, "a webhook cannot be gone on with");
-                drop(shared);
-                sleep(OWN_TROUBLE).await;
-            }
+            Went::On
+        };
+        tokio::select! {
+            went = pause => if matches!(went, Went::Ended) { return },
+            _ = stopping.changed() => return,
         }
     }
 }
@@ -93,6 +97,9 @@ async fn round(shared: &Shared, id: &str) -> Result<Went, Problem> {
         .await?;
     let mut attempts = hook.attempts;
     for event in &page.events {
+        if shared.webhooks.stops() {
+            return Ok(Went::Ended);
+        }
         let went = one(shared, &hook, event, attempts).await?;
         if !matches!(went, Went::On) {
             return Ok(went);

@@ -18,9 +18,12 @@ use std::time::Duration;
 
 use daybook_domain::Timestamp;
 use daybook_journal::{Clock, SystemClock};
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 pub(crate) use endpoints::endpoints;
@@ -84,7 +87,8 @@ pub struct Webhooks {
     options: Options,
     client: Client,
     /// What delivers, by webhook.
-    running: Mutex<HashMap<String, AbortHandle>>,
+    running: Mutex<HashMap<String, JoinHandle<()>>>,
+    stopping: watch::Sender<bool>,
 }
 
 impl Webhooks {
@@ -94,7 +98,8 @@ impl Webhooks {
     /// [`WebhookError`] when the file cannot be opened.
     pub fn open(path: Option<&Path>, options: Options) -> Result<Self, WebhookError> {
         let store = Store::open(path)?;
-        Ok(Self { store, options, client: Client::new(), running: Mutex::new(HashMap::new()) })
+        let running = Mutex::new(HashMap::new());
+        Ok(Self { store, options, client: Client::new(), running, stopping: watch::Sender::new(false) })
     }
 
     /// Begins to deliver, for as long as the service is there.
@@ -116,11 +121,31 @@ impl Webhooks {
             tracing::warn!("webhooks deliver nothing: the service was made outside of a runtime");
             return;
         };
+        let mut running = shared.webhooks.running.lock();
+        let stopping = shared.webhooks.stopping.subscribe();
+        if *stopping.borrow() {
+            return;
+        }
         let service: Weak<Service> = Arc::downgrade(shared);
-        let task = runtime.spawn(deliver::follow(service, id.to_owned()));
-        if let Some(before) = shared.webhooks.running.lock().insert(id.to_owned(), task.abort_handle()) {
+        let task = runtime.spawn(deliver::follow(service, id.to_owned(), stopping));
+        if let Some(before) = running.insert(id.to_owned(), task) {
             before.abort();
         }
+    }
+
+    /// Ends all deliveries: none begins any more, and those under way have a while to come to their end.
+    pub(crate) async fn stop(&self, grace: Duration) {
+        self.stopping.send_replace(true);
+        let mut running: Vec<JoinHandle<()>> = self.running.lock().drain().map(|(_, task)| task).collect();
+        if timeout(grace, join_all(&mut running)).await.is_err() {
+            running.iter().for_each(JoinHandle::abort);
+            join_all(running.into_iter().filter(|task| !task.is_finished())).await;
+        }
+    }
+
+    /// Whether deliveries are to end.
+    fn stops(&self) -> bool {
+        *self.stopping.borrow()
     }
 
     /// Ends the delivery to one.
@@ -133,7 +158,7 @@ impl Webhooks {
 
 impl Drop for Webhooks {
     fn drop(&mut self) {
-        self.running.lock().values().for_each(AbortHandle::abort);
+        self.running.lock().values().for_each(JoinHandle::abort);
     }
 }
 

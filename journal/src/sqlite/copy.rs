@@ -20,15 +20,19 @@ const TRIES: u32 = 500;
 ///
 /// # Errors
 /// [`JournalError::Unavailable`] when one of them cannot be read or written, [`JournalError::Corrupt`] when `from` is
-/// no database.
+/// no database, or a damaged one.
 pub fn copy_database(from: &Path, to: &Path) -> Result<(), JournalError> {
-    copy(from, to).map_err(|error| explain(from, &error))?;
+    let found = copy(from, to).map_err(|error| explain(from, &error))?;
+    if found != "ok" {
+        return Err(JournalError::Corrupt(format!("{}: {found}", from.display())));
+    }
     File::open(to).and_then(|file| file.sync_all()).map_err(|error| {
         JournalError::Unavailable(format!("{} could not be made durable: {error}", to.display()))
     })
 }
 
-fn copy(from: &Path, to: &Path) -> SqlResult<()> {
+/// Copies, and says what is wrong with the pages of the copy: `ok`.
+fn copy(from: &Path, to: &Path) -> SqlResult<String> {
     let reading = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let writing =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -53,5 +57,7 @@ fn copy(from: &Path, to: &Path) -> SqlResult<()> {
     drop(backup);
     // one file that needs no log beside it
     copy.pragma_update(None, "journal_mode", "delete")?;
-    copy.close().map_err(|(_, error)| error)
+    let found = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    copy.close().map_err(|(_, error)| error)?;
+    Ok(found)
 }

@@ -1,5 +1,6 @@
 //! `daybook serve`
 
+mod access;
 mod log;
 mod settings;
 
@@ -7,10 +8,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use daybook_api::access::Clerk;
 use daybook_api::webhooks;
-use daybook_api::{Connections, Gate, Service, Serving, Settings, Tls};
+use daybook_api::{Connections, Deliveries, Gate, Served, Service, Serving, Settings, Tls};
 use daybook_market::{Market, Running};
 use daybook_projections::Follower;
 use tokio::net::TcpListener;
@@ -36,6 +38,9 @@ const LONG_ABOUT: &str = "Run the market: reactors, deadlines, read models, HTTP
     default. SIGHUP reads the certificates again. Stops on Ctrl-C or SIGTERM: takes no more connections, answers the \
     requests under way, stops reactors and read models, and closes the journal.";
 
+/// How long stopping waits for receivers of webhooks.
+const LAST_DELIVERIES: Duration = Duration::from_secs(2);
+
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let settings = InForce::of(args)?;
     let plan = Plan::of(&settings)?;
@@ -49,7 +54,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let runtime = global.runtime()?;
     let served = runtime.block_on(plan.serve(&global));
     // what was still opening its stores when it was stopped is not waited for: it can be cut off anywhere
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_secs(1));
     served
 }
 
@@ -72,11 +77,13 @@ struct Plan {
     metrics_listen: Option<SocketAddr>,
     serving: Serving,
     service: Settings,
+    access: daybook_api::access::Settings,
     webhooks: webhooks::Options,
 }
 
 /// What runs beside the server.
 struct Stores {
+    deliveries: Deliveries,
     running: Running,
     clerk: Clerk,
     follower: Follower,
@@ -118,7 +125,8 @@ impl Plan {
             allow_private: settings.get("webhooks_allow_private")?,
             ..webhooks::Options::default()
         };
-        Ok(Self { listen, metrics_listen, serving, service, webhooks })
+        let access = access::settings(settings)?;
+        Ok(Self { listen, metrics_listen, serving, service, access, webhooks })
     }
 
     async fn serve(self, global: &Global) -> Result<(), Failure> {
@@ -159,8 +167,8 @@ impl Plan {
                 server.await.map_err(|error| Failure::Unavailable(format!("serving failed: {error}")))?;
             served.map_err(|error| Failure::Unavailable(format!("serving failed: {error}")))?;
         }
-        drop((gate, watching));
         if let Some(stores) = opened {
+            drop((gate, watching));
             close(stores?).await;
         }
         say!("stopped");
@@ -169,13 +177,13 @@ impl Plan {
 
     /// Opens the stores and lets requests in.
     async fn open(&self, global: &Global, gate: &Gate, watching: &Gate) -> Result<Stores, Failure> {
-        let (of, hooks) = (global.clone(), self.webhooks);
+        let (of, keys, hooks) = (global.clone(), self.access.clone(), self.webhooks);
         let opened = tokio::task::spawn_blocking(move || {
             let market = Arc::new(of.market()?);
             let progress = Progress::new(!of.no_progress, "catching up", 1);
             let url = of.read_models.as_ref().map(ToString::to_string);
             let (models, follower) = market.follow(url.as_deref(), &mut told(&progress))?;
-            let access = Arc::new(of.access(daybook_api::access::Settings::default())?);
+            let access = Arc::new(of.access(keys)?);
             let clerk = Clerk::start(Arc::clone(&access))?;
             let webhooks = of.webhooks(hooks)?;
             Ok::<_, Failure>((market, models, follower, access, clerk, webhooks))
@@ -186,22 +194,24 @@ impl Plan {
         if access.is_empty() {
             say!("nobody has a key yet; make the first with\n  {}", key::first(global));
         }
-        let running = market.spawn();
         let service = Service::new(Arc::clone(&market), models, access)
             .with_webhooks(webhooks)
             .with(self.service.clone())
             .counting(self.serving.count.clone());
-        let (routes, watched) = daybook_api::routers(service);
-        gate.open(routes);
-        watching.open(watched);
+        let served = Served::of(service);
+        gate.open(served.routes);
+        watching.open(served.watching);
+        // what runs by itself has time: whoever asked while the stores were opened comes first
+        let running = market.spawn();
         tracing::info!(journal = %global.journal, "ready");
-        Ok(Stores { running, clerk, follower, market })
+        Ok(Stores { deliveries: served.deliveries, running, clerk, follower, market })
     }
 }
 
 /// In the order in which they rest on each other: what runs by itself, the read models, the journal.
 async fn close(stores: Stores) {
-    let Stores { running, clerk, follower, market } = stores;
+    let Stores { deliveries, running, clerk, follower, market } = stores;
+    deliveries.stop(LAST_DELIVERIES).await;
     running.stop().await;
     let closed = tokio::task::spawn_blocking(move || {
         drop(clerk); // writes what the log of accesses still has to say

@@ -17,7 +17,8 @@ pub struct Setting {
     flag: &'static str,
     env: &'static str,
     kind: &'static str,
-    default: &'static str,
+    /// Its value where nobody says another.
+    pub default: &'static str,
     /// Whether it is shown to nobody.
     secret: bool,
     help: &'static str,
@@ -56,6 +57,22 @@ settings! {
     compression "compression" "DAYBOOK_COMPRESSION" "true|false" = "true", "Compress answers (gzip, br) for those who ask for it";
     webhooks_allow_http "webhooks-allow-http" "DAYBOOK_WEBHOOKS_ALLOW_HTTP" "true|false" = "false", "Let webhooks call receivers without TLS";
     webhooks_allow_private "webhooks-allow-private" "DAYBOOK_WEBHOOKS_ALLOW_PRIVATE" "true|false" = "false", "Let webhooks call receivers in private networks and on this machine";
+    access_log_entries "access-log-entries" "DAYBOOK_ACCESS_LOG_ENTRIES" "N" = "5000000", "How many accesses to merchants' data are kept in the log; the oldest go first";
+    access_rates_storefront "access-rates-storefront" "DAYBOOK_ACCESS_RATES_STOREFRONT" "RATE" = "0", "Requests a second and at once that a storefront's key may make, such as 100/200; 0 sets no limit";
+    access_rates_merchant "access-rates-merchant" "DAYBOOK_ACCESS_RATES_MERCHANT" "RATE" = "100/200", "The same of a merchant's key";
+    access_rates_finance "access-rates-finance" "DAYBOOK_ACCESS_RATES_FINANCE" "RATE" = "200/400", "The same of finance's keys";
+    access_rates_analyst "access-rates-analyst" "DAYBOOK_ACCESS_RATES_ANALYST" "RATE" = "100/200", "The same of an analyst's key";
+    access_rates_operator "access-rates-operator" "DAYBOOK_ACCESS_RATES_OPERATOR" "RATE" = "500/1000", "The same of an operator's key";
+    access_rates_admin "access-rates-admin" "DAYBOOK_ACCESS_RATES_ADMIN" "RATE" = "0", "The same of an admin's key";
+    access_issuer "access-issuer" "DAYBOOK_ACCESS_ISSUER" "TEXT" = "", "Whose tokens (JWT) are taken beside keys: their iss; with --access-audience and --access-jwks";
+    access_audience "access-audience" "DAYBOOK_ACCESS_AUDIENCE" "TEXT" = "", "Whom these tokens are for: among their aud";
+    access_jwks "access-jwks" "DAYBOOK_ACCESS_JWKS" "FILE|URL" = "", "The issuer's public keys, a JWK set: a file, or an https URL";
+    access_jwks_ca "access-jwks-ca" "DAYBOOK_ACCESS_JWKS_CA" "FILE" = "", "Certificates that the URL's server is held to, PEM, in place of the public authorities'";
+    access_jwks_every "access-jwks-every" "DAYBOOK_ACCESS_JWKS_EVERY" "TIME" = "10m", "How often the URL is read";
+    access_jwks_floor "access-jwks-floor" "DAYBOOK_ACCESS_JWKS_FLOOR" "TIME" = "10s", "Least time between two readings of the URL, also where a token names a key that is not known";
+    access_role_claim "access-role-claim" "DAYBOOK_ACCESS_ROLE_CLAIM" "CLAIM" = "role", "The claim that names the role, or a JSON pointer to it";
+    access_merchant_claim "access-merchant-claim" "DAYBOOK_ACCESS_MERCHANT_CLAIM" "CLAIM" = "merchant", "The claim that names the merchant, or a JSON pointer to it";
+    access_leeway "access-leeway" "DAYBOOK_ACCESS_LEEWAY" "TIME" = "60s", "By how much the issuer's clock may differ";
     log_level "log-level" "DAYBOOK_LOG_LEVEL" "LEVELS" = "info", "What is logged: error, warn, info, debug, trace, or by part: info,daybook::access=warn";
     log_format "log-format" "DAYBOOK_LOG_FORMAT" "text|json" = "text", "How it is logged, on standard error";
 }
@@ -242,7 +259,7 @@ fn from_file(path: &Path) -> Result<BTreeMap<&'static str, (String, Origin)>, Fa
     let members: toml::Table =
         text.parse().map_err(|error: toml::de::Error| Failure::Usage(format!("{at}: {error}")))?;
     let mut found = BTreeMap::new();
-    for (member, value) in members {
+    for (member, value) in flat(members) {
         let known = SETTINGS.iter().map(|setting| setting.name).chain(GLOBAL.map(|(name, ..)| name));
         let Some(name) = known.clone().find(|name| *name == member) else {
             let known: Vec<&str> = known.collect();
@@ -255,6 +272,20 @@ fn from_file(path: &Path) -> Result<BTreeMap<&'static str, (String, Origin)>, Fa
         found.insert(name, (text, Origin::File(path.to_owned())));
     }
     Ok(found)
+}
+
+/// The members of tables beside those outside of them: `rates` in `[access]` is `access_rates`.
+fn flat(members: toml::Table) -> Vec<(String, toml::Value)> {
+    let mut all = Vec::new();
+    for (name, value) in members {
+        match value {
+            toml::Value::Table(inner) => {
+                all.extend(flat(inner).into_iter().map(|(inner, value)| (format!("{name}_{inner}"), value)));
+            }
+            value => all.push((name, value)),
+        }
+    }
+    all
 }
 
 /// A value as a flag would have it.
