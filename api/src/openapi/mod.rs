@@ -52,7 +52,8 @@ impl Served {
     fn get(&self) -> &Representations {
         self.0.get_or_init(|| {
             let document = document(&crate::endpoints());
-            let json = serde_json::to_string(&Written(&document)).expect("invariant: a document is plain data");
+            let json =
+                serde_json::to_string(&Written(&document)).expect("invariant: a document is plain data");
             Representations { json: json.into(), page: page::page(&document).into() }
         })
     }

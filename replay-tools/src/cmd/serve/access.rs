@@ -14,7 +14,8 @@ pub fn settings(settings: &InForce) -> Result<Settings, Failure> {
         let rate: Rate = settings.get(&format!("access_rates_{}", role.name()))?;
         rates.insert(role, rate);
     }
-    Ok(Settings { rates, log_entries: settings.get("access_log_entries")?, issuer: issuer(settings)? })
+    let (log_days, log_entries) = (settings.get("access_log_days")?, settings.get("access_log_entries")?);
+    Ok(Settings { rates, log_days, log_entries, issuer: issuer(settings)? })
 }
 
 fn issuer(settings: &InForce) -> Result<Option<IssuerSettings>, Failure> {

@@ -57,7 +57,8 @@ settings! {
     compression "compression" "DAYBOOK_COMPRESSION" "true|false" = "true", "Compress answers (gzip, br) for those who ask for it";
     webhooks_allow_http "webhooks-allow-http" "DAYBOOK_WEBHOOKS_ALLOW_HTTP" "true|false" = "false", "Let webhooks call receivers without TLS";
     webhooks_allow_private "webhooks-allow-private" "DAYBOOK_WEBHOOKS_ALLOW_PRIVATE" "true|false" = "false", "Let webhooks call receivers in private networks and on this machine";
-    access_log_entries "access-log-entries" "DAYBOOK_ACCESS_LOG_ENTRIES" "N" = "5000000", "How many accesses to merchants' data are kept in the log; the oldest go first";
+    access_log_days "access-log-days" "DAYBOOK_ACCESS_LOG_DAYS" "N" = "400", "For how many days accesses to merchants' data are kept in the log";
+    access_log_entries "access-log-entries" "DAYBOOK_ACCESS_LOG_ENTRIES" "N" = "5000000", "More accesses in the log than this are warned of";
     access_rates_storefront "access-rates-storefront" "DAYBOOK_ACCESS_RATES_STOREFRONT" "RATE" = "0", "Requests a second and at once that a storefront's key may make, such as 100/200; 0 sets no limit";
     access_rates_merchant "access-rates-merchant" "DAYBOOK_ACCESS_RATES_MERCHANT" "RATE" = "100/200", "The same of a merchant's key";
     access_rates_finance "access-rates-finance" "DAYBOOK_ACCESS_RATES_FINANCE" "RATE" = "200/400", "The same of finance's keys";
