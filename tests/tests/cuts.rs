@@ -218,6 +218,14 @@ async fn what_a_merchant_is_owed_is_the_same_from_its_entries_from_its_streams_a
     let (first, last) = (all[0].booked_at, all.iter().map(|t| t.booked_at).max().unwrap());
     let merchants = models.merchants(None, None, 1_000).unwrap().rows;
     assert!(merchants.len() > 10);
+    let mut owing = 0;
+    for merchant in &merchants {
+        let id = merchant.merchant_id.as_str();
+        let now = models.merchant_money(id, AsOf::HEAD).unwrap();
+        assert_eq!(now, models.merchant_money(id, AsOf::position(all.len() as u64)).unwrap(), "{id}");
+        owing += now.iter().filter(|money| money.owed != 0 || money.escrow != 0).count();
+    }
+    assert!(owing > 3, "{owing}");
     let mut dice = Dice(5);
     for n in 0..6 {
         let mut at = AsOf::business(dice.between(first, last));

@@ -168,9 +168,10 @@ impl Reader {
     /// the index alone, and each event is then one seek.
     pub(super) fn read_streams(&mut self, names: &[&str], end: Position, visit: Visit<'_>) -> SqlResult<()> {
         let mut cursors = Vec::new();
+        let mut seen = std::collections::HashSet::new();
         for name in names {
             if let Some((stream, last)) = self.stream(name, end)?
-                && cursors.iter().all(|cursor: &Cursor| cursor.stream != stream)
+                && seen.insert(stream)
             {
                 cursors.push(Cursor { stream, last, through: 0, page: Vec::new() });
             }

@@ -67,10 +67,14 @@ pub struct Breaks;
 impl Model for Breaks {
     type Row = BreakRow;
     type Child = NoChild;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const KINDS: KindSet = KindSet::of_category("provider");
-    const INDEXES: &'static [Index] =
-        &[Index { columns: &["provider_id", "since"], above_zero: Some("open") }];
+    const INDEXES: &'static [Index] = &[
+        Index { columns: &["provider_id", "since", "break_id"], above_zero: Some("open") },
+        Index { columns: &["since", "break_id", "provider_id"], above_zero: Some("open") },
+        Index::on(&["provider_id", "since", "break_id"]),
+        Index::on(&["since", "break_id", "provider_id"]),
+    ];
 
     fn route<'e>(e: &'e Envelope<'e>, keys: &mut Keys<'e>) {
         let name = match e.event {

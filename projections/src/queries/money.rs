@@ -50,8 +50,8 @@ impl MerchantMoney {
 
 impl ReadModels {
     /// What a merchant is owed as of a moment, by currency, from the entries of its accounts and of its orders'
-    /// escrow: those of the merchant alone are read, by index, however large the books are. Empty where nothing
-    /// was posted for it by then.
+    /// escrow: those of the merchant alone are read, by index, however large the books are. Now, from the sums that are
+    /// kept. Empty where nothing was posted for it by then.
     ///
     /// # Errors
     /// [`ReadModelError::Behind`] when the models have not applied the position asked for.
@@ -74,8 +74,16 @@ impl ReadModels {
              WHERE o.merchant_id = ? AND {} GROUP BY a.currency",
             counted.sql
         );
+        // now, the accounts have their sums already
+        let own_now = format!(
+            "SELECT name, currency, -sum(balance) FROM {accounts} \
+             WHERE dimension = ? AND class = 'Liabilities' GROUP BY name, currency"
+        );
+        let escrow_now =
+            "SELECT 'Escrow', currency, escrow FROM merchant_balances WHERE merchant_id = ? LIMIT 1000";
+        let asked = if at == AsOf::HEAD { [own_now, escrow_now.to_owned()] } else { [own, escrow] };
         let mut found: Vec<MerchantMoney> = Vec::new();
-        for sql in [own, escrow] {
+        for sql in asked {
             let mut statement = db.prepare_cached(&sql)?;
             let parameters = std::iter::once(Value::Text(merchant_id.to_owned()))
                 .chain(counted.values.iter().map(|value| Value::Integer(*value)));

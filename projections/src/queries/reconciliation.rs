@@ -65,12 +65,25 @@ impl ReadModels {
     ) -> Result<Page<BreakRow>, ReadModelError> {
         let limit = bounded(limit);
         let (at, id) = parse_cursor(after)?.unwrap_or((i64::MIN, String::new()));
-        let (provider, open) = (provider_id.unwrap_or_default(), i64::from(open_only));
         // one file taken under two names has breaks of one name under both
-        let rest = "WHERE (?1 = '' OR provider_id = ?1) AND open >= ?2 \
-                    AND (since, break_id || ' ' || provider_id) > (?3, ?4) \
-                    ORDER BY since, break_id || ' ' || provider_id LIMIT ?5";
-        let found = rows(&*self.read()?, rest, &[&provider, &open, &at, &id, &(limit + 1)])?;
+        let (name, of) = id.split_once(' ').unwrap_or((&id, ""));
+        let open = if open_only { "open > 0 AND" } else { "" };
+        let db = self.read()?;
+        let found: Vec<BreakRow> = match provider_id {
+            Some(provider) => {
+                let rest = format!(
+                    "WHERE {open} provider_id = ? AND (since, break_id) > (?, ?) ORDER BY since, break_id LIMIT ?"
+                );
+                rows(&db, &rest, &[&provider, &at, &name, &(limit + 1)])?
+            }
+            None => {
+                let rest = format!(
+                    "WHERE {open} (since, break_id, provider_id) > (?, ?, ?) \
+                     ORDER BY since, break_id, provider_id LIMIT ?"
+                );
+                rows(&db, &rest, &[&at, &name, &of, &(limit + 1)])?
+            }
+        };
         Ok(Page::of(found, limit, |b: &BreakRow| format!("{}.{} {}", b.since, b.break_id, b.provider_id)))
     }
 

@@ -101,6 +101,7 @@ impl ReadModels {
         let Some(closed) = settlement(&db, settlement_id)? else { return Ok(Vec::new()) };
         let before = settlement_before(&db, &closed)?;
         let settled = before.map_or(Bounds::NONE, |row| row.bounds());
+        let after = after.max(taken_from(&db, &closed, settled)?);
         between(&db, &closed.merchant_id, &closed.currency, settled, closed.bounds(), after, limit)
     }
 
@@ -253,6 +254,27 @@ pub(super) fn settlement_before(
 ) -> Result<Option<SettlementRow>, ReadModelError> {
     let before = "WHERE merchant_id = ? AND currency = ? AND position < ? ORDER BY position DESC LIMIT 1";
     row(db, before, &[&closed.merchant_id, &closed.currency, &closed.position])
+}
+
+/// The number behind which the lines of a settlement begin: what was settled before is not read again. It took so
+/// many as it says; those that are not new were left by the one before, and are the last that it left.
+fn taken_from(db: &Connection, closed: &SettlementRow, settled: Bounds) -> Result<u64, ReadModelError> {
+    let own = (&closed.merchant_id, &closed.currency, closed.until, number(settled.through));
+    let newer = "SELECT count(*) FROM merchant_lines WHERE merchant_id = ?1 AND currency = ?2 AND booked_at < ?3 \
+                 AND number > ?4 AND number <= ?5";
+    let newer: i64 = db
+        .prepare_cached(newer)?
+        .query_row((own.0, own.1, own.2, own.3, closed.through), |row| row.get(0))?;
+    let left = closed.lines.saturating_sub(newer);
+    if left <= 0 {
+        return Ok(settled.through);
+    }
+    let first = "SELECT min(number) FROM (SELECT number FROM merchant_lines WHERE merchant_id = ?1 AND currency = ?2 \
+                 AND booked_at < ?3 AND number <= ?4 AND booked_at >= ?5 ORDER BY number DESC LIMIT ?6)";
+    let first: Option<i64> = db
+        .prepare_cached(first)?
+        .query_row((own.0, own.1, own.2, own.3, settled.until.0, left), |row| row.get(0))?;
+    Ok(first.map_or(settled.through, |first| u64::try_from(first - 1).unwrap_or(0)))
 }
 
 /// A line's number as the database has it.

@@ -1,6 +1,9 @@
 //! Which streams concern an entity.
 
 use crate::engine::{ReadModelError, ReadModels};
+use crate::models::entities::EntityRow;
+
+use super::row;
 
 /// Most streams of one page.
 pub const PAGE_STREAMS: u32 = 1_000;
@@ -28,6 +31,16 @@ impl ReadModels {
             Ok((r.get::<_, i64>(0)? as u64, r.get(1)?))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn stream_count(&self, kind: &str, entity: &str) -> Result<u64, ReadModelError> {
+        let found: Option<EntityRow> =
+            row(&*self.read()?, "WHERE kind = ? AND entity = ?", &[&kind, &entity])?;
+        Ok(found.map_or(0, |entity| entity.streams.unsigned_abs()))
     }
 
     /// All of them, page by page.

@@ -196,10 +196,10 @@ impl Statement {
         currencies.dedup();
         let escrow = |at: Timestamp| -> Result<_, ReportError> {
             let then = AsOf { business: Some(at.0 - 1), ..AsOf::position(moved.applied) };
-            let then = models.merchant_as_of(&found.merchant.merchant_id, then)?;
+            let then = models.merchant_money(&found.merchant.merchant_id, then)?;
             Ok(move |currency: Currency| {
-                let balances = then.iter().flat_map(|found| &found.balances);
-                balances.filter(|b| b.currency == currency.as_str()).map(|b| b.escrow).sum::<i64>()
+                let own = then.iter().filter(|money| money.currency == currency.as_str());
+                own.map(|money| money.escrow).sum::<i64>()
             })
         };
         let (before, after) = (escrow(period.from)?, escrow(period.until)?);
