@@ -59,6 +59,8 @@ pub struct Service {
     pub(crate) access: Arc<Access>,
     /// Who may wait for read models.
     pub(crate) waiting: Arc<Semaphore>,
+    /// Who may read what takes long.
+    pub(crate) heavy: reads::Heavy,
     pub(crate) in_flight: commands::InFlight,
     /// Who follows the feed of events.
     pub(crate) streams: feeds::Streams,
@@ -83,6 +85,7 @@ impl Service {
             models,
             access: access.into(),
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
+            heavy: reads::Heavy::default(),
             in_flight: commands::InFlight::default(),
             streams: feeds::Streams::default(),
             wakes,

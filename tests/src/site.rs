@@ -142,6 +142,18 @@ impl Site {
         Self { address, models, access, follower: Some(follower), _folder: folder, stop, served }
     }
 
+    /// Waits until reads have come to the journal's end.
+    ///
+    /// # Panics
+    /// When they do not.
+    pub async fn caught_up(&self, stage: &Stage) {
+        let head = stage.market.journal().head().expect("a head");
+        let models = self.models.clone();
+        let wait =
+            move || models.wait_at_least(head, std::time::Duration::from_secs(20)).expect("they follow");
+        tokio::task::spawn_blocking(wait).await.expect("the waiting thread lives");
+    }
+
     /// Sends a request and reads its answer.
     ///
     /// # Panics

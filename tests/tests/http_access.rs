@@ -277,6 +277,30 @@ async fn the_log_says_who_came_near_which_merchants_data() {
     assert_eq!(count("/v1/access-log?actor=key:analyst").await, 1);
     assert_eq!(count("/v1/access-log?to=2020-01-01T00:00:00Z").await, 0);
     assert_eq!(count("/v1/access-log?from=2020-01-01T00:00:00Z").await, 4);
+    // also where only the data tells whose it is
+    stage.merchant("m3", "0.00").await;
+    stage.basket("c3", &[("o3", "m3", "60.00")]).await;
+    stage.pay("c3", "p3", "60.00").await;
+    site.caught_up(&stage).await;
+    let settle = json!({"merchant": "m3"});
+    let run = Ask::new("POST", "/v1/settlements/runs").header("Authorization", key("finance")).json(&settle);
+    assert_eq!(site.ask(run).await.status, 200);
+    for path in [
+        "/v1/audit/order/o3",
+        "/v1/audit/merchant/m3",
+        "/v1/checkouts/c3",
+        "/v1/accounts?of=m3",
+        "/v1/accounts?of=o3",
+    ] {
+        assert_eq!(site.get("finance", path).await.status, 200, "{path}");
+    }
+    let log = site.get("admin", "/v1/access-log?merchant=m3").await;
+    let told: Vec<_> = log.body["items"].as_array().unwrap().iter().map(|e| e["endpoint"].clone()).collect();
+    for endpoint in
+        ["/v1/settlements/runs", "/v1/audit/{category}/{id}", "/v1/checkouts/{checkout}", "/v1/accounts"]
+    {
+        assert!(told.iter().any(|there| there == endpoint), "{endpoint}: {told:?}");
+    }
     let wrong = site.get("admin", "/v1/access-log?limit=100000").await;
     assert_eq!((wrong.status, wrong.body["code"].as_str()), (400, Some("bad_request")));
     site.stop().await;

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use daybook_tests::schema::wrong;
 use daybook_tests::site::{Answer, Ask, Site, key};
@@ -13,14 +12,6 @@ use serde_json::{Value, json};
 fn is_read(operation: &Value) -> bool {
     let other = ["Operations", "Feeds", "Events", "Access", "Webhooks"];
     !other.iter().any(|tag| operation["tags"][0] == *tag)
-}
-
-async fn fresh(stage: &Stage, site: &Site) {
-    let head = stage.market.journal().head().unwrap();
-    let models = site.models.clone();
-    tokio::task::spawn_blocking(move || models.wait_at_least(head, Duration::from_secs(20)).unwrap())
-        .await
-        .unwrap();
 }
 
 /// Two merchants, of whom the first has sold, been reviewed and disputed, settled and paid.
@@ -44,7 +35,7 @@ async fn market() -> (Stage, Site) {
         stage.days(1).await;
     }
     let site = Site::of(&stage).await;
-    fresh(&stage, &site).await;
+    site.caught_up(&stage).await;
     (stage, site)
 }
 
@@ -58,7 +49,7 @@ fn schema_of<'d>(operation: &'d Value, answer: &Answer) -> Option<&'d Value> {
 async fn every_read_answers_as_the_document_says() {
     let stage = Stage::simulated(12, 12).await;
     let site = Site::of(&stage).await;
-    fresh(&stage, &site).await;
+    site.caught_up(&stage).await;
     let document = site.ask(Ask::new("GET", "/v1/openapi.json")).await.body;
     let first = async |path: &str, member: &str| -> String {
         let answer = site.get("admin", path).await;
@@ -194,7 +185,7 @@ async fn later_pages_hold_to_the_position_of_the_first() {
     stage
         .ask("account", "m1", json!({"action": "charge_penalty", "reason": "late", "amount": cny("1.00")}))
         .await;
-    fresh(&stage, &site).await;
+    site.caught_up(&stage).await;
     let rest =
         |answer: &Answer, list: &str| format!("{list}0&cursor={}", answer.body["next"].as_str().unwrap());
     // `limit` is no part of the question: 2 and then 20
@@ -307,7 +298,7 @@ async fn the_etag_of_an_order_is_its_streams_version_and_lets_a_command_through(
         .json(&json!({"shipment": "s1", "mode": "parcel"}));
     let shipped = site.ask(ship).await;
     assert_eq!(shipped.status, 200, "{}", shipped.text);
-    fresh(&stage, &site).await;
+    site.caught_up(&stage).await;
     let changed = site.ask(again("/v1/orders/o9")).await;
     assert_eq!((changed.status, changed.header("etag")), (200, shipped.header("etag")));
     let then = site.get("storefront", &format!("/v1/orders/o9?as_of={}", stage.now())).await;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use daybook_domain::Timestamp;
+use daybook_domain::{Refs, Timestamp};
 use daybook_journal::Recorded;
 use daybook_projections::ReadModels;
 use daybook_projections::queries::Page;
@@ -11,11 +11,15 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::build::{About, Texts, json_list};
+use super::cursor::number_of;
 use super::question::Question;
 use super::schema::{object, reference};
 use crate::access::Permission::ReadBooks;
 use crate::endpoint::{Components, Endpoint};
 use crate::problem::{DAMAGED, NOT_FOUND, Problem};
+
+/// A page ends after this many bytes: events may be large.
+const MOST_BYTES: usize = 4 << 20;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let about = About {
@@ -25,7 +29,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         permission: ReadBooks,
         summary: "Every event of a stream: what, who, when, in which place of the journal",
         more: "The stream is named by its category (order, checkout, merchant, account, deposit, books, provider, market, \
-               lead) and id. Pages are pinned: what was written after the first page is left out.",
+               lead) and id. Pages are pinned: what was written after the first page is left out. A page ends \
+               early after 4 MB.",
         parameters: &[],
     };
     vec![json_list(about, schema(), trail)]
@@ -56,22 +61,26 @@ fn schema() -> (Value, Components) {
 fn trail(models: &ReadModels, asked: &Question, pinned: u64) -> Result<Texts, Problem> {
     let after = match asked.after.as_deref() {
         None => 0,
-        Some(text) => text.parse().map_err(|_| Problem::bad("cursor", "is none of this list"))?,
+        Some(text) => number_of(text)?,
     };
     let (category, id) = (asked.path("category"), asked.path("id"));
-    let (mut rows, mut last, mut more) = (Vec::new(), 0, false);
+    let (mut rows, mut bytes, mut last, mut more) = (Vec::new(), 0, 0, false);
     let mut failed = None;
     let found = models.journal().read_stream(&format!("{category}-{id}"), after, &mut |event| {
         if event.position > pinned {
             return ControlFlow::Break(());
         }
-        if rows.len() == asked.limit as usize {
+        if rows.len() == asked.limit as usize || bytes >= MOST_BYTES {
             more = true;
             return ControlFlow::Break(());
         }
         match written(&event) {
             Ok(row) => {
+                if let Ok(Some(merchant)) = Refs::parse(event.refs).map(|refs| refs.merchant) {
+                    asked.touch(merchant.as_str());
+                }
                 last = event.version;
+                bytes += row.get().len();
                 rows.push(row);
                 ControlFlow::Continue(())
             }

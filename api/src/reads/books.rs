@@ -175,9 +175,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 "",
                 &[OF],
             ),
-            |models, asked| {
-                Ok(models.accounts_of(asked.get("of").unwrap_or_default())?) as Result<Vec<AccountRow>, _>
-            },
+            accounts,
         ),
         list(
             about(
@@ -192,6 +190,17 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             },
         ),
     ]
+}
+
+fn accounts(models: &ReadModels, asked: &Question) -> Result<Vec<AccountRow>, Problem> {
+    let of = asked.get("of").unwrap_or_default();
+    if let Some(order) = models.order(of)? {
+        asked.touch(&order.order.merchant_id);
+    }
+    if models.merchant(of)?.is_some() {
+        asked.touch(of);
+    }
+    Ok(models.accounts_of(of)?)
 }
 
 fn count(n: u64) -> i64 {
@@ -281,6 +290,9 @@ fn ledger(models: &ReadModels, asked: &Question, pinned: u64) -> Result<Page<Led
     let text = asked.get("account").unwrap_or_default();
     let account = Account::parse(text).map_err(|error| Problem::bad("account", error))?;
     let currency = currency(models, &account, asked.get("currency"))?;
+    if models.merchant(account.dimension)?.is_some() {
+        asked.touch(account.dimension);
+    }
     let (from, to) = asked.span(models)?;
     let mut at = asked.at(models, Some(pinned))?;
     at.business = [at.business, to.map(|to| to.0)].into_iter().flatten().min();

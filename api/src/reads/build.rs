@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::cursor::Cursor;
+use super::heavy::{Turn, is_heavy};
 use super::question::{Pairs, Parameter, Question};
 use super::represent::{CSV, JSON, csv, wanted};
 use super::schema::{array, object, or_null, row_schema, shown};
@@ -41,6 +42,11 @@ pub(super) struct About {
 }
 
 impl About {
+    /// A turn, where it looks at much; `cut` where it is asked as of a moment.
+    pub async fn turn(&self, shared: &Shared, cut: bool) -> Result<Option<Turn>, Problem> {
+        if is_heavy(self.id, cut) { shared.heavy.turn().await.map(Some) } else { Ok(None) }
+    }
+
     pub fn doc(&self, answers: Vec<(&'static str, Value)>, components: Components) -> Doc {
         let mut doc = Doc::read(self.id, self.tag, self.summary, Value::Null);
         doc.description = self.more.to_owned();
@@ -60,6 +66,17 @@ pub(super) struct Listed {
 enum Rows {
     Fields(Vec<Fields>),
     Json(Vec<Box<RawValue>>),
+}
+
+impl Rows {
+    /// The merchants that they name, and those that were noted.
+    fn touched(&self, question: &Question) -> Touched {
+        let mut noted = question.touched();
+        if let Self::Fields(rows) = self {
+            noted.extend(rows.iter().filter_map(|row| text(row, "merchant_id")).map(str::to_owned));
+        }
+        touched(noted)
+    }
 }
 
 /// Whether a list has pages.
@@ -154,7 +171,7 @@ fn listing(
     ask: impl Fn(&ReadModels, &Question, u64) -> Result<Listed, Problem> + Clone + Send + Sync + 'static,
 ) -> Endpoint {
     let next = json!({"type": ["string", "null"], "description": "Pass it on as `cursor` for the page after this one; null behind the last"});
-    let position = json!({"type": "integer", "description": "Position of the read models when the first page was asked for"});
+    let position = json!({"type": "integer", "description": "Position of the read models when the first page was asked for; the list says whether its pages are pinned to it"});
     let page = object(&[("rows", array(&row)), ("next", next), ("position", position)]);
     let (offered, answers): (&'static [&'static str], _) = if columns.is_empty() {
         (&[JSON], vec![(JSON, page)])
@@ -187,10 +204,14 @@ fn listing(
             let position = cursor.as_ref().map_or_else(|| shared.models.applied(), |cursor| cursor.position);
             question.after = cursor.map(|cursor| cursor.next);
             let models = shared.models.clone();
+            let turn = about.turn(&shared, question.is_cut()).await?;
             blocking(move || {
+                let _held = turn; // by the thread that reads: a caller may have gone before it is through
                 let listed = ask(&models, &question, position)?;
                 let next = listed.next.map(|next| Cursor { position, next }.written(about.id, &said));
-                answer(kind, &columns, &listed.rows, next, position, &uri)
+                let mut response = answer(kind, &columns, &listed.rows, next, position, &uri)?;
+                response.extensions_mut().insert(listed.rows.touched(&question));
+                Ok::<_, Problem>(response)
             })
             .await
         },
@@ -224,13 +245,8 @@ fn answer(
         Rows::Fields(rows) => to_json(&Answer { rows, next: cursor, position })?,
         Rows::Json(rows) => to_json(&Answer { rows, next: cursor, position })?,
     };
-    let touched = match rows {
-        Rows::Fields(rows) => touched(rows.iter().filter_map(|row| text(row, "merchant_id"))),
-        Rows::Json(_) => touched([]),
-    };
     let content = if kind == CSV { "text/csv; charset=utf-8; header=present" } else { kind };
     let mut response = ([(header::CONTENT_TYPE, content)], body).into_response();
-    response.extensions_mut().insert(touched);
     if let Some(cursor) = cursor {
         let kept = uri.query().unwrap_or("").split('&');
         let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
@@ -242,9 +258,8 @@ fn answer(
 }
 
 /// For the log of accesses: the merchants whose data an answer has.
-fn touched<'m>(merchants: impl IntoIterator<Item = &'m str>) -> Touched {
-    let named: BTreeSet<&str> = merchants.into_iter().collect();
-    Touched(named.into_iter().filter_map(|merchant| merchant.parse().ok()).collect())
+fn touched(merchants: BTreeSet<String>) -> Touched {
+    Touched(merchants.into_iter().filter_map(|merchant| merchant.parse().ok()).collect())
 }
 
 pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
@@ -290,15 +305,21 @@ pub(super) fn one(
             wanted(&headers, &[JSON])?;
             let (question, _) = Question::read(caller, &path, query, about.parameters, &[])?;
             let models = shared.models.clone();
-            let found = blocking(move || {
+            let turn = about.turn(&shared, question.is_cut()).await?;
+            let (found, touched) = blocking(move || {
+                let _held = turn; // by the thread that reads: a caller may have gone before it is through
                 let what = missing(&about, &question);
                 let found = ask(&models, &question)?;
                 let found = found.ok_or_else(|| Problem::new(NOT_FOUND, format!("no {what}")))?;
                 question.must_own(found.owner.as_deref(), what)?;
-                Ok::<_, Problem>(found)
+                let mut named = question.touched();
+                named.extend(found.owner.clone());
+                Ok::<_, Problem>((found, touched(named)))
             })
             .await?;
-            Ok::<_, Problem>(single(&headers, found))
+            let mut response = single(&headers, found);
+            response.extensions_mut().insert(touched);
+            Ok::<_, Problem>(response)
         },
     );
     Endpoint { method: Method::GET, path: about.path.to_owned(), permission: about.permission, doc, serve }
@@ -323,7 +344,6 @@ fn single(headers: &HeaderMap, found: Found) -> Response {
         Some(tag) if same(tag) => StatusCode::NOT_MODIFIED.into_response(),
         _ => ([(header::CONTENT_TYPE, JSON)], found.body).into_response(),
     };
-    response.extensions_mut().insert(touched(found.owner.as_deref()));
     let tag = tag.and_then(|tag| HeaderValue::from_str(&tag).ok());
     response.headers_mut().extend(tag.map(|tag| (header::ETAG, tag)));
     response

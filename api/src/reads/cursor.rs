@@ -32,7 +32,7 @@ impl Cursor {
     /// Reads what [`written`](Self::written) wrote for the same question.
     pub fn read(text: &str, list: &str, question: &str) -> Result<Self, Problem> {
         let bad = |why| Problem::bad("cursor", why);
-        if !text.is_ascii() || text.len() <= SCOPE {
+        if text.len() <= SCOPE || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(bad("is none: pass on the `next` of the page before"));
         }
         let (of, inner) = text.split_at(SCOPE);
@@ -46,10 +46,17 @@ impl Cursor {
         let inner = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
         let read = inner.as_deref().and_then(|inner| {
             let (position, next) = inner.split_once('.')?;
-            Some(Self { position: position.parse().ok()?, next: next.to_owned() })
+            let position = position.parse().ok().filter(|position| i64::try_from(*position).is_ok())?;
+            Some(Self { position, next: next.to_owned() })
         });
         read.ok_or_else(|| bad("is none: pass on the `next` of the page before"))
     }
+}
+
+/// The `next` of a list that goes by numbers.
+pub(super) fn number_of(next: &str) -> Result<u64, Problem> {
+    let number = next.parse().ok().filter(|number| i64::try_from(*number).is_ok());
+    number.ok_or_else(|| Problem::bad("cursor", "is none of this list"))
 }
 
 #[cfg(test)]
@@ -70,6 +77,9 @@ mod tests {
             let read = Cursor::read(broken, "orders", "status=funded&");
             assert!(read.as_ref().is_err() || read.as_ref() != Ok(&cursor), "{broken}: {read:?}");
         }
+        let forged = Cursor { position: u64::MAX, next: "1".to_owned() }.written("orders", "");
+        assert!(Cursor::read(&forged, "orders", "").is_err(), "no journal comes so far");
+        assert!(Cursor::read(&format!("{}+f+f", &text[..16]), "orders", "status=funded&").is_err());
         assert!(Cursor::read(&format!("{}zz", &text[..16]), "orders", "status=funded&").is_err());
     }
 }

@@ -12,6 +12,7 @@ use daybook_projections::{ReadModels, record};
 use serde::Serialize;
 
 use super::build::{About, Found, list, one, optional_row, table};
+use super::cursor::number_of;
 use super::question::{AS_OF, KNOWN, Kind, MERCHANT, Parameter, Question};
 use super::schema::{array, object, row_schema, shown};
 use crate::access::Permission::{self, ReadMerchants, ReadOrders};
@@ -99,8 +100,8 @@ const STATE: Parameter = Parameter::new(
 const ONE_STATE: Parameter = STATE.required();
 const BY_ID: &str = "By id. A row is as it is when its page is asked for; one whose id lies before the page's is seen \
     from the beginning only.";
-const BY_TIME: &str = "In order of time: what comes while you read stands behind what there was. A row is as it is when \
-    its page is asked for.";
+const BY_TIME: &str = "In order of time, as the business has it: what is told later of an earlier time, and what no longer is \
+    as the filter wants, may be missed by who reads page after page. A row is as it is when its page is asked for.";
 
 fn about(
     permission: Permission,
@@ -123,7 +124,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 "merchant",
                 "/v1/merchants/{merchant}",
                 "A merchant with its balances, account and deposit",
-                "Counts go by when things happened, balances by when they are booked.",
+                "Counts go by when things happened, balances by when they are booked. As of a moment its streams are \
+                 replayed, which is refused for one with very many: its balances are answered as of any moment.",
                 &[AS_OF, KNOWN],
             ),
             profile(),
@@ -270,6 +272,9 @@ fn merchant(models: &ReadModels, asked: &Question) -> Result<Option<Found>, Prob
         deposit: Option<Fields>,
     }
     let id = asked.path("merchant");
+    if asked.is_cut() {
+        replayable(id, models.stream_count("merchant", id)?)?;
+    }
     let Some(found) = models.merchant_as_of(id, asked.at(models, None)?)? else { return Ok(None) };
     let answer = Answer {
         merchant: shown(&found.merchant, None),
@@ -278,6 +283,22 @@ fn merchant(models: &ReadModels, asked: &Question) -> Result<Option<Found>, Prob
         deposit: found.deposit.as_ref().map(|deposit| shown(deposit, None)),
     };
     Found::of(Some(id), &answer).map(Some)
+}
+
+/// Most streams that are replayed for an answer as of a moment: one for each order and basket of the merchant.
+const MOST_REPLAYED: u64 = 20_000;
+
+fn replayable(merchant: &str, streams: u64) -> Result<(), Problem> {
+    if streams <= MOST_REPLAYED {
+        return Ok(());
+    }
+    Err(Problem::bad(
+        "as_of",
+        format_args!(
+            "merchant {merchant} has {streams} streams, and no more than {MOST_REPLAYED} are replayed for an answer: ask \
+             /v1/merchants/{merchant}/balances as of that moment, or `daybook merchant` on the machine itself"
+        ),
+    ))
 }
 
 fn standing(models: &ReadModels, asked: &Question) -> Result<Option<Found>, Problem> {
@@ -339,7 +360,7 @@ pub(super) fn numbered<R>(
 ) -> Result<Page<R>, Problem> {
     let after = match asked.after.as_deref() {
         None => 0,
-        Some(text) => text.parse().map_err(|_| Problem::bad("cursor", "is none of this list"))?,
+        Some(text) => number_of(text)?,
     };
     let rows = read(after, asked.limit)?;
     let full = rows.len() == asked.limit as usize;
@@ -372,4 +393,17 @@ fn disputes(models: &ReadModels, asked: &Question) -> Result<Page<DisputeRow>, P
 
 fn reviews(models: &ReadModels, asked: &Question) -> Result<Page<ReviewRow>, Problem> {
     Ok(models.reviews_of_merchant(asked.path("merchant"), asked.after.as_deref(), asked.limit)?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merchant_with_very_many_streams_is_not_replayed_for_an_answer() {
+        assert!(replayable("m1", MOST_REPLAYED).is_ok());
+        let refused = replayable("m1", MOST_REPLAYED + 1).unwrap_err();
+        assert_eq!(refused.status(), 400);
+    }
 }

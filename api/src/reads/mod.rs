@@ -3,13 +3,14 @@
 //! Shape: a read is [`About`](build::About) (where it is, who may, what is said) and a function from a
 //! [`Question`](question::Question) to rows or to one thing; [`build`] makes the endpoint of them. What every read does
 //! the same way stands there: parameters nobody knows are refused, a merchant's key sees what is its own, lists go page
-//! by page, rows are JSON or CSV. The schemas of answers come from the columns of the rows ([`schema`]), so what is
+//! by page, rows are JSON or CSV, what looks at much waits for its turn ([`heavy`]). The schemas of answers come from the columns of the rows ([`schema`]), so what is
 //! added to a row is in the document.
 
 mod audit;
 mod books;
 mod build;
 mod cursor;
+mod heavy;
 mod merchants;
 mod orders;
 mod payouts;
@@ -20,6 +21,8 @@ mod runs;
 mod schema;
 mod settlements;
 mod statements;
+
+pub(crate) use heavy::Heavy;
 
 use crate::endpoint::Endpoint;
 

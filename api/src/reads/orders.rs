@@ -53,7 +53,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         parameters,
     };
     let versioned = "The ETag is the version of the order's stream: send it as If-Match with a command on what was seen \
-        here. An answer as of a moment has none.";
+        here. An answer as of a moment has none. Of lines and timeline the first 1,000 are shown; `events` says how many \
+        there are.";
     vec![
         one(
             about(
@@ -86,7 +87,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         one(
             About {
                 tag: "Checkouts",
-                ..about("checkout", "/v1/checkouts/{checkout}", "A basket's payment, and its orders", "", &[])
+                ..about(
+                    "checkout",
+                    "/v1/checkouts/{checkout}",
+                    "A basket's payment, and its orders",
+                    "At most 1,000 of these.",
+                    &[],
+                )
             },
             basket(),
             false,
@@ -181,6 +188,7 @@ fn checkout(models: &ReadModels, asked: &Question) -> Result<Option<Found>, Prob
     }
     let Some(checkout) = models.checkout(asked.path("checkout"))? else { return Ok(None) };
     let orders = models.orders_of_checkout(&checkout.checkout_id)?;
+    orders.iter().for_each(|order| asked.touch(&order.merchant_id));
     let answer = Answer {
         checkout: shown(&checkout, None),
         orders: orders.iter().map(|order| shown(order, None)).collect(),

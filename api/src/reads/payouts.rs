@@ -26,8 +26,8 @@ const WHOSE: Parameter = Parameter::new(
     Kind::Id,
     "Whose payout, where those of several merchants were given the same id",
 );
-const BY_TIME: &str = "The first requested first: what is requested while you read stands behind what there was. A row is as \
-    it is when its page is asked for.";
+const BY_TIME: &str = "The first requested first, as the business has it: what is told later of an earlier time, and what no \
+    longer is as the filter wants, may be missed by who reads page after page. A row is as it is when its page is asked for.";
 
 fn about(
     id: &'static str,

@@ -1,6 +1,7 @@
 //! What is asked of a read: its path, its parameters and who asks, checked before any read model is.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, RawPathParams};
@@ -127,6 +128,8 @@ pub(super) struct Question {
     /// Where a list goes on, and how many rows at most.
     pub after: Option<String>,
     pub limit: u32,
+    /// Merchants whose data the answer has, where its rows do not name them: for the log of accesses.
+    touched: RefCell<BTreeSet<String>>,
 }
 
 impl Question {
@@ -175,7 +178,8 @@ impl Question {
             caller.must_own(merchant, format_args!("merchant {merchant}"))?;
         }
         let extra = others.iter().filter_map(|name| Some((*name, found.remove(name)?))).collect();
-        Ok((Self { caller, path, query: found, after: None, limit: 0 }, extra))
+        let touched = RefCell::default();
+        Ok((Self { caller, path, query: found, after: None, limit: 0, touched }, extra))
     }
 
     /// A part of the path.
@@ -186,6 +190,21 @@ impl Question {
     /// A parameter of the query, where it is given.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)
+    }
+
+    /// Notes a merchant whose data the answer has, where its rows do not name it.
+    pub fn touch(&self, merchant: &str) {
+        self.touched.borrow_mut().insert(merchant.to_owned());
+    }
+
+    /// What was noted so.
+    pub fn touched(&self) -> BTreeSet<String> {
+        self.touched.take()
+    }
+
+    /// Whether it is asked as of a moment or over a span.
+    pub fn is_cut(&self) -> bool {
+        ["as_of", "known", "from", "to", "period"].iter().any(|name| self.query.contains_key(*name))
     }
 
     pub fn flag(&self, name: &str) -> bool {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::schema::{array, money, object, titled};
 use crate::Shared;
-use crate::access::Permission;
+use crate::access::{Permission, Touched};
 use crate::endpoint::{Components, Doc, Endpoint};
 use crate::guard::POSITION;
 use crate::problem::{BAD_REQUEST, Problem, UNSUPPORTED, blocking};
@@ -130,9 +130,10 @@ fn day(name: &str, text: Option<&str>, today: NaiveDate) -> Result<NaiveDate, Pr
 }
 
 /// What a run did, after which position readers see it.
-fn answer(shared: &Shared, done: &impl Serialize) -> Result<Response, Problem> {
+fn answer(shared: &Shared, about: Option<MerchantId>, done: &impl Serialize) -> Result<Response, Problem> {
     let head = shared.models.freshness()?.head;
     let mut response = Json(done).into_response();
+    response.extensions_mut().insert(Touched(about.into_iter().collect()));
     response.headers_mut().insert(POSITION, HeaderValue::from(head));
     Ok(response)
 }
@@ -148,7 +149,7 @@ async fn settle_now(
         let until = day("until", asked.until.as_deref(), shared.market.business_day()?)?;
         let settling = shared.market.settle(&shared.models, Cut::Before(until), asked.merchant);
         let ran = runtime.block_on(settling)?;
-        answer(&shared, &ran)
+        answer(&shared, asked.merchant, &ran)
     })
     .await
 }
@@ -167,7 +168,7 @@ async fn pay_now(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
             ..Run::of(market, on)?
         };
         let outcome = runtime.block_on(Runs::default().run(market, &run))?;
-        answer(&shared, &outcome)
+        answer(&shared, asked.merchant, &outcome)
     })
     .await
 }

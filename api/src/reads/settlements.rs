@@ -161,6 +161,7 @@ fn lines(models: &ReadModels, asked: &Question) -> Result<Page<MerchantLineRow>,
     let missing = || Problem::new(NOT_FOUND, format!("no settlement {id}"));
     let closed = models.settlement(id)?.ok_or_else(missing)?;
     asked.must_own(Some(&closed.merchant_id), format_args!("settlement {id}"))?;
+    asked.touch(&closed.merchant_id);
     numbered(asked, |after, limit| models.settlement_lines(id, after, limit), |line| line.number)
 }
 

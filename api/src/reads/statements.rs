@@ -174,7 +174,12 @@ async fn statement(
     let (question, _) = Question::read(caller, &path, query, ABOUT.parameters, &[])?;
     let now = shared.market.commands().now();
     let models = shared.models.clone();
-    blocking(move || drawn(&models, &question, now, kind)).await
+    let turn = ABOUT.turn(&shared, true).await?;
+    blocking(move || {
+        let _held = turn; // by the thread that reads: a caller may have gone before it is through
+        drawn(&models, &question, now, kind)
+    })
+    .await
 }
 
 fn drawn(
