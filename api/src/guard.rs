@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::RequestExt;
 use axum::body::to_bytes;
 use axum::extract::{RawPathParams, Request};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use daybook_domain::{MerchantId, Timestamp};
@@ -61,10 +61,23 @@ pub(crate) async fn guard(shared: Shared, door: Arc<Door>, request: Request, nex
     };
     let position = shared.models.applied();
     response.headers_mut().entry(POSITION).or_insert_with(|| HeaderValue::from(position));
+    keep_for_its_caller(&door, response.headers_mut());
     if let Some(visit) = visit {
         log(&shared, &door, visit, &response);
     }
     response
+}
+
+/// Says to caches and browsers that an answer is for who asked, in the form that was asked for, and what its type says.
+fn keep_for_its_caller(door: &Door, headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if door.permission == Permission::Public {
+        return;
+    }
+    // what has a tag may be kept by its caller, who asks whether it is the same still
+    let keep = if headers.contains_key(header::ETAG) { "private, no-cache" } else { "no-store" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+    headers.append(header::VARY, HeaderValue::from_static("Accept, Authorization"));
 }
 
 async fn pass(

@@ -285,6 +285,14 @@ async fn the_etag_of_an_order_is_its_streams_version_and_lets_a_command_through(
     let (stage, site) = market().await;
     let seen = site.get("storefront", "/v1/orders/o9").await;
     let tag = seen.header("etag").to_owned();
+    let kept = |answer: &Answer| {
+        ["cache-control", "vary", "x-content-type-options"].map(|name| answer.header(name).to_owned())
+    };
+    assert_eq!(kept(&seen), ["private, no-cache", "Accept, Authorization", "nosniff"]);
+    for path in ["/v1/merchants", "/v1/merchants/none", "/v1/keys"] {
+        let answer = site.get("admin", path).await;
+        assert_eq!(kept(&answer), ["no-store", "Accept, Authorization", "nosniff"], "{path}");
+    }
     assert_eq!(tag, format!("\"{}\"", stage.story("order-o9").len()));
     let again = |path: &str| {
         Ask::new("GET", path).header("Authorization", key("storefront")).header("If-None-Match", tag.clone())

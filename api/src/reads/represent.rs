@@ -49,7 +49,7 @@ fn range(text: &str) -> Option<(&str, f32)> {
 /// Rows under a line with the names of their columns. An amount is its decimal: the currency has a column.
 pub(super) fn csv(columns: &[&str], rows: &[Fields]) -> Result<Vec<u8>, Problem> {
     let failed = |error: csv::Error| Problem::new(INTERNAL, error.to_string());
-    let mut out = csv::Writer::from_writer(Vec::new());
+    let mut out = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     out.write_record(columns).map_err(failed)?;
     for row in rows {
         out.write_record(row.0.iter().map(|(_, field)| cell(field))).map_err(failed)?;
@@ -60,12 +60,17 @@ pub(super) fn csv(columns: &[&str], rows: &[Fields]) -> Result<Vec<u8>, Problem>
 fn cell(field: &Field) -> String {
     match field {
         Field::None => String::new(),
-        Field::Text(text) => text.clone(),
+        Field::Text(text) => plain(text),
         Field::Flag(yes) => yes.to_string(),
         Field::Count(n) => n.to_string(),
         Field::Money(money) => money.amount().to_string(),
         Field::Time(time) => time.to_string(),
     }
+}
+
+/// A text that a spreadsheet takes for a text: others chose it, and one that begins like a formula would be carried out.
+fn plain(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -77,6 +82,20 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, accept.parse().unwrap());
         wanted(&headers, offered).ok()
+    }
+
+    #[test]
+    fn no_cell_is_a_formula_but_amounts_stay_numbers() {
+        let money = daybook_domain::Money::new(-150, daybook_domain::Currency::new("EUR").unwrap());
+        let row = Fields(vec![
+            ("a", Field::Text("=HYPERLINK(\"http://x/\")".to_owned())),
+            ("b", Field::Text("@x".to_owned())),
+            ("c", Field::Text("a=b".to_owned())),
+            ("d", Field::Money(money)),
+            ("e", Field::Count(-2)),
+        ]);
+        let text = String::from_utf8(csv(&["a", "b", "c", "d", "e"], &[row]).unwrap()).unwrap();
+        assert_eq!(text, "a,b,c,d,e\r\n\"'=HYPERLINK(\"\"http://x/\"\")\",'@x,a=b,-1.50,-2\r\n");
     }
 
     #[test]
