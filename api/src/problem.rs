@@ -104,6 +104,13 @@ impl Problem {
         }))
     }
 
+    /// A trouble of the service's own: the log is told what it is, for it may name files and what they hold; the caller
+    /// is told where to look.
+    pub fn own(kind: &'static Kind, why: &dyn std::fmt::Display) -> Self {
+        tracing::error!(code = kind.code, %why, request_id = crate::passage::of_this_request(), "the service is in trouble");
+        Self::new(kind, "the service's log says why, under this request's id")
+    }
+
     /// A field of path, query or header that cannot be read.
     pub fn bad(field: &str, why: impl std::fmt::Display) -> Self {
         Self::new(BAD_REQUEST, format!("{field}: {why}"))
@@ -206,20 +213,19 @@ impl IntoResponse for Problem {
 
 impl From<ReadModelError> for Problem {
     fn from(error: ReadModelError) -> Self {
-        let detail = error.to_string();
-        let kind = match error {
-            ReadModelError::Behind { .. } => BEHIND,
-            ReadModelError::UnknownModel { .. } | ReadModelError::BadQuestion(_) => BAD_REQUEST,
-            ReadModelError::Journal(JournalError::Corrupt(_)) => DAMAGED,
-            _ => UNAVAILABLE,
-        };
-        Self::new(kind, detail)
+        match error {
+            ReadModelError::Behind { .. } => Self::new(BEHIND, error.to_string()),
+            ReadModelError::UnknownModel { .. } | ReadModelError::BadQuestion(_) => {
+                Self::new(BAD_REQUEST, error.to_string())
+            }
+            ReadModelError::Journal(JournalError::Corrupt(_)) => Self::own(DAMAGED, &error),
+            _ => Self::own(UNAVAILABLE, &error),
+        }
     }
 }
 
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
-        let detail = error.to_string();
         match error {
             CommandError::Rejected(rejection) => {
                 let mut problem = Self::new(REFUSED, rejection.message.into_owned());
@@ -227,14 +233,17 @@ impl From<CommandError> for Problem {
                 problem
             }
             CommandError::Conflict { actual, .. } => {
-                let mut problem = Self::new(CONFLICT, detail);
+                let mut problem = Self::new(CONFLICT, error.to_string());
                 problem.0.version = Some(actual);
                 problem
             }
-            CommandError::Reused { .. } => Self::new(KEY_REUSED, detail),
-            CommandError::Unavailable(_) => Self::new(UNAVAILABLE, detail),
-            CommandError::OutcomeUnknown(_) => Self::new(OUTCOME_UNKNOWN, detail),
-            CommandError::Malformed { field, .. } => Self::new(BAD_REQUEST, detail).at(format!("/{field}")),
+            CommandError::Reused { .. } => Self::new(KEY_REUSED, error.to_string()),
+            CommandError::Unavailable(_) => Self::own(UNAVAILABLE, &error),
+            CommandError::OutcomeUnknown(_) => Self::own(OUTCOME_UNKNOWN, &error),
+            CommandError::Malformed { ref field, .. } => {
+                let pointer = format!("/{field}");
+                Self::new(BAD_REQUEST, error.to_string()).at(pointer)
+            }
         }
     }
 }
@@ -244,8 +253,8 @@ impl From<MarketError> for Problem {
         match error {
             MarketError::Command(error) => error.into(),
             MarketError::Journal(error) => CommandError::from(error).into(),
-            MarketError::Url(why) => Self::new(INTERNAL, why),
-            MarketError::Unavailable(why) => Self::new(UNAVAILABLE, why),
+            MarketError::Url(why) => Self::own(INTERNAL, &why),
+            MarketError::Unavailable(why) => Self::own(UNAVAILABLE, &why),
         }
     }
 }

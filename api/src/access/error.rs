@@ -31,7 +31,7 @@ impl From<AccessError> for Problem {
             AccessError::Refused { field, .. } => Self::new(BAD_REQUEST, detail).at(format!("/{field}")),
             AccessError::Unknown(_) => Self::new(NOT_FOUND, detail),
             AccessError::Revoked(_) => Self::new(REFUSED, detail),
-            AccessError::Unavailable(_) => Self::new(UNAVAILABLE, detail),
+            AccessError::Unavailable(_) => Self::own(UNAVAILABLE, &detail),
         }
     }
 }

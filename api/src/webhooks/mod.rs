@@ -77,7 +77,7 @@ impl From<rusqlite::Error> for WebhookError {
 
 impl From<WebhookError> for Problem {
     fn from(error: WebhookError) -> Self {
-        Self::new(UNAVAILABLE, error.to_string())
+        Self::own(UNAVAILABLE, &error)
     }
 }
 
