@@ -65,6 +65,8 @@ pub struct Service {
     /// Who follows the feed of events.
     pub(crate) streams: feeds::Streams,
     pub(crate) wakes: feeds::Wakes,
+    /// Where their events come from.
+    pub(crate) source: feeds::Source,
     pub(crate) webhooks: webhooks::Webhooks,
     pub(crate) document: openapi::Served,
     pub(crate) settings: Settings,
@@ -89,6 +91,7 @@ impl Service {
             in_flight: commands::InFlight::default(),
             streams: feeds::Streams::default(),
             wakes,
+            source: feeds::Source::default(),
             webhooks: webhooks::Webhooks::open(None, webhooks::Options::default())
                 .expect("invariant: a database in memory opens"),
             document: openapi::Served::default(),

@@ -136,6 +136,17 @@ async fn pages_of_any_size_hold_the_whole_journal_once_as_cloud_events() {
     let one_by_one = "&type=EscrowFunded&type=daybook.OrderPlaced&order=o1";
     assert_eq!(all(&site, "finance", one_by_one, 100).await, events);
     let placed = &events[0];
+    let folder = tempfile::tempdir().unwrap();
+    let mut other = Stage::in_folder(folder.path(), Stage::start().plus(1));
+    other.merchant("m1", "0.00").await;
+    let elsewhere = Site::of(&other).await;
+    let opened = all(&elsewhere, "finance", "", 100).await;
+    elsewhere.stop().await;
+    assert!(events.iter().all(|event| event["source"] == placed["source"]));
+    assert_ne!(
+        opened[0]["source"], placed["source"],
+        "ids may be the same in two journals, not with the source"
+    );
     assert_eq!((&placed["specversion"], &placed["subject"]), (&json!("1.0"), &json!("order-o1")));
     assert_eq!(placed["dataschema"], "urn:daybook:event:OrderPlaced:v1");
     assert_eq!((&placed["merchant"], &placed["order"]), (&json!("m1"), &json!("o1")));
@@ -148,6 +159,13 @@ async fn pages_of_any_size_hold_the_whole_journal_once_as_cloud_events() {
     assert_eq!(batch.header("content-type"), "application/cloudevents-batch+json");
     assert_eq!(batch.body.as_array().unwrap().len(), 2);
     assert_eq!(batch.header("daybook-next"), "2");
+    for (accept, kind) in [
+        ("application/json;q=0.1, Application/CloudEvents-Batch+JSON", "application/cloudevents-batch+json"),
+        ("text/html, */*;q=0.1", "application/json"),
+    ] {
+        let ask = Ask::new("GET", "/v1/events?limit=2").header("Authorization", key("admin"));
+        assert_eq!(site.ask(ask.header("Accept", accept)).await.header("content-type"), kind, "{accept}");
+    }
     site.stop().await;
 }
 

@@ -262,6 +262,45 @@ async fn a_restart_goes_on_from_the_cursor() {
     second.stop().await;
 }
 
+/// The journal is another behind the cursor: nothing is passed over in silence.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_a_journal_that_was_put_back_a_webhook_is_disabled_until_somebody_says_where_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hooks.db");
+    let receiver = Receiver::new(200, 0);
+    let mut before = stage().await;
+    let first = site(&before, Some(&file), quick(3)).await;
+    let (id, _) = hook(&first, &receiver.url).await;
+    before.basket("c1", &[("o1", "m1", "60.00")]).await;
+    receiver.sent(1).await;
+    let head = before.market.journal().head().unwrap();
+    until(&first, &id, |hook| hook["position"] == head).await;
+    first.stop().await;
+    // the same beginning, then other events, and more of them
+    let mut back = stage().await;
+    let earlier = back.market.journal().head().unwrap();
+    for n in 2..6 {
+        back.basket(&format!("c{n}"), &[(&format!("o{n}"), "m1", "60.00")]).await;
+    }
+    assert!(back.market.journal().head().unwrap() > head);
+    let second = site(&back, Some(&file), quick(3)).await;
+    let shown = until(&second, &id, |hook| hook["disabled"].is_string()).await;
+    assert!(shown["disabled"].as_str().unwrap().contains("not the one"), "{shown}");
+    assert_eq!(act(&second, &format!("{id}/enable?after=999999")).await.status, 400);
+    let again = act(&second, &format!("{id}/enable")).await;
+    assert_eq!(again.status, 200);
+    until(&second, &id, |hook| hook["disabled"].is_string()).await;
+    let enabled = act(&second, &format!("{id}/enable?after={earlier}")).await;
+    assert_eq!(enabled.status, 200, "{}", enabled.text);
+    let got = receiver.sent(5).await;
+    let orders: Vec<_> = got
+        .iter()
+        .map(|got| serde_json::from_str::<Value>(&got.body).unwrap()["order"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(orders, ["o1", "o2", "o3", "o4", "o5"]);
+    second.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn during_a_rotation_both_secrets_hold() {
     let stage = stage().await;

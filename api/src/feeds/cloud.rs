@@ -1,10 +1,12 @@
 //! An event in CloudEvents 1.0 form.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 use daybook_domain::codec::EventKind;
 use daybook_domain::{Refs, Timestamp};
-use daybook_journal::Recorded;
+use daybook_journal::{Filter, Journal, JournalError, Recorded};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -17,15 +19,36 @@ use crate::access::Pseudonyms;
 /// What stands before the name of an event type.
 pub(super) const TYPE_PREFIX: &str = "daybook.";
 
-/// Where events come from. With `id` it identifies an event.
-const SOURCE: &str = "urn:daybook:journal";
+/// What stands before the name of a journal.
+const SOURCE_PREFIX: &str = "urn:daybook:journal:";
+
+/// Where events come from. With `id` it identifies an event: ids alone are derived from commands, so that two journals
+/// may begin with the same. A journal goes by its first event and when that was taken.
+#[derive(Default)]
+pub(crate) struct Source(OnceLock<String>);
+
+impl Source {
+    /// The source of this journal's events; blocks the first time.
+    pub fn of(&self, journal: &dyn Journal) -> Result<&str, JournalError> {
+        if let Some(known) = self.0.get() {
+            return Ok(known);
+        }
+        let mut first = None;
+        journal.scan(0, Some(1), &Filter::default(), &mut |event| {
+            first = Some(format!("{SOURCE_PREFIX}{}-{:x}", event.id.simple(), event.recorded_at));
+            ControlFlow::Break(())
+        })?;
+        // an empty journal has nothing to tell yet
+        Ok(first.map_or("urn:daybook:journal:empty", |name| self.0.get_or_init(|| name).as_str()))
+    }
+}
 
 /// The form. A position is text: integers of CloudEvents have 32 bits.
 #[derive(Serialize)]
 struct CloudEvent<'a, D> {
     specversion: &'static str,
     id: Uuid,
-    source: &'static str,
+    source: &'a str,
     r#type: String,
     subject: Cow<'a, str>,
     time: Timestamp,
@@ -43,6 +66,7 @@ struct CloudEvent<'a, D> {
 /// An event as JSON, as much of it as its reader sees.
 pub(super) fn encode(
     event: &Recorded<'_>,
+    source: &str,
     refs: &Refs,
     view: View,
     names: &Pseudonyms,
@@ -53,22 +77,28 @@ pub(super) fn encode(
         let event =
             Recorded { id: names.of_id(event.id), correlation: names.of_id(event.correlation), ..*event };
         let subject = discreet::subject(event.stream, names);
-        return serde_json::to_string(&form(&event, subject, &refs, data));
+        return serde_json::to_string(&form(&event, source, subject, &refs, data));
     }
     if view == View::Merchants
         && let Some(data) = discreet::to_merchant(event.kind, event.data)?
     {
-        return serde_json::to_string(&form(event, event.stream.into(), refs, data));
+        return serde_json::to_string(&form(event, source, event.stream.into(), refs, data));
     }
     let data: &RawValue = serde_json::from_str(event.data)?;
-    serde_json::to_string(&form(event, event.stream.into(), refs, data))
+    serde_json::to_string(&form(event, source, event.stream.into(), refs, data))
 }
 
-fn form<'a, D>(event: &Recorded<'a>, subject: Cow<'a, str>, refs: &'a Refs, data: D) -> CloudEvent<'a, D> {
+fn form<'a, D>(
+    event: &Recorded<'a>,
+    source: &'a str,
+    subject: Cow<'a, str>,
+    refs: &'a Refs,
+    data: D,
+) -> CloudEvent<'a, D> {
     CloudEvent {
         specversion: "1.0",
         id: event.id,
-        source: SOURCE,
+        source,
         r#type: format!("{TYPE_PREFIX}{}", event.kind),
         subject,
         time: Timestamp(event.occurred_at),
@@ -84,9 +114,9 @@ fn form<'a, D>(event: &Recorded<'a>, subject: Cow<'a, str>, refs: &'a Refs, data
 }
 
 /// What a receiver of webhooks is sent to try it.
-pub(crate) fn ping(id: &str, at: Timestamp) -> String {
+pub(crate) fn ping(source: &str, id: &str, at: Timestamp) -> String {
     json!({
-        "specversion": "1.0", "id": id, "source": SOURCE, "type": format!("{TYPE_PREFIX}Ping"), "time": at,
+        "specversion": "1.0", "id": id, "source": source, "type": format!("{TYPE_PREFIX}Ping"), "time": at,
         "datacontenttype": "application/json", "data": {},
     })
     .to_string()
@@ -126,7 +156,7 @@ pub(super) fn schema() -> Value {
         "properties": {
             "specversion": {"const": "1.0"},
             "id": uuid,
-            "source": {"const": SOURCE},
+            "source": {"type": "string", "pattern": format!("^{SOURCE_PREFIX}"), "description": "The journal; with `id` it identifies the event"},
             "type": {"type": "string", "description": "`daybook.` and the event's type: daybook.OrderShipped"},
             "subject": {"type": "string", "description": "The stream"},
             "time": {"type": "string", "format": "date-time", "description": "When it happened in the business"},

@@ -19,54 +19,30 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
-pub(crate) use cloud::ping;
+pub(crate) use cloud::{Source, ping};
 use page::Page;
 pub(crate) use page::{Bounds, Sent, unreadable};
 pub(crate) use stream::Streams;
 pub(crate) use turns::Reading;
 pub(crate) use wakes::Wakes;
-pub(crate) use wanted::{View, Wanted, filter_schema, parties, types};
+pub(crate) use wanted::{View, Wanted, filter_schema, parties, types, within};
 
 use crate::Shared;
 use crate::access::{Caller, Permission, Touched};
 use crate::endpoint::{Doc, Endpoint};
 use crate::guard::POSITION;
-use crate::problem::{NOT_ACCEPTABLE, Problem};
+use crate::problem::Problem;
+use crate::reads::wanted as wanted_of;
 use crate::server::Closing;
 use wanted::Asked;
 
 /// Where to go on from, for readers whose form of answer has no room for it.
 const NEXT: HeaderName = HeaderName::from_static("daybook-next");
 
+const JSON: &str = "application/json";
 const BATCH: &str = "application/cloudevents-batch+json";
 const STREAM_PATH: &str = "/v1/events/stream";
 const STREAM: &str = "text/event-stream";
-
-/// The forms in which events are answered.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Json,
-    Batch,
-    Stream,
-}
-
-impl Form {
-    /// The form that `Accept` asks for.
-    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let Some(accept) = headers.get(header::ACCEPT) else { return Ok(Self::Json) };
-        let accept = accept.to_str().unwrap_or_default();
-        for kind in accept.split(',').map(|part| part.split(';').next().unwrap_or_default().trim()) {
-            match kind {
-                STREAM => return Ok(Self::Stream),
-                BATCH => return Ok(Self::Batch),
-                "application/json" | "application/*" | "*/*" | "" => return Ok(Self::Json),
-                _ => {}
-            }
-        }
-        let detail = format!("Accept: events come as application/json, {BATCH} or {STREAM}");
-        Err(Problem::new(NOT_ACCEPTABLE, detail))
-    }
-}
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let event = json!({"$ref": "#/components/schemas/Event"});
@@ -160,8 +136,8 @@ async fn events(
     headers: HeaderMap,
     asked: AskedQuery,
 ) -> Result<Response, Problem> {
-    let form = Form::of(&headers)?;
-    if form == Form::Stream {
+    let form = wanted_of(&headers, &[JSON, BATCH, STREAM])?;
+    if form == STREAM {
         return events_stream(State(shared), caller, closing, headers, asked).await;
     }
     let asked = Asked::read(asked)?;
@@ -174,8 +150,8 @@ async fn events(
     let texts: Vec<&str> = events.iter().map(|event| event.json.as_str()).collect();
     let list = texts.join(",");
     let (kind, body) = match form {
-        Form::Batch => (BATCH, format!("[{list}]")),
-        _ => ("application/json", format!("{{\"events\":[{list}],\"next\":{next},\"head\":{head}}}")),
+        BATCH => (BATCH, format!("[{list}]")),
+        _ => (JSON, format!("{{\"events\":[{list}],\"next\":{next},\"head\":{head}}}")),
     };
     let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
     response.extensions_mut().insert(Touched(merchants.iter().copied().collect()));

@@ -63,6 +63,7 @@ pub(crate) struct Page {
 /// Reads the page after a position; blocks while the journal is read.
 pub(crate) fn read(
     journal: &dyn Journal,
+    source: &str,
     wanted: &Wanted,
     names: &Pseudonyms,
     after: Position,
@@ -79,7 +80,7 @@ pub(crate) fn read(
                 return Ok(None);
             }
             merchants.extend(refs.merchant);
-            cloud::encode(&event, &refs, wanted.view, names).map(Some)
+            cloud::encode(&event, source, &refs, wanted.view, names).map(Some)
         };
         match one() {
             Ok(None) => {}
@@ -113,5 +114,5 @@ pub(crate) fn read(
 /// The problem of a journal that cannot be read.
 pub(crate) fn unreadable(error: JournalError) -> Problem {
     let kind = if matches!(error, JournalError::Corrupt(_)) { DAMAGED } else { UNAVAILABLE };
-    Problem::new(kind, error.to_string())
+    Problem::own(kind, &error)
 }

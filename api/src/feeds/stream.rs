@@ -24,6 +24,7 @@ use super::wanted::Wanted;
 use crate::Shared;
 use crate::access::log::Entry;
 use crate::access::{Caller, Role};
+use crate::passage::of_this_request;
 use crate::problem::{Problem, TOO_MANY_STREAMS, blocking};
 use crate::server::Closing;
 
@@ -59,10 +60,12 @@ impl Streams {
         bounds: Bounds,
     ) -> Result<Page, Problem> {
         let turn = self.turns.wait(reader).await?;
-        let (journal, access) = (Arc::clone(shared.market.journal()), Arc::clone(&shared.access));
+        let shared = Arc::clone(shared);
         blocking(move || {
             let _held = turn; // by the thread that reads: its reader may be gone before it is through
-            page::read(journal.as_ref(), &wanted, access.pseudonyms(), after, bounds)
+            let journal = shared.market.journal().as_ref();
+            let source = shared.source.of(journal).map_err(page::unreadable)?;
+            page::read(journal, source, &wanted, shared.access.pseudonyms(), after, bounds)
                 .map_err(page::unreadable)
         })
         .await
@@ -115,6 +118,7 @@ struct Reader {
     /// Whose data it was shown: each is noted once.
     shown: BTreeSet<MerchantId>,
     caller: Caller,
+    request_id: String,
     _seat: Seat,
 }
 
@@ -140,6 +144,7 @@ pub(super) fn open(
         checked: Instant::now(),
         shown: BTreeSet::new(),
         caller,
+        request_id: of_this_request().unwrap_or_default(),
         _seat: seat,
     };
     let first = Event::default().retry(RETRY).id(after.to_string()).comment("from here on");
@@ -229,7 +234,7 @@ impl Reader {
                     merchant,
                     endpoint: (Method::GET, super::STREAM_PATH.into()),
                     status: 200,
-                    request_id: String::new(),
+                    request_id: self.request_id.clone(),
                 });
             }
         }

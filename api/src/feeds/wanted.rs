@@ -209,7 +209,10 @@ pub(crate) fn filter_schema() -> Value {
 /// Event types by name, with or without `daybook.`.
 pub(crate) fn types<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Cow<'static, str>>, Problem> {
     let mut kinds = Vec::new();
-    for name in names.take(MOST_TYPES) {
+    for name in names {
+        if kinds.len() == MOST_TYPES {
+            return Err(Problem::bad("type", format_args!("name {MOST_TYPES} types at most")));
+        }
         let name = name.trim();
         let kind = EventKind::parse(name.strip_prefix(super::cloud::TYPE_PREFIX).unwrap_or(name));
         let kind =
@@ -221,7 +224,7 @@ pub(crate) fn types<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Cow<
 
 /// Refuses a position that the journal has not come to: after it was restored from an older copy, a reader that went
 /// on from there would miss what is written in between.
-pub(super) fn within(journal: &dyn Journal, after: Position, field: &str) -> Result<(), Problem> {
+pub(crate) fn within(journal: &dyn Journal, after: Position, field: &str) -> Result<(), Problem> {
     let head = journal.head().map_err(page::unreadable)?;
     if after <= head { Ok(()) } else { Err(Problem::bad(field, format_args!("the journal ends at {head}"))) }
 }

@@ -23,6 +23,7 @@ mod settlements;
 mod statements;
 
 pub(crate) use heavy::Heavy;
+pub(crate) use represent::wanted;
 
 use crate::endpoint::Endpoint;
 

@@ -9,7 +9,7 @@ pub(super) const JSON: &str = "application/json";
 pub(super) const CSV: &str = "text/csv";
 
 /// Which of the representations on offer the caller wants most; the first where it says nothing.
-pub(super) fn wanted(headers: &HeaderMap, offered: &[&'static str]) -> Result<&'static str, Problem> {
+pub(crate) fn wanted(headers: &HeaderMap, offered: &[&'static str]) -> Result<&'static str, Problem> {
     let asked: Vec<&str> =
         headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let mut best: Option<(f32, u8, &'static str)> = None;

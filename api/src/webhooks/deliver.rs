@@ -1,21 +1,23 @@
 //! Delivery: from the cursor on, one event after the other.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::body::Bytes;
 use daybook_domain::Timestamp;
 use daybook_domain::time::SECOND;
-use daybook_journal::{Filter, Position};
+use daybook_journal::{Filter, Position, Recorded};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use super::client::{Heard, Message};
 use super::store::{DeadLetter, MOST_DEAD_LETTERS, Webhook};
 use super::{Options, Webhooks, now, sign};
-use crate::feeds::{Bounds, Reading, Sent, View, Wanted, types};
-use crate::problem::{INTERNAL, Problem, blocking};
+use crate::feeds::{Bounds, Reading, Sent, View, Wanted, types, unreadable};
+use crate::problem::{BAD_REQUEST, INTERNAL, Problem, blocking};
 use crate::{Service, Shared};
 
 /// Events that are read at once.
@@ -47,9 +49,10 @@ enum Went {
 /// Delivers to a webhook until it is disabled, or the service stops or is gone.
 pub(super) async fn follow(service: Weak<Service>, id: String, mut stopping: watch::Receiver<bool>) {
     let Some(mut heads) = service.upgrade().map(|shared| shared.wakes.follow()) else { return };
+    let mut known = false;
     while !*stopping.borrow() {
         let Some(shared) = service.upgrade() else { return };
-        let went = round(&shared, &id).await;
+        let went = round(&shared, &id, &mut known).await;
         drop(shared);
         let pause = async {
             match went {
@@ -77,24 +80,36 @@ pub(super) async fn follow(service: Weak<Service>, id: String, mut stopping: wat
     }
 }
 
-async fn round(shared: &Shared, id: &str) -> Result<Went, Problem> {
+/// Goes on; `known`: whether the journal is known to be the one that was delivered from before, for as long as it runs.
+async fn round(shared: &Shared, id: &str, known: &mut bool) -> Result<Went, Problem> {
     let hook = kept(shared, id, |webhooks, id| webhooks.store.get(id)).await?;
     let Some(hook) = hook.filter(|hook| hook.disabled.is_none()) else { return Ok(Went::Ended) };
     let wait = hook.next_attempt_at.map_or(0, |at| at.0 - now().0);
     if let Ok(wait @ 1..) = u64::try_from(wait) {
         return Ok(Went::Later(Duration::from_micros(wait).min(LOOK)));
     }
-    let head = shared.market.journal().head().map_err(crate::feeds::unreadable)?;
-    if hook.position > head {
-        // the journal was put back to an earlier state: what comes now is new
-        kept(shared, id, move |webhooks, id| webhooks.store.passed(id, head)).await?;
-        return Ok(Went::On);
+    if !*known {
+        let there = event_id(shared, hook.position).await?;
+        if there.is_none() && hook.position > 0 || hook.event.is_some_and(|event| there != Some(event)) {
+            let why = format!(
+                "the journal is not the one that was delivered up to position {}, as when it was put back to an earlier \
+                 state: enable it with `after`, the position to go on from",
+                hook.position
+            );
+            disable(shared, id, why).await?;
+            return Ok(Went::Ended);
+        }
+        *known = true;
     }
     let bounds = Bounds { events: AT_ONCE, ..Bounds::default() };
-    let page = shared
-        .streams
-        .page(shared, Reading::Webhook, Arc::new(wanted(&hook)?), hook.position, bounds)
-        .await?;
+    let wanted = match wanted(&hook) {
+        Err(problem) if problem.is(BAD_REQUEST) => {
+            disable(shared, id, "it wants events of a type that this version does not know").await?;
+            return Ok(Went::Ended);
+        }
+        wanted => Arc::new(wanted?),
+    };
+    let page = shared.streams.page(shared, Reading::Webhook, wanted, hook.position, bounds).await?;
     let mut attempts = hook.attempts;
     for event in &page.events {
         if shared.webhooks.stops() {
@@ -108,7 +123,8 @@ async fn round(shared: &Shared, id: &str) -> Result<Went, Problem> {
     }
     let (next, head) = (page.next, page.head);
     if page.events.last().map_or(hook.position, |event| event.position) < next {
-        kept(shared, id, move |webhooks, id| webhooks.store.passed(id, next)).await?;
+        let event = event_id(shared, next).await?;
+        kept(shared, id, move |webhooks, id| webhooks.store.passed(id, next, event)).await?;
     }
     Ok(if next < head { Went::On } else { Went::Done })
 }
@@ -116,10 +132,10 @@ async fn round(shared: &Shared, id: &str) -> Result<Went, Problem> {
 /// Delivers an event, or notes why not.
 async fn one(shared: &Shared, hook: &Webhook, event: &Sent, before: u32) -> Result<Went, Problem> {
     let heard = send(shared, hook, &event.id.to_string(), &event.json).await?;
-    let position = event.position;
+    let (position, event) = (event.position, event.id);
     let why = match refused(heard) {
         None => {
-            kept(shared, &hook.id, move |webhooks, id| webhooks.store.delivered(id, position)).await?;
+            kept(shared, &hook.id, move |webhooks, id| webhooks.store.delivered(id, position, event)).await?;
             return Ok(Went::On);
         }
         Some(why) => why,
@@ -138,7 +154,7 @@ async fn one(shared: &Shared, hook: &Webhook, event: &Sent, before: u32) -> Resu
             .await?;
         return Ok(Went::Later(pause.min(LOOK)));
     }
-    let letter = DeadLetter { id: 0, position, at: now(), attempts, error: why.error };
+    let letter = DeadLetter { id: 0, position, event: Some(event), at: now(), attempts, error: why.error };
     let hook = kept(shared, &hook.id, move |webhooks, id| {
         webhooks.store.give_up(id, &letter)?;
         webhooks.store.get(id)
@@ -193,7 +209,7 @@ pub(super) async fn event_at(
     hook: &Webhook,
     position: Position,
 ) -> Result<Option<Sent>, Problem> {
-    let mut wanted = wanted(hook)?;
+    let mut wanted = wanted(hook).map_err(|problem| problem.as_kind(INTERNAL))?;
     wanted.filter = Filter::default();
     let bounds = Bounds { events: 1, scanned: 1 };
     let page = shared
@@ -203,9 +219,27 @@ pub(super) async fn event_at(
     Ok(page.events.into_iter().next())
 }
 
-async fn disable(shared: &Shared, id: &str, why: &'static str) -> Result<(), Problem> {
+/// Which event stands at a position; none where the journal has none.
+pub(super) async fn event_id(shared: &Shared, position: Position) -> Result<Option<Uuid>, Problem> {
+    let journal = Arc::clone(shared.market.journal());
+    blocking(move || {
+        let mut found = None;
+        if position > 0 && position <= journal.head().map_err(unreadable)? {
+            let mut visit = |event: Recorded<'_>| {
+                found = Some(event.id);
+                ControlFlow::Break(())
+            };
+            journal.scan(position - 1, Some(position), &Filter::default(), &mut visit).map_err(unreadable)?;
+        }
+        Ok::<_, Problem>(found)
+    })
+    .await
+}
+
+async fn disable(shared: &Shared, id: &str, why: impl Into<String>) -> Result<(), Problem> {
+    let why = why.into();
     tracing::warn!(webhook = id, why, "a webhook is disabled");
-    kept(shared, id, move |webhooks, id| webhooks.store.disable(id, Some(why))).await
+    kept(shared, id, move |webhooks, id| webhooks.store.disable(id, Some(&why))).await
 }
 
 /// Does something with the file, away from the threads that serve.
@@ -221,7 +255,7 @@ pub(super) async fn kept<T: Send + 'static>(
 fn wanted(hook: &Webhook) -> Result<Wanted, Problem> {
     let kinds = match &hook.types[..] {
         [] => None,
-        named => Some(types(named.iter().map(String::as_str)).map_err(|p| p.as_kind(INTERNAL))?),
+        named => Some(types(named.iter().map(String::as_str))?),
     };
     Ok(Wanted { filter: Filter { kinds, categories: None }, parties: hook.filter, view: View::Whole })
 }

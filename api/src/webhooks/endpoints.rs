@@ -12,7 +12,7 @@ use daybook_journal::Position;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::deliver::{event_at, kept, refused, send};
+use super::deliver::{event_at, event_id, kept, refused, send};
 use super::store::{DeadLetter, MOST_WEBHOOKS, Webhook};
 use super::{Webhooks, client, new_id, now, sign};
 use crate::Shared;
@@ -73,7 +73,11 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         at(
             Method::POST,
             "/{webhook}/enable",
-            doc("webhook_enable", "Deliver again", hook, &[404]),
+            doc("webhook_enable", "Deliver again", hook, &[404]).query(
+                "after",
+                after.clone(),
+                "Go on after this position, not where it stands: for a journal that was put back to an earlier state",
+            ),
             post(enable),
         ),
         at(
@@ -132,7 +136,8 @@ const RECEIVING: &str = "Each event is a POST of CloudEvents 1.0 JSON, signed af
     return any(hmac.compare_digest(wanted, s) for s in headers['webhook-signature'].split())\n```\n\n\
     Answer 2xx once the event is yours. Events come one after the other, in the journal's order, each at least once: keep \
     `webhook-id` and let a second one pass. What is not taken is tried again with growing pauses and then put aside as a \
-    dead letter; 410 disables the webhook. Redirects are not followed.";
+    dead letter; 410 disables the webhook. Until then the events behind it wait, some six hours: answer 2xx also for what \
+    you have no use for. Redirects are not followed.";
 
 fn at(method: Method, path: &str, doc: Doc, serve: MethodRouter<Shared>) -> Endpoint {
     Endpoint { method, path: format!("/v1/webhooks{path}"), permission: Permission::Administer, doc, serve }
@@ -257,6 +262,7 @@ async fn add(
     if position > head {
         return Err(Problem::bad("after", format_args!("the journal ends at {head}")).at("/after"));
     }
+    let event = event_id(&shared, position).await?;
     let webhook = Webhook {
         id: new_id(),
         url: new.url,
@@ -265,6 +271,7 @@ async fn add(
         created_at: now(),
         disabled: None,
         position,
+        event,
         delivered: 0,
         attempts: 0,
         next_attempt_at: None,
@@ -305,8 +312,19 @@ async fn disable(State(shared): State<Shared>, Path(id): Path<String>) -> Result
     found(&shared, &id).await.map(Json)
 }
 
-async fn enable(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<Webhook>, Problem> {
+async fn enable(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    after: Result<Query<After>, QueryRejection>,
+) -> Result<Json<Webhook>, Problem> {
+    let Query(After { after }) = after.map_err(|error| Problem::bad("query", error.body_text()))?;
     found(&shared, &id).await?;
+    if let Some(after) = after {
+        feeds::within(shared.market.journal().as_ref(), after, "after")?;
+        shared.webhooks.end(&id);
+        let event = event_id(&shared, after).await?;
+        kept(&shared, &id, move |webhooks, id| webhooks.store.passed(id, after, event)).await?;
+    }
     kept(&shared, &id, |webhooks, id| webhooks.store.disable(id, None)).await?;
     Webhooks::begin(&shared, &id);
     found(&shared, &id).await.map(Json)
@@ -340,7 +358,8 @@ async fn rotate(
 async fn ping(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<Outcome>, Problem> {
     let hook = found(&shared, &id).await?;
     let message = new_id();
-    let heard = send(&shared, &hook, &message, &feeds::ping(&message, now())).await?;
+    let source = shared.source.of(shared.market.journal().as_ref()).map_err(feeds::unreadable)?;
+    let heard = send(&shared, &hook, &message, &feeds::ping(source, &message, now())).await?;
     Ok(Json(outcome(heard)))
 }
 
@@ -374,6 +393,7 @@ async fn replay(
     let dead = kept(&shared, &id, move |webhooks, id| webhooks.store.dead_letter(id, number)).await?;
     let dead: DeadLetter = dead.ok_or_else(none)?;
     let event = event_at(&shared, &hook, dead.position).await?;
+    let event = event.filter(|event| dead.event.is_none_or(|id| id == event.id));
     let event = event.ok_or_else(|| Problem::new(NOT_FOUND, "the journal has this event no longer"))?;
     let outcome = outcome(send(&shared, &hook, &event.id.to_string(), &event.json).await?);
     let error = outcome.error.clone();

@@ -9,8 +9,10 @@ use std::time::Duration;
 use daybook_domain::{Refs, Timestamp};
 use daybook_journal::Position;
 use parking_lot::Mutex;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::WebhookError;
 use crate::access::private;
@@ -23,10 +25,10 @@ pub(super) const MOST_DEAD_LETTERS: u64 = 1_000;
 const MOST_SECRETS: i64 = 5;
 
 const TABLES: &str = "
-    PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;
+    PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;
     CREATE TABLE IF NOT EXISTS webhooks (
       id TEXT PRIMARY KEY, url TEXT NOT NULL, types TEXT NOT NULL, parties TEXT NOT NULL, created_at INTEGER NOT NULL,
-      disabled TEXT, position INTEGER NOT NULL, delivered INTEGER NOT NULL DEFAULT 0,
+      disabled TEXT, position INTEGER NOT NULL, event TEXT, delivered INTEGER NOT NULL DEFAULT 0,
       attempts INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL DEFAULT 0, last_error TEXT,
       dead_in_row INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS secrets (
@@ -34,11 +36,18 @@ const TABLES: &str = "
       until INTEGER);
     CREATE TABLE IF NOT EXISTS dead_letters (
       id INTEGER PRIMARY KEY AUTOINCREMENT, webhook TEXT NOT NULL REFERENCES webhooks ON DELETE CASCADE,
-      position INTEGER NOT NULL, at INTEGER NOT NULL, attempts INTEGER NOT NULL, error TEXT NOT NULL,
+      position INTEGER NOT NULL, at INTEGER NOT NULL, attempts INTEGER NOT NULL, error TEXT NOT NULL, event TEXT,
       UNIQUE (webhook, position));";
 
+/// How soon what is written is on the disk. What a receiver took may be forgotten when the power fails: it is sent
+/// again. What somebody was told (a secret, that an event was put aside) may not.
+const SOON: &str = "PRAGMA synchronous=NORMAL";
+const AT_ONCE: &str = "PRAGMA synchronous=FULL";
+
 const WEBHOOK: &str = "SELECT id, url, types, parties, created_at, disabled, position, delivered, attempts, next_at,
-    last_error, dead_in_row, (SELECT count(*) FROM dead_letters d WHERE d.webhook = webhooks.id) FROM webhooks";
+    last_error, dead_in_row, (SELECT count(*) FROM dead_letters d WHERE d.webhook = webhooks.id), event FROM webhooks";
+
+const LETTER: &str = "SELECT id, position, at, attempts, error, event FROM dead_letters";
 
 /// A webhook.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -66,6 +75,9 @@ pub(super) struct Webhook {
     /// What went wrong the last time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// The event at this position: another one there means that the journal is another.
+    #[serde(skip)]
+    pub event: Option<Uuid>,
     /// Dead letters since an event was last taken.
     #[serde(skip)]
     pub dead_in_row: u32,
@@ -79,6 +91,9 @@ pub(super) struct DeadLetter {
     pub id: u64,
     /// Where the event stands in the journal.
     pub position: Position,
+    /// Its id.
+    #[serde(skip)]
+    pub event: Option<Uuid>,
     /// When it was given up.
     pub at: Timestamp,
     pub attempts: u32,
@@ -92,16 +107,14 @@ pub(super) struct Store(Mutex<Connection>);
 type Kept<T> = Result<T, WebhookError>;
 
 fn webhook(row: &Row<'_>) -> rusqlite::Result<Webhook> {
-    let list = |text: String| serde_json::from_str(&text).unwrap_or_default();
-    let parties: String = row.get(3)?;
+    let unreadable = |at, error| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, error);
+    let (types, parties): (String, String) = (row.get(2)?, row.get(3)?);
     let attempts: u32 = row.get(8)?;
     Ok(Webhook {
         id: row.get(0)?,
         url: row.get(1)?,
-        types: list(row.get(2)?),
-        filter: Refs::parse(&parties).map_err(|e| {
-            rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, Box::new(e))
-        })?,
+        types: serde_json::from_str(&types).map_err(|e| unreadable(2, Box::new(e)))?,
+        filter: Refs::parse(&parties).map_err(|e| unreadable(3, Box::new(e)))?,
         created_at: Timestamp(row.get(4)?),
         disabled: row.get(5)?,
         position: row.get(6)?,
@@ -111,6 +124,7 @@ fn webhook(row: &Row<'_>) -> rusqlite::Result<Webhook> {
         last_error: row.get(10)?,
         dead_in_row: row.get(11)?,
         dead_letters: row.get(12)?,
+        event: event(row, 13)?,
     })
 }
 
@@ -121,7 +135,18 @@ fn dead_letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
         at: Timestamp(row.get(2)?),
         attempts: row.get(3)?,
         error: row.get(4)?,
+        event: event(row, 5)?,
     })
+}
+
+fn event(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Uuid>> {
+    let text: Option<String> = row.get(at)?;
+    let id = text.map(|text| Uuid::parse_str(&text)).transpose();
+    id.map_err(|e| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(e)))
+}
+
+fn text(event: Option<Uuid>) -> Option<String> {
+    event.map(|id| id.to_string())
 }
 
 impl Store {
@@ -136,26 +161,49 @@ impl Store {
         };
         conn.busy_timeout(Duration::from_secs(5))?;
         conn.execute_batch(TABLES)?;
+        conn.execute_batch(SOON)?;
+        for table in ["webhooks", "dead_letters"] {
+            let named = "SELECT count(*) > 0 FROM pragma_table_info(?1) WHERE name = 'event'";
+            if !conn.query_row(named, [table], |row| row.get(0))? {
+                // of a file that was made before it was kept
+                conn.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN event TEXT"))?;
+            }
+        }
         Ok(Self(Mutex::new(conn)))
+    }
+
+    /// Changes something in one transaction that is on the disk when this returns.
+    fn told<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Kept<T>) -> Kept<T> {
+        let mut conn = self.0.lock();
+        conn.execute_batch(AT_ONCE)?;
+        let changed = (|| -> Kept<T> {
+            let tx = conn.transaction()?;
+            let changed = change(&tx)?;
+            tx.commit()?;
+            Ok(changed)
+        })();
+        conn.execute_batch(SOON)?;
+        changed
     }
 
     /// Adds one with its first secret; false: there are as many as there may be.
     pub fn add(&self, hook: &Webhook, secret: &str) -> Kept<bool> {
-        let mut conn = self.0.lock();
-        let tx = conn.transaction()?;
-        let there: u64 = tx.query_row("SELECT count(*) FROM webhooks", [], |row| row.get(0))?;
-        if there >= MOST_WEBHOOKS {
-            return Ok(false);
-        }
         let types = serde_json::to_string(&hook.types).map_err(|e| WebhookError(e.to_string()))?;
         let parties = serde_json::to_string(&hook.filter).map_err(|e| WebhookError(e.to_string()))?;
-        tx.execute(
-            "INSERT INTO webhooks(id, url, types, parties, created_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![hook.id, hook.url, types, parties, hook.created_at.0, hook.position],
-        )?;
-        tx.execute("INSERT INTO secrets(webhook, secret) VALUES (?1, ?2)", params![hook.id, secret])?;
-        tx.commit()?;
-        Ok(true)
+        self.told(|tx| {
+            let there: u64 = tx.query_row("SELECT count(*) FROM webhooks", [], |row| row.get(0))?;
+            if there >= MOST_WEBHOOKS {
+                return Ok(false);
+            }
+            let event = text(hook.event);
+            tx.execute(
+                "INSERT INTO webhooks(id, url, types, parties, created_at, position, event)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![hook.id, hook.url, types, parties, hook.created_at.0, hook.position, event],
+            )?;
+            tx.execute("INSERT INTO secrets(webhook, secret) VALUES (?1, ?2)", params![hook.id, secret])?;
+            Ok(true)
+        })
     }
 
     /// All of them.
@@ -198,32 +246,32 @@ impl Store {
 
     /// Adds a secret; those before it are in force until then at the longest.
     pub fn rotate(&self, id: &str, secret: &str, until: Timestamp, now: Timestamp) -> Kept<()> {
-        let mut conn = self.0.lock();
-        let tx = conn.transaction()?;
-        tx.execute("DELETE FROM secrets WHERE webhook = ?1 AND until <= ?2", params![id, now.0])?;
-        tx.execute(
-            "UPDATE secrets SET until = min(coalesce(until, ?2), ?2) WHERE webhook = ?1",
-            params![id, until.0],
-        )?;
-        tx.execute("INSERT INTO secrets(webhook, secret) VALUES (?1, ?2)", params![id, secret])?;
-        Ok(tx.commit()?)
+        self.told(|tx| {
+            tx.execute("DELETE FROM secrets WHERE webhook = ?1 AND until <= ?2", params![id, now.0])?;
+            tx.execute(
+                "UPDATE secrets SET until = min(coalesce(until, ?2), ?2) WHERE webhook = ?1",
+                params![id, until.0],
+            )?;
+            tx.execute("INSERT INTO secrets(webhook, secret) VALUES (?1, ?2)", params![id, secret])?;
+            Ok(())
+        })
     }
 
     /// The receiver took what stands at `position`.
-    pub fn delivered(&self, id: &str, position: Position) -> Kept<()> {
+    pub fn delivered(&self, id: &str, position: Position, event: Uuid) -> Kept<()> {
         self.0.lock().prepare_cached(
-            "UPDATE webhooks SET position = ?2, delivered = delivered + 1, attempts = 0, last_error = NULL, dead_in_row = 0
-             WHERE id = ?1",
-        )?.execute(params![id, position])?;
+            "UPDATE webhooks SET position = ?2, event = ?3, delivered = delivered + 1, attempts = 0, last_error = NULL,
+             dead_in_row = 0 WHERE id = ?1",
+        )?.execute(params![id, position, event.to_string()])?;
         Ok(())
     }
 
-    /// Nothing up to `position` is wanted.
-    pub fn passed(&self, id: &str, position: Position) -> Kept<()> {
+    /// Nothing up to `position`, where this event stands, is wanted.
+    pub fn passed(&self, id: &str, position: Position, event: Option<Uuid>) -> Kept<()> {
         self.0
             .lock()
-            .prepare_cached("UPDATE webhooks SET position = ?2 WHERE id = ?1")?
-            .execute(params![id, position])?;
+            .prepare_cached("UPDATE webhooks SET position = ?2, event = ?3 WHERE id = ?1")?
+            .execute(params![id, position, text(event)])?;
         Ok(())
     }
 
@@ -238,33 +286,34 @@ impl Store {
 
     /// What stands at the letter's position is given up.
     pub fn give_up(&self, id: &str, letter: &DeadLetter) -> Kept<()> {
-        let mut conn = self.0.lock();
-        let tx = conn.transaction()?;
-        tx.execute(
-            "INSERT INTO dead_letters(webhook, position, at, attempts, error) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (webhook, position) DO UPDATE SET at = ?3, attempts = ?4, error = ?5",
-            params![id, letter.position, letter.at.0, letter.attempts, letter.error],
-        )?;
-        tx.execute(
-            "UPDATE webhooks SET position = ?2, attempts = 0, last_error = ?3, dead_in_row = dead_in_row + 1 WHERE id = ?1",
-            params![id, letter.position, letter.error],
-        )?;
-        Ok(tx.commit()?)
+        let event = text(letter.event);
+        self.told(|tx| {
+            tx.execute(
+                "INSERT INTO dead_letters(webhook, position, at, attempts, error, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (webhook, position) DO UPDATE SET at = ?3, attempts = ?4, error = ?5, event = ?6",
+                params![id, letter.position, letter.at.0, letter.attempts, letter.error, event],
+            )?;
+            tx.execute(
+                "UPDATE webhooks SET position = ?2, event = ?4, attempts = 0, last_error = ?3, dead_in_row = dead_in_row + 1
+                 WHERE id = ?1",
+                params![id, letter.position, letter.error, event],
+            )?;
+            Ok(())
+        })
     }
 
     /// Dead letters of a webhook after the letter `after`, the oldest first.
     pub fn dead_letters(&self, id: &str, after: u64, limit: u64) -> Kept<Vec<DeadLetter>> {
         let conn = self.0.lock();
-        let mut found = conn.prepare_cached(
-            "SELECT id, position, at, attempts, error FROM dead_letters WHERE webhook = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-        )?;
+        let sql = format!("{LETTER} WHERE webhook = ?1 AND id > ?2 ORDER BY id LIMIT ?3");
+        let mut found = conn.prepare_cached(&sql)?;
         Ok(found.query_map(params![id, after, limit], dead_letter)?.collect::<Result<_, _>>()?)
     }
 
     /// A dead letter of a webhook.
     pub fn dead_letter(&self, id: &str, letter: u64) -> Kept<Option<DeadLetter>> {
         let found = self.0.lock().query_row(
-            "SELECT id, position, at, attempts, error FROM dead_letters WHERE webhook = ?1 AND id = ?2",
+            &format!("{LETTER} WHERE webhook = ?1 AND id = ?2"),
             params![id, letter],
             dead_letter,
         );
