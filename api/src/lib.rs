@@ -21,6 +21,7 @@ mod reads;
 mod server;
 mod settings;
 mod tls;
+mod turns;
 pub mod webhooks;
 
 use std::sync::{Arc, Weak};
@@ -60,7 +61,7 @@ pub struct Service {
     /// Who may wait for read models.
     pub(crate) waiting: Arc<Semaphore>,
     /// Who may read what takes long.
-    pub(crate) heavy: reads::Heavy,
+    pub(crate) heavy: turns::Turns,
     pub(crate) in_flight: commands::InFlight,
     /// Who follows the feed of events.
     pub(crate) streams: feeds::Streams,
@@ -87,7 +88,7 @@ impl Service {
             models,
             access: access.into(),
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
-            heavy: reads::Heavy::default(),
+            heavy: reads::turns(),
             in_flight: commands::InFlight::default(),
             streams: feeds::Streams::default(),
             wakes,

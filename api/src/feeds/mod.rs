@@ -8,7 +8,6 @@ mod cloud;
 mod discreet;
 mod page;
 mod stream;
-mod turns;
 mod wakes;
 mod wanted;
 
@@ -22,8 +21,7 @@ use serde_json::json;
 pub(crate) use cloud::{Source, ping};
 use page::Page;
 pub(crate) use page::{Bounds, Sent, unreadable};
-pub(crate) use stream::Streams;
-pub(crate) use turns::Reading;
+pub(crate) use stream::{Reading, Streams};
 pub(crate) use wakes::Wakes;
 pub(crate) use wanted::{View, Wanted, filter_schema, parties, types, within};
 

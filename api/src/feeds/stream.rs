@@ -15,18 +15,18 @@ use daybook_domain::{MerchantId, PartyId, Timestamp};
 use daybook_journal::{Clock, Position, SystemClock};
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::page::{self, Bounds, Page, Sent};
-use super::turns::{Reading, Turns};
 use super::wanted::Wanted;
 use crate::Shared;
 use crate::access::log::Entry;
 use crate::access::{Caller, Role};
 use crate::passage::of_this_request;
-use crate::problem::{Problem, TOO_MANY_STREAMS, blocking};
+use crate::problem::{INTERNAL, Problem, TOO_MANY_STREAMS, blocking};
 use crate::server::Closing;
+use crate::turns::{Limits, Turns, Waits};
 
 /// Most streams at the same time.
 const MOST_STREAMS: usize = 256;
@@ -42,11 +42,34 @@ const RECHECK: Duration = Duration::from_millis(500);
 /// What readers are told to wait before they connect again.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// Pages that are read and waited for.
+const PAGES: Limits = Limits { reading: 4, of_one: 8, of_all: 128 };
+/// Most pages that are read for webhooks at the same time: they have turns of their own.
+const FOR_WEBHOOKS: usize = 2;
+
 /// The streams that are open, and who may read.
-#[derive(Default)]
 pub(crate) struct Streams {
     open: Arc<Mutex<HashMap<PartyId, usize>>>,
     turns: Turns,
+    for_webhooks: Arc<Semaphore>,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        let for_webhooks = Arc::new(Semaphore::new(FOR_WEBHOOKS));
+        Self { open: Arc::default(), turns: Turns::new(PAGES), for_webhooks }
+    }
+}
+
+/// Who reads a page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reading {
+    /// Whoever asked for it.
+    Page(PartyId),
+    /// The stream of a key, which asks for the next when it has sent the one before.
+    Stream(PartyId),
+    /// What brings events to a receiver.
+    Webhook,
 }
 
 impl Streams {
@@ -59,10 +82,18 @@ impl Streams {
         after: Position,
         bounds: Bounds,
     ) -> Result<Page, Problem> {
-        let turn = self.turns.wait(reader).await?;
+        let (mut of_key, mut of_webhooks) = (None, None);
+        match reader {
+            Reading::Page(key) => of_key = Some(self.turns.wait(key, Waits::WithinLimits).await?),
+            Reading::Stream(key) => of_key = Some(self.turns.wait(key, Waits::Always).await?),
+            Reading::Webhook => {
+                let place = Arc::clone(&self.for_webhooks).acquire_owned().await;
+                of_webhooks = Some(place.map_err(|error| Problem::new(INTERNAL, error.to_string()))?);
+            }
+        }
         let shared = Arc::clone(shared);
         blocking(move || {
-            let _held = turn; // by the thread that reads: its reader may be gone before it is through
+            let _held = (of_key, of_webhooks); // by the thread that reads: its reader may be gone before it is through
             let journal = shared.market.journal().as_ref();
             let source = shared.source.of(journal).map_err(page::unreadable)?;
             page::read(journal, source, &wanted, shared.access.pseudonyms(), after, bounds)

@@ -6,6 +6,7 @@ use axum::extract::{RawPathParams, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use daybook_domain::PartyId;
 use daybook_projections::ReadModels;
 use daybook_projections::fields::{Field, Fields};
 use daybook_projections::queries::Page;
@@ -15,7 +16,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::cursor::Cursor;
-use super::heavy::{Turn, is_heavy};
+use super::heavy::is_heavy;
 use super::question::{Pairs, Parameter, Question};
 use super::represent::{CSV, JSON, csv, wanted};
 use super::schema::{array, object, or_null, row_schema, shown};
@@ -23,6 +24,7 @@ use crate::Shared;
 use crate::access::{Caller, Permission, Touched};
 use crate::endpoint::{Components, Doc, Endpoint};
 use crate::problem::{INTERNAL, NOT_FOUND, Problem, blocking};
+use crate::turns::{Turn, Waits};
 
 /// Rows of a page where the caller does not say.
 const ROWS: u32 = 100;
@@ -43,8 +45,11 @@ pub(super) struct About {
 
 impl About {
     /// A turn, where it looks at much; `cut` where it is asked as of a moment.
-    pub async fn turn(&self, shared: &Shared, cut: bool) -> Result<Option<Turn>, Problem> {
-        if is_heavy(self.id, cut) { shared.heavy.turn().await.map(Some) } else { Ok(None) }
+    pub async fn turn(&self, shared: &Shared, caller: PartyId, cut: bool) -> Result<Option<Turn>, Problem> {
+        if !is_heavy(self.id, cut) {
+            return Ok(None);
+        }
+        shared.heavy.wait(caller, Waits::WithinLimits).await.map(Some)
     }
 
     pub fn doc(&self, answers: Vec<(&'static str, Value)>, components: Components) -> Doc {
@@ -204,7 +209,7 @@ fn listing(
             let position = cursor.as_ref().map_or_else(|| shared.models.applied(), |cursor| cursor.position);
             question.after = cursor.map(|cursor| cursor.next);
             let models = shared.models.clone();
-            let turn = about.turn(&shared, question.is_cut()).await?;
+            let turn = about.turn(&shared, question.caller.actor, question.is_cut()).await?;
             blocking(move || {
                 let _held = turn; // by the thread that reads: a caller may have gone before it is through
                 let listed = ask(&models, &question, position)?;
@@ -305,7 +310,7 @@ pub(super) fn one(
             wanted(&headers, &[JSON])?;
             let (question, _) = Question::read(caller, &path, query, about.parameters, &[])?;
             let models = shared.models.clone();
-            let turn = about.turn(&shared, question.is_cut()).await?;
+            let turn = about.turn(&shared, question.caller.actor, question.is_cut()).await?;
             let (found, touched) = blocking(move || {
                 let _held = turn; // by the thread that reads: a caller may have gone before it is through
                 let what = missing(&about, &question);

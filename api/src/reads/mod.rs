@@ -22,7 +22,7 @@ mod schema;
 mod settlements;
 mod statements;
 
-pub(crate) use heavy::Heavy;
+pub(crate) use heavy::turns;
 pub(crate) use represent::wanted;
 
 use crate::endpoint::Endpoint;

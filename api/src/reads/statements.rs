@@ -174,7 +174,7 @@ async fn statement(
     let (question, _) = Question::read(caller, &path, query, ABOUT.parameters, &[])?;
     let now = shared.market.commands().now();
     let models = shared.models.clone();
-    let turn = ABOUT.turn(&shared, true).await?;
+    let turn = ABOUT.turn(&shared, question.caller.actor, true).await?;
     blocking(move || {
         let _held = turn; // by the thread that reads: a caller may have gone before it is through
         drawn(&models, &question, now, kind)
