@@ -12,7 +12,7 @@ use daybook_domain::{Event, PartyId, Refs, Timestamp};
 use daybook_journal::{Append, Cause, Expected, Filter, Journal, MemoryJournal, NewEvent};
 use daybook_market::{AnyRequest, Market, Options, demo};
 use daybook_projections::models::books::Books;
-use daybook_projections::queries::TrialBalance;
+use daybook_projections::queries::{OrdersWanted, TrialBalance};
 use daybook_projections::{AsOf, ReadModels, Snapshot};
 use daybook_tests::stage::{cny, command};
 use serde_json::json;
@@ -266,4 +266,38 @@ async fn what_a_merchant_is_owed_is_the_same_from_its_entries_from_its_streams_a
             }
         }
     }
+}
+
+#[tokio::test]
+async fn pages_of_orders_in_a_state_join_however_few_are_looked_at_for_one() {
+    let room = tempfile::tempdir().unwrap();
+    let (_market, models) = market(room.path()).await;
+    let merchants = models.merchants(None, None, 3).unwrap().rows;
+    let mut short = 0;
+    for merchant in &merchants {
+        let own = OrdersWanted { merchant: Some(&merchant.merchant_id), ..OrdersWanted::default() };
+        let all = models.orders_wanted(own, None, 1_000).unwrap();
+        assert_eq!(all.next, None);
+        for (status, oldest_first) in
+            [("completed", true), ("released", false), ("cancelled", true), ("held", false)]
+        {
+            let mut expected: Vec<_> = all.rows.iter().filter(|order| order.status == status).collect();
+            if oldest_first {
+                expected.reverse();
+            }
+            let wanted = OrdersWanted { status: Some(status), oldest_first, looked_at: Some(3), ..own };
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let page = models.orders_wanted(wanted, after.as_deref(), 2).unwrap();
+                short += usize::from(page.rows.len() < 2 && page.next.is_some());
+                found.extend(page.rows);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{status}");
+        }
+    }
+    assert!(short > 3, "{short}: so few are looked at that pages are short");
 }

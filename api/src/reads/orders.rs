@@ -40,7 +40,8 @@ const SORT: Parameter = Parameter::new(
 );
 const LISTED: &[Parameter] = &[STATUS, FROM, TO, SORT];
 const LIST: &str = "Pages hold to when orders were placed: in the default order one that is placed while you read stands \
-    before the first page, and no order comes twice. A row shows its order as it is when its page is asked for.";
+    before the first page, and no order comes twice. A row shows its order as it is when its page is asked for. Of one state, a \
+    page may hold few rows or none and not be the last: there is more while `next` is not null.";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let about = |id, path, summary, more, parameters| About {
@@ -176,6 +177,7 @@ fn orders(models: &ReadModels, asked: &Question, buyer: Option<&str>) -> Result<
         from: from.map(|at| at.0),
         to: to.map(|at| at.0),
         oldest_first: asked.get("sort") == Some("placed_at"),
+        looked_at: None,
     };
     Ok(models.orders_wanted(wanted, asked.after.as_deref(), asked.limit)?)
 }

@@ -63,7 +63,13 @@ pub struct OrdersWanted<'a> {
     pub to: Option<Micros>,
     /// The first placed first; else the last placed first.
     pub oldest_first: bool,
+    /// How many are looked at for a page at most, where not all count: so a page may hold few or none and not be the
+    /// last. Some thousands where it is not said.
+    pub looked_at: Option<u32>,
 }
+
+/// How many orders are looked at for a page.
+const LOOKED_AT: u32 = 5_000;
 
 impl ReadModels {
     /// An order with its lines and timeline.
@@ -167,7 +173,8 @@ impl ReadModels {
         self.orders_wanted(OrdersWanted { buyer: Some(buyer_id), ..OrdersWanted::default() }, after, limit)
     }
 
-    /// Orders of a merchant, a buyer or both, by when they were placed; `after` is the `next` of the page before.
+    /// Orders of a merchant, a buyer or both, by when they were placed; `after` is the `next` of the page before. Where
+    /// only those of a state count a page may hold few or none and not be the last: `next` says.
     ///
     /// # Errors
     /// [`ReadModelError::BadQuestion`] when neither merchant nor buyer is named.
@@ -187,18 +194,40 @@ impl ReadModels {
                 ));
             }
         };
-        let (beyond, way) = if wanted.oldest_first { (">", "ASC") } else { ("<", "DESC") };
+        let (beyond, upto, way) = if wanted.oldest_first { (">", "<=", "ASC") } else { ("<", ">=", "DESC") };
         let edge = if wanted.oldest_first { (i64::MIN, "") } else { (i64::MAX, "\u{7f}") };
         let (at, order) = parse_cursor(after)?.unwrap_or((edge.0, edge.1.to_owned()));
         let (from, to) = (wanted.from.unwrap_or(i64::MIN), wanted.to.unwrap_or(i64::MAX));
         let (merchant, status) = (also.unwrap_or_default(), wanted.status.unwrap_or_default());
-        let rest = format!(
-            "WHERE {column} = ?1 AND placed_at >= ?2 AND placed_at <= ?3 AND (placed_at, order_id) {beyond} (?4, ?5) \
-             AND (?6 = '' OR merchant_id = ?6) AND (?7 = '' OR status = ?7) \
-             ORDER BY placed_at {way}, order_id {way} LIMIT ?8"
+        let of = format!(
+            "WHERE {column} = ?1 AND placed_at >= ?2 AND placed_at <= ?3 AND (placed_at, order_id) {beyond} (?4, ?5)"
         );
-        let found: Vec<OrderRow> =
-            rows(&*self.read()?, &rest, &[&id, &from, &to, &at, &order, &merchant, &status, &(limit + 1)])?;
-        Ok(Page::of(found, limit, |o| format!("{}.{}", o.placed_at, o.order_id)))
+        let db = self.read()?;
+        // where few count, those that do not are not looked at without end: up to this one, by the index alone
+        let mut last: Option<(i64, String)> = None;
+        if !merchant.is_empty() || !status.is_empty() {
+            let sql = format!(
+                "SELECT placed_at, order_id FROM orders {of} ORDER BY placed_at {way}, order_id {way} LIMIT 1 OFFSET ?6"
+            );
+            let skipped = wanted.looked_at.unwrap_or(LOOKED_AT).max(1) - 1;
+            let mut statement = db.prepare_cached(&sql)?;
+            let mut found = statement.query((id, from, to, at, &order, skipped))?;
+            if let Some(row) = found.next()? {
+                last = Some((row.get(0)?, row.get(1)?));
+            }
+        }
+        let far =
+            if wanted.oldest_first { (i64::MAX, "\u{7f}".to_owned()) } else { (i64::MIN, String::new()) };
+        let end = last.clone().unwrap_or(far);
+        let rest = format!(
+            "{of} AND (placed_at, order_id) {upto} (?6, ?7) AND (?8 = '' OR merchant_id = ?8) \
+             AND (?9 = '' OR status = ?9) ORDER BY placed_at {way}, order_id {way} LIMIT ?10"
+        );
+        let asked: &[&dyn rusqlite::ToSql] =
+            &[&id, &from, &to, &at, &order, &end.0, &end.1, &merchant, &status, &(limit + 1)];
+        let found: Vec<OrderRow> = rows(&db, &rest, asked)?;
+        let mut page = Page::of(found, limit, |o| format!("{}.{}", o.placed_at, o.order_id));
+        page.next = page.next.or_else(|| last.map(|(at, order)| format!("{at}.{order}")));
+        Ok(page)
     }
 }
