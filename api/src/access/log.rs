@@ -190,7 +190,7 @@ impl Log {
                 if kept > self.keeping.usual && !self.warned.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
                         entries = kept,
-                        "the log of accesses is large; `log_days` says how long it goes back"
+                        "the log of accesses is large; `access_log_days` says how long it goes back"
                     );
                 }
                 Ok(())
