@@ -246,7 +246,13 @@ async fn metrics_count_commands_by_outcome_requests_by_route_and_say_how_far_eac
     }
     let head = stage.market.journal().head().unwrap();
     site.models.wait_at_least(head, Duration::from_secs(5)).unwrap();
-    let metrics = site.get("admin", "/metrics").await;
+    let mut metrics = site.get("admin", "/metrics").await;
+    // connections of requests before count until the service has seen that they are closed
+    let asked = Instant::now();
+    while !metrics.text.contains("\ndaybook_connections 1.0\n") && asked.elapsed() < Duration::from_secs(10) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        metrics = site.get("admin", "/metrics").await;
+    }
     assert!(metrics.header("content-type").starts_with("application/openmetrics-text"), "{metrics:?}");
     let says = |line: &str| assert!(metrics.text.lines().any(|l| l == line), "{line}\n{}", metrics.text);
     says("daybook_commands_total{category=\"order\",action=\"ship\",outcome=\"done\"} 1");
