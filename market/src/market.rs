@@ -1,7 +1,7 @@
 //! The running market: its stores opened, its commands, reactors and deadlines.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daybook_commands::{
     Clock, CommandError, Commands, Executed, Options as CommandOptions, PendingBalance, Refusal, Refusals,
@@ -11,6 +11,7 @@ use daybook_domain::books::commands::MarketCommand;
 use daybook_domain::{Currency, MarketId, PartyId, Rejection, Timestamp};
 use daybook_journal::{Filter, Journal, MemoryJournal, SqliteJournal, sqlite};
 use daybook_projections::{Follower, Progress, ReadModels};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -270,18 +271,31 @@ impl Market {
     /// Starts what runs by itself: reactions as events come, deadlines by the clock, and where read models follow
     /// ([`follow`](Self::follow)) the settlements that merchants' contracts ask for, as each business day begins, and
     /// the payouts of what is available then.
+    ///
+    /// # Panics
+    /// Outside a runtime of tokio.
     #[must_use = "dropping it stops the market's reactors"]
     pub fn spawn(self: &Arc<Self>) -> Running {
         let (stop, stopped) = watch::channel(false);
-        let market = Arc::clone(self);
-        Running { stop, task: tokio::spawn(async move { market.run(stopped).await }) }
+        let (market, callers) = (Arc::clone(self), Handle::current());
+        // On a thread of its own: a pass decodes, decides and writes a file, and callers must not wait for that.
+        let task = tokio::task::spawn_blocking(move || {
+            match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+                Ok(own) => own.block_on(market.run(stopped, &callers)),
+                Err(error) => tracing::error!(%error, "reactions and deadlines wait for a restart"),
+            }
+        });
+        Running { stop, task }
     }
 
-    async fn run(&self, mut stopped: watch::Receiver<bool>) {
+    async fn run(&self, mut stopped: watch::Receiver<bool>, callers: &Handle) {
         /// How long the market sleeps when nothing happens: how late a deadline may be met.
         const TICK: Duration = Duration::from_secs(1);
+        /// Longest rest after work.
+        const REST: Duration = Duration::from_millis(50);
         let (mut settled, mut payouts) = (None, Runs::default());
         while !*stopped.borrow() {
+            let began = Instant::now();
             if let Err(error) = self.run_until_quiet().await {
                 tracing::warn!(%error, "reactions and deadlines wait");
                 tokio::select! {
@@ -291,9 +305,11 @@ impl Market {
                 continue;
             }
             self.settle_by_schedule(&mut settled, &mut payouts).await;
+            // While much happens, fewer and larger passes: each has its price, whatever its size.
+            tokio::time::sleep(REST.min(began.elapsed() * 3)).await;
             let journal = Arc::clone(&self.journal);
             let seen = self.reacted_through().unwrap_or_default();
-            let woken = tokio::task::spawn_blocking(move || journal.wait_beyond(seen, TICK));
+            let woken = callers.spawn_blocking(move || journal.wait_beyond(seen, TICK));
             tokio::select! {
                 _ = woken => {}
                 // An error: it was dropped, and nobody is left who could stop this.

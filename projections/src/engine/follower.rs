@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::ReadModels;
 
 /// Longest sleep: how soon a request to stop is seen.
 const SLEEP: Duration = Duration::from_millis(200);
+/// Longest rest after a batch, which nobody has who waits for the models.
+const REST: Duration = Duration::from_millis(50);
 /// Pause after an error, so that a full disk or an unknown event does not spin.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
@@ -30,9 +32,12 @@ impl Follower {
         let thread = std::thread::Builder::new().name("read-models".into()).spawn(move || {
             let mut last = String::new();
             while !seen.load(Ordering::Relaxed) {
+                let began = Instant::now();
                 match models.catch_up(&mut |_| {}) {
                     Ok(at) => {
                         last.clear();
+                        // While much happens, fewer and larger batches: each has its price, whatever its size.
+                        models.rest(REST.min(began.elapsed() * 3));
                         if models.journal().wait_beyond(at.applied, SLEEP).is_err() {
                             std::thread::sleep(SLEEP);
                         }

@@ -69,11 +69,20 @@ struct Inner {
     readers: Readers,
     /// One rebuild at a time.
     rebuilding: Mutex<()>,
-    applied: Mutex<Position>,
+    applied: Mutex<Applied>,
     moved: Condvar,
+    /// Somebody waits for the models, who rest.
+    hurry: Condvar,
     stopped: Mutex<Option<String>>,
     /// Whether this process has made the whole file already.
     made: AtomicBool,
+}
+
+/// How far the models have come, and how many wait for them to come further.
+#[derive(Default)]
+struct Applied {
+    position: Position,
+    waiting: usize,
 }
 
 impl std::fmt::Debug for ReadModels {
@@ -99,8 +108,9 @@ impl ReadModels {
             journal,
             live: Mutex::new(None),
             rebuilding: Mutex::new(()),
-            applied: Mutex::new(0),
+            applied: Mutex::default(),
             moved: Condvar::new(),
+            hurry: Condvar::new(),
             stopped: Mutex::new(None),
             made: AtomicBool::new(false),
         };
@@ -191,14 +201,14 @@ impl ReadModels {
     }
 
     fn moved_to(&self, position: Position) {
-        *self.inner.applied.lock() = position;
+        self.inner.applied.lock().position = position;
         self.inner.moved.notify_all();
     }
 
     /// What has been applied, without asking the journal.
     #[must_use]
     pub fn applied(&self) -> Position {
-        *self.inner.applied.lock()
+        self.inner.applied.lock().position
     }
 
     /// Applied and head.
@@ -215,15 +225,27 @@ impl ReadModels {
     /// [`ReadModelError::Behind`] says how far the models have come.
     pub fn wait_at_least(&self, position: Position, timeout: Duration) -> Result<Freshness, ReadModelError> {
         let until = Instant::now() + timeout;
-        let mut applied = self.inner.applied.lock();
-        while *applied < position {
-            if self.inner.moved.wait_until(&mut applied, until).timed_out() && *applied < position {
-                let (wanted, applied) = (position, *applied);
-                return Err(ReadModelError::Behind { wanted, applied, head: self.inner.journal.head()? });
-            }
+        let mut at = self.inner.applied.lock();
+        if at.position < position {
+            at.waiting += 1;
+            self.inner.hurry.notify_all();
+            while at.position < position && !self.inner.moved.wait_until(&mut at, until).timed_out() {}
+            at.waiting -= 1;
         }
-        let applied = *applied;
-        Ok(Freshness { applied, head: self.inner.journal.head()?.max(applied) })
+        let applied = at.position;
+        drop(at);
+        let head = self.inner.journal.head()?.max(applied);
+        if applied < position {
+            return Err(ReadModelError::Behind { wanted: position, applied, head });
+        }
+        Ok(Freshness { applied, head })
+    }
+
+    /// Sleeps so long at most, and not while somebody waits for the models.
+    fn rest(&self, longest: Duration) {
+        let until = Instant::now() + longest;
+        let mut at = self.inner.applied.lock();
+        while at.waiting == 0 && !self.inner.hurry.wait_until(&mut at, until).timed_out() {}
     }
 
     /// Why following has stopped, if it has. Never waits.
