@@ -287,12 +287,23 @@ impl Found {
     }
 }
 
+/// How one thing is looked up.
+pub(super) type Lookup = fn(&ReadModels, &Question) -> Result<Option<Found>, Problem>;
+/// The same for a thread that must not wait: none where it would have to.
+pub(super) type LookupNow = fn(&ReadModels, &Question) -> Result<Option<Option<Found>>, Problem>;
+
 /// One thing. `what` says what is missing where there is none.
-pub(super) fn one(
+pub(super) fn one(about: About, schema: (Value, Components), versioned: bool, ask: Lookup) -> Endpoint {
+    one_now(about, schema, versioned, |_, _| Ok(None), ask)
+}
+
+/// The same of what is a few pages of a file: it is looked up where the request is served, without a change of threads.
+pub(super) fn one_now(
     about: About,
     (schema, components): (Value, Components),
     versioned: bool,
-    ask: fn(&ReadModels, &Question) -> Result<Option<Found>, Problem>,
+    now: LookupNow,
+    ask: Lookup,
 ) -> Endpoint {
     let mut doc = about.doc(vec![(JSON, schema)], components);
     if versioned {
@@ -309,19 +320,25 @@ pub(super) fn one(
               headers: HeaderMap| async move {
             wanted(&headers, &[JSON])?;
             let (question, _) = Question::read(caller, &path, query, about.parameters, &[])?;
-            let models = shared.models.clone();
-            let turn = about.turn(&shared, question.caller.actor, question.is_cut()).await?;
-            let (found, touched) = blocking(move || {
-                let _held = turn; // by the thread that reads: a caller may have gone before it is through
-                let what = missing(&about, &question);
-                let found = ask(&models, &question)?;
+            let answered = move |question: &Question, found: Option<Found>| {
+                let what = missing(&about, question);
                 let found = found.ok_or_else(|| Problem::new(NOT_FOUND, format!("no {what}")))?;
                 question.must_own(found.owner.as_deref(), what)?;
                 let mut named = question.touched();
                 named.extend(found.owner.clone());
                 Ok::<_, Problem>((found, touched(named)))
-            })
-            .await?;
+            };
+            let (found, touched) = if let Some(found) = now(&shared.models, &question)? {
+                answered(&question, found)?
+            } else {
+                let models = shared.models.clone();
+                let turn = about.turn(&shared, question.caller.actor, question.is_cut()).await?;
+                blocking(move || {
+                    let _held = turn; // by the thread that reads: a caller may have gone before it is through
+                    answered(&question, ask(&models, &question)?)
+                })
+                .await?
+            };
             let mut response = single(&headers, found);
             response.extensions_mut().insert(touched);
             Ok::<_, Problem>(response)

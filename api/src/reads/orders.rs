@@ -11,7 +11,7 @@ use daybook_projections::queries::{OrderInquiry, OrdersWanted, Page};
 use daybook_projections::{AsOf, ReadModels};
 use serde::Serialize;
 
-use super::build::{About, Found, list, one, table};
+use super::build::{About, Found, list, one, one_now, table};
 use super::question::{AS_OF, FROM, KNOWN, Kind, Parameter, Question, TO};
 use super::schema::{array, object, row_schema, shown};
 use crate::access::Permission::ReadOrders;
@@ -57,7 +57,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         here. An answer as of a moment has none. Of lines and timeline the first 1,000 are shown; `events` says how many \
         there are.";
     vec![
-        one(
+        one_now(
             about(
                 "order",
                 "/v1/orders/{order}",
@@ -67,6 +67,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             ),
             inquiry(),
             true,
+            order_now,
             order,
         ),
         table(
@@ -123,30 +124,42 @@ fn basket() -> (serde_json::Value, Components) {
 }
 
 fn order(models: &ReadModels, asked: &Question) -> Result<Option<Found>, Problem> {
+    let at = if as_it_is(asked) { AsOf::HEAD } else { asked.at(models, None)? };
+    let inquiry = models.order_as_of(asked.path("order"), at)?;
+    inquiry.map(|inquiry| told(&inquiry, at == AsOf::HEAD)).transpose()
+}
+
+fn order_now(models: &ReadModels, asked: &Question) -> Result<Option<Option<Found>>, Problem> {
+    if !as_it_is(asked) {
+        return Ok(None);
+    }
+    let found = models.order_now(asked.path("order"))?;
+    found.map(|inquiry| inquiry.map(|inquiry| told(&inquiry, true)).transpose()).transpose()
+}
+
+/// Whether no moment is asked for.
+fn as_it_is(asked: &Question) -> bool {
+    asked.get("as_of").or(asked.get("known")).is_none()
+}
+
+fn told(inquiry: &OrderInquiry, as_it_is: bool) -> Result<Found, Problem> {
     #[derive(Serialize)]
     struct Answer {
         order: Fields,
         lines: Vec<Fields>,
         timeline: Vec<Fields>,
     }
-    let at = if asked.get("as_of").or(asked.get("known")).is_some() {
-        asked.at(models, None)?
-    } else {
-        AsOf::HEAD
-    };
-    let Some(OrderInquiry { order, lines, timeline }) = models.order_as_of(asked.path("order"), at)? else {
-        return Ok(None);
-    };
+    let OrderInquiry { order, lines, timeline } = inquiry;
     let currency = Currency::new(&order.currency).ok();
     let answer = Answer {
-        order: shown(&order, None),
+        order: shown(order, None),
         lines: lines.iter().map(|line| shown(line, currency)).collect(),
         timeline: timeline.iter().map(|event| shown(event, currency)).collect(),
     };
     let mut found = Found::of(Some(&order.merchant_id), &answer)?;
     // its timeline has every event of its stream
-    found.version = (at == AsOf::HEAD).then_some(order.events.unsigned_abs());
-    Ok(Some(found))
+    found.version = as_it_is.then_some(order.events.unsigned_abs());
+    Ok(found)
 }
 
 /// The order exists, and the caller may see it.

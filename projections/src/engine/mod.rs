@@ -335,4 +335,9 @@ impl ReadModels {
     pub(crate) fn read(&self) -> Result<Reading<'_>, ReadModelError> {
         self.inner.readers.read()
     }
+
+    /// The same, where nothing has to be waited for.
+    pub(crate) fn read_now(&self) -> Result<Option<Reading<'_>>, ReadModelError> {
+        self.inner.readers.read_now()
+    }
 }

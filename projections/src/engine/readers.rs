@@ -27,13 +27,21 @@ impl Readers {
 
     /// A connection in a read transaction: everything it sees is of one moment.
     pub(crate) fn read(&self) -> Result<Reading<'_>, ReadModelError> {
-        let held = self.open.read();
+        self.lend(self.open.read())
+    }
+
+    /// The same at once; none while the file is replaced, or is about to be.
+    pub(crate) fn read_now(&self) -> Result<Option<Reading<'_>>, ReadModelError> {
+        self.open.try_read().map(|held| self.lend(held)).transpose()
+    }
+
+    fn lend<'r>(&'r self, held: RwLockReadGuard<'r, ()>) -> Result<Reading<'r>, ReadModelError> {
         let idle = self.idle.lock().pop();
         let db = match idle {
             Some(db) => db,
             None => meta::open_reader(&self.path)?,
         };
-        db.execute_batch("BEGIN")?;
+        db.prepare_cached("BEGIN")?.execute([])?;
         Ok(Reading { db: Some(db), readers: self, _held: held })
     }
 
@@ -67,8 +75,9 @@ impl Deref for Reading<'_> {
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
         let Some(db) = self.db.take() else { return };
+        let ended = db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
         let mut idle = self.readers.idle.lock();
-        if db.execute_batch("COMMIT").is_ok() && idle.len() < IDLE {
+        if ended.is_ok() && idle.len() < IDLE {
             idle.push(db);
         }
     }

@@ -2,7 +2,7 @@
 
 use daybook_journal::Micros;
 
-use crate::engine::{AsOf, ReadModelError, ReadModels};
+use crate::engine::{AsOf, ReadModelError, ReadModels, Reading};
 use crate::models::order_lines::{OrderLineRow, OrderLines};
 use crate::models::orders::{OrderRow, Orders, TimelineRow};
 
@@ -77,13 +77,16 @@ impl ReadModels {
     /// # Errors
     /// [`ReadModelError`].
     pub fn order(&self, order_id: &str) -> Result<Option<OrderInquiry>, ReadModelError> {
-        let db = self.read()?;
-        let Some(order) = row::<OrderRow>(&db, "WHERE order_id = ?", &[&order_id])? else {
-            return Ok(None);
-        };
-        let lines = rows(&db, "WHERE order_id = ? ORDER BY place LIMIT ?", &[&order_id, &PAGE_ROWS])?;
-        let timeline = rows(&db, "WHERE order_id = ? ORDER BY number LIMIT ?", &[&order_id, &PAGE_ROWS])?;
-        Ok(Some(OrderInquiry { order, lines, timeline }))
+        order(&self.read()?, order_id)
+    }
+
+    /// As [`order`](Self::order), for a thread that must not wait: none where it would have to, while the file is
+    /// replaced. It reads some pages, which are in memory where the order is one of today's.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn order_now(&self, order_id: &str) -> Result<Option<Option<OrderInquiry>>, ReadModelError> {
+        self.read_now()?.map(|db| order(&db, order_id)).transpose()
     }
 
     /// An order as of a moment.
@@ -230,4 +233,13 @@ impl ReadModels {
         page.next = page.next.or_else(|| last.map(|(at, order)| format!("{at}.{order}")));
         Ok(page)
     }
+}
+
+fn order(db: &Reading<'_>, order_id: &str) -> Result<Option<OrderInquiry>, ReadModelError> {
+    let Some(order) = row::<OrderRow>(db, "WHERE order_id = ?", &[&order_id])? else {
+        return Ok(None);
+    };
+    let lines = rows(db, "WHERE order_id = ? ORDER BY place LIMIT ?", &[&order_id, &PAGE_ROWS])?;
+    let timeline = rows(db, "WHERE order_id = ? ORDER BY number LIMIT ?", &[&order_id, &PAGE_ROWS])?;
+    Ok(Some(OrderInquiry { order, lines, timeline }))
 }
