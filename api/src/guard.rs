@@ -10,13 +10,14 @@ use axum::extract::{RawPathParams, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use daybook_domain::{MerchantId, Timestamp};
+use daybook_domain::{MerchantId, PartyId, Timestamp};
 use daybook_journal::{Clock, SystemClock};
 
 use crate::Shared;
 use crate::access::log::Entry;
 use crate::access::{Caller, Permission, Touched};
-use crate::passage::{self, Actor};
+use crate::metrics::{Counted, Metrics};
+use crate::passage;
 use crate::problem::{BAD_REQUEST, FORBIDDEN, Problem, TOO_MANY_WAITING, blocking};
 
 /// Position after which a reader sees what the answer says.
@@ -32,7 +33,8 @@ const LONGEST_WORDS: usize = 4_096;
 
 /// What is known of an endpoint at its door.
 pub(crate) struct Door {
-    method: Method,
+    pub counted: Counted,
+    pub method: Method,
     path: Arc<str>,
     permission: Permission,
     /// Whether its path names the merchant that it is about.
@@ -40,9 +42,17 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    pub fn new(method: Method, path: &str, permission: Permission) -> Self {
-        Self { method, path: path.into(), permission, of_merchant: path.contains("{merchant}") }
+    pub fn new(method: Method, path: &str, permission: Permission, metrics: &Metrics) -> Self {
+        let counted = Counted::new(metrics, method.clone(), path);
+        Self { counted, method, path: path.into(), permission, of_merchant: path.contains("{merchant}") }
     }
+}
+
+/// Who came through which door, as an answer remembers it for those who write it down.
+#[derive(Clone)]
+pub(crate) struct Passed {
+    pub door: Arc<Door>,
+    pub actor: Option<PartyId>,
 }
 
 /// Who came through a door, and whose data the path named.
@@ -62,9 +72,11 @@ pub(crate) async fn guard(shared: Shared, door: Arc<Door>, request: Request, nex
     let position = shared.models.applied();
     response.headers_mut().entry(POSITION).or_insert_with(|| HeaderValue::from(position));
     keep_for_its_caller(&door, response.headers_mut());
+    let actor = visit.as_ref().map(|visit| visit.caller.actor);
     if let Some(visit) = visit {
         log(&shared, &door, visit, &response);
     }
+    response.extensions_mut().insert(Passed { door, actor });
     response
 }
 
@@ -87,7 +99,6 @@ async fn pass(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let mut actor = None;
     if door.permission != Permission::Public {
         let caller = shared.access.let_in(request.headers()).await?;
         let merchant = if door.of_merchant { merchant_of(&mut request).await? } else { None };
@@ -99,7 +110,6 @@ async fn pass(
         if let Some(merchant) = merchant {
             caller.must_own(merchant.as_str(), format_args!("merchant {merchant}"))?;
         }
-        actor = Some(Actor(caller.actor));
         request.extensions_mut().insert(caller);
     }
     if request.method() == Method::GET
@@ -111,11 +121,7 @@ async fn pass(
         come_to(shared, wanted).await?;
     }
     let (request, _memory) = passage::whole(shared, request).await?;
-    let mut response = in_our_words(next.run(request).await).await;
-    if let Some(actor) = actor {
-        response.extensions_mut().insert(actor);
-    }
-    Ok(response)
+    Ok(in_our_words(next.run(request).await).await)
 }
 
 /// What the framework says in plain text of a request that it cannot take apart, as a problem.

@@ -211,7 +211,7 @@ fn routes(shared: &Shared) -> Router {
     let mut router = Router::new();
     for Endpoint { method, path, permission, serve, .. } in endpoints() {
         let at = Arc::clone(shared);
-        let door = Arc::new(Door::new(method, &path, permission));
+        let door = Arc::new(Door::new(method, &path, permission, &shared.metrics));
         let guarded = from_fn(move |request: Request, next: Next| {
             guard::guard(Arc::clone(&at), Arc::clone(&door), request, next)
         });

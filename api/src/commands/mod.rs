@@ -20,7 +20,7 @@ use daybook_domain::{MerchantId, Timestamp};
 use daybook_market::{AnyCommand, AnyRequest};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub(crate) use flight::InFlight;
@@ -265,8 +265,10 @@ fn command(target: Target, id: &str, mut fields: Map<String, Value>) -> Result<A
     if fields.insert("action".to_owned(), action.into()).is_some() {
         return Err(Problem::bad("action", "stands in the path, not in the body").at("/action"));
     }
-    let whole = json!({"category": resource.category, "id": id, "command": fields});
-    serde_json::from_value(whole).map_err(|error| {
+    let whole =
+        [("category", resource.category.into()), ("id", id.into()), ("command", Value::Object(fields))];
+    let whole: Map<String, Value> = whole.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+    serde_json::from_value(Value::Object(whole)).map_err(|error| {
         let detail = error.to_string();
         let named = detail.split('`').nth(1).filter(|_| detail.contains(" field `"));
         let pointer = named.map(|field| format!("/{field}"));

@@ -7,13 +7,14 @@ mod state;
 
 pub(crate) use state::lag_seconds;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use parking_lot::RwLock;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -82,11 +83,16 @@ impl Default for Metrics {
 impl Metrics {
     /// A request was answered.
     pub fn request(&self, method: &Method, route: &str, status: u16, took: Duration) {
-        let method = known(method);
-        let (method, route) = (method.to_owned(), route.to_owned());
-        let labels = RequestLabels { method: method.clone(), route: route.clone() };
-        self.latencies.get_or_create(&labels).observe(took.as_secs_f64());
-        self.answers.get_or_create(&AnswerLabels { method, route, status }).inc();
+        let (latency, answers) = self.of(method, route, status);
+        latency.observe(took.as_secs_f64());
+        answers.inc();
+    }
+
+    fn of(&self, method: &Method, route: &str, status: u16) -> (Histogram, Counter) {
+        let (method, route) = (known(method).to_owned(), route.to_owned());
+        let latency = RequestLabels { method: method.clone(), route: route.clone() };
+        let answers = AnswerLabels { method, route, status };
+        (self.latencies.get_or_create_owned(&latency), self.answers.get_or_create_owned(&answers))
     }
 
     /// A command was answered: `replayed` when an earlier one had taken its effect.
@@ -111,6 +117,40 @@ impl Metrics {
         registry.register("refused_commands", "Commands refused, by code", self.refusals.clone());
         registry.register_collector(Box::new(state::State::of(shared)));
         registry
+    }
+}
+
+/// What is counted of one route: it has its counters at hand.
+pub(crate) struct Counted {
+    metrics: Metrics,
+    method: Method,
+    route: String,
+    latency: OnceLock<Histogram>,
+    answers: RwLock<Vec<(u16, Counter)>>,
+}
+
+impl Counted {
+    /// Of this route; nothing is shown of it until a request was answered.
+    pub fn new(metrics: &Metrics, method: Method, route: &str) -> Self {
+        let route = route.to_owned();
+        Self { metrics: metrics.clone(), method, route, latency: OnceLock::new(), answers: RwLock::default() }
+    }
+
+    /// A request was answered.
+    pub fn request(&self, status: u16, took: Duration) {
+        let answers = self.answers.read();
+        if let (Some(latency), Some((_, count))) =
+            (self.latency.get(), answers.iter().find(|(seen, _)| *seen == status))
+        {
+            latency.observe(took.as_secs_f64());
+            count.inc();
+            return;
+        }
+        drop(answers);
+        self.metrics.request(&self.method, &self.route, status, took);
+        let (latency, count) = self.metrics.of(&self.method, &self.route, status);
+        let _ = self.latency.set(latency);
+        self.answers.write().push((status, count));
     }
 }
 

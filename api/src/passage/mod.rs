@@ -13,7 +13,6 @@ use axum::http::{HeaderName, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
-use daybook_domain::PartyId;
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
@@ -22,12 +21,9 @@ use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 pub(crate) use body::{Bodies, whole};
 pub(crate) use id::{REQUEST_ID, of_this_request};
 
+use crate::guard::Passed;
 use crate::problem::{INTERNAL, OUTCOME_UNKNOWN, OVERLOADED, Problem, Said, TOOK_TOO_LONG};
 use crate::{Settings, Shared};
-
-/// Who acted, as an answer remembers it for the log.
-#[derive(Clone, Copy)]
-pub(crate) struct Actor(pub PartyId);
 
 /// Room for requests.
 pub(crate) struct Room {
@@ -88,9 +84,13 @@ async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Res
     let mut response = id::REQUEST.scope(id.clone(), admitted(&shared, route, request, next)).await;
     let took = begun.elapsed();
     let status = response.status().as_u16();
-    shared.metrics.request(&method, route, status, took);
     let code = response.extensions().get::<Said>().map_or("", |said| said.code);
-    let actor = response.extensions().get::<Actor>();
+    let passed = response.extensions().get::<Passed>();
+    match passed {
+        Some(passed) if passed.door.method == method => passed.door.counted.request(status, took),
+        _ => shared.metrics.request(&method, route, status, took),
+    }
+    let actor = passed.and_then(|passed| passed.actor.as_ref());
     tracing::info!(
         target: "daybook::access",
         request_id = %id,
@@ -98,7 +98,7 @@ async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Res
         route,
         status,
         micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        actor = actor.map_or("", |actor| actor.0.as_str()),
+        actor = actor.map_or("", |actor| actor.as_str()),
         code,
         "answered"
     );
