@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use daybook_journal::{Filter, Journal, Micros, Position};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::error::ReadModelError;
@@ -52,6 +53,9 @@ fn configure(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "cache_size", -CACHE_KIB)?;
     db.pragma_update(None, "temp_store", "FILE")?;
     db.set_prepared_statement_cache_capacity(256);
+    // A plan for all values: else each value bound makes SQLite, which has samples of the tables, plan anew, and that
+    // takes longer than to look a row up.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 

@@ -130,3 +130,28 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), ReadModelError> {
     let directory = std::fs::File::open(parent).map_err(|e| ReadModelError::file(parent, &e))?;
     directory.sync_all().map_err(|e| ReadModelError::file(parent, &e))
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::engine::rebuild::Bounds;
+    use crate::engine::runner::Children;
+    use crate::engine::testing::deposits;
+    use crate::models;
+
+    #[test]
+    fn a_question_is_planned_once_whatever_is_asked_with_it() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("views.db");
+        let all = models::all(Children::Write);
+        rebuild::build_file(&path, &deposits(3_000), all, Bounds::ALONE, &mut |_| {}).unwrap();
+        let db = meta::open_reader(&path).unwrap();
+        let mut question = db.prepare("SELECT count(*) FROM deposits WHERE merchant_id > ?").unwrap();
+        for after in ["", "m", "z"] {
+            question.query_row([after], |row| row.get::<_, i64>(0)).unwrap();
+        }
+        assert_eq!(question.get_status(StatementStatus::RePrepare), 0);
+    }
+}
