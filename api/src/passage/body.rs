@@ -52,8 +52,9 @@ pub(crate) async fn whole(
     let most = size.upper().and_then(|upper| usize::try_from(upper).ok()).unwrap_or(limit).min(limit);
     let held = shared.room.bodies.take(most)?;
     let (parts, body) = request.into_parts();
-    let read = tokio::time::timeout(time, Limited::new(body, limit).collect()).await;
-    let read = read.map_err(|_| Problem::new(TIMED_OUT, format!("the body did not come within {time:?}")))?;
+    let read = super::within(time, Limited::new(body, limit).collect()).await;
+    let read =
+        read.ok_or_else(|| Problem::new(TIMED_OUT, format!("the body did not come within {time:?}")))?;
     let bytes: Bytes = match read {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),

@@ -6,7 +6,7 @@ mod id;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, Method, header};
@@ -125,20 +125,31 @@ async fn admitted(shared: &Shared, route: &str, request: Request, next: Next) ->
     }
     let limit = shared.settings.request_timeout;
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(limit, answer).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => {
+    match within(limit, answer).await {
+        Some(Ok(response)) => response,
+        Some(Err(_)) => {
             tracing::error!(request_id = of_this_request(), route, "a handler panicked");
             Problem::new(INTERNAL, "the request could not be carried out; the log says why").into_response()
         }
-        Err(_) if safe => {
+        None if safe => {
             let detail = format!("no answer within {limit:?}: ask for less at once");
             Problem::new(TOOK_TOO_LONG, detail).into_response()
         }
-        Err(_) => {
+        None => {
             let detail = format!("no answer within {limit:?}: send the same request again for its answer");
             Problem::new(OUTCOME_UNKNOWN, detail).into_response()
         }
+    }
+}
+
+/// What comes of `work` in this time. A timer asks for memory of its own alignment: in a box it does not ask that for
+/// everything that waits with it.
+async fn within<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let mut late = Box::pin(tokio::time::sleep(time));
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = &mut late => None,
     }
 }
 
