@@ -33,7 +33,7 @@ pub(super) fn actions(category: &str, schemas: &mut Schemas) -> Vec<Action> {
 /// What is said of an action; `makes`: asked for without an id.
 pub(super) fn doc(target: Target, described: Option<&Action>, makes: bool, schemas: &Schemas) -> Doc {
     let Target { resource, action } = target;
-    let words = action.replace('_', " ");
+    let words = if makes { format!("new {}", resource.category) } else { action.replace('_', " ") };
     let id =
         if makes { format!("{}_new", resource.category) } else { format!("{}_{action}", resource.category) };
     let answer = json!({"$ref": "#/components/schemas/Executed"});

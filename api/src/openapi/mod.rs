@@ -214,7 +214,7 @@ fn operation(endpoint: &Endpoint, components: &mut Components) -> Value {
 /// The parameters that a path has.
 fn in_path(path: &str) -> Vec<Value> {
     let pattern = |name: &str| match name {
-        "period" => "^[0-9]{4}(-(0[1-9]|1[0-2]))?$", // a month, or a year
+        "period" => "^[1-9][0-9]{3}(-(0[1-9]|1[0-2]))?$", // a month, or a year
         "letter" => "^[0-9]{1,18}$",
         _ => "^[!-~]+$",
     };

@@ -116,7 +116,7 @@ impl Operation<'_> {
         let body = body_of(operation);
         if !body.is_null() {
             let name = named(body).unwrap_or_default();
-            let _ = write!(out, "<h4 id=\"schema-{0}\">Body: {0}</h4>", text(name));
+            let _ = write!(out, "<h4 id=\"schema-{0}\">Body <code>{0}</code></h4>", text(name));
             describe(self.document["components"]["schemas"].get(name).unwrap_or(body), out);
         }
         out.push_str("<h4>Answers</h4><table>");
