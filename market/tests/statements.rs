@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use daybook_commands::ManualClock;
@@ -277,6 +278,29 @@ fn balances_follow_the_days_of_the_files_and_not_the_order_in_which_they_were_ta
     assert!(found[1][0].1.contains("it closes at 12.00 CNY, the statement from 2026-06-03"), "{found:?}");
     let found = take(&[(1, 10), (3, 15)]);
     assert!(found[1][0].1.contains("it opens at 15.00 CNY, the statement up to 2026-06-02"), "{found:?}");
+}
+
+#[test]
+fn a_gap_between_balances_is_closed_by_the_file_that_was_missing() {
+    let stage = Stage::new();
+    stage.paid_out("po-1", 10, 1);
+    let take = |day: i64, opening: i64| {
+        let report = stage.bank(&mt940(day, opening, &[(1, "NONREF", "")]));
+        let gaps = report.breaks.iter().filter(|b| b.kind == BreakKind::Totals).map(|b| b.name);
+        (gaps.collect::<Vec<_>>(), report.arrived)
+    };
+    assert_eq!(take(1, 10), (vec![], vec![]));
+    let (fourth, _) = take(4, 13);
+    assert_eq!(fourth.len(), 1, "days 2 and 3 are missing");
+    let (second, arrived) = take(2, 11);
+    assert_eq!((second.len(), arrived), (1, vec![]), "day 3 is missing still");
+    let (none, arrived) = take(3, 12);
+    assert_eq!(none, []);
+    assert_eq!(arrived.into_iter().collect::<BTreeSet<_>>(), fourth.into_iter().chain(second).collect());
+    // one that does not fit closes nothing
+    let (sixth, _) = take(6, 20);
+    let (fifth, arrived) = take(5, 14);
+    assert_eq!((sixth.len(), fifth.len(), arrived), (1, 1, vec![]));
 }
 
 #[test]

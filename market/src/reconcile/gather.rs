@@ -32,6 +32,7 @@ pub(super) struct Missing {
 /// An earlier file: its period and balances.
 #[derive(Clone, Debug)]
 pub(super) struct Earlier {
+    pub digest: Reference,
     pub format: Option<Format>,
     pub from: Timestamp,
     pub to: Timestamp,
@@ -56,6 +57,8 @@ pub(super) struct Gathered {
     pub missed: BTreeMap<String, Reference>,
     /// Lines of earlier files of this format that the books lacked; those that only a reference may match are last.
     pub missing: Vec<Missing>,
+    /// Open breaks of earlier files whose balances did not meet those of their neighbours: the break, the file, in words.
+    pub gaps: Vec<(Reference, Reference, String)>,
     /// The files before.
     pub files: Vec<Earlier>,
     /// The account of the last file of the same format.
@@ -84,6 +87,7 @@ impl Gathered {
         let of = x.format.as_str().parse().ok();
         self.formats.insert(x.digest, of);
         self.files.push(Earlier {
+            digest: x.digest,
             format: of,
             from: x.from,
             to: x.to,
@@ -142,7 +146,9 @@ impl Gathered {
     fn close(&mut self, format: Format) {
         for (name, broken) in std::mem::take(&mut self.open) {
             // a break within a match stands beside it; what is missing stands alone
-            if broken.lines.is_empty() {
+            if broken.kind == BreakKind::Totals {
+                self.gaps.push((name, broken.digest, broken.detail));
+            } else if broken.lines.is_empty() {
                 self.missed.extend(broken.entries.iter().map(|e| (e.entry.to_string(), name)));
             } else if broken.entries.is_empty() && self.is_of(broken.digest, format) {
                 self.lacks(Some(name), broken);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use daybook_domain::provider::events::StatementLine;
 use daybook_domain::time::DAY;
-use daybook_domain::{Money, Timestamp};
+use daybook_domain::{Money, Reference, Timestamp};
 use daybook_reconciliation::matching::{Input, Known};
 use daybook_reconciliation::{Finding, Line, LineKind, Parsed, Statement, StatementError};
 
@@ -41,8 +41,10 @@ pub(super) struct Prepared {
     pub own: usize,
     /// What is known of each entry of the books.
     pub known: Vec<Known>,
-    /// What does not agree within the file, or with the one before it.
+    /// What does not agree within the file, or with its neighbours.
     pub findings: Vec<Finding>,
+    /// Breaks of earlier files whose balances meet those of their neighbours now that this one is there.
+    pub closed: Vec<Reference>,
     /// Where its period begins.
     pub from: Timestamp,
     /// Where it ends.
@@ -87,10 +89,11 @@ impl Prepared {
         let to = to.max(from);
         let mut findings = parsed.findings.clone();
         findings.extend(continuity(gathered, statement, from, to));
+        let closed = closed(gathered, statement, from, to);
         let known = gathered.known(parsed.format, from);
         let own = lines.len();
         lines.extend(gathered.missing.iter().map(|missing| again(&missing.line)));
-        Ok(Self { lines, own, known, findings, from, to })
+        Ok(Self { lines, own, known, findings, closed, from, to })
     }
 
     pub fn input<'a>(&'a self, gathered: &'a Gathered, parsed: &Parsed, window: i64) -> Input<'a> {
@@ -120,40 +123,100 @@ fn day(at: Timestamp, parsed: &Parsed) -> Timestamp {
     Timestamp((at.0 + east).div_euclid(DAY) * DAY - east)
 }
 
+/// How a finding begins that an opening balance is not the closing one of the file before; a later file that lies between
+/// knows the break by it.
+const OPENS: &str = "it opens at";
+/// The same of a closing balance and the file after.
+const CLOSES: &str = "it closes at";
+
+/// The balance of this one's currency.
+fn balance(balances: &[Money], of: Option<Money>) -> Option<Money> {
+    balances.iter().find(|m| of.is_some_and(|of| of.currency == m.currency)).copied()
+}
+
+/// Of files by their end and closing balance: the last that ends by `from`.
+fn before(
+    files: impl Iterator<Item = (Timestamp, Option<Money>)>,
+    from: Timestamp,
+) -> Option<(Timestamp, Money)> {
+    files
+        .filter_map(|(to, closing)| Some((to, closing?)))
+        .filter(|(to, _)| *to <= from)
+        .max_by_key(|(to, _)| *to)
+}
+
+/// Of files by their beginning and opening balance: the first that begins at `to` or after.
+fn after(
+    files: impl Iterator<Item = (Timestamp, Option<Money>)>,
+    to: Timestamp,
+) -> Option<(Timestamp, Money)> {
+    files
+        .filter_map(|(from, opening)| Some((from, opening?)))
+        .filter(|(from, _)| *from >= to)
+        .min_by_key(|(from, _)| *from)
+}
+
 /// The balances of the files next to this one in time, in whatever order they were taken.
 fn continuity(gathered: &Gathered, statement: &Statement, from: Timestamp, to: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut compare = |ours: Option<Money>,
                        theirs: Option<(Timestamp, Money)>,
-                       what: &dyn Fn(Timestamp, Money) -> String| {
+                       what: &dyn Fn(Money, Timestamp, Money) -> String| {
         if let (Some(ours), Some((at, theirs))) = (ours, theirs)
             && ours != theirs
         {
             findings.push(Finding {
                 line: statement.line,
-                what: what(at, theirs),
+                what: what(ours, at, theirs),
                 off: ours.sub(theirs).ok(),
                 cut_off: false,
             });
         }
     };
-    let of = |balances: &[Money], ours: Option<Money>| {
-        balances.iter().find(|m| ours.is_some_and(|ours| ours.currency == m.currency)).copied()
-    };
     let (opening, closing) = (statement.opening, statement.closing);
-    let before = gathered.files.iter().filter(|f| f.to <= from);
-    let before = before.filter_map(|f| Some((f.to, of(&f.closing, opening)?))).max_by_key(|(at, _)| *at);
-    compare(opening, before, &|until, was| {
-        let opening = opening.unwrap_or(was);
-        format!("it opens at {opening}, the statement up to {until} closed at {was}: one between is missing")
-    });
-    let after = gathered.files.iter().filter(|f| f.from >= to);
-    let after = after.filter_map(|f| Some((f.from, of(&f.opening, closing)?))).min_by_key(|(at, _)| *at);
-    compare(closing, after, &|since, was| {
-        let closing = closing.unwrap_or(was);
-        format!("it closes at {closing}, the statement from {since} opened at {was}: one between is missing")
-    });
+    let files = &gathered.files;
+    compare(
+        opening,
+        before(files.iter().map(|f| (f.to, balance(&f.closing, opening))), from),
+        &|ours, until, was| {
+            format!("{OPENS} {ours}, the statement up to {until} closed at {was}: one between is missing")
+        },
+    );
+    compare(
+        closing,
+        after(files.iter().map(|f| (f.from, balance(&f.opening, closing))), to),
+        &|ours, since, was| {
+            format!("{CLOSES} {ours}, the statement from {since} opened at {was}: one between is missing")
+        },
+    );
     findings
+}
+
+/// Breaks that said that one between is missing, where nothing is any more.
+fn closed(gathered: &Gathered, statement: &Statement, from: Timestamp, to: Timestamp) -> Vec<Reference> {
+    let (opening, closing) = (Vec::from_iter(statement.opening), Vec::from_iter(statement.closing));
+    let all = || {
+        let earlier = gathered.files.iter().map(|f| (f.from, f.to, &f.opening, &f.closing));
+        earlier.chain([(from, to, &opening, &closing)])
+    };
+    let is_closed = |digest: Reference, detail: &str| {
+        let Some(file) = gathered.files.iter().find(|f| f.digest == digest) else { return false };
+        let what = detail.split_once(": ").map_or(detail, |(_, what)| what);
+        // the file's balances are of one currency
+        if what.starts_with(OPENS) {
+            let ours = file.opening.first().copied();
+            let theirs = before(all().map(|(_, to, _, closing)| (to, balance(closing, ours))), file.from);
+            ours.is_some() && theirs.map(|(_, theirs)| theirs) == ours
+        } else if what.starts_with(CLOSES) {
+            let ours = file.closing.first().copied();
+            let theirs = after(all().map(|(from, _, opening, _)| (from, balance(opening, ours))), file.to);
+            ours.is_some() && theirs.map(|(_, theirs)| theirs) == ours
+        } else {
+            false
+        }
+    };
+    let gaps = gathered.gaps.iter().filter(|(_, digest, detail)| is_closed(*digest, detail));
+    gaps.map(|(name, _, _)| *name).collect()
 }
 
 /// A line of an earlier file as it was kept.

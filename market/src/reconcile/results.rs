@@ -132,6 +132,8 @@ pub(super) fn results(
         side.extend(missing.r#break);
     }
     arrived.retain(|name| !still.contains(name));
+    // the file that was missing between two came
+    arrived.extend(&input.closed);
     results.extend(arrived.iter().map(|name| StatementResult::Arrived { r#break: *name }));
     // what stands alone may be met later
     let line_in = |of: &Break, n: usize| match of.entries.as_slice() {
