@@ -15,7 +15,7 @@ use daybook_journal::{Clock, SystemClock};
 
 use crate::Shared;
 use crate::access::log::Entry;
-use crate::access::{Caller, Permission, Touched};
+use crate::access::{Caller, Permission, Touched, TouchedByParts};
 use crate::metrics::{Counted, Metrics};
 use crate::passage;
 use crate::problem::{BAD_REQUEST, FORBIDDEN, Problem, TOO_MANY_WAITING, blocking};
@@ -100,7 +100,7 @@ async fn pass(
     next: Next,
 ) -> Result<Response, Problem> {
     if door.permission != Permission::Public {
-        let caller = shared.access.let_in(request.headers()).await?;
+        let (caller, allowance) = shared.access.let_in(request.headers()).await?;
         let merchant = if door.of_merchant { merchant_of(&mut request).await? } else { None };
         *visit = Some(Visit { at: Timestamp(SystemClock.now()), caller: caller.clone(), merchant });
         if !caller.role.may(door.permission) {
@@ -111,8 +111,11 @@ async fn pass(
             caller.must_own(merchant.as_str(), format_args!("merchant {merchant}"))?;
         }
         request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(allowance);
     }
+    // who waits holds a thread: nobody without a key
     if request.method() == Method::GET
+        && door.permission != Permission::Public
         && let Some(wanted) = request.headers().get(AT_LEAST)
     {
         let wanted = wanted.to_str().ok().and_then(|text| text.parse().ok());
@@ -145,19 +148,27 @@ async fn merchant_of(request: &mut Request) -> Result<Option<MerchantId>, Proble
 
 /// Notes whose data a caller came near: the merchant of the path, and those that the handler names.
 fn log(shared: &Shared, door: &Door, visit: Visit, response: &Response) {
-    let touched = response.extensions().get::<Touched>().map_or(&[][..], |touched| &touched.0);
     let Visit { at, caller, merchant } = visit;
-    let others = touched.iter().copied().filter(|other| Some(*other) != merchant);
-    for merchant in merchant.into_iter().chain(others) {
+    let log = |path: Arc<str>, merchant, status| {
         shared.access.log(Entry {
             at,
             actor: caller.actor,
             role: caller.role,
             merchant,
-            endpoint: (door.method.clone(), Arc::clone(&door.path)),
-            status: response.status().as_u16(),
+            endpoint: (door.method.clone(), path),
+            status,
             request_id: passage::of_this_request().unwrap_or_default(),
         });
+    };
+    let touched = response.extensions().get::<Touched>().map_or(&[][..], |touched| &touched.0);
+    let others = touched.iter().copied().filter(|other| Some(*other) != merchant);
+    for merchant in merchant.into_iter().chain(others) {
+        log(Arc::clone(&door.path), merchant, response.status().as_u16());
+    }
+    if let Some(TouchedByParts(parts)) = response.extensions().get() {
+        for (path, merchant, status) in parts {
+            log(path.as_str().into(), *merchant, *status);
+        }
     }
 }
 

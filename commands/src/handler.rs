@@ -284,10 +284,19 @@ impl Commands {
             command: request.command_id,
             actor: request.actor.to_string(),
             code: rejection.code.to_owned(),
-            reason: rejection.message.clone().into_owned(),
-            body: serde_json::to_string(&request.command).unwrap_or_default(),
+            reason: cut(rejection.message.clone().into_owned()),
+            body: cut(serde_json::to_string(&request.command).unwrap_or_default()),
         });
     }
+}
+
+/// As much of a text as is kept of something refused.
+fn cut(mut text: String) -> String {
+    const KEPT: usize = 4 << 10;
+    if text.len() > KEPT {
+        text.truncate(text.floor_char_boundary(KEPT));
+    }
+    text
 }
 
 /// Version that an append expects, 0 for a new stream.

@@ -30,7 +30,18 @@ impl Commands {
         id: impl AsRef<str>,
         look: impl Fn(&A) -> T,
     ) -> Result<T, CommandError> {
-        self.peek::<A, _>(&format!("{}-{}", A::CATEGORY, id.as_ref()), |entry| look(&entry.state))
+        let stream = format!("{}-{}", A::CATEGORY, id.as_ref());
+        if let Some(entry) = self.cache.get::<A>(&stream) {
+            return Ok(look(&entry.state));
+        }
+        let epoch = self.cache.epoch(&stream);
+        let entry = self.fold::<A>(&stream)?;
+        let seen = look(&entry.state);
+        // what is not there is not kept: whoever asks for many such names would push out what lives
+        if entry.version > 0 {
+            self.cache.put(&stream, entry, epoch);
+        }
+        Ok(seen)
     }
 
     /// The state of a stream as it was after its event `version`.
@@ -102,14 +113,15 @@ impl Commands {
     /// Reads a stream into the cache; returns the generation it has there.
     pub(crate) fn load<A: Aggregate>(&self, stream: &str) -> Result<u64, CommandError> {
         let epoch = self.cache.epoch(stream);
-        let entry = if self.fresh.may_exist(stream) {
-            self.read::<A>(stream, Version::MAX)?
-        } else {
-            Entry::new(stream)
-        };
+        let entry = self.fold::<A>(stream)?;
         let generation = entry.generation;
         self.cache.put(stream, entry, epoch);
         Ok(generation)
+    }
+
+    /// Folds a whole stream.
+    fn fold<A: Aggregate>(&self, stream: &str) -> Result<Entry<A>, CommandError> {
+        if self.fresh.may_exist(stream) { self.read(stream, Version::MAX) } else { Ok(Entry::new(stream)) }
     }
 
     /// Folds a stream through event `upto`.

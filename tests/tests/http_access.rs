@@ -306,6 +306,65 @@ async fn the_log_says_who_came_near_which_merchants_data() {
     site.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_has_what_a_batch_a_basket_and_a_refusal_came_near() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    stage.merchant("m2", "0.00").await;
+    stage.basket("c1", &[("o1", "m1", "60.00"), ("o2", "m2", "10.00")]).await;
+    let site = Site::of(&stage).await;
+    let cny = |amount: &str| json!({"amount": amount, "currency": "CNY"});
+    let pay = json!({"payment": "p1", "amount": cny("70.00"), "provider": "alipay", "provider_ref": "r1", "method": "wallet"});
+    assert_eq!(site.post("storefront", "/v1/checkouts/c1/capture", "k", &pay).await.status, 200);
+    stage.market.settle_reactions().await.unwrap();
+    let item = |path: &str, body| json!({"path": path, "idempotency_key": path, "body": body});
+    let ship = json!({"shipment": "s1", "mode": "parcel"});
+    let batch = json!({"items": [
+        item("/v1/orders/o1/ship", ship.clone()),
+        item("/v1/orders/o2/ship", ship.clone()),
+        item("/v1/orders/o2/hold", json!({})),
+        item("/v1/merchants/m2/suspend", json!({})),
+        item("/v1/orders/none/ship", ship.clone()),
+    ]});
+    let ask = Ask::new("POST", "/v1/batch")
+        .header("X-Request-Id", "b-1")
+        .header("Authorization", key("merchant-m1"));
+    assert_eq!(site.ask(ask.json(&batch)).await.status, 200);
+    assert_eq!(site.post("merchant-m2", "/v1/orders/o1/ship", "k", &ship).await.status, 404);
+    let told = |merchant: &'static str| {
+        let site = &site;
+        async move {
+            let log = site.get("admin", &format!("/v1/access-log?merchant={merchant}")).await;
+            let line = |entry: &serde_json::Value| {
+                let said = |name: &str| entry[name].as_str().unwrap().to_owned();
+                format!("{} {} {}", said("actor"), said("endpoint"), entry["status"])
+            };
+            log.body["items"].as_array().unwrap().iter().map(line).collect::<Vec<_>>()
+        }
+    };
+    let capture = "key:storefront /v1/checkouts/{checkout}/capture 200";
+    assert_eq!(
+        told("m1").await,
+        [
+            capture,
+            "key:merchant-m1 /v1/orders/{order}/ship 200",
+            "key:merchant-m2 /v1/orders/{order}/ship 404",
+        ]
+    );
+    assert_eq!(
+        told("m2").await,
+        [
+            capture,
+            "key:merchant-m1 /v1/merchants/{merchant}/suspend 403",
+            "key:merchant-m1 /v1/orders/{order}/ship 404",
+        ]
+    );
+    let apply = json!({"id": "m9", "name": "Nine", "kind": "retailer"});
+    let made = site.post("operator", "/v1/merchants", "k", &apply).await;
+    assert!(told("m9").await[0].starts_with("key:operator /v1/merchants "), "{made:?}");
+    site.stop().await;
+}
+
 #[test]
 fn keys_outlive_the_process_and_another_process_revokes_them() {
     use std::os::unix::fs::PermissionsExt;

@@ -65,12 +65,75 @@ async fn a_batch_carries_out_a_whole_sale_and_says_what_each_came_to() {
         answer.body["results"].as_array().unwrap().iter().map(|r| r["status"].as_u64().unwrap()).collect()
     };
     assert_eq!(statuses(&first), [201, 201, 200, 200, 404, 403, 200], "{}", first.text);
+    let positions =
+        first.body["results"].as_array().unwrap().iter().filter_map(|r| r["body"]["position"].as_u64());
+    assert_eq!(first.header("daybook-position"), positions.max().unwrap().to_string());
     let head = stage.market.journal().head().unwrap();
     let again =
         site.ask(Ask::new("POST", "/v1/batch").header("Authorization", key("storefront")).json(&batch)).await;
     assert_eq!(statuses(&again), statuses(&first));
     assert_eq!(again.body["results"][3]["body"], first.body["results"][3]["body"]);
     assert_eq!(stage.market.journal().head().unwrap(), head, "the whole batch takes effect once");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merchants_key_neither_dates_back_nor_speaks_for_others_nor_spends_the_markets_money() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    stage.basket("c1", &[("o1", "m1", "60.00")]).await;
+    stage.pay("c1", "p1", "60.00").await;
+    let site = Site::of(&stage).await;
+    let head = stage.market.journal().head().unwrap();
+    let ship = json!({"shipment": "s1", "mode": "parcel", "occurred_at": "2001-01-01T00:00:00Z"});
+    let refund = |bearer: Value| json!({"refund": "r1", "of": "all", "borne_by": bearer, "reason": "r"});
+    let cancel = |by: Value| json!({"by": by, "reason": "r", "refund": "r1"});
+    let evidence = |by: Value| json!({"dispute": "d", "by": by, "document_ref": "x"});
+    let table = [
+        ("merchant-m1", "ship", ship.clone(), "/occurred_at"),
+        ("merchant-m1", "cancel", cancel(json!("buyer")), "/by"),
+        ("merchant-m1", "cancel", cancel(json!({"market": null})), "/by"),
+        ("merchant-m1", "submit-evidence", evidence(json!({"buyer": null})), "/by"),
+        ("merchant-m1", "issue-refund", refund(json!("platform")), "/borne_by"),
+        ("merchant-m1", "issue-refund", refund(json!({"platform": null})), "/borne_by"),
+        ("storefront", "issue-refund", refund(json!("platform")), "/borne_by"),
+        ("storefront", "ship", ship.clone(), "/occurred_at"),
+    ];
+    for (who, action, body, pointer) in table {
+        let path = format!("/v1/orders/o1/{action}");
+        let alone = site.post(who, &path, "k", &body).await;
+        let item = json!({"path": path, "idempotency_key": "k", "body": body});
+        let batch = command(who, "/v1/batch", "k", &json!({"items": [item]}));
+        let batched = site.ask(batch).await.body["results"][0]["body"].clone();
+        for problem in [&alone.body, &batched] {
+            assert_eq!(
+                (&problem["code"], &problem["pointer"]),
+                (&json!("forbidden"), &json!(pointer)),
+                "{body}: {problem}"
+            );
+        }
+    }
+    // an id is looked at before anything is looked up by it
+    let long = format!("/v1/orders/{}/ship", "x".repeat(60_000));
+    for who in ["merchant-m1", "operator"] {
+        assert_eq!(site.post(who, &long, "k", &json!({})).await.status, 400);
+    }
+    let talk = site.post("operator", "/v1/orders/o1/hold", "k", &json!({"reason": "x".repeat(2_000)})).await;
+    assert_eq!((talk.status, &talk.body["pointer"]), (400, &json!("/reason")), "{}", talk.text);
+    let voucher = |by: &str| json!({"voucher": "v1", "proposed_by": by, "reason": "r", "entries": []});
+    for (by, code) in [("nobody", "forbidden"), ("key:operator", "forbidden"), ("key:admin", "refused")] {
+        let posted = site.post("finance", "/v1/books/main/post-voucher", by, &voucher(by)).await;
+        assert_eq!(posted.body["code"], code, "{by}: {}", posted.text);
+    }
+    assert_eq!(stage.market.journal().head().unwrap(), head, "nothing was changed");
+    let ship = json!({"shipment": "s1", "mode": "parcel"});
+    assert_eq!(site.post("merchant-m1", "/v1/orders/o1/ship", "k", &ship).await.status, 200);
+    let by_operator =
+        site.post("operator", "/v1/orders/o1/issue-refund", "k", &refund(json!("platform"))).await;
+    assert_eq!(
+        by_operator.body["code"], "refused",
+        "by the rules of the market, not of its key: {by_operator:?}"
+    );
     site.stop().await;
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::Role;
+use super::{Holder, Role};
+use crate::problem::{Problem, TOO_MANY_REQUESTS};
 
 /// A rate and how much of it may be saved up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +82,30 @@ impl Bucket {
                 Err(actual) => full_at = actual,
             }
         }
+    }
+}
+
+/// What a key may ask for still: a request of many pays for each.
+#[derive(Clone)]
+pub(crate) struct Allowance {
+    pub(super) holder: Arc<Holder>,
+    pub(super) began: Instant,
+}
+
+impl Allowance {
+    /// Takes one request out.
+    ///
+    /// # Errors
+    /// `too_many_requests`, with how long to wait.
+    pub fn take(&self) -> Result<(), Problem> {
+        let Some(bucket) = &self.holder.usage.bucket else { return Ok(()) };
+        let elapsed = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX / 2);
+        bucket.take(elapsed).map_err(|wait| {
+            let role = self.holder.caller.role.name();
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let detail = format!("a key of the role {role} may not ask so fast");
+            Problem::new(TOO_MANY_REQUESTS, detail).retry_after(seconds)
+        })
     }
 }
 

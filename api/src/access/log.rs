@@ -1,7 +1,7 @@
 //! Who read or changed which merchant's data, when, by which endpoint.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,6 +27,11 @@ const MOST_ALIKE: usize = 65_536;
 /// without that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Touched(pub Vec<MerchantId>);
+
+/// The same of a request of many: for each of its parts the endpoint that stands for it, whose data it came near, and
+/// how it was answered. Parts that agree in all three are one access.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TouchedByParts(pub BTreeSet<(String, MerchantId, u16)>);
 
 /// An access, before it is written down.
 #[derive(Clone, Debug)]

@@ -37,13 +37,15 @@ pub(crate) use endpoints::endpoints;
 pub use error::AccessError;
 pub use jwks::KeySource;
 pub use key::{Key, NewKey, PREFIX};
+pub(crate) use limit::Allowance;
 pub use limit::{Rate, Rates, usual_rates};
+pub(crate) use log::TouchedByParts;
 pub use log::{Logged, Question, Touched};
 pub use pseudonym::Pseudonyms;
 pub use role::{Permission, Role};
 pub use token::IssuerSettings;
 
-use crate::problem::{Problem, TOO_MANY_REQUESTS, UNAUTHENTICATED};
+use crate::problem::{Problem, UNAUTHENTICATED};
 use key::Hash;
 use limit::Bucket;
 use log::{Keeping, Log};
@@ -158,22 +160,33 @@ impl Access {
     /// # Errors
     /// `unauthenticated` without a key that is in force; `too_many_requests` when it asks too fast.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        self.enter(headers).map(|(caller, _)| caller)
+    }
+
+    /// The same, and what is left of its rate.
+    pub(crate) fn enter(&self, headers: &HeaderMap) -> Result<(Caller, Allowance), Problem> {
         let holder = self.holder(headers)?;
         holder.usage.last_used.store(now().0, Ordering::Relaxed);
-        if let Some(bucket) = &holder.usage.bucket {
-            let elapsed = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX / 2);
-            bucket.take(elapsed).map_err(|wait| {
-                let detail = format!("a key of the role {} may not ask so fast", holder.caller.role.name());
-                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                Problem::new(TOO_MANY_REQUESTS, detail).retry_after(seconds)
-            })?;
-        }
-        Ok(holder.caller.clone())
+        let allowance = Allowance { holder, began: self.began };
+        allowance.take()?;
+        Ok((allowance.holder.caller.clone(), allowance))
     }
 
     /// Whether who sent these headers could ask still. That is no use of the key, and takes nothing of its rate.
     pub(crate) fn in_force(&self, headers: &HeaderMap) -> bool {
         self.holder(headers).is_ok()
+    }
+
+    /// Whether a key in force, or a token that was seen, is this actor's and may do this.
+    pub(crate) fn is_held_by(&self, actor: &str, permission: Permission) -> bool {
+        let now = now();
+        let is_held = |holder: &Arc<Holder>| {
+            !holder.revoked
+                && holder.expires_at.is_none_or(|end| end > now)
+                && holder.caller.actor.as_str() == actor
+                && holder.caller.role.may(permission)
+        };
+        self.keys.read().by_hash.values().any(is_held) || self.others.read().values().any(is_held)
     }
 
     /// Who holds the text that came with a request, if it is in force.
@@ -195,15 +208,15 @@ impl Access {
         Ok(holder)
     }
 
-    /// As [`authenticate`](Self::authenticate); where a token names a key that the issuer may have by now, waits for a
+    /// As [`enter`](Self::enter); where a token names a key that the issuer may have by now, waits for a
     /// bounded time until its keys are read again.
-    pub(crate) async fn let_in(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let refused = match self.authenticate(headers) {
+    pub(crate) async fn let_in(&self, headers: &HeaderMap) -> Result<(Caller, Allowance), Problem> {
+        let refused = match self.enter(headers) {
             Err(problem) if problem.is(UNAUTHENTICATED) => problem,
             said => return said,
         };
         match (&self.issuer, bearer(headers)) {
-            (Some(issuer), Some(text)) if issuer.learns(text).await => self.authenticate(headers),
+            (Some(issuer), Some(text)) if issuer.learns(text).await => self.enter(headers),
             _ => Err(refused),
         }
     }

@@ -161,6 +161,10 @@ impl Issuer {
         if role == Role::Merchant && merchant.is_none() {
             return Err(format!("the token's claim {merchant_claim} names no merchant"));
         }
+        // as with keys: what is the whole market's knows no merchant to be held to
+        if role != Role::Merchant && merchant.is_some() {
+            return Err(format!("the token's claim {merchant_claim} is for the role merchant alone"));
+        }
         Ok(Caller { actor: actor(claims["sub"].as_str().unwrap_or_default()), role, merchant })
     }
 }

@@ -124,6 +124,7 @@ fn a_token_that_is_not_in_order_says_why() {
         ("role", json!(["admin", "finance"]), "2 roles"),
         ("role", json!("merchant"), "names no merchant"),
         ("merchant", json!(7), "no id of a merchant"),
+        ("merchant", json!("m-1"), "for the role merchant alone"),
     ] {
         let refused = issuer.check(&outside.ed("ed", &claims(&[(name, value.clone())])));
         let said = refused.err().unwrap_or_default();

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, Method};
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
+use daybook_domain::MerchantId;
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -16,8 +17,9 @@ use serde_json::value::RawValue;
 use super::table::{RESOURCES, Resource};
 use super::{Answer, Order, Target, carry_out, is_json};
 use crate::Shared;
-use crate::access::{Caller, Permission};
+use crate::access::{Allowance, Caller, Permission, TouchedByParts};
 use crate::endpoint::{Doc, Endpoint};
+use crate::guard::POSITION;
 use crate::problem::{BAD_REQUEST, FORBIDDEN, NOT_FOUND, Problem, REFUSED};
 
 /// Most commands of one batch.
@@ -68,7 +70,8 @@ pub(crate) fn endpoint() -> Endpoint {
         tag: "Batches",
         summary: "Many commands, each with its own result".to_owned(),
         description: "One that is refused does not keep the others from being carried out. Sent again, the whole batch has no \
-                      second effect."
+                      second effect. Each command counts as a request of its key: those beyond its rate are answered 429 and \
+                      can be sent again."
             .to_owned(),
         body: Some(body),
         answers: vec![(200, "A result for each command", vec![("application/json", answer)])],
@@ -126,6 +129,7 @@ struct ItemResult {
 async fn batch(
     State(shared): State<Shared>,
     caller: Caller,
+    Extension(allowance): Extension<Allowance>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
@@ -140,73 +144,133 @@ async fn batch(
     if import && !caller.role.may(Permission::Operate) {
         return Err(Problem::new(FORBIDDEN, "import: for operators").at("/import"));
     }
-    let results = if ordered {
-        let mut results = Vec::with_capacity(items.len());
-        for item in &items {
-            results.push(in_order(&shared, &caller, item, import).await);
-        }
-        results
-    } else {
-        by_stream(&shared, &caller, &items, import).await
-    };
+    let sender = Sender { shared: &shared, caller: &caller, allowance: &allowance, import };
+    let results = if ordered { sender.in_order(&items).await } else { sender.by_stream(&items).await };
+    let touched = TouchedByParts(results.iter().flat_map(Came::touched).collect());
     #[derive(Serialize)]
     struct Results {
         results: Vec<ItemResult>,
     }
-    let results = results.into_iter().map(ItemResult::from).collect();
-    Ok(Json(Results { results }).into_response())
+    let position = results.iter().filter_map(|came| Some(came.answer.as_ref().ok()?.position)).max();
+    let results = results.into_iter().map(|came| ItemResult::from(came.answer)).collect();
+    let mut response = Json(Results { results }).into_response();
+    response.extensions_mut().insert(touched);
+    response.headers_mut().extend(position.map(|position| (POSITION, HeaderValue::from(position))));
+    Ok(response)
 }
 
-/// One after another. A refusal may rest on a reaction that is still under way: it is waited for, and the command
-/// sent again, once.
-async fn in_order(shared: &Shared, caller: &Caller, item: &Item, import: bool) -> Result<Answer, Problem> {
-    match one(shared, caller, item, import).await {
-        Err(problem) if problem.is(REFUSED) => {
-            shared.market.settle_reactions().await?;
-            one(shared, caller, item, import).await
-        }
-        done => done,
+/// What an item came to.
+struct Came {
+    answer: Result<Answer, Problem>,
+    /// The command that its path names, where it names one.
+    target: Option<Target>,
+    /// Whose data it came near.
+    merchants: Vec<MerchantId>,
+}
+
+impl Came {
+    fn touched(&self) -> impl Iterator<Item = (String, MerchantId, u16)> {
+        let status = self.answer.as_ref().map_or_else(Problem::status, |answer| answer.status().as_u16());
+        let named = self.target.map(|target| (target.path(), status));
+        named.into_iter().flat_map(|(path, status)| {
+            self.merchants.iter().map(move |merchant| (path.clone(), *merchant, status))
+        })
     }
 }
 
-/// Those of one target in their order, of different ones at the same time.
-async fn by_stream(
-    shared: &Shared,
-    caller: &Caller,
-    items: &[Item],
+/// Who sends the items, and how.
+struct Sender<'s> {
+    shared: &'s Shared,
+    caller: &'s Caller,
+    allowance: &'s Allowance,
     import: bool,
-) -> Vec<Result<Answer, Problem>> {
-    let mut targets: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (n, item) in items.iter().enumerate() {
-        let stream = item.path.rsplit_once('/').map_or(item.path.as_str(), |(target, _)| target);
-        targets.entry(stream).or_default().push(n);
-    }
-    let work = stream::iter(targets.into_values()).map(|numbers| async move {
-        let mut done = Vec::with_capacity(numbers.len());
-        for n in numbers {
-            done.push((n, one(shared, caller, &items[n], import).await));
-        }
-        done
-    });
-    let mut results: Vec<_> = work.buffer_unordered(AT_ONCE).concat().await;
-    results.sort_unstable_by_key(|(n, _)| *n);
-    results.into_iter().map(|(_, result)| result).collect()
 }
 
-async fn one(shared: &Shared, caller: &Caller, item: &Item, import: bool) -> Result<Answer, Problem> {
-    let (target, permission, id) = find(&item.path)?;
-    if !caller.role.may(permission) {
-        let detail = format!("path: the role {} may not {}", caller.role.name(), target.action);
-        return Err(Problem::new(FORBIDDEN, detail));
+impl Sender<'_> {
+    /// One after another. A refusal may rest on a reaction that is still under way: those are waited for, and the command
+    /// is sent again, once, unless nothing was written since the last wait.
+    async fn in_order(&self, items: &[Item]) -> Vec<Came> {
+        let (mut results, mut settled) = (Vec::with_capacity(items.len()), false);
+        for (n, item) in items.iter().enumerate() {
+            let mut came = self.one(n, item).await;
+            if !settled && came.answer.as_ref().is_err_and(|problem| problem.is(REFUSED)) {
+                came = match self.shared.market.settle_reactions().await {
+                    Ok(_) => self.send(item).await,
+                    Err(error) => Came { answer: Err(error.into()), ..came },
+                };
+                settled = true;
+            }
+            settled &= came.answer.is_err();
+            results.push(came);
+        }
+        results
     }
-    let order = Order {
-        id,
-        key: item.idempotency_key.as_bytes(),
-        expected: item.if_match,
-        import,
-        body: item.body.get().as_bytes(),
-    };
-    carry_out(shared, caller, target, order).await.map(Answer::from)
+
+    /// Those of one stream in their order, of different ones at the same time.
+    async fn by_stream(&self, items: &[Item]) -> Vec<Came> {
+        let mut streams: HashMap<String, Vec<usize>> = HashMap::new();
+        for (n, item) in items.iter().enumerate() {
+            streams.entry(item.stream()).or_default().push(n);
+        }
+        let work = stream::iter(streams.into_values()).map(|numbers| async move {
+            let mut done = Vec::with_capacity(numbers.len());
+            for n in numbers {
+                done.push((n, self.one(n, &items[n]).await));
+            }
+            done
+        });
+        let mut results: Vec<_> = work.buffer_unordered(AT_ONCE).concat().await;
+        results.sort_unstable_by_key(|(n, _)| *n);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// The first item is paid for with the request, each other by itself.
+    async fn one(&self, n: usize, item: &Item) -> Came {
+        match self.allowance.take() {
+            Err(problem) if n > 0 => Came { answer: Err(problem), target: None, merchants: Vec::new() },
+            _ => self.send(item).await,
+        }
+    }
+
+    async fn send(&self, item: &Item) -> Came {
+        let (target, permission, id) = match find(&item.path) {
+            Ok(found) => found,
+            Err(problem) => return Came { answer: Err(problem), target: None, merchants: Vec::new() },
+        };
+        if !self.caller.role.may(permission) {
+            let detail = format!("path: the role {} may not {}", self.caller.role.name(), target.action);
+            let merchants = id.filter(|_| target.resource.of_merchant).and_then(|id| id.parse().ok());
+            return Came {
+                answer: Err(Problem::new(FORBIDDEN, detail)),
+                target: Some(target),
+                merchants: merchants.into_iter().collect(),
+            };
+        }
+        let order = Order {
+            id,
+            key: item.idempotency_key.as_bytes(),
+            expected: item.if_match,
+            import: self.import,
+            body: item.body.get().as_bytes(),
+        };
+        let (done, merchants) = carry_out(self.shared, self.caller, target, order).await;
+        Came { answer: done.map(Answer::from), target: Some(target), merchants }
+    }
+}
+
+impl Item {
+    /// What stands for the stream that it is for.
+    fn stream(&self) -> String {
+        #[derive(Deserialize)]
+        struct Named {
+            id: Option<String>,
+        }
+        let Ok((Target { resource, .. }, _, id)) = find(&self.path) else { return self.path.clone() };
+        let named = || serde_json::from_str::<Named>(self.body.get()).ok().and_then(|named| named.id);
+        // without an id it follows from the key, which is none: a space is in no id
+        let id = id.or_else(named).unwrap_or_else(|| format!(" {}", self.idempotency_key));
+        format!("{} {id}", resource.category)
+    }
 }
 
 /// What a path asks for.
@@ -225,11 +289,28 @@ fn find(path: &str) -> Result<(Target, Permission, Option<String>), Problem> {
         let Some((id, rest)) = rest.split_once('/') else { continue };
         let rest = format!("/{rest}");
         let Some(action) = rest.strip_prefix(after).and_then(|rest| rest.strip_prefix('/')) else { continue };
-        if let Some(found) = with(resource, &action.replace('-', "_"), Some(id.to_owned())) {
-            return Ok(found);
+        let named = (!action.contains('_')).then(|| action.replace('-', "_"));
+        if let Some(found) = named.and_then(|action| with(resource, &action, None)) {
+            let (target, permission, _) = found;
+            return Ok((target, permission, Some(decoded(id).ok_or_else(unknown)?)));
         }
     }
     Err(unknown())
+}
+
+/// A part of a path as a URL has it: `%2F` is a slash.
+fn decoded(part: &str) -> Option<String> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(part.len()), part.bytes());
+    while let Some(byte) = rest.next() {
+        let byte = if byte == b'%' {
+            let digit = |byte: u8| char::from(byte).to_digit(16);
+            u8::try_from(digit(rest.next()?)? * 16 + digit(rest.next()?)?).ok()?
+        } else {
+            byte
+        };
+        bytes.push(byte);
+    }
+    String::from_utf8(bytes).ok()
 }
 
 fn with(
@@ -272,9 +353,30 @@ mod tests {
             }
         }
         assert!(find("/v1/orders").expect("made").2.is_none());
-        for wrong in ["/v1/orders/o", "/v1/orders/o/fund", "/v1/orders//", "/v2/orders/o/ship", ""] {
+        assert_eq!(find("/v1/orders/a%2Fb%25/ship").expect("an id").2.as_deref(), Some("a/b%"));
+        for wrong in [
+            "/v1/orders/o",
+            "/v1/orders/o/fund",
+            "/v1/orders/o/issue_refund",
+            "/v1/orders/o%2/ship",
+            "/v1/orders//",
+            "/v2/orders/o/ship",
+            "",
+        ] {
             assert!(find(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_made_and_what_is_done_with_it_are_of_one_stream() {
+        let stream = |path: &str, body: &str| {
+            let body = RawValue::from_string(body.to_owned()).expect("JSON");
+            Item { path: path.to_owned(), idempotency_key: "k".to_owned(), if_match: None, body }.stream()
+        };
+        let made = stream("/v1/orders", r#"{"id": "o1", "buyer": "b"}"#);
+        assert_eq!(made, stream("/v1/orders/o1/ship", "{}"));
+        assert_ne!(made, stream("/v1/orders", "{}"));
+        assert_ne!(stream("/v1/orders", "{}"), stream("/v1/checkouts", "{}"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod batch;
 mod flight;
+mod rights;
 mod schema;
 mod table;
 
@@ -16,7 +17,7 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use daybook_commands::Executed;
 use daybook_domain::schema::Schemas;
-use daybook_domain::{MerchantId, Timestamp};
+use daybook_domain::{MerchantId, Reference, Timestamp};
 use daybook_market::{AnyCommand, AnyRequest};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -27,12 +28,10 @@ pub(crate) use flight::InFlight;
 use table::{RESOURCES, Resource};
 
 use crate::Shared;
-use crate::access::{Caller, Role, Touched};
+use crate::access::{Caller, Touched};
 use crate::endpoint::Endpoint;
 use crate::guard::POSITION;
-use crate::problem::{
-    BAD_REQUEST, CONFLICT, FORBIDDEN, KEY_MISSING, PRECONDITION_FAILED, Problem, UNSUPPORTED,
-};
+use crate::problem::{BAD_REQUEST, CONFLICT, KEY_MISSING, PRECONDITION_FAILED, Problem, UNSUPPORTED};
 
 /// The caller's name for a command.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -43,12 +42,21 @@ const LONGEST_KEY: usize = 128;
 
 /// Largest body that is gone through for the member at fault.
 const MOST_BLAMED: usize = 16 << 10;
+/// Longest text in a command: what follows from one quotes it, and has 2,000 bytes for all it says.
+const LONGEST_TEXT: usize = 1_900;
 
 /// What a command is for.
 #[derive(Clone, Copy)]
 struct Target {
     resource: &'static Resource,
     action: &'static str,
+}
+
+impl Target {
+    /// Where it is asked for.
+    fn path(self) -> String {
+        format!("{}/{}", self.resource.path, self.action.replace('_', "-"))
+    }
 }
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
@@ -59,7 +67,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         for (action, permission) in resource.actions {
             let target = Target { resource, action };
             let described = described.iter().find(|described| described.name == *action);
-            let path = format!("{}/{}", resource.path, action.replace('_', "-"));
+            let path = target.path();
             let serve = post(move |state, caller, path: Path<String>, headers, body| {
                 act(state, caller, target, Some(path.0), headers, body)
             });
@@ -93,17 +101,10 @@ async fn act(
         import: false,
         body: &body,
     };
-    let done = carry_out(&shared, &caller, target, order).await?;
-    let merchant = if target.resource.category == "order" { merchant_of(&shared, &done.id)? } else { None };
-    let mut response = Answer::from(done).into_response();
-    response.extensions_mut().insert(Touched(merchant.into_iter().collect()));
+    let (done, merchants) = carry_out(&shared, &caller, target, order).await;
+    let mut response = done.map(Answer::from).into_response();
+    response.extensions_mut().insert(Touched(merchants));
     Ok(response)
-}
-
-/// Whose an order is.
-fn merchant_of(shared: &Shared, order: &str) -> Result<Option<MerchantId>, Problem> {
-    let merchant = daybook_domain::order::Order::merchant;
-    Ok(shared.market.commands().look::<daybook_domain::order::Order, _>(order, merchant)?)
 }
 
 /// A command as it was sent.
@@ -126,39 +127,98 @@ struct Done {
     executed: Executed,
 }
 
-/// Carries out one command, and counts it.
+/// Carries out one command, and counts it; with whose data it came near, also where it was refused.
 async fn carry_out(
     shared: &Shared,
     caller: &Caller,
     target: Target,
     order: Order<'_>,
-) -> Result<Done, Problem> {
-    let done = attempt(shared, caller, target, order).await;
-    let replayed = done.as_ref().map(|done| done.executed.receipt.is_some_and(|receipt| receipt.replayed));
-    shared.metrics.command(target.resource.category, target.action, replayed);
-    done
+) -> (Result<Done, Problem>, Vec<MerchantId>) {
+    let counted = |replayed| shared.metrics.command(target.resource.category, target.action, replayed);
+    let (id, sent) = match read(caller, target, order) {
+        Ok(read) => read,
+        Err(problem) => {
+            counted(Err(&problem));
+            return (Err(problem), Vec::new());
+        }
+    };
+    let executed = execute(shared, caller, target, &id, sent).await;
+    counted(executed.as_ref().map(|(_, executed)| executed.receipt.is_some_and(|receipt| receipt.replayed)));
+    // after it: what it made has a merchant now
+    let merchants = rights::concerned(shared, target, &id);
+    (executed.map(|(stream, executed)| Done { id, stream, executed }), merchants)
 }
 
-async fn attempt(
-    shared: &Shared,
-    caller: &Caller,
-    target: Target,
-    order: Order<'_>,
-) -> Result<Done, Problem> {
+/// A command as it was read.
+struct Sent<'r> {
+    command_id: Uuid,
+    occurred_at: Option<Timestamp>,
+    expected: Option<u64>,
+    import: bool,
+    /// What the action needs.
+    fields: Map<String, Value>,
+    /// All of it, as it came.
+    body: &'r [u8],
+}
+
+/// Reads a command, and what it is for. An id is looked at before anything is looked up by it.
+fn read<'r>(caller: &Caller, target: Target, order: Order<'r>) -> Result<(String, Sent<'r>), Problem> {
     let Order { id, key, expected, import, body } = order;
     let command_id = identity(caller, key)?;
     let mut fields: Map<String, Value> = parse(body)?;
     let occurred_at = taken(&mut fields, "occurred_at")?
         .map(|text| Timestamp::parse(&text).map_err(|e| Problem::bad("occurred_at", e).at("/occurred_at")))
         .transpose()?;
-    let id = match id {
-        Some(id) => id,
+    let category = target.resource.category;
+    let (id, pointer) = match id {
+        Some(id) => (id, None),
         // the same request makes the same thing
-        None => taken(&mut fields, "id")?
-            .unwrap_or_else(|| Uuid::new_v5(&command_id, target.resource.category.as_bytes()).to_string()),
+        None => {
+            let named = taken(&mut fields, "id")?;
+            let id = named.unwrap_or_else(|| Uuid::new_v5(&command_id, category.as_bytes()).to_string());
+            (id, Some("/id"))
+        }
     };
-    may_touch(shared, caller, target, &id, &fields)?;
-    let command = command(target, &id, fields).map_err(|problem| blame(problem, target, &id, body))?;
+    Reference::new(&id).map_err(|error| {
+        let problem = Problem::bad(category, error);
+        if let Some(pointer) = pointer { problem.at(pointer) } else { problem }
+    })?;
+    bounded(&fields, &mut String::new())?;
+    Ok((id, Sent { command_id, occurred_at, expected, import, fields, body }))
+}
+
+/// Refuses texts that are longer than anything people are asked to say: what is written down stays.
+fn bounded<'v>(
+    members: impl IntoIterator<Item = (impl std::fmt::Display, &'v Value)>,
+    pointer: &mut String,
+) -> Result<(), Problem> {
+    for (name, value) in members {
+        let before = pointer.len();
+        *pointer += &format!("/{name}");
+        match value {
+            Value::String(text) if text.len() > LONGEST_TEXT => {
+                let why = format!("a text has at most {LONGEST_TEXT} bytes, this one {}", text.len());
+                return Err(Problem::bad(&pointer[1..], why).at(pointer.as_str()));
+            }
+            Value::Object(members) => bounded(members, pointer)?,
+            Value::Array(items) => bounded(items.iter().enumerate(), pointer)?,
+            _ => {}
+        }
+        pointer.truncate(before);
+    }
+    Ok(())
+}
+
+async fn execute(
+    shared: &Shared,
+    caller: &Caller,
+    target: Target,
+    id: &str,
+    sent: Sent<'_>,
+) -> Result<(String, Executed), Problem> {
+    rights::may_send(shared, caller, target, id, &sent)?;
+    let Sent { command_id, occurred_at, expected, import, fields, body } = sent;
+    let command = command(target, id, fields).map_err(|problem| blame(problem, target, id, body))?;
     let stream = command.stream();
     let _landing = shared.in_flight.begin(command_id, stream.clone())?;
     let request = AnyRequest {
@@ -175,7 +235,7 @@ async fn attempt(
             problem
         }
     })?;
-    Ok(Done { id, stream, executed })
+    Ok((stream, executed))
 }
 
 /// The id of a command: the same for the same caller and key, and for no other.
@@ -223,41 +283,6 @@ fn taken(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, 
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Problem::bad(name, "is text").at(format!("/{name}"))),
     }
-}
-
-/// Merchants act on what is theirs, and in their own name.
-fn may_touch(
-    shared: &Shared,
-    caller: &Caller,
-    target: Target,
-    id: &str,
-    fields: &Map<String, Value>,
-) -> Result<(), Problem> {
-    if caller.merchant.is_none() && caller.role != Role::Merchant {
-        return Ok(());
-    }
-    let missing = format!("{} {id}", target.resource.category);
-    match target.resource.category {
-        _ if target.resource.of_merchant => caller.must_own(id, missing)?,
-        "order" => {
-            let merchant = merchant_of(shared, id)?;
-            caller.must_own(merchant.as_ref().map_or("", |merchant| merchant.as_str()), missing)?;
-        }
-        _ => {
-            let detail =
-                format!("a key of one merchant does not {} a {}", target.action, target.resource.category);
-            return Err(Problem::new(FORBIDDEN, detail));
-        }
-    }
-    for member in ["by", "party"] {
-        if let Some(Value::String(who)) = fields.get(member)
-            && who != "merchant"
-        {
-            let detail = format!("{member}: a merchant's key acts for the merchant, not for {who}");
-            return Err(Problem::new(FORBIDDEN, detail).at(format!("/{member}")));
-        }
-    }
-    Ok(())
 }
 
 fn command(target: Target, id: &str, mut fields: Map<String, Value>) -> Result<AnyCommand, Problem> {

@@ -66,7 +66,7 @@ pub(super) fn doc(target: Target, described: Option<&Action>, makes: bool, schem
 /// The body of an action: what the domain asks for, and when it happened.
 fn body(action: &Value, makes: bool, schemas: &Schemas) -> Value {
     let mut more = json!({
-        "occurred_at": {"type": "string", "format": "date-time", "description": "When it happened; now where it is not said"},
+        "occurred_at": {"type": "string", "format": "date-time", "description": "When it happened; now where it is not said, as a merchant's key must not"},
     });
     if makes {
         more["id"] = json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$",
@@ -91,7 +91,7 @@ fn executed() -> Value {
             "stream": {"type": "string"},
             "version": {"type": "integer", "description": "Of the stream after the command; also the ETag"},
             "position": {"type": "integer", "description": "After which a read sees it; also Daybook-Position"},
-            "events": {"type": "array", "description": "What it wrote; empty when the stream said so already", "items": {
+            "events": {"type": "array", "description": "What it wrote; empty when the stream said so already: then nothing is kept of the command, nor of its key", "items": {
                 "title": "ExecutedEvent", "type": "object", "required": ["type", "data"],
                 "properties": {"type": {"type": "string"}, "data": {"type": "object"}},
             }},
