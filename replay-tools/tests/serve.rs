@@ -50,7 +50,8 @@ impl Server {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let ask = format!(
             "{method} {path} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+             Idempotency-Key: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            path.len(),
             body.len()
         );
         stream.write_all(ask.as_bytes()).unwrap();

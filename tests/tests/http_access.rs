@@ -24,6 +24,7 @@ fn allowed(permission: Permission) -> &'static [&'static str] {
         Permission::Account => &["finance", "admin"],
         Permission::ReadOrders => &["storefront", "merchant", "finance", "operator", "admin"],
         Permission::ReadMerchants => &["merchant", "finance", "operator", "admin"],
+        Permission::ReadLeads => &["finance", "analyst", "operator", "admin"],
         Permission::ReadBooks => &["finance", "admin"],
         Permission::ReadFigures => &["finance", "analyst", "admin"],
         Permission::ReadFeed => &["merchant", "finance", "analyst", "admin"],
@@ -283,8 +284,7 @@ async fn the_log_says_who_came_near_which_merchants_data() {
     stage.pay("c3", "p3", "60.00").await;
     site.caught_up(&stage).await;
     let settle = json!({"merchant": "m3"});
-    let run = Ask::new("POST", "/v1/settlements/runs").header("Authorization", key("finance")).json(&settle);
-    assert_eq!(site.ask(run).await.status, 200);
+    assert_eq!(site.post("finance", "/v1/settlements/runs", "run", &settle).await.status, 200);
     for path in [
         "/v1/audit/order/o3",
         "/v1/audit/merchant/m3",

@@ -44,10 +44,69 @@ fn schema_of<'d>(operation: &'d Value, answer: &Answer) -> Option<&'d Value> {
     operation["responses"][answer.status.to_string()]["content"].get(media)?.get("schema")
 }
 
+async fn capture(stage: &mut Stage, lead: &str, origin: &str) {
+    let first_contact = stage.now().to_string();
+    let command = json!({"action": "capture", "origin": origin, "first_contact": first_contact});
+    stage.ask("lead", lead, command).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leads_are_listed_in_their_order_by_state_and_for_analysts_by_pseudonyms() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    for n in 1..=5 {
+        capture(&mut stage, &format!("l{n}"), if n % 2 == 0 { "email" } else { "social" }).await;
+    }
+    stage.ask("lead", "l1", json!({"action": "qualify"})).await;
+    stage.ask("lead", "l1", json!({"action": "win", "merchant": "m1"})).await;
+    stage.ask("lead", "l2", json!({"action": "lose", "reason": "Li Wei went to another market"})).await;
+    let site = Site::of(&stage).await;
+    site.caught_up(&stage).await;
+    let ids = |answer: &Answer| -> Vec<String> {
+        let rows = answer.body["rows"].as_array().unwrap_or_else(|| panic!("{}", answer.text));
+        rows.iter().map(|row| row["lead_id"].as_str().unwrap().to_owned()).collect()
+    };
+    for (query, wanted) in [
+        ("", vec!["l1", "l2", "l3", "l4", "l5"]),
+        ("?sort=-captured", vec!["l5", "l4", "l3", "l2", "l1"]),
+        ("?state=captured", vec!["l3", "l4", "l5"]),
+        ("?origin=email", vec!["l2", "l4"]),
+        ("?to=2001-01-01", vec![]),
+    ] {
+        assert_eq!(ids(&site.get("operator", &format!("/v1/leads{query}")).await), wanted, "{query}");
+    }
+    // pages hold to the first one's position, both ways
+    for sort in ["captured", "-captured"] {
+        let first = site.get("finance", &format!("/v1/leads?sort={sort}&limit=3")).await;
+        capture(&mut stage, &format!("l9{sort}"), "social").await;
+        site.caught_up(&stage).await;
+        let next = first.body["next"].as_str().unwrap();
+        let rest = site.get("finance", &format!("/v1/leads?sort={sort}&limit=9&cursor={next}")).await;
+        assert!(!ids(&rest).contains(&format!("l9{sort}")), "{}", rest.text);
+        assert_eq!((ids(&first).len(), &rest.body["next"]), (3, &Value::Null));
+    }
+    let seen = site.get("analyst", "/v1/leads?limit=2").await;
+    let shown = &seen.body["rows"][0];
+    assert!(shown["lead_id"].as_str().unwrap().starts_with("p-"), "{}", seen.text);
+    assert_eq!(shown["merchant_id"], site.access.pseudonyms().of("m1"));
+    assert_eq!((&shown["origin"], &seen.body["rows"][1]["lost_reason"]), (&json!("social"), &Value::Null));
+    assert!(!seen.text.contains("Li Wei") && !seen.text.contains("\"m1\""), "{}", seen.text);
+    let cursor = seen.body["next"].as_str().unwrap().to_owned();
+    let hidden = "l2".bytes().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    assert!(!cursor[16..].contains(&hidden), "a cursor does not tell it either");
+    assert_eq!(ids(&site.get("analyst", &format!("/v1/leads?limit=2&cursor={cursor}")).await).len(), 2);
+    assert_eq!(site.get("merchant-m1", "/v1/leads").await.status, 403);
+    assert_eq!(site.get("merchant-m1", "/v1/leads/l1").await.body["state"], "won");
+    assert_eq!(site.get("merchant-m1", "/v1/leads/l2").await.status, 404);
+    assert_eq!(site.get("operator", "/v1/leads/l2").await.body["state"], "lost");
+    site.stop().await;
+}
+
 /// Reads every list and every thing that the document has, in a simulated market.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_read_answers_as_the_document_says() {
-    let stage = Stage::simulated(12, 12).await;
+    let mut stage = Stage::simulated(12, 12).await;
+    capture(&mut stage, "l1", "social").await;
     let site = Site::of(&stage).await;
     site.caught_up(&stage).await;
     let document = site.ask(Ask::new("GET", "/v1/openapi.json")).await.body;
@@ -65,6 +124,7 @@ async fn every_read_answers_as_the_document_says() {
         ("payout", first("/v1/payouts", "payout_id").await),
         ("category", "order".to_owned()),
         ("id", order.clone()),
+        ("lead", "l1".to_owned()),
         ("period", stage.now().to_string()[..7].to_owned()),
         ("account", "Liabilities:Escrow:".to_owned() + &order),
         ("state", "closed".to_owned()),
@@ -367,6 +427,12 @@ async fn a_run_that_is_sent_again_adds_nothing() {
         let schema = schema_of(&document["paths"][path]["post"], answer).unwrap();
         assert_eq!(wrong(&document, schema, &answer.body), [""; 0], "{path}");
     }
+    let replayed = site.post("finance", "/v1/payouts/runs", "run-2", &json!({"merchant": "m1"})).await;
+    assert_eq!((replayed.status, &replayed.text), (200, &paid.text));
+    assert_eq!(replayed.header("idempotency-replayed"), "true");
+    assert_eq!(replayed.header("daybook-position"), paid.header("daybook-position"));
+    let reused = site.post("finance", "/v1/payouts/runs", "run-2", &json!({})).await;
+    assert_eq!((reused.status, &reused.body["code"]), (422, &json!("idempotency_key_reused")));
     let again = run("finance", "/v1/settlements/runs", json!({})).await;
     assert_eq!((again.status, &again.body["settlements"]), (200, &json!(0)));
     let again = run("finance", "/v1/payouts/runs", json!({"merchant": "m1"})).await;

@@ -2,15 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use daybook_api::webhooks::{Options, Webhooks};
-use daybook_tests::site::{Answer, Site};
+use daybook_tests::site::{Answer, Ask, Site, key};
 use daybook_tests::stage::Stage;
 use serde_json::{Value, json};
 
@@ -28,6 +28,8 @@ struct Receiver {
     url: String,
     got: Arc<Mutex<Vec<Got>>>,
     status: Arc<AtomicU16>,
+    /// How often it was connected to.
+    connections: Arc<AtomicUsize>,
 }
 
 impl Receiver {
@@ -37,41 +39,16 @@ impl Receiver {
         let url = format!("http://{}/hook?x=1", listener.local_addr().unwrap());
         let got = Arc::new(Mutex::new(Vec::new()));
         let status = Arc::new(AtomicU16::new(status));
-        let (all, says) = (Arc::clone(&got), Arc::clone(&status));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (all, says, count) = (Arc::clone(&got), Arc::clone(&status), Arc::clone(&connections));
         std::thread::spawn(move || {
             for socket in listener.incoming() {
-                let mut socket = socket.unwrap();
-                let mut lines = BufReader::new(socket.try_clone().unwrap());
-                let (mut head, mut line) = (Vec::new(), String::new());
-                while lines.read_line(&mut line).unwrap_or(0) > 2 {
-                    head.push(line.trim_end().to_owned());
-                    line.clear();
-                }
-                if head.is_empty() {
-                    continue;
-                }
-                assert_eq!(head[0], "POST /hook?x=1 HTTP/1.1");
-                let value = |name: &str| {
-                    let of =
-                        |line: &String| line.split_once(": ").map(|(n, v)| (n.to_lowercase(), v.to_owned()));
-                    head.iter().filter_map(of).find(|(n, _)| n == name).unwrap().1
-                };
-                assert_eq!(value("content-type"), "application/cloudevents+json");
-                let mut body = vec![0; value("content-length").parse().unwrap()];
-                lines.read_exact(&mut body).unwrap();
-                let mut all = all.lock().unwrap();
-                all.push(Got {
-                    id: value("webhook-id"),
-                    timestamp: value("webhook-timestamp").parse().unwrap(),
-                    signature: value("webhook-signature"),
-                    body: String::from_utf8(body).unwrap(),
-                });
-                let status = if all.len() <= failing { 500 } else { says.load(Ordering::SeqCst) };
-                let to = if status == 302 { "Location: /elsewhere\r\n" } else { "" };
-                let _ = write!(socket, "HTTP/1.1 {status} X\r\n{to}Content-Length: 0\r\n\r\n");
+                count.fetch_add(1, Ordering::SeqCst);
+                let (all, says) = (Arc::clone(&all), Arc::clone(&says));
+                std::thread::spawn(move || take(&socket.unwrap(), failing, &all, &says));
             }
         });
-        Self { url, got, status }
+        Self { url, got, status, connections }
     }
 
     /// What it was sent, once it is so many.
@@ -85,6 +62,44 @@ impl Receiver {
             assert!(since.elapsed() < Duration::from_secs(30), "{} of {least} came", got.len());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+}
+
+/// Answers request after request of a connection.
+fn take(socket: &TcpStream, failing: usize, all: &Mutex<Vec<Got>>, says: &AtomicU16) {
+    let mut lines = BufReader::new(socket);
+    loop {
+        let (mut head, mut line) = (Vec::new(), String::new());
+        while lines.read_line(&mut line).unwrap_or(0) > 2 {
+            head.push(line.trim_end().to_owned());
+            line.clear();
+        }
+        if head.is_empty() {
+            return;
+        }
+        assert_eq!(head[0], "POST /hook?x=1 HTTP/1.1");
+        let value = |name: &str| {
+            let of = |line: &String| line.split_once(": ").map(|(n, v)| (n.to_lowercase(), v.to_owned()));
+            head.iter().filter_map(of).find(|(n, _)| n == name).unwrap().1
+        };
+        assert_eq!(value("content-type"), "application/cloudevents+json");
+        let mut body = vec![0; value("content-length").parse().unwrap()];
+        lines.read_exact(&mut body).unwrap();
+        let mut all = all.lock().unwrap();
+        all.push(Got {
+            id: value("webhook-id"),
+            timestamp: value("webhook-timestamp").parse().unwrap(),
+            signature: value("webhook-signature"),
+            body: String::from_utf8(body).unwrap(),
+        });
+        let status = if all.len() <= failing { 500 } else { says.load(Ordering::SeqCst) };
+        let more = match status {
+            302 => "Location: /elsewhere\r\n",
+            500.. => "Retry-After: 1\r\n",
+            _ => "",
+        };
+        let mut socket = socket;
+        let _ = write!(socket, "HTTP/1.1 {status} X\r\n{more}Content-Length: 4\r\n\r\nbody");
     }
 }
 
@@ -116,7 +131,7 @@ async fn stage() -> Stage {
 /// A webhook for the orders of `m1`: its id and its secret.
 async fn hook(site: &Site, url: &str) -> (String, String) {
     let new = json!({"url": url, "types": ["OrderPlaced"], "filter": {"merchant": "m1"}});
-    let made = site.post("admin", "/v1/webhooks", "k", &new).await;
+    let made = site.post("admin", "/v1/webhooks", &fresh(), &new).await;
     assert_eq!(made.status, 201, "{}", made.text);
     (made.body["id"].as_str().unwrap().to_owned(), made.body["secret"].as_str().unwrap().to_owned())
 }
@@ -135,7 +150,13 @@ async fn until(site: &Site, id: &str, so: impl Fn(&Value) -> bool) -> Value {
 }
 
 async fn act(site: &Site, path: &str) -> Answer {
-    site.post("admin", &format!("/v1/webhooks/{path}"), "k", &json!({})).await
+    site.post("admin", &format!("/v1/webhooks/{path}"), &fresh(), &json!({})).await
+}
+
+/// An Idempotency-Key that was not used yet.
+fn fresh() -> String {
+    static USED: AtomicUsize = AtomicUsize::new(0);
+    format!("k-{}", USED.fetch_add(1, Ordering::SeqCst))
 }
 
 /// What the verifier in the documentation says of a message, so many seconds after it was sent.
@@ -239,6 +260,45 @@ async fn a_webhook_that_delivers_nothing_at_all_is_disabled_and_goes_on_where_it
     stage.basket("c12", &[("o12", "m1", "60.00")]).await;
     let shown = until(&site, &id, |hook| hook["disabled"].is_string()).await;
     assert_eq!(shown["disabled"], "the receiver wants no more (410)");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_is_asked_over_one_connection_and_no_sooner_than_it_wants() {
+    let mut stage = stage().await;
+    let options = Options { longest_pause: Duration::from_secs(5), ..quick(3) };
+    let site = site(&stage, None, options).await;
+    let receiver = Receiver::new(200, 1);
+    let (id, _) = hook(&site, &receiver.url).await;
+    let begun = Instant::now();
+    for n in 0..5 {
+        stage.basket(&format!("c{n}"), &[(&format!("o{n}"), "m1", "60.00")]).await;
+    }
+    until(&site, &id, |hook| hook["delivered"] == 5).await;
+    assert!(begun.elapsed() >= Duration::from_secs(1), "it was refused once, for a second");
+    assert_eq!((receiver.sent(6).await.len(), receiver.connections.load(Ordering::SeqCst)), (6, 1));
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_webhook_that_is_asked_for_twice_is_made_once() {
+    let stage = stage().await;
+    let site = site(&stage, None, Options::default()).await;
+    let new = json!({"url": "https://receiver.example/"});
+    let first = site.post("admin", "/v1/webhooks", "k", &new).await;
+    let again = site.post("admin", "/v1/webhooks", "k", &new).await;
+    assert_eq!((again.status, &again.text), (201, &first.text));
+    assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "true"));
+    let other = site.post("admin", "/v1/webhooks", "k", &json!({"url": "https://other.example/"})).await;
+    assert_eq!((other.status, &other.body["code"]), (422, &json!("idempotency_key_reused")));
+    let rotate = format!("/v1/webhooks/{}/rotate-secret", first.body["id"].as_str().unwrap());
+    let rotated = site.post("admin", &rotate, "k", &json!({})).await;
+    assert_ne!(rotated.body["secret"], first.body["secret"]);
+    assert_eq!(site.post("admin", &rotate, "k", &json!({})).await.text, rotated.text);
+    let none =
+        site.ask(Ask::new("POST", "/v1/webhooks").header("Authorization", key("admin")).json(&new)).await;
+    assert_eq!((none.status, &none.body["code"]), (400, &json!("idempotency_key_missing")));
+    assert_eq!(site.get("admin", "/v1/webhooks").await.body["webhooks"].as_array().unwrap().len(), 1);
     site.stop().await;
 }
 

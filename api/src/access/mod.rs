@@ -29,6 +29,7 @@ use axum::http::header;
 use daybook_domain::{PartyId, Timestamp};
 use daybook_journal::{Clock, SystemClock};
 use parking_lot::{Mutex, RwLock};
+use uuid::Uuid;
 
 pub use axum::http::HeaderMap;
 pub use caller::Caller;
@@ -50,7 +51,7 @@ use key::Hash;
 use limit::Bucket;
 use log::{Keeping, Log};
 use store::Store;
-pub(crate) use store::private;
+pub(crate) use store::{Reply, private};
 use token::{Issuer, Spoken};
 
 /// Longest time that the text before a rotation counts on.
@@ -345,6 +346,16 @@ impl Access {
     pub fn accesses(&self, question: &Question) -> Result<Vec<Logged>, AccessError> {
         self.log.flush(&self.store, now(), true)?;
         self.store.accesses(question)
+    }
+
+    /// The first answer of a target to a command, where it has given one.
+    pub(crate) fn reply(&self, command: Uuid, target: &str) -> Result<Option<Reply>, AccessError> {
+        self.store.reply(command, target)
+    }
+
+    /// Keeps the first answer, for ever.
+    pub(crate) fn keep_reply(&self, command: Uuid, target: &str, reply: &Reply) -> Result<(), AccessError> {
+        self.store.keep_reply(command, target, reply)
     }
 
     /// How analysts see parties.

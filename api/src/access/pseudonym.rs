@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use daybook_projections::fields::{Field, Fields};
 use ring::hmac;
 use serde_json::Value;
 use uuid::{Builder, Uuid, Variant, Version};
@@ -16,11 +17,15 @@ const PARTIES: &[&str] = &[
     "buyer",
     "buyer_id",
     "by",
+    "lead_id",
     "merchant",
     "merchant_id",
     "proposed_by",
     "resolved_by",
 ];
+
+/// Columns with words that people wrote: a party may be named in them.
+const WORDS: &[&str] = &["lost_reason"];
 
 /// Names parties anew: HMAC-SHA256 of the party under a secret that only the market's store of keys holds.
 ///
@@ -69,6 +74,19 @@ impl Pseudonyms {
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.hide(item)),
             _ => {}
+        }
+    }
+}
+
+impl Pseudonyms {
+    /// Replaces every party that a row names, and leaves out what people wrote.
+    pub(crate) fn hide_in(&self, row: &mut Fields) {
+        for (name, field) in &mut row.0 {
+            match field {
+                Field::Text(party) if PARTIES.contains(name) => *party = self.of(party),
+                Field::Text(_) if WORDS.contains(name) => *field = Field::None,
+                _ => {}
+            }
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Permission {
     ReadOrders,
     /// A merchant's standing, balances, settlements, payouts, statements.
     ReadMerchants,
+    /// Leads.
+    ReadLeads,
     /// The books of the market, and the audit trail.
     ReadBooks,
     /// Figures.
@@ -83,6 +85,7 @@ impl Role {
             P::Account => matches!(self, Self::Finance | Self::Admin),
             P::ReadOrders => !matches!(self, Self::Analyst),
             P::ReadMerchants => matches!(self, Self::Merchant | Self::Finance | Self::Operator | Self::Admin),
+            P::ReadLeads => matches!(self, Self::Analyst | Self::Finance | Self::Operator | Self::Admin),
             P::ReadBooks => matches!(self, Self::Finance | Self::Admin),
             P::ReadFigures => matches!(self, Self::Analyst | Self::Finance | Self::Admin),
             P::ReadFeed => matches!(self, Self::Merchant | Self::Analyst | Self::Finance | Self::Admin),

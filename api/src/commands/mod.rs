@@ -6,6 +6,7 @@
 
 mod batch;
 mod flight;
+mod replies;
 mod rights;
 mod schema;
 mod table;
@@ -25,6 +26,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub(crate) use flight::InFlight;
+pub(crate) use replies::{First, once};
+pub(crate) use schema::key_parameter;
 use table::{RESOURCES, Resource};
 
 use crate::Shared;

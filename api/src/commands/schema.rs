@@ -56,11 +56,16 @@ pub(super) fn doc(target: Target, described: Option<&Action>, makes: bool, schem
         json!({"type": "string", "pattern": "^\"[0-9]{1,18}\"$"}),
         "The version that the caller has seen, as in `ETag`: 412 when there is another",
     );
-    let key = json!({"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"});
-    doc.parameters.push(json!({"name": "Idempotency-Key", "in": "header", "required": true, "schema": key,
-        "description": "The caller's name for this command, its own and for this target; never expires"}));
+    doc.parameters.push(key_parameter());
     doc.components.insert("Executed".to_owned(), executed());
     doc
+}
+
+/// The header that every command has.
+pub(crate) fn key_parameter() -> Value {
+    let key = json!({"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"});
+    json!({"name": "Idempotency-Key", "in": "header", "required": true, "schema": key,
+        "description": "The caller's name for this command, its own and for this target; never expires"})
 }
 
 /// The body of an action: what the domain asks for, and when it happened.

@@ -21,7 +21,7 @@ use super::question::{Pairs, Parameter, Question};
 use super::represent::{CSV, JSON, csv, wanted};
 use super::schema::{array, object, or_null, row_schema, shown};
 use crate::Shared;
-use crate::access::{Caller, Permission, Touched};
+use crate::access::{Caller, Permission, Pseudonyms, Touched};
 use crate::endpoint::{Components, Doc, Endpoint};
 use crate::problem::{INTERNAL, NOT_FOUND, Problem, blocking};
 use crate::turns::{Turn, Waits};
@@ -81,6 +81,13 @@ impl Rows {
             noted.extend(rows.iter().filter_map(|row| text(row, "merchant_id")).map(str::to_owned));
         }
         touched(noted)
+    }
+
+    /// For who sees parties by pseudonyms. Rows that are JSON already are for no such reader.
+    fn hide(&mut self, names: &Pseudonyms) {
+        if let Self::Fields(rows) = self {
+            rows.iter_mut().for_each(|row| names.hide_in(row));
+        }
     }
 }
 
@@ -212,10 +219,14 @@ fn listing(
             let turn = about.turn(&shared, question.caller.actor, question.is_cut()).await?;
             blocking(move || {
                 let _held = turn; // by the thread that reads: a caller may have gone before it is through
-                let listed = ask(&models, &question, position)?;
+                let mut listed = ask(&models, &question, position)?;
+                let touched = listed.rows.touched(&question);
+                if question.caller.sees_pseudonyms() {
+                    listed.rows.hide(shared.access.pseudonyms());
+                }
                 let next = listed.next.map(|next| Cursor { position, next }.written(about.id, &said));
                 let mut response = answer(kind, &columns, &listed.rows, next, position, &uri)?;
-                response.extensions_mut().insert(listed.rows.touched(&question));
+                response.extensions_mut().insert(touched);
                 Ok::<_, Problem>(response)
             })
             .await

@@ -11,6 +11,7 @@ mod books;
 mod build;
 mod cursor;
 mod heavy;
+mod leads;
 mod merchants;
 mod orders;
 mod payouts;
@@ -30,6 +31,7 @@ use crate::endpoint::Endpoint;
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let parts = [
         orders::endpoints(),
+        leads::endpoints(),
         merchants::endpoints(),
         settlements::endpoints(),
         payouts::endpoints(),

@@ -2,8 +2,8 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
-use axum::response::{IntoResponse, Json, Response};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use chrono::NaiveDate;
 use daybook_domain::{BankAccountId, MerchantId, Money};
@@ -12,16 +12,20 @@ use daybook_market::settlement::Cut;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use super::schema::{array, money, object, titled};
 use crate::Shared;
-use crate::access::{Permission, Touched};
+use crate::access::{Caller, Permission, Touched};
+use crate::commands::{First, is_json, key_parameter, once};
 use crate::endpoint::{Components, Doc, Endpoint};
-use crate::guard::POSITION;
-use crate::problem::{BAD_REQUEST, Problem, UNSUPPORTED, blocking};
+use crate::problem::{BAD_REQUEST, Problem, blocking};
 
-const REPEATABLE: &str = "It takes no Idempotency-Key: what a run writes follows from its day and what it is about, so one \
-    that is sent again adds nothing that is there, and one that was cut off goes on where it stopped.";
+const REPEATABLE: &str = "What a run writes follows from its day and what it is about: one that is asked for anew, under another \
+    Idempotency-Key, adds nothing that is there, and one that was cut off goes on where it stopped.";
+
+const SETTLE: &str = "/v1/settlements/runs";
+const PAY: &str = "/v1/payouts/runs";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let mut components = Components::new();
@@ -72,8 +76,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         body: Some(body),
         answers: vec![(200, "What the run did", vec![("application/json", answer)])],
         problems: vec![409, 413, 415, 422],
+        parameters: vec![key_parameter()],
+        headers: vec!["Idempotency-Replayed"],
         components: components.clone(),
-        ..Doc::default()
     };
     let endpoint = |path: &str, doc, serve| Endpoint {
         method: Method::POST,
@@ -84,24 +89,16 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     };
     vec![
         endpoint(
-            "/v1/settlements/runs",
+            SETTLE,
             doc("settlement_run", "Settlements", "Settle what was booked before a day", settle, settled),
             post(settle_now),
         ),
-        endpoint(
-            "/v1/payouts/runs",
-            doc("payout_run", "Payouts", "Ask for the payouts of a day", pay, paid),
-            post(pay_now),
-        ),
+        endpoint(PAY, doc("payout_run", "Payouts", "Ask for the payouts of a day", pay, paid), post(pay_now)),
     ]
 }
 
 fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(Problem::new(UNSUPPORTED, format!("Content-Type: send application/json, not {kind:?}")));
-    }
+    is_json(headers)?;
     serde_json::from_slice(body)
         .map_err(|error| Problem::new(BAD_REQUEST, format!("the body cannot be read: {error}")))
 }
@@ -130,35 +127,37 @@ fn day(name: &str, text: Option<&str>, today: NaiveDate) -> Result<NaiveDate, Pr
 }
 
 /// What a run did, after which position readers see it.
-fn answer(shared: &Shared, about: Option<MerchantId>, done: &impl Serialize) -> Result<Response, Problem> {
-    let head = shared.models.freshness()?.head;
-    let mut response = Json(done).into_response();
-    response.extensions_mut().insert(Touched(about.into_iter().collect()));
-    response.headers_mut().insert(POSITION, HeaderValue::from(head));
-    Ok(response)
+fn answer(shared: &Shared, done: &impl Serialize) -> Result<First, Problem> {
+    First::of(StatusCode::OK, Some(shared.models.freshness()?.head), done)
 }
 
 async fn settle_now(
     State(shared): State<Shared>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let asked: Settle = read(&headers, &body)?;
-    let runtime = tokio::runtime::Handle::current();
-    blocking(move || {
-        let until = day("until", asked.until.as_deref(), shared.market.business_day()?)?;
-        let settling = shared.market.settle(&shared.models, Cut::Before(until), asked.merchant);
-        let ran = runtime.block_on(settling)?;
-        answer(&shared, asked.merchant, &ran)
-    })
-    .await
+    let (about, runtime, at) = (asked.merchant, Handle::current(), shared.clone());
+    let work = move || {
+        let until = day("until", asked.until.as_deref(), at.market.business_day()?)?;
+        let settling = at.market.settle(&at.models, Cut::Before(until), asked.merchant);
+        answer(&at, &runtime.block_on(settling)?)
+    };
+    let done = once(&shared, &caller, &headers, (SETTLE, &body), |_| blocking(work)).await;
+    Ok(touching(about, done))
 }
 
-async fn pay_now(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+async fn pay_now(
+    State(shared): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let asked: Pay = read(&headers, &body)?;
-    let runtime = tokio::runtime::Handle::current();
-    blocking(move || {
-        let market = &shared.market;
+    let (about, runtime, at) = (asked.merchant, Handle::current(), shared.clone());
+    let work = move || {
+        let market = &at.market;
         let today = market.calendar()?.day(market.commands().now());
         let on = day("on", asked.on.as_deref(), today)?;
         let run = Run {
@@ -167,8 +166,15 @@ async fn pay_now(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
             paid_by: asked.paid_by,
             ..Run::of(market, on)?
         };
-        let outcome = runtime.block_on(Runs::default().run(market, &run))?;
-        answer(&shared, asked.merchant, &outcome)
-    })
-    .await
+        answer(&at, &runtime.block_on(Runs::default().run(market, &run))?)
+    };
+    let done = once(&shared, &caller, &headers, (PAY, &body), |_| blocking(work)).await;
+    Ok(touching(about, done))
+}
+
+/// Says for the log of accesses whom a run was about, also where it was refused.
+fn touching(about: Option<MerchantId>, done: Result<Response, Problem>) -> Response {
+    let mut response = done.into_response();
+    response.extensions_mut().insert(Touched(about.into_iter().collect()));
+    response
 }

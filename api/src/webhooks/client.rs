@@ -1,15 +1,27 @@
-//! One POST to a receiver: to an address that was looked at, within a time, without following where it points.
+//! POSTs to receivers: to addresses that were looked at, within a time, without following where they point.
+
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{Request, Uri, header};
+use chrono::DateTime;
+use daybook_domain::Timestamp;
 use http_body_util::Full;
 use tokio::time::timeout;
 
 use super::{Options, address};
 use crate::outgoing::{Outgoing, absolute};
 
+/// What a receiver answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    pub status: u16,
+    /// How long it wants not to be asked.
+    pub retry_after: Option<Duration>,
+}
+
 /// What a receiver said, or why it could not be asked; the text is for whoever manages the webhook.
-pub(super) type Heard = Result<u16, String>;
+pub(super) type Heard = Result<Said, String>;
 
 /// What is sent.
 pub(super) struct Message<'a> {
@@ -42,8 +54,20 @@ impl Client {
         let asked = timeout(options.timeout, self.0.ask(request, may_call, None)).await;
         let heard = asked
             .unwrap_or_else(|_| Err(format!("no answer within {} seconds", options.timeout.as_secs_f32())));
-        heard.map(|heard| heard.status)
+        heard.map(|heard| Said {
+            status: heard.status,
+            retry_after: heard.retry_after.and_then(|text| pause_in(&text, super::now())),
+        })
     }
+}
+
+/// What `Retry-After` asks for: seconds, or until a date.
+fn pause_in(text: &str, now: Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = DateTime::parse_from_rfc2822(text.trim()).ok()?.timestamp_micros();
+    u64::try_from(until.saturating_sub(now.0)).ok().map(Duration::from_micros)
 }
 
 /// A URL that may be called, as far as its text says.
@@ -70,6 +94,16 @@ mod tests {
         }
         check("https://a.example/hook?x=1", &strict).unwrap();
         check("http://a.example/", &Options { allow_http: true, ..strict }).unwrap();
+    }
+
+    #[test]
+    fn a_receiver_says_when_it_wants_to_be_asked_again_in_seconds_or_by_a_date() {
+        let now = Timestamp::parse("2026-11-22T08:00:00Z").unwrap();
+        let seconds = |text: &str| pause_in(text, now).map(|pause| pause.as_secs());
+        assert_eq!(seconds("120"), Some(120));
+        assert_eq!(seconds("Sun, 22 Nov 2026 08:01:30 GMT"), Some(90));
+        assert_eq!(seconds("Sun, 22 Nov 2026 07:00:00 GMT"), None, "that is over");
+        assert_eq!((seconds("soon"), seconds("-1"), seconds("1.5")), (None, None, None));
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::client::{Heard, Message};
+use super::client::{Heard, Message, Said};
 use super::store::{DeadLetter, MOST_DEAD_LETTERS, Webhook};
 use super::{Options, Webhooks, now, sign};
 use crate::feeds::{Bounds, Reading, Sent, View, Wanted, types, unreadable};
@@ -148,7 +148,9 @@ async fn one(shared: &Shared, hook: &Webhook, event: &Sent, before: u32) -> Resu
     let attempts = before + 1;
     let options = shared.webhooks.options;
     if attempts < options.attempts {
-        let pause = pause(&options, attempts);
+        // a receiver that asks for more time gets it, as far as pauses go
+        let asked = why.retry_after.unwrap_or_default().min(options.longest_pause);
+        let pause = pause(&options, attempts).max(asked);
         let next = Timestamp(now().0.saturating_add(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX)));
         kept(shared, &hook.id, move |webhooks, id| webhooks.store.failed(id, attempts, next, &why.error))
             .await?;
@@ -186,21 +188,23 @@ pub(super) async fn send(shared: &Shared, hook: &Webhook, id: &str, json: &str) 
 /// Why a message was not taken.
 pub(super) struct Refused {
     pub status: Option<u16>,
+    pub retry_after: Option<Duration>,
     pub error: String,
 }
 
 /// What was heard, if it is not that the message was taken.
 pub(super) fn refused(heard: Heard) -> Option<Refused> {
-    match heard {
-        Ok(200..=299) => None,
-        Ok(status @ 300..=399) => {
-            Some(Refused { status: Some(status), error: format!("{status}: redirects are not followed") })
+    let (status, retry_after, error) = match heard {
+        Err(error) => (None, None, error),
+        Ok(Said { status: 200..=299, .. }) => return None,
+        Ok(Said { status: status @ 300..=399, retry_after }) => {
+            (Some(status), retry_after, format!("{status}: redirects are not followed"))
         }
-        Ok(status) => {
-            Some(Refused { status: Some(status), error: format!("the receiver answered {status}") })
+        Ok(Said { status, retry_after }) => {
+            (Some(status), retry_after, format!("the receiver answered {status}"))
         }
-        Err(error) => Some(Refused { status: None, error }),
-    }
+    };
+    Some(Refused { status, retry_after, error })
 }
 
 /// The event at a position, as a webhook is sent it.
@@ -285,8 +289,9 @@ mod tests {
 
     #[test]
     fn only_success_counts_as_taken() {
-        assert!(refused(Ok(200)).is_none() && refused(Ok(204)).is_none());
-        assert!(refused(Ok(302)).unwrap().error.contains("redirects"));
-        assert!(refused(Ok(500)).is_some() && refused(Err("no".to_owned())).is_some());
+        let said = |status| refused(Ok(Said { status, retry_after: None }));
+        assert!(said(200).is_none() && said(204).is_none());
+        assert!(said(302).unwrap().error.contains("redirects"));
+        assert!(said(500).is_some() && refused(Err("no".to_owned())).is_some());
     }
 }

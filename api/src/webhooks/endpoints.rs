@@ -4,20 +4,21 @@ use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::Json;
+use axum::response::{Json, Response};
 use axum::routing::{MethodRouter, delete, get, post};
 use daybook_domain::time::SECOND;
 use daybook_domain::{Refs, Timestamp};
 use daybook_journal::Position;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::deliver::{event_at, event_id, kept, refused, send};
 use super::store::{DeadLetter, MOST_WEBHOOKS, Webhook};
 use super::{Webhooks, client, new_id, now, sign};
 use crate::Shared;
-use crate::access::Permission;
-use crate::commands::is_json;
+use crate::access::{Caller, Permission};
+use crate::commands::{First, is_json, key_parameter, once};
 use crate::endpoint::{Doc, Endpoint};
 use crate::feeds;
 use crate::problem::{CONFLICT, INTERNAL, NOT_FOUND, Problem};
@@ -40,10 +41,21 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let overlap =
         json!({"type": "integer", "minimum": 0, "maximum": LONGEST_OVERLAP, "default": OVERLAP_HOURS});
     let after = json!({"type": "integer", "minimum": 0, "maximum": i64::MAX});
-    let mut create = doc("webhook_create", "Bring events to a receiver", secret.clone(), &[409, 413, 415]);
+    let mut create =
+        doc("webhook_create", "Bring events to a receiver", secret.clone(), &[409, 413, 415, 422]);
     create.description = RECEIVING.to_owned();
     create.body = Some(new_schema());
     create.answers[0].0 = 201;
+    create.parameters.push(key_parameter());
+    create.headers = vec!["Idempotency-Replayed"];
+    let mut rotated = doc(
+        "webhook_rotate_secret",
+        "Sign with a new secret; with the old one too for a while",
+        secret,
+        &[404, 409, 422],
+    );
+    rotated.parameters.push(key_parameter());
+    rotated.headers = vec!["Idempotency-Replayed"];
     vec![
         at(Method::POST, "", create, post(add)),
         at(Method::GET, "", doc("webhooks", "All webhooks", list("webhooks", &hook), &[]), get(all)),
@@ -83,13 +95,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         at(
             Method::POST,
             "/{webhook}/rotate-secret",
-            doc(
-                "webhook_rotate_secret",
-                "Sign with a new secret; with the old one too for a while",
-                secret,
-                &[404],
-            )
-            .query(
+            rotated.query(
                 "overlap_hours",
                 overlap,
                 "Hours for which the old one is in force still; 0: it is not",
@@ -245,9 +251,10 @@ const LONGEST_URL: usize = 2_048;
 
 async fn add(
     State(shared): State<Shared>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<(StatusCode, Json<WithSecret>), Problem> {
+) -> Result<Response, Problem> {
     is_json(&headers)?;
     let new: New = serde_json::from_slice(&body).map_err(|error| Problem::bad("the body", error).at(""))?;
     if new.url.len() > LONGEST_URL {
@@ -263,8 +270,8 @@ async fn add(
         return Err(Problem::bad("after", format_args!("the journal ends at {head}")).at("/after"));
     }
     let event = event_id(&shared, position).await?;
-    let webhook = Webhook {
-        id: new_id(),
+    let mut webhook = Webhook {
+        id: String::new(),
         url: new.url,
         types: types.into_iter().map(Into::into).collect(),
         filter,
@@ -279,14 +286,21 @@ async fn add(
         dead_in_row: 0,
         dead_letters: 0,
     };
-    let secret = secret()?;
-    let (hook, key) = (webhook.clone(), secret.clone());
-    if !kept(&shared, &webhook.id, move |webhooks, _| webhooks.store.add(&hook, &key)).await? {
-        let detail = format!("there are {MOST_WEBHOOKS} webhooks, as many as there may be: remove one");
-        return Err(Problem::new(CONFLICT, detail));
-    }
-    Webhooks::begin(&shared, &webhook.id);
-    Ok((StatusCode::CREATED, Json(WithSecret { webhook, secret })))
+    let at = &shared;
+    let work = async move |command: Uuid| {
+        // the same request makes the same one: it may have been cut off just before its answer was kept
+        webhook.id = Uuid::new_v5(&command, b"webhook").to_string();
+        let secret = secret()?;
+        let (hook, key) = (webhook.clone(), secret.clone());
+        let secret = kept(at, &webhook.id, move |webhooks, _| webhooks.store.add(&hook, &key)).await?;
+        let Some(secret) = secret else {
+            let detail = format!("there are {MOST_WEBHOOKS} webhooks, as many as there may be: remove one");
+            return Err(Problem::new(CONFLICT, detail));
+        };
+        Webhooks::begin(at, &webhook.id);
+        First::of(StatusCode::CREATED, None, &WithSecret { webhook, secret })
+    };
+    once(at, &caller, &headers, ("/v1/webhooks", &body), work).await
 }
 
 async fn all(State(shared): State<Shared>) -> Result<Json<Value>, Problem> {
@@ -339,20 +353,26 @@ struct Overlap {
 async fn rotate(
     State(shared): State<Shared>,
     Path(id): Path<String>,
+    caller: Caller,
+    headers: HeaderMap,
     overlap: Result<Query<Overlap>, QueryRejection>,
-) -> Result<Json<WithSecret>, Problem> {
+) -> Result<Response, Problem> {
     let Query(overlap) = overlap.map_err(|error| Problem::bad("query", error.body_text()))?;
     let hours = overlap.overlap_hours.unwrap_or(OVERLAP_HOURS);
     let micros = i64::try_from(hours).ok().filter(|_| hours <= LONGEST_OVERLAP);
     let micros =
         micros.ok_or_else(|| Problem::bad("overlap_hours", format_args!("at most {LONGEST_OVERLAP}")))?;
     let webhook = found(&shared, &id).await?;
-    let secret = secret()?;
-    let at = now();
-    let until = Timestamp(at.0 + micros * 3_600 * SECOND);
-    let key = secret.clone();
-    kept(&shared, &id, move |webhooks, id| webhooks.store.rotate(id, &key, until, at)).await?;
-    Ok(Json(WithSecret { webhook, secret }))
+    let target = format!("/v1/webhooks/{id}/rotate-secret");
+    let work = async |_| {
+        let secret = secret()?;
+        let at = now();
+        let until = Timestamp(at.0 + micros * 3_600 * SECOND);
+        let key = secret.clone();
+        kept(&shared, &id, move |webhooks, id| webhooks.store.rotate(id, &key, until, at)).await?;
+        First::of(StatusCode::OK, None, &WithSecret { webhook, secret })
+    };
+    once(&shared, &caller, &headers, (&target, hours.to_string().as_bytes()), work).await
 }
 
 async fn ping(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<Outcome>, Problem> {

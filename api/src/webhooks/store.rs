@@ -186,14 +186,19 @@ impl Store {
         changed
     }
 
-    /// Adds one with its first secret; false: there are as many as there may be.
-    pub fn add(&self, hook: &Webhook, secret: &str) -> Kept<bool> {
+    /// Adds one with its first secret, and returns it; where this one was added before, its newest. `None`: there are as
+    /// many as there may be.
+    pub fn add(&self, hook: &Webhook, secret: &str) -> Kept<Option<String>> {
         let types = serde_json::to_string(&hook.types).map_err(|e| WebhookError(e.to_string()))?;
         let parties = serde_json::to_string(&hook.filter).map_err(|e| WebhookError(e.to_string()))?;
         self.told(|tx| {
+            let newest = "SELECT secret FROM secrets WHERE webhook = ?1 ORDER BY id DESC LIMIT 1";
+            if let Some(secret) = tx.query_row(newest, [&hook.id], |row| row.get(0)).optional()? {
+                return Ok(Some(secret));
+            }
             let there: u64 = tx.query_row("SELECT count(*) FROM webhooks", [], |row| row.get(0))?;
             if there >= MOST_WEBHOOKS {
-                return Ok(false);
+                return Ok(None);
             }
             let event = text(hook.event);
             tx.execute(
@@ -202,7 +207,7 @@ impl Store {
                 params![hook.id, hook.url, types, parties, hook.created_at.0, hook.position, event],
             )?;
             tx.execute("INSERT INTO secrets(webhook, secret) VALUES (?1, ?2)", params![hook.id, secret])?;
-            Ok(true)
+            Ok(Some(secret.to_owned()))
         })
     }
 

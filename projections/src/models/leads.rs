@@ -35,6 +35,8 @@ record! {
         lost_at: Option<i64> = time,
         /// Why.
         lost_reason: Option<String>,
+        /// Position of its first event in the journal.
+        position: i64 = local,
     }
 }
 
@@ -45,9 +47,9 @@ pub struct Leads;
 impl Model for Leads {
     type Row = LeadRow;
     type Child = NoChild;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const KINDS: KindSet = KindSet::of_category("lead");
-    const INDEXES: &'static [Index] = &[Index::on(&["state", "lead_id"])];
+    const INDEXES: &'static [Index] = &[Index::on(&["position"]), Index::on(&["state", "position"])];
 
     fn route<'e>(e: &'e Envelope<'e>, keys: &mut Keys<'e>) {
         if let Some(lead) = &e.refs.lead {
@@ -61,6 +63,9 @@ impl Model for Leads {
 
     fn fold(row: &mut LeadRow, _: usize, e: &Envelope<'_>, _: &World, _: &mut Out<NoChild>) {
         let at = Some(e.occurred_at);
+        if row.position == 0 {
+            row.position = i64::try_from(e.position).unwrap_or(i64::MAX);
+        }
         match e.event {
             Event::LeadCaptured(x) => {
                 set(&mut row.state, "captured");

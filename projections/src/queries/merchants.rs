@@ -1,8 +1,7 @@
-//! Merchants: standing, balances, account, deposit, and the leads they came from.
+//! Merchants: standing, balances, account, deposit.
 
 use crate::engine::{AsOf, Progress, ReadModelError, ReadModels};
 use crate::models::deposits::{DepositRow, Deposits};
-use crate::models::leads::LeadRow;
 use crate::models::merchant_accounts::{MerchantAccountRow, MerchantAccounts, MerchantLineRow};
 use crate::models::merchant_balances::{MerchantBalanceRow, MerchantBalances};
 use crate::models::merchants::{MerchantRow, Merchants};
@@ -161,27 +160,5 @@ impl ReadModels {
         let rest = "WHERE merchant_id > ? ORDER BY merchant_id LIMIT ?";
         let found: Vec<DepositRow> = rows(&*self.read()?, rest, &[&after.unwrap_or(""), &(limit + 1)])?;
         Ok(Page::of(found, limit, |d| d.merchant_id.clone()))
-    }
-
-    /// Leads by id, of one state where it is given; `after` is the `next` of the page before.
-    ///
-    /// # Errors
-    /// [`ReadModelError`].
-    pub fn leads(
-        &self,
-        state: Option<&str>,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<Page<LeadRow>, ReadModelError> {
-        let (limit, after) = (bounded(limit), after.unwrap_or(""));
-        let db = self.read()?;
-        let found: Vec<LeadRow> = match state {
-            Some(state) => {
-                let rest = "WHERE state = ? AND lead_id > ? ORDER BY lead_id LIMIT ?";
-                rows(&db, rest, &[&state, &after, &(limit + 1)])?
-            }
-            None => rows(&db, "WHERE lead_id > ? ORDER BY lead_id LIMIT ?", &[&after, &(limit + 1)])?,
-        };
-        Ok(Page::of(found, limit, |l| l.lead_id.clone()))
     }
 }

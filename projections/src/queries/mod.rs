@@ -7,6 +7,7 @@ mod books;
 mod checkouts;
 mod disputes;
 mod journal_of_books;
+mod leads;
 mod ledger;
 mod merchants;
 mod money;
@@ -25,6 +26,7 @@ use rusqlite::{Connection, ToSql};
 
 pub use books::{Balance, TrialBalance, trial_digest};
 pub use journal_of_books::{BookVisitor, BookedEntry, BookedEvent, PeriodAccount};
+pub use leads::LeadsWanted;
 pub use ledger::{Ledger, LedgerEntry, LedgerQuestion};
 pub use merchants::MerchantInquiry;
 pub use money::MerchantMoney;

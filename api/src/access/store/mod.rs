@@ -1,7 +1,8 @@
-//! Keys, the log of accesses and the secret of pseudonyms, in a SQLite file of their own beside the journal. Only
+//! Keys, the log of accesses, the secret of pseudonyms and first answers, in a SQLite file of their own beside the journal. Only
 //! its owner may read it. Keys are kept as hashes: who reads the file can use none.
 
 mod log;
+mod replies;
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,6 +13,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::AccessError;
 use super::key::{Hash, Key, random};
+
+pub(crate) use replies::Reply;
 
 /// Most keys of a market: all are held in memory.
 const MOST_KEYS: u64 = 100_000;
@@ -69,6 +72,7 @@ impl Store {
             // of a file that was made before entries had one
             conn.execute_batch("ALTER TABLE accesses ADD COLUMN times INTEGER NOT NULL DEFAULT 1")?;
         }
+        conn.execute_batch(replies::TABLE)?;
         Ok(Self(Mutex::new(conn)))
     }
 
