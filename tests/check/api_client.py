@@ -93,7 +93,7 @@ listed = merchant_orders.sync("m-001", client=finance, limit=3)
 assert len(listed.rows) == 3 and listed.next_, listed
 more = merchant_orders.sync("m-001", client=finance, limit=3, cursor=listed.next_)
 assert not {row.order_id for row in more.rows} & {row.order_id for row in listed.rows}
-run = settlement_run.sync(client=finance, body=models.SettlementRunBody())
+run = settlement_run.sync(client=finance, body=models.SettlementRunBody(), idempotency_key="client-settle-1")
 assert isinstance(run, models.SettlementRunAnswer), run
 balances = merchant_balances.sync("m-001", client=finance, daybook_at_least=received.position)
 assert balances.rows[0].currency == "CNY", balances
