@@ -177,7 +177,8 @@ def shows_nothing_of_others(ctx, response, case):
     assert not leaked, f"the key of {OWN} was shown {sorted(leaked)}"
 
 
-ORDINARY = {"content-type", "content-length", "date", "vary", "content-encoding", "transfer-encoding", "allow", "cache-control", "connection"}
+ORDINARY = {"content-type", "content-length", "date", "vary", "content-encoding", "transfer-encoding", "allow", "cache-control", "connection",
+            "x-content-type-options"}
 
 
 @schemathesis.check
