@@ -7,7 +7,7 @@ use daybook_projections::models::checkouts::CheckoutRow;
 use daybook_projections::queries::{LedgerQuestion, Page};
 use daybook_projections::{ReadModels, record};
 
-use super::build::{About, list, pinned_list, table};
+use super::build::{Section, list, pinned_list, table};
 use super::question::{AS_OF, FROM, KNOWN, Kind, Parameter, Question, TO};
 use crate::access::Permission::ReadBooks;
 use crate::endpoint::Endpoint;
@@ -113,20 +113,12 @@ const CURRENCY: Parameter =
 const OF: Parameter =
     Parameter::new("of", Kind::Id, "Whose: an order, a merchant, a checkout, a provider").required();
 
-fn about(
-    id: &'static str,
-    path: &'static str,
-    summary: &'static str,
-    more: &'static str,
-    parameters: &'static [Parameter],
-) -> About {
-    About { id, path, tag: "Books", permission: ReadBooks, summary, more, parameters }
-}
+const BOOKS: Section = Section { tag: "Books", permission: ReadBooks };
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         table(
-            about(
+            BOOKS.about(
                 "trial_balance",
                 "/v1/trial-balance",
                 "The balances of all accounts, by class, name and currency",
@@ -136,7 +128,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             trial_balance,
         ),
         table(
-            about(
+            BOOKS.about(
                 "balance_sheet",
                 "/v1/balance-sheet",
                 "Assets against liabilities, equity and result, and the clients' money beside it",
@@ -147,7 +139,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             balance_sheet,
         ),
         table(
-            about(
+            BOOKS.about(
                 "profit_loss",
                 "/v1/profit-loss",
                 "What the market earned and spent",
@@ -157,7 +149,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             profit_loss,
         ),
         pinned_list(
-            about(
+            BOOKS.about(
                 "ledger",
                 "/v1/ledger",
                 "The entries of an account with the balance after each",
@@ -168,7 +160,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             ledger,
         ),
         table(
-            about(
+            BOOKS.about(
                 "accounts",
                 "/v1/accounts",
                 "The accounts of an order, a merchant, a checkout or a provider",
@@ -178,7 +170,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             accounts,
         ),
         list(
-            about(
+            BOOKS.about(
                 "unallocated",
                 "/v1/unallocated",
                 "Checkouts with money that no order takes",

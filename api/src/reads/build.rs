@@ -43,6 +43,28 @@ pub(super) struct About {
     pub parameters: &'static [Parameter],
 }
 
+/// What the reads under one heading have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Section {
+    pub tag: &'static str,
+    pub permission: Permission,
+}
+
+impl Section {
+    /// One of its reads.
+    pub const fn about(
+        self,
+        id: &'static str,
+        path: &'static str,
+        summary: &'static str,
+        more: &'static str,
+        parameters: &'static [Parameter],
+    ) -> About {
+        let Self { tag, permission } = self;
+        About { id, path, tag, permission, summary, more, parameters }
+    }
+}
+
 impl About {
     /// A turn, where it looks at much; `cut` where it is asked as of a moment.
     pub async fn turn(&self, shared: &Shared, caller: PartyId, cut: bool) -> Result<Option<Turn>, Problem> {

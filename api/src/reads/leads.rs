@@ -4,7 +4,7 @@ use daybook_projections::ReadModels;
 use daybook_projections::models::leads::LeadRow;
 use daybook_projections::queries::{LeadsWanted, Page};
 
-use super::build::{About, Found, one, pinned_list};
+use super::build::{Found, Section, one, pinned_list};
 use super::question::{FROM, Kind, Parameter, Question, TO};
 use super::schema::{row_schema, shown};
 use crate::access::Permission::{ReadLeads, ReadMerchants};
@@ -23,21 +23,13 @@ const SORT: Parameter = Parameter::new(
     "In the order in which they were captured: the first first (`captured`, the default), or the last first",
 );
 
+const LEADS: Section = Section { tag: "Leads", permission: ReadLeads };
+const ONE: Section = Section { tag: "Leads", permission: ReadMerchants };
+
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let about = |permission, id, path, summary, more, parameters| About {
-        id,
-        path,
-        tag: "Leads",
-        permission,
-        summary,
-        more,
-        parameters,
-    };
     vec![
         pinned_list(
-            about(
-                ReadLeads,
-                "leads",
+            LEADS.about("leads",
                 "/v1/leads",
                 "Leads: who might become a merchant",
                 "`from` and `to` are of the first contact. Pages are pinned: what was captured after the first page is left out; \
@@ -47,9 +39,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             leads,
         ),
         one(
-            about(
-                ReadMerchants,
-                "lead",
+            ONE.about("lead",
                 "/v1/leads/{lead}",
                 "A lead; a merchant's key sees the one that it came from",
                 "",

@@ -11,11 +11,11 @@ use daybook_projections::queries::{MerchantMoney, Page};
 use daybook_projections::{ReadModels, record};
 use serde::Serialize;
 
-use super::build::{About, Found, list, one, optional_row, table};
+use super::build::{Found, Section, list, one, optional_row, table};
 use super::cursor::number_of;
 use super::question::{AS_OF, KNOWN, Kind, MERCHANT, Parameter, Question};
 use super::schema::{array, object, row_schema, shown};
-use crate::access::Permission::{self, ReadMerchants, ReadOrders};
+use crate::access::Permission::{ReadMerchants, ReadOrders};
 use crate::endpoint::{Components, Endpoint};
 use crate::problem::{NOT_FOUND, Problem};
 
@@ -51,32 +51,6 @@ record! {
     }
 }
 
-record! {
-    /// What a merchant is owed in one currency, from the entries of its accounts in the books.
-    OwedRow in "", key(currency) {
-        /// ISO 4217 code.
-        currency: String,
-        /// In escrow for its orders.
-        escrow: i64 = money,
-        /// Released and not yet settled; negative is a receivable.
-        pending: i64 = money,
-        /// Settled, may be paid out.
-        available: i64 = money,
-        /// Settled, held for a claim.
-        held: i64 = money,
-        /// Settled, kept back for a time.
-        reserve: i64 = money,
-        /// On its way to the merchant's bank.
-        in_transit: i64 = money,
-        /// Pending, available, held, reserve and in transit together.
-        owed: i64 = money,
-        /// Guarantee money, free.
-        deposit: i64 = money,
-        /// Guarantee money held for a claim.
-        deposit_frozen: i64 = money,
-    }
-}
-
 const STANDING: Parameter = Parameter::new(
     "standing",
     Kind::Word(&["unknown", "applied", "rejected", "approved", "open", "suspended", "terminated"]),
@@ -103,25 +77,17 @@ const BY_ID: &str = "By id. A row is as it is when its page is asked for; one wh
 const BY_TIME: &str = "In order of time, as the business has it: what is told later of an earlier time, and what no longer is \
     as the filter wants, may be missed by who reads page after page. A row is as it is when its page is asked for.";
 
-fn about(
-    permission: Permission,
-    id: &'static str,
-    path: &'static str,
-    summary: &'static str,
-    more: &'static str,
-    parameters: &'static [Parameter],
-) -> About {
-    About { id, path, tag: "Merchants", permission, summary, more, parameters }
-}
+const MERCHANTS: Section = Section { tag: "Merchants", permission: ReadMerchants };
+/// What the shop shows of them.
+const SHOP: Section = Section { tag: "Merchants", permission: ReadOrders };
+const DISPUTES: Section = Section { tag: "Disputes", permission: ReadOrders };
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let owed = "From the entries of its accounts, by when they are booked.";
     vec![
-        list(about(ReadMerchants, "merchants", "/v1/merchants", "Merchants", BY_ID, &[STANDING]), merchants),
+        list(MERCHANTS.about("merchants", "/v1/merchants", "Merchants", BY_ID, &[STANDING]), merchants),
         one(
-            about(
-                ReadMerchants,
-                "merchant",
+            MERCHANTS.about("merchant",
                 "/v1/merchants/{merchant}",
                 "A merchant with its balances, account and deposit",
                 "Counts go by when things happened, balances by when they are booked. As of a moment its streams are \
@@ -133,9 +99,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             merchant,
         ),
         one(
-            about(
-                ReadOrders,
-                "merchant_standing",
+            SHOP.about("merchant_standing",
                 "/v1/merchants/{merchant}/standing",
                 "What the shop shows of a merchant: standing, promises, reviews",
                 "",
@@ -146,9 +110,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             standing,
         ),
         table(
-            about(
-                ReadMerchants,
-                "merchant_balances",
+            MERCHANTS.about("merchant_balances",
                 "/v1/merchants/{merchant}/balances",
                 "What a merchant is owed, by currency",
                 owed,
@@ -157,9 +119,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             balances,
         ),
         list(
-            about(
-                ReadMerchants,
-                "merchant_lines",
+            MERCHANTS.about("merchant_lines",
                 "/v1/merchants/{merchant}/lines",
                 "The lines of a merchant's account, as settlements take them",
                 "In the order of the journal. Pages are pinned: what came after the first page is left out.",
@@ -168,9 +128,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             lines,
         ),
         one(
-            about(
-                ReadMerchants,
-                "merchant_deposit",
+            MERCHANTS.about("merchant_deposit",
                 "/v1/merchants/{merchant}/deposit",
                 "A merchant's deposit",
                 "",
@@ -180,39 +138,25 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             false,
             deposit,
         ),
-        list(about(ReadMerchants, "deposits", "/v1/deposits", "Deposits by merchant", BY_ID, &[]), deposits),
+        list(MERCHANTS.about("deposits", "/v1/deposits", "Deposits by merchant", BY_ID, &[]), deposits),
         list(
-            About {
-                tag: "Disputes",
-                ..about(
-                    ReadOrders,
-                    "merchant_disputes",
+            DISPUTES.about("merchant_disputes",
                     "/v1/merchants/{merchant}/disputes",
                     "A merchant's disputes, the first opened first",
                     BY_TIME,
-                    &[STATE],
-                )
-            },
+                    &[STATE],),
             disputes,
         ),
         list(
-            About {
-                tag: "Disputes",
-                ..about(
-                    ReadOrders,
-                    "disputes",
+            DISPUTES.about("disputes",
                     "/v1/disputes",
                     "Disputes in one state, the first opened first: the work that waits",
                     BY_TIME,
-                    &[ONE_STATE, MERCHANT],
-                )
-            },
+                    &[ONE_STATE, MERCHANT],),
             disputes,
         ),
         list(
-            about(
-                ReadOrders,
-                "merchant_reviews",
+            SHOP.about("merchant_reviews",
                 "/v1/merchants/{merchant}/reviews",
                 "Reviews of a merchant's orders, the first posted first",
                 BY_TIME,
@@ -322,28 +266,10 @@ fn standing(models: &ReadModels, asked: &Question) -> Result<Option<Found>, Prob
     Found::of(Some(asked.path("merchant")), &shown(&row, None)).map(Some)
 }
 
-impl From<MerchantMoney> for OwedRow {
-    fn from(money: MerchantMoney) -> Self {
-        Self {
-            currency: money.currency,
-            escrow: money.escrow,
-            pending: money.pending,
-            available: money.available,
-            held: money.held,
-            reserve: money.reserve,
-            in_transit: money.in_transit,
-            owed: money.owed,
-            deposit: money.deposit,
-            deposit_frozen: money.deposit_frozen,
-        }
-    }
-}
-
-fn balances(models: &ReadModels, asked: &Question) -> Result<Vec<OwedRow>, Problem> {
+fn balances(models: &ReadModels, asked: &Question) -> Result<Vec<MerchantMoney>, Problem> {
     let merchant = asked.path("merchant");
     must_know(models, merchant)?;
-    let owed = models.merchant_money(merchant, asked.at(models, None)?)?;
-    Ok(owed.into_iter().map(OwedRow::from).collect())
+    Ok(models.merchant_money(merchant, asked.at(models, None)?)?)
 }
 
 fn lines(models: &ReadModels, asked: &Question) -> Result<Page<MerchantLineRow>, Problem> {

@@ -11,7 +11,7 @@ use daybook_projections::queries::{OrderInquiry, OrdersWanted, Page};
 use daybook_projections::{AsOf, ReadModels};
 use serde::Serialize;
 
-use super::build::{About, Found, list, one, one_now, table};
+use super::build::{About, Found, Section, list, one, one_now, table};
 use super::question::{AS_OF, FROM, KNOWN, Kind, Parameter, Question, TO};
 use super::schema::{array, object, row_schema, shown};
 use crate::access::Permission::ReadOrders;
@@ -43,22 +43,15 @@ const LIST: &str = "Pages hold to when orders were placed: in the default order 
     before the first page, and no order comes twice. A row shows its order as it is when its page is asked for. Of one state, a \
     page may hold few rows or none and not be the last: there is more while `next` is not null.";
 
+const ORDERS: Section = Section { tag: "Orders", permission: ReadOrders };
+
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let about = |id, path, summary, more, parameters| About {
-        id,
-        path,
-        tag: "Orders",
-        permission: ReadOrders,
-        summary,
-        more,
-        parameters,
-    };
     let versioned = "The ETag is the version of the order's stream: send it as If-Match with a command on what was seen \
         here. An answer as of a moment has none. Of lines and timeline the first 1,000 are shown; `events` says how many \
         there are.";
     vec![
         one_now(
-            about(
+            ORDERS.about(
                 "order",
                 "/v1/orders/{order}",
                 "An order with its lines and timeline",
@@ -71,25 +64,37 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             order,
         ),
         table(
-            about("order_disputes", "/v1/orders/{order}/disputes", "The disputes of an order", "", &[]),
+            ORDERS.about(
+                "order_disputes",
+                "/v1/orders/{order}/disputes",
+                "The disputes of an order",
+                "",
+                &[],
+            ),
             disputes,
         ),
         table(
-            about("order_reviews", "/v1/orders/{order}/reviews", "The reviews of an order", "", &[]),
+            ORDERS.about("order_reviews", "/v1/orders/{order}/reviews", "The reviews of an order", "", &[]),
             reviews,
         ),
         list(
-            about("buyer_orders", "/v1/buyers/{buyer}/orders", "A buyer's orders", LIST, LISTED),
+            ORDERS.about("buyer_orders", "/v1/buyers/{buyer}/orders", "A buyer's orders", LIST, LISTED),
             |models, asked| orders(models, asked, Some(asked.path("buyer"))),
         ),
         list(
-            about("merchant_orders", "/v1/merchants/{merchant}/orders", "A merchant's orders", LIST, LISTED),
+            ORDERS.about(
+                "merchant_orders",
+                "/v1/merchants/{merchant}/orders",
+                "A merchant's orders",
+                LIST,
+                LISTED,
+            ),
             |models, asked| orders(models, asked, None),
         ),
         one(
             About {
                 tag: "Checkouts",
-                ..about(
+                ..ORDERS.about(
                     "checkout",
                     "/v1/checkouts/{checkout}",
                     "A basket's payment, and its orders",

@@ -8,7 +8,7 @@ use daybook_projections::queries::{Page, PayoutsWanted};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::build::{About, Found, list, one};
+use super::build::{Found, Section, list, one};
 use super::question::{Kind, MERCHANT, Parameter, Question};
 use super::schema::{array, money, object, or_null, reference, row_schema, shown, titled};
 use crate::access::Permission::ReadMerchants;
@@ -29,21 +29,13 @@ const WHOSE: Parameter = Parameter::new(
 const BY_TIME: &str = "The first requested first, as the business has it: what is told later of an earlier time, and what no \
     longer is as the filter wants, may be missed by who reads page after page. A row is as it is when its page is asked for.";
 
-fn about(
-    id: &'static str,
-    path: &'static str,
-    summary: &'static str,
-    more: &'static str,
-    parameters: &'static [Parameter],
-) -> About {
-    About { id, path, tag: "Payouts", permission: ReadMerchants, summary, more, parameters }
-}
+const PAYOUTS: Section = Section { tag: "Payouts", permission: ReadMerchants };
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        list(about("payouts", "/v1/payouts", "Payouts", BY_TIME, &[MERCHANT, STATE]), payouts),
+        list(PAYOUTS.about("payouts", "/v1/payouts", "Payouts", BY_TIME, &[MERCHANT, STATE]), payouts),
         list(
-            about(
+            PAYOUTS.about(
                 "merchant_payouts",
                 "/v1/merchants/{merchant}/payouts",
                 "A merchant's payouts",
@@ -52,9 +44,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             ),
             payouts,
         ),
-        one(about("payout", "/v1/payouts/{payout}", "A payout", "", &[WHOSE]), row(), false, payout),
+        one(PAYOUTS.about("payout", "/v1/payouts/{payout}", "A payout", "", &[WHOSE]), row(), false, payout),
         one(
-            about(
+            PAYOUTS.about(
                 "payout_explanation",
                 "/v1/payouts/{payout}/explanation",
                 "What a payout draws on: settlements, their lines, the orders of these, the payments that funded them",

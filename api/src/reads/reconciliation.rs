@@ -5,7 +5,7 @@ use daybook_projections::models::breaks::BreakRow;
 use daybook_projections::models::statements::{StatementFileRow, StatementLineRow};
 use daybook_projections::queries::Page;
 
-use super::build::{About, list};
+use super::build::{Section, list};
 use super::merchants::numbered;
 use super::question::{Kind, Parameter, Question};
 use crate::access::Permission::ReadBooks;
@@ -16,20 +16,13 @@ const PROVIDER: Parameter =
     Parameter::new("provider", Kind::Id, "Only those of this provider or bank account");
 const OPEN: Parameter = Parameter::new("open", Kind::Flag, "Only those that are open");
 
+const RECONCILIATION: Section = Section { tag: "Reconciliation", permission: ReadBooks };
+
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let about = |id, path, summary, more, parameters| About {
-        id,
-        path,
-        tag: "Reconciliation",
-        permission: ReadBooks,
-        summary,
-        more,
-        parameters,
-    };
     let as_it_is = "A row is as it is when its page is asked for.";
     vec![
         list(
-            about(
+            RECONCILIATION.about(
                 "statement_files",
                 "/v1/providers/{provider}/statements",
                 "Statement files of a provider or bank account, the earliest period first",
@@ -39,7 +32,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             files,
         ),
         list(
-            about(
+            RECONCILIATION.about(
                 "statement_lines",
                 "/v1/providers/{provider}/statements/{digest}/lines",
                 "The lines of a statement file, with what came of each",
@@ -49,7 +42,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             lines,
         ),
         list(
-            about(
+            RECONCILIATION.about(
                 "breaks",
                 "/v1/breaks",
                 "What statements and the books do not agree on, the oldest first",

@@ -9,9 +9,9 @@ use daybook_projections::{ReadModels, record};
 use serde::Serialize;
 use serde_json::json;
 
-use super::build::{About, Found, list, one};
+use super::build::{Found, Section, list, one};
 use super::merchants::{must_know, numbered};
-use super::question::{MERCHANT, Parameter, Question};
+use super::question::{MERCHANT, Question};
 use super::schema::{amount, array, money, object, or_null, row_schema, shown};
 use crate::access::Permission::ReadMerchants;
 use crate::endpoint::{Components, Endpoint};
@@ -68,21 +68,13 @@ impl OrderShareRow {
 
 const PINNED: &str = "In the order in which they were closed. Pages are pinned: what was closed after the first page is left out.";
 
-fn about(
-    id: &'static str,
-    path: &'static str,
-    summary: &'static str,
-    more: &'static str,
-    parameters: &'static [Parameter],
-) -> About {
-    About { id, path, tag: "Settlements", permission: ReadMerchants, summary, more, parameters }
-}
+const SETTLEMENTS: Section = Section { tag: "Settlements", permission: ReadMerchants };
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        list(about("settlements", "/v1/settlements", "Settlements", PINNED, &[MERCHANT]), settlements),
+        list(SETTLEMENTS.about("settlements", "/v1/settlements", "Settlements", PINNED, &[MERCHANT]), settlements),
         list(
-            about(
+            SETTLEMENTS.about(
                 "merchant_settlements",
                 "/v1/merchants/{merchant}/settlements",
                 "A merchant's settlements",
@@ -92,13 +84,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             settlements,
         ),
         one(
-            about("settlement", "/v1/settlements/{settlement}", "A settlement", "", &[]),
+            SETTLEMENTS.about("settlement", "/v1/settlements/{settlement}", "A settlement", "", &[]),
             figures(),
             false,
             settlement,
         ),
         list(
-            about(
+            SETTLEMENTS.about(
                 "settlement_lines",
                 "/v1/settlements/{settlement}/lines",
                 "The lines that a settlement took",
@@ -108,7 +100,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             lines,
         ),
         one(
-            about(
+            SETTLEMENTS.about(
                 "settlement_explanation",
                 "/v1/settlements/{settlement}/explanation",
                 "What each order contributed to a settlement, down to a residual of zero",

@@ -3,32 +3,34 @@
 use rusqlite::types::Value;
 
 use crate::engine::{AsOf, ReadModelError, ReadModels};
+use crate::record;
 
 use super::books::{Counted, generation};
 
-/// What a merchant is owed in one currency, minor units.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct MerchantMoney {
-    /// ISO 4217 code.
-    pub currency: String,
-    /// In escrow for its orders.
-    pub escrow: i64,
-    /// Released and not yet settled; negative is a receivable.
-    pub pending: i64,
-    /// Settled, may be paid out.
-    pub available: i64,
-    /// Settled, held for a claim.
-    pub held: i64,
-    /// Settled, kept back for a time.
-    pub reserve: i64,
-    /// On its way to the merchant's bank.
-    pub in_transit: i64,
-    /// Pending, available, held, reserve and in transit together.
-    pub owed: i64,
-    /// Guarantee money, free.
-    pub deposit: i64,
-    /// Guarantee money held for a claim.
-    pub deposit_frozen: i64,
+record! {
+    /// What a merchant is owed in one currency, from the entries of its accounts in the books.
+    MerchantMoney in "", key(currency) {
+        /// ISO 4217 code.
+        currency: String,
+        /// In escrow for its orders.
+        escrow: i64 = money,
+        /// Released and not yet settled; negative is a receivable.
+        pending: i64 = money,
+        /// Settled, may be paid out.
+        available: i64 = money,
+        /// Settled, held for a claim.
+        held: i64 = money,
+        /// Settled, kept back for a time.
+        reserve: i64 = money,
+        /// On its way to the merchant's bank.
+        in_transit: i64 = money,
+        /// Pending, available, held, reserve and in transit together.
+        owed: i64 = money,
+        /// Guarantee money, free.
+        deposit: i64 = money,
+        /// Guarantee money held for a claim.
+        deposit_frozen: i64 = money,
+    }
 }
 
 impl MerchantMoney {

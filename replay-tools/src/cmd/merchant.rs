@@ -10,7 +10,6 @@ use crate::cuts::Cuts;
 use crate::failure::Failure;
 use crate::output::{Format, Output, say};
 use crate::rows;
-use crate::value::{Table, amounts as minor_units};
 
 /// Show a merchant: standing, contract, counts, balances, deposit
 #[derive(Debug, clap::Args)]
@@ -91,34 +90,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
 }
 
 fn owed(global: &Global, balances: &[MerchantMoney]) -> Result<(), Failure> {
-    let mut table = Table::new(&[
-        "currency",
-        "escrow",
-        "pending",
-        "available",
-        "held",
-        "reserve",
-        "in_transit",
-        "owed",
-        "deposit",
-        "deposit_frozen",
-    ]);
-    for m in balances {
-        let amounts = [
-            m.escrow,
-            m.pending,
-            m.available,
-            m.held,
-            m.reserve,
-            m.in_transit,
-            m.owed,
-            m.deposit,
-            m.deposit_frozen,
-        ];
-        let currency = std::iter::once(m.currency.as_str().into());
-        table.push(currency.chain(amounts.into_iter().map(minor_units(&m.currency))).collect());
-    }
     let mut out = Output::new(global.format);
-    out.table(&table)?;
+    out.table(&rows::table(balances, None))?;
     out.finish()
 }
