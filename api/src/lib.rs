@@ -21,6 +21,7 @@ mod reads;
 mod server;
 mod settings;
 mod tls;
+mod traces;
 mod turns;
 pub mod webhooks;
 
@@ -34,7 +35,6 @@ use axum::middleware::{Next, from_fn};
 use axum::routing::get;
 use daybook_market::Market;
 use daybook_projections::ReadModels;
-use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 pub use access::{Access, Permission};
@@ -43,6 +43,7 @@ pub use problem::Problem;
 pub use server::{Gate, Serving, serve, serve_with};
 pub use settings::Settings;
 pub use tls::Tls;
+pub use traces::Traces;
 
 use endpoint::Endpoint;
 use guard::Door;
@@ -74,8 +75,7 @@ pub struct Service {
     pub(crate) room: passage::Room,
     pub(crate) metrics: metrics::Metrics,
     pub(crate) connections: Connections,
-    /// Names of the read models, as they were last seen.
-    pub(crate) model_names: Mutex<Vec<String>>,
+    pub(crate) traces: Option<Traces>,
 }
 
 impl Service {
@@ -100,7 +100,7 @@ impl Service {
             settings: Settings::default(),
             metrics: metrics::Metrics::default(),
             connections: Connections::default(),
-            model_names: Mutex::default(),
+            traces: None,
         }
     }
 
@@ -108,6 +108,13 @@ impl Service {
     #[must_use]
     pub fn with_webhooks(mut self, webhooks: webhooks::Webhooks) -> Self {
         self.webhooks = webhooks;
+        self
+    }
+
+    /// The same; its requests are traced.
+    #[must_use]
+    pub fn traced(mut self, traces: Option<Traces>) -> Self {
+        self.traces = traces;
         self
     }
 

@@ -35,6 +35,7 @@ use crate::access::{Caller, Touched};
 use crate::endpoint::Endpoint;
 use crate::guard::POSITION;
 use crate::problem::{BAD_REQUEST, CONFLICT, KEY_MISSING, PRECONDITION_FAILED, Problem, UNSUPPORTED};
+use crate::traces::within;
 
 /// The caller's name for a command.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -230,7 +231,9 @@ async fn execute(
         expected_version: expected,
         ..AnyRequest::new(command, command_id, caller.actor)
     };
-    let executed = shared.market.execute(request).await.map_err(|error| {
+    let name = || format!("{} {}", target.resource.category, target.action);
+    let executed = within(shared.traces.as_ref(), name, shared.market.execute(request)).await;
+    let executed = executed.map_err(|error| {
         let problem = Problem::from(error);
         if problem.is(CONFLICT) && expected.is_some() {
             problem.as_kind(PRECONDITION_FAILED)

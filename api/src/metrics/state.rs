@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use daybook_journal::{Filter, SIZES};
+use daybook_projections::models::names;
 use daybook_projections::{ReadModelError, ReadModels, Status};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
@@ -81,15 +82,13 @@ impl Collector for State {
 impl State {
     /// The lag of each model. While a batch is being written all of them stand where they stood before it.
     fn lags(&self, to: &mut DescriptorEncoder<'_>, head: u64, applied: u64, seconds: f64) -> fmt::Result {
-        let mut known = self.0.model_names.lock();
         let now: Option<Status> = self.0.models.try_status().ok().flatten();
         let lags: Vec<(String, u64)> = match now {
             Some(status) => {
                 status.models.into_iter().map(|model| (model.model, model.lag_positions)).collect()
             }
-            None => known.iter().map(|name| (name.clone(), head.saturating_sub(applied))).collect(),
+            None => names().into_iter().map(|name| (name.to_owned(), head.saturating_sub(applied))).collect(),
         };
-        *known = lags.iter().map(|(name, _)| name.clone()).collect();
         let mut metric = to.encode_descriptor(
             "read_model_lag_positions",
             "Events that a read model has not applied",

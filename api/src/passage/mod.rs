@@ -81,7 +81,12 @@ async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Res
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let mut response = id::REQUEST.scope(id.clone(), admitted(&shared, route, request, next)).await;
+    let trace = shared.traces.as_ref().map(|traces| traces.begin(&method, route, request.headers(), &id));
+    let answering = id::REQUEST.scope(id.clone(), admitted(&shared, route, request, next));
+    let mut response = match &trace {
+        Some(trace) => trace.scope(answering).await,
+        None => answering.await,
+    };
     let took = begun.elapsed();
     let status = response.status().as_u16();
     let code = response.extensions().get::<Said>().map_or("", |said| said.code);
@@ -100,8 +105,12 @@ async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Res
         micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         actor = actor.map_or("", |actor| actor.as_str()),
         code,
+        trace_id = trace.as_ref().map(|trace| tracing::field::display(trace.id())),
         "answered"
     );
+    if let Some(trace) = trace {
+        trace.end(status, code);
+    }
     if let Ok(value) = id.parse() {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -1,6 +1,7 @@
 //! Makes endpoints of questions: a list of rows page by page, or one thing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::extract::{RawPathParams, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -24,6 +25,7 @@ use crate::Shared;
 use crate::access::{Caller, Permission, Pseudonyms, Touched};
 use crate::endpoint::{Components, Doc, Endpoint};
 use crate::problem::{INTERNAL, NOT_FOUND, Problem, blocking};
+use crate::traces::within;
 use crate::turns::{Turn, Waits};
 
 /// Rows of a page where the caller does not say.
@@ -239,7 +241,8 @@ fn listing(
             question.after = cursor.map(|cursor| cursor.next);
             let models = shared.models.clone();
             let turn = about.turn(&shared, question.caller.actor, question.is_cut()).await?;
-            blocking(move || {
+            let serving = Arc::clone(&shared);
+            let read = blocking(move || {
                 let _held = turn; // by the thread that reads: a caller may have gone before it is through
                 let mut listed = ask(&models, &question, position)?;
                 let touched = listed.rows.touched(&question);
@@ -250,8 +253,8 @@ fn listing(
                 let mut response = answer(kind, &columns, &listed.rows, next, position, &uri)?;
                 response.extensions_mut().insert(touched);
                 Ok::<_, Problem>(response)
-            })
-            .await
+            });
+            within(serving.traces.as_ref(), || about.id.to_owned(), read).await
         },
     );
     Endpoint { method: Method::GET, path: about.path.to_owned(), permission: about.permission, doc, serve }
@@ -361,17 +364,19 @@ pub(super) fn one_now(
                 named.extend(found.owner.clone());
                 Ok::<_, Problem>((found, touched(named)))
             };
-            let (found, touched) = if let Some(found) = now(&shared.models, &question)? {
-                answered(&question, found)?
-            } else {
+            let read = async {
+                if let Some(found) = now(&shared.models, &question)? {
+                    return answered(&question, found);
+                }
                 let models = shared.models.clone();
                 let turn = about.turn(&shared, question.caller.actor, question.is_cut()).await?;
                 blocking(move || {
                     let _held = turn; // by the thread that reads: a caller may have gone before it is through
                     answered(&question, ask(&models, &question)?)
                 })
-                .await?
+                .await
             };
+            let (found, touched) = within(shared.traces.as_ref(), || about.id.to_owned(), read).await?;
             let mut response = single(&headers, found);
             response.extensions_mut().insert(touched);
             Ok::<_, Problem>(response)

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use daybook_api::access::Clerk;
 use daybook_api::webhooks;
-use daybook_api::{Connections, Deliveries, Gate, Served, Service, Serving, Settings, Tls};
+use daybook_api::{Connections, Deliveries, Gate, Served, Service, Serving, Settings, Tls, Traces};
 use daybook_market::{Market, Running};
 use daybook_projections::Follower;
 use tokio::net::TcpListener;
@@ -40,6 +40,8 @@ const LONG_ABOUT: &str = "Run the market: reactors, deadlines, read models, HTTP
 
 /// How long stopping waits for receivers of webhooks.
 const LAST_DELIVERIES: Duration = Duration::from_secs(2);
+/// How long stopping waits for the collector of traces.
+const LAST_TRACES: Duration = Duration::from_secs(2);
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let settings = InForce::of(args)?;
@@ -79,6 +81,8 @@ struct Plan {
     service: Settings,
     access: daybook_api::access::Settings,
     webhooks: webhooks::Options,
+    /// Where traces go, and which share of them.
+    traces: Option<(String, f64)>,
 }
 
 /// What runs beside the server.
@@ -126,10 +130,14 @@ impl Plan {
             ..webhooks::Options::default()
         };
         let access = access::settings(settings)?;
-        Ok(Self { listen, metrics_listen, serving, service, access, webhooks })
+        let share = settings.get("traces_share")?;
+        let traces = settings.text("traces_endpoint").map(|endpoint| (endpoint.to_owned(), share));
+        Ok(Self { listen, metrics_listen, serving, service, access, webhooks, traces })
     }
 
     async fn serve(self, global: &Global) -> Result<(), Failure> {
+        let traces = self.traces.as_ref().map(|(endpoint, share)| Traces::to(endpoint, *share));
+        let traces = traces.transpose().map_err(|why| Failure::Usage(format!("traces_endpoint: {why}")))?;
         let (stop, stopped) = watch::channel(false);
         let (gate, watching) = (Gate::default(), Gate::default());
         let mut terminate = signal(SignalKind::terminate())?;
@@ -155,7 +163,7 @@ impl Plan {
             }
         });
         let opened = tokio::select! {
-            opened = self.open(global, &gate, &watching) => Some(opened),
+            opened = self.open(global, traces.clone(), &gate, &watching) => Some(opened),
             () = &mut stopping => None,
         };
         if let Some(Ok(_)) = &opened {
@@ -171,12 +179,22 @@ impl Plan {
             drop((gate, watching));
             close(stores?).await;
         }
+        if let Some(traces) = traces {
+            let last = tokio::task::spawn_blocking(move || traces.stop(LAST_TRACES));
+            let _ = last.await; // what is lost is told by itself
+        }
         say!("stopped");
         Ok(())
     }
 
     /// Opens the stores and lets requests in.
-    async fn open(&self, global: &Global, gate: &Gate, watching: &Gate) -> Result<Stores, Failure> {
+    async fn open(
+        &self,
+        global: &Global,
+        traces: Option<Traces>,
+        gate: &Gate,
+        watching: &Gate,
+    ) -> Result<Stores, Failure> {
         let (of, keys, hooks) = (global.clone(), self.access.clone(), self.webhooks);
         let opened = tokio::task::spawn_blocking(move || {
             let market = Arc::new(of.market()?);
@@ -197,6 +215,7 @@ impl Plan {
         let service = Service::new(Arc::clone(&market), models, access)
             .with_webhooks(webhooks)
             .with(self.service.clone())
+            .traced(traces)
             .counting(self.serving.count.clone());
         let served = Served::of(service);
         gate.open(served.routes);

@@ -74,6 +74,8 @@ settings! {
     access_role_claim "access-role-claim" "DAYBOOK_ACCESS_ROLE_CLAIM" "CLAIM" = "role", "The claim that names the role, or a JSON pointer to it";
     access_merchant_claim "access-merchant-claim" "DAYBOOK_ACCESS_MERCHANT_CLAIM" "CLAIM" = "merchant", "The claim that names the merchant, or a JSON pointer to it";
     access_leeway "access-leeway" "DAYBOOK_ACCESS_LEEWAY" "TIME" = "60s", "By how much the issuer's clock may differ";
+    traces_endpoint "traces-endpoint" "DAYBOOK_TRACES_ENDPOINT" "URL" = "", "The OpenTelemetry collector that traces go to (OTLP over HTTP), such as http://127.0.0.1:4318; none are made where it is not set";
+    traces_share "traces-share" "DAYBOOK_TRACES_SHARE" "N" = "1", "The share of traces that are made of requests which name none of their own, 0 to 1";
     log_level "log-level" "DAYBOOK_LOG_LEVEL" "LEVELS" = "info", "What is logged: error, warn, info, debug, trace, or by part: info,daybook::access=warn";
     log_format "log-format" "DAYBOOK_LOG_FORMAT" "text|json" = "text", "How it is logged, on standard error";
 }
