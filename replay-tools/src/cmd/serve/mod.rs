@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daybook_api::access::Clerk;
 use daybook_api::webhooks;
@@ -42,6 +42,8 @@ const LONG_ABOUT: &str = "Run the market: reactors, deadlines, read models, HTTP
 const LAST_DELIVERIES: Duration = Duration::from_secs(2);
 /// How long stopping waits for the collector of traces.
 const LAST_TRACES: Duration = Duration::from_secs(2);
+/// How long a stop waits for those who read the journal still.
+const LAST_READERS: Duration = Duration::from_secs(5);
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let settings = InForce::of(args)?;
@@ -235,7 +237,17 @@ async fn close(stores: Stores) {
     let closed = tokio::task::spawn_blocking(move || {
         drop(clerk); // writes what the log of accesses still has to say
         follower.stop();
-        drop(market); // the last handle finishes what the journal has accepted
+        let journal = Arc::clone(market.journal());
+        drop(market);
+        // The last handle finishes what the journal has accepted, so it must be this one: whoever still waits for
+        // the journal to grow, on a thread of its own, gives up within a second.
+        let began = Instant::now();
+        while Arc::strong_count(&journal) > 1 && began.elapsed() < LAST_READERS {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if Arc::strong_count(&journal) > 1 {
+            tracing::warn!("the journal is still being read: its log is put in order when it is next opened");
+        }
     });
     if let Err(error) = closed.await {
         tracing::error!(%error, "the stores were not closed in order");
