@@ -9,7 +9,7 @@ import tomllib
 rules = tomllib.load(open("deny.toml", "rb"))
 allowed = set(rules["licenses"]["allow"])
 registries = {f"registry+{url}" for url in rules["sources"]["allow-registry"]}
-banned = {entry["crate"]: entry["reason"] for entry in rules["bans"]["deny"]}
+banned = {entry["crate"]: entry for entry in rules["bans"]["deny"]}
 
 
 def accepted(expression: str) -> bool:
@@ -44,6 +44,11 @@ metadata = subprocess.run(
     ["cargo", "metadata", "--format-version", "1", "--locked", "--quiet"], check=True, stdout=subprocess.PIPE
 )
 packages = json.loads(metadata.stdout)["packages"]
+wanted_by = {}
+for package in packages:
+    for dependency in package["dependencies"]:
+        if dependency["kind"] != "dev" or package["source"] is None:
+            wanted_by.setdefault(dependency["name"], set()).add(package["name"])
 problems = []
 for package in packages:
     name = f"{package['name']} {package['version']}"
@@ -51,8 +56,11 @@ for package in packages:
         problems.append(f"{name} comes from {package['source']}: only crates.io is allowed")
     if not accepted(package["license"] or ""):
         problems.append(f"{name} is licensed {package['license']!r}, which deny.toml does not allow")
-    if package["name"] in banned:
-        problems.append(f"{name} is banned: {banned[package['name']]}")
+    if rule := banned.get(package["name"]):
+        # those that deny.toml names may have it, nobody else
+        others = wanted_by.get(package["name"], set()) - set(rule.get("wrappers", []))
+        if others or "wrappers" not in rule:
+            problems.append(f"{name} is banned: {rule['reason']} (wanted by {', '.join(sorted(others))})")
 
 for problem in problems:
     print(problem, file=sys.stderr)
