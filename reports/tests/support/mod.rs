@@ -52,8 +52,15 @@ impl Tale {
         self.say("account-m-1", occurred_at, kind, &json!({"merchant": "m-1"}), data);
     }
 
-    /// A sale of 100.00 in one go: paid, funded, released, commission of 10.00.
+    /// A sale of 100.00 in one go: placed, paid, funded, released, commission of 10.00.
     pub fn sale(&self, order: &str, paid_at: &str, released_at: &str) {
+        let line = json!({"line": "1", "product": "sku-1", "category": "home_garden", "quantity": 1,
+            "unit_price": cny("100.00"), "discount": cny("0.00"), "commission_rate": "0.1", "shipping": cny("0.00"),
+            "tax": cny("0.00"), "subsidies": []});
+        let placed = json!({"checkout": format!("c-{order}"), "buyer": "b", "merchant": "m-1", "lines": [line],
+            "shipping": cny("0.00"), "subsidies": [], "buyer_pays": cny("100.00"), "total": cny("100.00"),
+            "fee_schedule_version": 1, "sales_channel": "own"});
+        self.order(order, paid_at, "OrderPlaced", &placed);
         let refs = json!({"checkout": format!("c-{order}"), "buyer": "b"});
         let captured = json!({"payment": "p", "method": "wallet", "provider": "alipay", "provider_ref": format!("ref-{order}"),
             "amount": cny("100.00"), "fee": cny("0.60")});
