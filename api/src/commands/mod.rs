@@ -6,6 +6,7 @@
 
 mod batch;
 mod flight;
+mod members;
 mod replies;
 mod rights;
 mod schema;
@@ -85,7 +86,9 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             }
         }
     }
-    endpoints[0].doc.components.extend(std::mem::take(schemas).components());
+    let mut components = std::mem::take(schemas).components();
+    members::close(&mut components);
+    endpoints[0].doc.components.extend(components);
     endpoints
 }
 
@@ -296,6 +299,7 @@ fn command(target: Target, id: &str, mut fields: Map<String, Value>) -> Result<A
     if fields.insert("action".to_owned(), action.into()).is_some() {
         return Err(Problem::bad("action", "stands in the path, not in the body").at("/action"));
     }
+    members::check(target, &fields)?;
     let whole =
         [("category", resource.category.into()), ("id", id.into()), ("command", Value::Object(fields))];
     let whole: Map<String, Value> = whole.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
