@@ -30,6 +30,7 @@ mod reading;
 mod refusals;
 mod request;
 mod settle;
+mod traffic;
 
 pub use batch::{Added, Batch, Submitted};
 pub use daybook_journal::{Clock, ManualClock, SystemClock};
@@ -38,3 +39,4 @@ pub use facts::PendingBalance;
 pub use handler::{Commands, Options};
 pub use refusals::{MemoryRefusals, REFUSALS_KEPT, Refusal, Refusals, SqliteRefusals};
 pub use request::{Executed, Request};
+pub use traffic::{Recorded, Traffic};

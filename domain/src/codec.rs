@@ -12,6 +12,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::json_path::path_at;
+use crate::traffic::events::*;
 use crate::{account::events::*, books::events::*, checkout::events::*, deposit::events::*};
 use crate::{lead::events::*, merchant::events::*, order::events::*, provider::events::*};
 
@@ -178,6 +179,7 @@ registry! {
     "books": PeriodClosed 1, PeriodReopened 1, ProviderPaidOut 1 Money, TaxRemitted 1 Money, PayableSettled 1 Money,
         OwnFundsMoved 1 Money, JournalVoucher 1 Money;
     "provider": StatementImported 1, StatementLineMatched 1, BreakFound 1, BreakResolved 1 Money;
+    "traffic": PageViewed 1, VisitorActed 1;
 }
 
 /// Why a stored event could not be read.

@@ -231,6 +231,8 @@ ids! {
     Code = "code";
     /// A visitor, one terminal.
     VisitorId = "visitor";
+    /// A visitor's cart.
+    CartId = "cart";
 }
 
 impl HoldId {

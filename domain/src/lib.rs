@@ -23,6 +23,7 @@ pub mod provider;
 pub mod refs;
 pub mod schema;
 pub mod time;
+pub mod traffic;
 
 pub use codec::{DecodeError, Event, EventKind};
 pub use decider::{Aggregate, CanBear, Context, Facts, MerchantFacts, Read, Rejection};

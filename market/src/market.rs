@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use daybook_commands::{
     Clock, CommandError, Commands, Executed, Options as CommandOptions, PendingBalance, Refusal, Refusals,
-    SqliteRefusals, SystemClock,
+    SqliteRefusals, SystemClock, Traffic,
 };
 use daybook_domain::books::commands::MarketCommand;
 use daybook_domain::{Currency, MarketId, PartyId, Rejection, Timestamp};
@@ -69,6 +69,7 @@ impl Default for Options {
 pub struct Market {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) commands: Arc<Commands>,
+    traffic: Traffic,
     pub(crate) side: Side,
     pub(crate) interest: Filter,
     pub(crate) driving: tokio::sync::Mutex<()>,
@@ -120,6 +121,7 @@ impl Market {
         side.belong_to(&*journal)?;
         Ok(Self {
             commands: Arc::new(Commands::new(Arc::clone(&journal), commands)),
+            traffic: Traffic::new(Arc::clone(&journal)),
             journal,
             side,
             interest: interest(),
@@ -143,6 +145,12 @@ impl Market {
     #[must_use]
     pub fn commands(&self) -> &Arc<Commands> {
         &self.commands
+    }
+
+    /// What records its visitors' hits.
+    #[must_use]
+    pub const fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Which market this is.

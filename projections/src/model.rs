@@ -101,6 +101,13 @@ impl KindSet {
         }
         Self(set)
     };
+    /// What visitors did. Models of money leave these out: their events are then not even decoded.
+    pub const TRAFFIC: Self = Self::of_category("traffic");
+    /// Every type but those of traffic.
+    pub const BUSINESS: Self = {
+        let (all, traffic) = (Self::ALL.0, Self::TRAFFIC.0);
+        Self([all[0] & !traffic[0], all[1] & !traffic[1], all[2] & !traffic[2], all[3] & !traffic[3]])
+    };
     /// These and those.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {

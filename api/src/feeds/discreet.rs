@@ -37,6 +37,8 @@ const SHOWN: &[&str] = &[
     "group", "how", "jurisdiction", "landing", "line", "number", "order", "origin", "outcome", "overall", "paid_by", "passed",
     "payment", "product", "provider", "quote", "refund", "region", "return", "review", "round", "sales_channel", "score", "segment",
     "service", "settlement_currency", "shipment", "tier", "chargeback", "entries", "break", "digest", "file",
+    // what visitors did, but for addresses and words, which may name them
+    "act", "cart", "device", "medium", "tags", "topic",
 ];
 
 /// Members that name a party: shown as its pseudonym.
@@ -55,6 +57,7 @@ const LEFT_OUT: &[&str] = &[
     "provider_ref", "rate_ref", "reference", "source", "tracking", "words", "from", "to",
     "adjustment", "hold", "payout", "settlement", "stream", "reads", "voucher", "entry",
     "answer", "because", "detail", "note", "reason", "resolution",
+    "page", "referrer", "target", "query", "term", "content", "click_id",
 ];
 
 /// Streams that are named after a party.

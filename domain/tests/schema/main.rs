@@ -62,7 +62,9 @@ fn with_action(name: &str, body: &Value) -> Value {
 #[test]
 fn every_category_has_the_schema_of_its_command() {
     let found: BTreeSet<_> = commands(&mut Schemas::new()).iter().map(|c| c.category).collect();
-    let wanted: BTreeSet<_> = EventKind::ALL.iter().map(|kind| kind.category()).collect();
+    let mut wanted: BTreeSet<_> = EventKind::ALL.iter().map(|kind| kind.category()).collect();
+    // nothing is asked of traffic: hits are only recorded
+    assert!(wanted.remove("traffic"));
     assert_eq!(found, wanted);
 }
 

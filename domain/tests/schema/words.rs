@@ -36,7 +36,7 @@ macro_rules! ids {
 ids! {
     MerchantId, BuyerId, CheckoutId, OrderId, LineId, ProductId, Category, PaymentId, ProviderId, InstrumentId,
     BankAccountId, CampaignId, ShipmentId, RefundId, ReturnId, DisputeId, ChargebackId, ReviewId, HoldId,
-    SettlementId, PayoutId, AdjustmentId, VoucherId, LeadId, PartyId, Reference, Code, VisitorId,
+    SettlementId, PayoutId, AdjustmentId, VoucherId, LeadId, PartyId, Reference, Code, VisitorId, CartId,
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! The budget of the index is streams, not events: a stream is linked where an entity enters it, which is with
 //! its first event (every event repeats what its stream knows) or with one of the few that bring another in.
+//!
+//! A stream of traffic concerns thousands of visitors and is left out.
 
 use daybook_domain::Event;
 
@@ -43,7 +45,7 @@ impl Model for Entities {
     type Row = EntityRow;
     type Child = EntityStreamRow;
     const VERSION: u32 = 1;
-    const KINDS: KindSet = KindSet::ALL;
+    const KINDS: KindSet = KindSet::BUSINESS;
 
     fn route<'e>(e: &'e Envelope<'e>, keys: &mut Keys<'e>) {
         let mut push = |kind: &'static str, id: Option<&'e str>| {

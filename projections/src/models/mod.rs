@@ -83,10 +83,10 @@ pub(crate) fn selected(wanted: &[&str], children: Children) -> Result<Vec<Box<dy
     Ok(runners)
 }
 
-/// The event types that no model looks at, but for the entity index, which takes every stream.
+/// The event types that no model looks at, but for the entity index, which takes every stream but those of traffic.
 #[must_use]
 pub fn unrouted() -> Vec<EventKind> {
-    let looking = all(Children::Hash).into_iter().filter(|r| r.kinds() != KindSet::ALL);
+    let looking = all(Children::Hash).into_iter().filter(|r| r.kinds() != KindSet::BUSINESS);
     let routed = looking.fold(World::KINDS, |set, r| set.or(r.kinds()));
     EventKind::ALL.iter().copied().filter(|k| !routed.has(*k)).collect()
 }
