@@ -14,6 +14,7 @@ mod error;
 mod market;
 pub mod olist;
 mod open;
+pub mod page_views;
 pub mod payouts;
 mod pending;
 pub mod periods;

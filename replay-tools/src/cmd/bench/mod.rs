@@ -8,6 +8,7 @@ mod bulk;
 mod deposits;
 mod figure;
 mod histories;
+mod hits;
 mod inflight;
 mod load;
 mod models;
@@ -42,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Only these figures
-    #[arg(long, value_name = "FIGURES", value_delimiter = ',', value_parser = ["a", "b", "c", "d", "e", "f"])]
+    #[arg(long, value_name = "FIGURES", value_delimiter = ',', value_parser = ["a", "b", "c", "d", "e", "f", "g"])]
     only: Vec<String>,
 }
 
@@ -64,6 +65,8 @@ struct Size {
     histories_followed: u64,
     /// Scans of which the median is taken.
     scans: u64,
+    /// Page views recorded.
+    hits: u64,
 }
 
 const DEFAULT: Size = Size {
@@ -75,6 +78,7 @@ const DEFAULT: Size = Size {
     deposits: 50_000,
     histories_followed: 8_000,
     scans: 5,
+    hits: 400_000,
 };
 
 const QUICK: Size = Size {
@@ -86,6 +90,7 @@ const QUICK: Size = Size {
     deposits: 500,
     histories_followed: 100,
     scans: 1,
+    hits: 4_000,
 };
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
@@ -96,7 +101,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
     room.remove_on_interrupt(&runtime);
     let wanted = |name: char| args.only.is_empty() || args.only.iter().any(|only| only.starts_with(name));
-    let progress = Progress::new(!global.no_progress, "measuring", 5);
+    let progress = Progress::new(!global.no_progress, "measuring", 6);
     let watch = Watch::start();
     let mut figures: Vec<Figure> = Vec::new();
 
@@ -123,6 +128,11 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         figures.push(balances::measure(&room, &size, &path)?);
     }
     progress.set(4);
+    if wanted('g') {
+        progress.phase("(g) page views");
+        figures.push(hits::measure(&room, &runtime, &size)?);
+    }
+    progress.set(5);
     if wanted('a') || wanted('e') {
         progress.phase("(a) commands in flight");
         let (throughput, latency) = inflight::measure(&room, &runtime, &size)?;

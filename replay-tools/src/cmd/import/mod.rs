@@ -1,4 +1,6 @@
-//! `daybook import olist DIR`
+//! `daybook import olist DIR`, `import page-views FILE`
+
+mod page_views;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -23,6 +25,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Source {
     Olist(Olist),
+    PageViews(page_views::Args),
 }
 
 /// Import the Olist data set (Brazilian marketplace, 2016 to 2018)
@@ -40,7 +43,13 @@ struct Olist {
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    let Source::Olist(args) = &args.source;
+    match &args.source {
+        Source::Olist(args) => olist(global, args),
+        Source::PageViews(args) => page_views::run(global, args),
+    }
+}
+
+fn olist(global: &Global, args: &Olist) -> Result<(), Failure> {
     let started = Instant::now();
     let progress = Progress::new(!global.no_progress, "reading the tables", 0);
     let plan = Plan::read(&args.folder, args.commission).map_err(ImportError::from)?;
