@@ -22,6 +22,7 @@ const GRAPH: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("reconciliation", "daybook-reconciliation", &["daybook-domain"]),
+    ("metrics", "daybook-metrics", &["daybook-domain"]),
     ("reports", "daybook-reports", &["daybook-domain", "daybook-projections"]),
     (
         "api",
@@ -46,6 +47,7 @@ const ALL: &[&str] = &[
     "daybook-commands",
     "daybook-projections",
     "daybook-market",
+    "daybook-metrics",
     "daybook-reconciliation",
     "daybook-reports",
     "daybook-api",

@@ -54,6 +54,7 @@ pub const CRATES: &[&str] = &[
     "commands",
     "projections",
     "market",
+    "metrics",
     "reconciliation",
     "reports",
     "api",

@@ -1,0 +1,16 @@
+//! What traffic and sales come to: traffic channels, visits, distinct visitors, explained changes, attribution and
+//! lift. The pure heart of every metric of the market.
+//!
+//! Shape: plain values in, plain values out. Nothing here knows an event, a store or a clock, so that live read
+//! models, a question over any range, a what-if over the whole history and a test all ask the same functions, and no
+//! metric is computed twice in two ways. Rules that people may disagree about (how a channel is told, what a visit is,
+//! who earned an order) are parameters with a version or a name.
+//!
+//! - [`channel`]: how a visitor came, from referrer and tags, by a versioned rule.
+//! - [`visitors`]: exact distinct counts of any range and mix.
+
+pub mod channel;
+pub mod visitors;
+
+pub use channel::{Channel, ChannelRule, Landing, MarketSites, Origin, Tags};
+pub use visitors::{VisitorNumber, VisitorSet};
