@@ -7,10 +7,13 @@
 //! who earned an order) are parameters with a version or a name.
 //!
 //! - [`channel`]: how a visitor came, from referrer and tags, by a versioned rule.
+//! - [`sessions`]: what a visit is, under the plan's definition or a tool's, and what visits come to.
 //! - [`visitors`]: exact distinct counts of any range and mix.
 
 pub mod channel;
+pub mod sessions;
 pub mod visitors;
 
 pub use channel::{Channel, ChannelRule, Landing, MarketSites, Origin, Tags};
+pub use sessions::{Definition, SessionRule};
 pub use visitors::{VisitorNumber, VisitorSet};

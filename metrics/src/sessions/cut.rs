@@ -1,0 +1,72 @@
+//! Where one visit ends and the next begins.
+
+use super::{Deed, Definition, Hit, SessionRule, Visit};
+
+impl SessionRule {
+    /// Cuts the ordered hits of one visitor.
+    pub(super) fn cut<P: Copy + Ord, T: Copy + Ord>(&self, hits: &[Hit<P, T>]) -> Vec<Visit<P, T>> {
+        let mut visits: Vec<Visit<P, T>> = Vec::new();
+        for (at, hit) in hits.iter().enumerate() {
+            let looked_at = matches!(hit.deed, Deed::View(_)) || self.definition != Definition::Plan;
+            if !looked_at {
+                continue;
+            }
+            match visits.last_mut().filter(|visit| self.goes_on(visit, hit)) {
+                Some(visit) => visit.take(at, hit),
+                None => visits.push(Visit::begin(at, hit)),
+            }
+        }
+        visits
+    }
+
+    /// Whether a hit still belongs to the visit before it.
+    fn goes_on<P, T: Copy + Ord>(&self, visit: &Visit<P, T>, hit: &Hit<P, T>) -> bool {
+        let paused = hit.at.0 - visit.until.0 > self.timeout;
+        let new_campaign = hit.tag.is_some() && hit.tag != visit.tag;
+        let cut = match self.definition {
+            Definition::Plan => new_campaign,
+            // a campaign that is heard of late is taken for that of a visit which came direct
+            Definition::Matomo => (new_campaign && visit.tag.is_some()) || hit.day != visit.day,
+            Definition::Ga4 | Definition::Plausible => false,
+        };
+        !paused && !cut
+    }
+}
+
+impl<P: Copy + Ord, T: Copy> Visit<P, T> {
+    fn begin(at: usize, hit: &Hit<P, T>) -> Self {
+        let mut visit = Self {
+            hits: at..at,
+            from: hit.at,
+            until: hit.at,
+            day: hit.day,
+            entry: None,
+            exit: None,
+            views: 0,
+            acts: 0,
+            key: false,
+            moved_on: false,
+            tag: hit.tag,
+        };
+        visit.take(at, hit);
+        visit
+    }
+
+    fn take(&mut self, at: usize, hit: &Hit<P, T>) {
+        self.hits.end = at + 1;
+        self.until = hit.at;
+        self.tag = self.tag.or(hit.tag);
+        match hit.deed {
+            Deed::View(page) => {
+                self.views += 1;
+                self.moved_on |= self.entry.is_some_and(|entry| entry != page);
+                self.entry.get_or_insert(page);
+                self.exit = Some(page);
+            }
+            Deed::Act { key } => {
+                self.acts += 1;
+                self.key |= key;
+            }
+        }
+    }
+}
