@@ -7,10 +7,12 @@
 //! who earned an order) are parameters with a version or a name.
 //!
 //! - [`channel`]: how a visitor came, from referrer and tags, by a versioned rule.
+//! - [`explain`]: why GMV changed, split into traffic, mix, conversion and unit price, to the cent.
 //! - [`sessions`]: what a visit is, under the plan's definition or a tool's, and what visits come to.
 //! - [`visitors`]: exact distinct counts of any range and mix.
 
 pub mod channel;
+pub mod explain;
 pub mod sessions;
 pub mod visitors;
 
