@@ -6,11 +6,13 @@
 //! metric is computed twice in two ways. Rules that people may disagree about (how a channel is told, what a visit is,
 //! who earned an order) are parameters with a version or a name.
 //!
+//! - [`attribution`]: who earned an order, by six models, to the cent and restated when refunds land.
 //! - [`channel`]: how a visitor came, from referrer and tags, by a versioned rule.
 //! - [`explain`]: why GMV changed, split into traffic, mix, conversion and unit price, to the cent.
 //! - [`sessions`]: what a visit is, under the plan's definition or a tool's, and what visits come to.
 //! - [`visitors`]: exact distinct counts of any range and mix.
 
+pub mod attribution;
 pub mod channel;
 pub mod explain;
 pub mod sessions;
