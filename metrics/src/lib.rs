@@ -9,12 +9,14 @@
 //! - [`attribution`]: who earned an order, by six models, to the cent and restated when refunds land.
 //! - [`channel`]: how a visitor came, from referrer and tags, by a versioned rule.
 //! - [`explain`]: why GMV changed, split into traffic, mix, conversion and unit price, to the cent.
+//! - [`lift`]: what a campaign brought beside a holdout, with an interval.
 //! - [`sessions`]: what a visit is, under the plan's definition or a tool's, and what visits come to.
 //! - [`visitors`]: exact distinct counts of any range and mix.
 
 pub mod attribution;
 pub mod channel;
 pub mod explain;
+pub mod lift;
 pub mod sessions;
 pub mod visitors;
 

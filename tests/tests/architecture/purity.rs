@@ -66,6 +66,23 @@ fn the_folds_ask_for_no_clock_chance_io_or_float_and_know_no_hash_order() {
     none("a fold sees its row, the event and the World:", &findings(&folds(), &words));
 }
 
+/// The only place where metrics may reckon in floats: estimates about the world, which are no money.
+const ESTIMATES: &str = "metrics/src/lift.rs";
+
+#[test]
+fn metrics_are_pure_and_split_money_without_floats() {
+    let sources = shipped("metrics");
+    let words: Vec<&str> = IMPURE.iter().chain(HASHED).copied().collect();
+    none("a metric is a function of what it is given:", &findings(&sources, &words));
+    let (estimates, others): (Vec<Source>, Vec<Source>) =
+        sources.into_iter().partition(|source| source.path == ESTIMATES);
+    assert_eq!(estimates.len(), 1, "{ESTIMATES} is expected");
+    none(
+        "shares and logarithms are integers, so that every machine gives the same:",
+        &findings(&others, FLOATS),
+    );
+}
+
 /// Where SQL may stand: the journal's backends, the engine and queries of the read models, the side table of
 /// refused commands.
 const SQL_STANDS_IN: &[&str] =
