@@ -270,11 +270,8 @@ impl Commands {
         true
     }
 
-    pub(crate) fn keep_refusal<A: Aggregate>(
-        &self,
-        request: &Request<A>,
-        rejection: &daybook_domain::Rejection,
-    ) {
+    /// Keeps a command about money that was refused, also by who did not send it on.
+    pub fn keep_refusal<A: Aggregate>(&self, request: &Request<A>, rejection: &daybook_domain::Rejection) {
         if !matches!(A::CATEGORY, "checkout" | "order" | "deposit" | "account" | "books" | "provider") {
             return;
         }

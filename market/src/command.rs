@@ -20,7 +20,7 @@ use daybook_domain::order::events::Bearer;
 use daybook_domain::provider::Provider;
 use daybook_domain::provider::commands::ProviderCommand;
 use daybook_domain::{
-    Aggregate, CheckoutId, LeadId, MarketId, MerchantId, OrderId, PartyId, ProviderId, Timestamp,
+    Aggregate, CheckoutId, LeadId, MarketId, MerchantId, OrderId, PartyId, ProviderId, Rejection, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -209,6 +209,13 @@ impl AnyRequest {
     /// [`CommandError::Unavailable`] when the journal cannot be read.
     pub fn taken(&self, commands: &Commands) -> Result<bool, CommandError> {
         dispatch!(&self.command, |A, id, _command| commands.has_taken::<A>(id.as_str(), self.command_id))
+    }
+
+    /// Keeps it among the refused money commands.
+    pub(crate) fn keep_refusal(&self, commands: &Commands, rejection: &Rejection) {
+        let (command, frame) = self.clone().split();
+        dispatch!(command, |A, id, command| commands
+            .keep_refusal(&frame.request::<A>(id.as_str(), command), rejection));
     }
 
     fn split(self) -> (AnyCommand, Frame) {

@@ -21,6 +21,7 @@ pub mod periods;
 mod pump;
 pub mod reactors;
 pub mod reconcile;
+mod references;
 pub mod settlement;
 mod side;
 mod stream;

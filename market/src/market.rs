@@ -20,6 +20,7 @@ use crate::open::StoreUrl;
 use crate::payouts::{self, Runs};
 use crate::pending::Pending;
 use crate::pump::interest;
+use crate::references::References;
 use crate::settlement::Cut;
 use crate::side::{RefusedReaction, Side};
 use crate::{AnyCommand, AnyRequest, MarketError};
@@ -72,6 +73,7 @@ pub struct Market {
     traffic: Traffic,
     pub(crate) side: Side,
     pub(crate) interest: Filter,
+    pub(crate) references: References,
     pub(crate) driving: tokio::sync::Mutex<()>,
     market: MarketId,
     url: StoreUrl,
@@ -125,6 +127,7 @@ impl Market {
             journal,
             side,
             interest: interest(),
+            references: References::default(),
             driving: tokio::sync::Mutex::new(()),
             market: options.market,
             url: StoreUrl::Memory,
@@ -187,7 +190,8 @@ impl Market {
     ///
     /// # Errors
     /// As [`Commands::execute`]; `follows_by_itself` for a command that only reactors send
-    /// ([`AnyCommand::follows_from`]); `books_moved_on` for a close of a period by books that leave part of it out.
+    /// ([`AnyCommand::follows_from`]); `books_moved_on` for a close of a period by books that leave part of it out;
+    /// `provider_ref_used` or `reference_used` where another movement rests on a provider's reference.
     pub async fn execute(&self, request: AnyRequest) -> Result<Executed, MarketError> {
         if let Some(instead) = request.command.follows_from() {
             let rejection = Rejection::new("follows_by_itself", instead);
@@ -199,7 +203,10 @@ impl Market {
             self.begin().await?;
         }
         self.counts_all(&request.command)?;
-        Ok(request.execute(&self.commands).await?)
+        let taken = self.take_references(&request).await?;
+        let came = request.execute(&self.commands).await;
+        taken.heard(&came);
+        Ok(came?)
     }
 
     /// The last refused money commands, newest first.
@@ -302,6 +309,9 @@ impl Market {
         /// Longest rest after work.
         const REST: Duration = Duration::from_millis(50);
         let (mut settled, mut payouts) = (None, Runs::default());
+        if let Err(error) = self.know_references().await {
+            tracing::warn!(%error, "references of providers wait for a command that names one");
+        }
         while !*stopped.borrow() {
             let began = Instant::now();
             if let Err(error) = self.run_until_quiet().await {

@@ -15,6 +15,7 @@ use daybook_journal::{Filter, Position, Recorded};
 
 use crate::deadlines::{self, Deadline};
 use crate::reactors::{self, Happened, Reaction};
+use crate::references::{self, Resting};
 use crate::side::{Mark, Pass, RefusedReaction};
 use crate::{AnyRequest, Market, MarketError};
 
@@ -155,11 +156,12 @@ impl Market {
     /// One page: read, react, write, note.
     async fn pass(&self) -> Result<Driven, MarketError> {
         let after = self.side.progress()?;
-        let (happened, through) = self.page(after)?;
+        let (happened, references, through) = self.page(after)?;
         if through == after {
             return Ok(Driven::default());
         }
-        let mut pass = Pass { through, mark: Mark::at(&*self.journal, through)?, ..Pass::default() };
+        let mark = Mark::at(&*self.journal, through)?;
+        let mut pass = Pass { after, through, mark, references, ..Pass::default() };
         let batch = self.commands.batch().without_refusals();
         let mut deciding = Deciding { market: self, batch, refused: Vec::new(), accepted: 0 };
         for event in &happened {
@@ -176,15 +178,19 @@ impl Market {
         let driven = Driven { events: through - after, accepted, refused: refused.len() as u64 };
         pass.refused = refused;
         self.side.advance(&pass)?;
+        self.references.kept_through(through);
         Ok(driven)
     }
 
-    /// The next events that anything reacts to, and how far the journal was read.
-    fn page(&self, after: Position) -> Result<(Vec<Happened>, Position), MarketError> {
-        let (mut page, mut broken) = (Vec::new(), None);
-        let scanned = self.journal.scan(after, None, &self.interest, &mut |event| {
-            match happened(&event) {
-                Ok(event) => page.push(event),
+    /// The next events that anything reacts to, the references they rest on, and how far the journal was read.
+    fn page(&self, after: Position) -> Result<(Vec<Happened>, Vec<Resting>, Position), MarketError> {
+        let (mut page, mut references, mut broken) = (Vec::new(), Vec::new(), None);
+        let scanned = self.journal.scan(after, None, &self.interest, &mut |recorded| {
+            match happened(&recorded) {
+                Ok(event) => {
+                    references.extend(references::of_event(&recorded, &event.event));
+                    page.push(event);
+                }
                 Err(error) => broken = Some(error),
             }
             if broken.is_some() || page.len() >= PAGE {
@@ -194,7 +200,7 @@ impl Market {
         })?;
         match broken {
             Some(error) => Err(error),
-            None => Ok((page, scanned.through)),
+            None => Ok((page, references, scanned.through)),
         }
     }
 }
@@ -267,9 +273,10 @@ fn together(due: Vec<Deadline>) -> Vec<Deadline> {
         .collect()
 }
 
-/// Every event type that is reacted to or starts a deadline.
+/// Every event type that is reacted to, starts a deadline or rests on a reference.
 pub(crate) fn interest() -> Filter {
-    let kinds: HashSet<_> = reactors::REACTED_TO.iter().chain(deadlines::STARTED_BY).collect();
+    let kinds: HashSet<_> =
+        reactors::REACTED_TO.iter().chain(deadlines::STARTED_BY).chain(references::RESTING).collect();
     Filter { kinds: Some(kinds.into_iter().map(|kind| kind.as_str().into()).collect()), categories: None }
 }
 

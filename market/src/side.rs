@@ -17,6 +17,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::deadlines::Deadline;
+use crate::references::{Name, Resting};
 use crate::{AnyCommand, MarketError};
 
 /// How many refused reactions are kept; the oldest go first.
@@ -34,7 +35,13 @@ const TABLES: &str = "
       id INTEGER PRIMARY KEY, at INTEGER NOT NULL, cause BLOB NOT NULL, position INTEGER NOT NULL,
       stream TEXT NOT NULL, command_id BLOB NOT NULL UNIQUE, command TEXT NOT NULL, code TEXT NOT NULL,
       reason TEXT NOT NULL);
-    CREATE TABLE IF NOT EXISTS imports (source TEXT PRIMARY KEY) WITHOUT ROWID;";
+    CREATE TABLE IF NOT EXISTS imports (source TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS provider_references (
+      sort TEXT NOT NULL, provider TEXT NOT NULL, reference TEXT NOT NULL, resting TEXT NOT NULL,
+      PRIMARY KEY (sort, provider, reference)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS provider_references_through (
+      one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL);
+    INSERT OR IGNORE INTO provider_references_through(one, position) VALUES (1, 0);";
 
 /// A reaction or deadline whose command was refused, and nothing was foreseen for that.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -88,26 +95,40 @@ pub(crate) struct Pass {
     /// Deadlines that started, each with the import it belongs to.
     pub deadlines: Vec<(Deadline, Option<String>)>,
     pub refused: Vec<RefusedReaction>,
+    /// Where it began.
+    pub after: Position,
+    pub references: Vec<Resting>,
 }
 
 /// The market's own tables.
-pub(crate) struct Side(Mutex<Connection>);
+pub(crate) struct Side {
+    own: Mutex<Connection>,
+    /// Where commands look references up, so that they do not wait for a pass; in memory there is one connection.
+    asked: Option<Mutex<Connection>>,
+}
 
 impl Side {
     pub(crate) fn open(path: &Path) -> Result<Self, MarketError> {
-        Self::with(Connection::open(path)).map_err(|e| unavailable(&format!("open {}", path.display()), &e))
+        let open = || -> rusqlite::Result<Self> {
+            let own = Self::with(Connection::open(path)?)?;
+            let asked = Connection::open(path)?;
+            asked.busy_timeout(Duration::from_secs(5))?;
+            asked.execute_batch("PRAGMA query_only=ON")?;
+            Ok(Self { own, asked: Some(Mutex::new(asked)) })
+        };
+        open().map_err(|e| unavailable(&format!("open {}", path.display()), &e))
     }
 
     pub(crate) fn in_memory() -> Result<Self, MarketError> {
-        Self::with(Connection::open_in_memory()).map_err(|e| unavailable("open", &e))
+        let own = Connection::open_in_memory().and_then(Self::with).map_err(|e| unavailable("open", &e))?;
+        Ok(Self { own, asked: None })
     }
 
-    fn with(conn: rusqlite::Result<Connection>) -> rusqlite::Result<Self> {
-        let conn = conn?;
+    fn with(conn: Connection) -> rusqlite::Result<Mutex<Connection>> {
         conn.busy_timeout(Duration::from_secs(5))?;
         conn.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")?;
         conn.execute_batch(TABLES)?;
-        Ok(Self(Mutex::new(conn)))
+        Ok(Mutex::new(conn))
     }
 
     /// Starts over where the progress is not this journal's: its file was replaced, or put back to an earlier state.
@@ -116,7 +137,7 @@ impl Side {
         if position == 0 {
             return Ok(());
         }
-        let conn = self.0.lock();
+        let conn = self.own.lock();
         let seen = conn.query_row("SELECT event, recorded_at FROM reacted_to", [], |row| {
             Ok(Mark { event: Uuid::from_bytes(row.get(0)?), recorded_at: row.get(1)? })
         });
@@ -126,20 +147,21 @@ impl Side {
         }
         tracing::warn!(position, "the market's own file is not of this journal: its reactors start over");
         conn.execute_batch(
-            "BEGIN; DELETE FROM progress; DELETE FROM reacted_to; DELETE FROM deadlines; DELETE FROM imports; COMMIT",
+            "BEGIN; DELETE FROM progress; DELETE FROM reacted_to; DELETE FROM deadlines; DELETE FROM imports;
+             DELETE FROM provider_references; UPDATE provider_references_through SET position = 0; COMMIT",
         )
         .map_err(|e| unavailable("start over", &e))
     }
 
     /// Everything up to here has been reacted to.
     pub(crate) fn progress(&self) -> Result<Position, MarketError> {
-        let position = self.0.lock().query_row("SELECT position FROM progress", [], |row| row.get(0));
+        let position = self.own.lock().query_row("SELECT position FROM progress", [], |row| row.get(0));
         position.optional().map(Option::unwrap_or_default).map_err(|e| unavailable("read progress", &e))
     }
 
     /// Writes down a pass.
     pub(crate) fn advance(&self, pass: &Pass) -> Result<(), MarketError> {
-        let mut conn = self.0.lock();
+        let mut conn = self.own.lock();
         let mut write = || -> rusqlite::Result<()> {
             let tx = conn.transaction()?;
             {
@@ -168,14 +190,51 @@ impl Side {
                 )?
                 .execute(params![mark.event.as_bytes(), mark.recorded_at])?;
             }
+            note(&tx, pass.after, pass.through, &pass.references)?;
             tx.commit()
         };
         write().map_err(|e| unavailable("write progress", &e))
     }
 
+    /// What rests on a reference.
+    pub(crate) fn resting_on(&self, name: &Name) -> Result<Option<String>, MarketError> {
+        let conn = self.asked.as_ref().unwrap_or(&self.own).lock();
+        let sql =
+            "SELECT resting FROM provider_references WHERE sort = ?1 AND provider = ?2 AND reference = ?3";
+        let read = || -> rusqlite::Result<Option<String>> {
+            let provider = name.provider.as_ref().map_or("", |provider| provider.as_str());
+            let by = params![name.sort.as_str(), provider, name.reference.as_str()];
+            conn.prepare_cached(sql)?.query_row(by, |row| row.get(0)).optional()
+        };
+        read().map_err(|e| unavailable("look a reference up", &e))
+    }
+
+    /// The references of everything up to here are known.
+    pub(crate) fn references_through(&self) -> Result<Position, MarketError> {
+        let sql = "SELECT position FROM provider_references_through";
+        let position = self.own.lock().query_row(sql, [], |row| row.get(0));
+        position.map_err(|e| unavailable("read how far references are known", &e))
+    }
+
+    /// Writes down the references of what was written after one position, through another.
+    pub(crate) fn note_references(
+        &self,
+        after: Position,
+        through: Position,
+        references: &[Resting],
+    ) -> Result<(), MarketError> {
+        let mut conn = self.own.lock();
+        let mut write = || -> rusqlite::Result<()> {
+            let tx = conn.transaction()?;
+            note(&tx, after, through, references)?;
+            tx.commit()
+        };
+        write().map_err(|e| unavailable("write references", &e))
+    }
+
     /// Deadlines that are due at `now`, the earliest first, without those of unfinished imports.
     pub(crate) fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Deadline>, MarketError> {
-        let conn = self.0.lock();
+        let conn = self.own.lock();
         let read = || -> rusqlite::Result<Vec<(Uuid, i64, String)>> {
             conn.prepare_cached(
                 "SELECT cause, due, command FROM deadlines
@@ -200,7 +259,7 @@ impl Side {
     pub(crate) fn next_due(&self) -> Result<Option<Timestamp>, MarketError> {
         let sql = "SELECT min(not_before) FROM deadlines
                    WHERE source IS NULL OR source NOT IN (SELECT source FROM imports)";
-        let next = self.0.lock().query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+        let next = self.own.lock().query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
         next.map(|due| due.map(Timestamp)).map_err(|e| unavailable("read deadlines", &e))
     }
 
@@ -211,7 +270,7 @@ impl Side {
         put_off: &[(Uuid, Timestamp)],
         refused: &[RefusedReaction],
     ) -> Result<(), MarketError> {
-        let mut conn = self.0.lock();
+        let mut conn = self.own.lock();
         let mut write = || -> rusqlite::Result<()> {
             let tx = conn.transaction()?;
             for cause in met {
@@ -229,7 +288,7 @@ impl Side {
 
     /// The last refused reactions, newest first.
     pub(crate) fn refused(&self, limit: usize) -> Result<Vec<RefusedReaction>, MarketError> {
-        let conn = self.0.lock();
+        let conn = self.own.lock();
         let read = || -> rusqlite::Result<Vec<(RefusedRow, String)>> {
             conn.prepare_cached(
                 "SELECT at, cause, position, stream, command_id, code, reason, command FROM refused_reactions
@@ -269,13 +328,13 @@ impl Side {
     /// An import runs: deadlines of what it brings in wait until it has finished.
     pub(crate) fn import_begins(&self, source: &str) -> Result<(), MarketError> {
         let sql = "INSERT INTO imports(source) VALUES (?1) ON CONFLICT DO NOTHING";
-        self.0.lock().execute(sql, [source]).map(drop).map_err(|e| unavailable("note an import", &e))
+        self.own.lock().execute(sql, [source]).map(drop).map_err(|e| unavailable("note an import", &e))
     }
 
     /// It has finished.
     pub(crate) fn import_ends(&self, source: &str) -> Result<(), MarketError> {
         let sql = "DELETE FROM imports WHERE source = ?1";
-        self.0.lock().execute(sql, [source]).map(drop).map_err(|e| unavailable("note an import", &e))
+        self.own.lock().execute(sql, [source]).map(drop).map_err(|e| unavailable("note an import", &e))
     }
 }
 
@@ -287,6 +346,28 @@ struct RefusedRow {
     command_id: [u8; 16],
     code: String,
     reason: String,
+}
+
+/// What rests on a reference first stays there.
+fn note(
+    conn: &Connection,
+    after: Position,
+    through: Position,
+    references: &[Resting],
+) -> rusqlite::Result<()> {
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO provider_references(sort, provider, reference, resting) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO NOTHING",
+    )?;
+    for Resting { name, by } in references {
+        let provider = name.provider.as_ref().map_or("", |provider| provider.as_str());
+        insert.execute(params![name.sort.as_str(), provider, name.reference.as_str(), by])?;
+    }
+    conn.prepare_cached(
+        "UPDATE provider_references_through SET position = ?2 WHERE position BETWEEN ?1 AND ?2",
+    )?
+    .execute([after, through])
+    .map(drop)
 }
 
 fn list(conn: &Connection, refused: &RefusedReaction) -> rusqlite::Result<()> {
