@@ -1,6 +1,6 @@
 //! Adjustments: one person proposes, another approves.
 
-use super::decide::{Decided, one};
+use super::decide::{Decided, in_its_currency, one};
 use super::events::*;
 use super::{Adjustment, AdjustmentStage as Stage, MerchantAccount};
 use crate::decider::{in_open_period, positive, said, two_persons};
@@ -25,6 +25,7 @@ pub(super) fn propose(
         let message = format!("adjustment {adjustment} is for {}: give the new one its own id", known.amount);
         return Err(Rejection::new("adjustment_exists", message));
     }
+    in_its_currency(a, amount, ctx)?;
     one(AdjustmentProposed {
         adjustment,
         amount,

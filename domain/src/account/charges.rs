@@ -1,7 +1,7 @@
 //! Fees, penalties and rewards. All go through the pending balance and are settled with the rest.
 
 use super::MerchantAccount;
-use super::decide::{Decided, one};
+use super::decide::{Decided, in_its_currency, one};
 use super::events::*;
 use crate::decider::{positive, said};
 use crate::merchant::events::FeeScheduleAgreed;
@@ -69,8 +69,15 @@ pub(super) fn waive(a: &MerchantAccount, amount: Money, reason: &str, ctx: &Cont
     one(FeeWaived { amount, reason: reason.to_owned(), by: ctx.actor })
 }
 
-pub(super) fn reward(amount: Money, period: Code, kind: Code) -> Decided {
+pub(super) fn reward(
+    a: &MerchantAccount,
+    amount: Money,
+    period: Code,
+    kind: Code,
+    ctx: &Context<'_>,
+) -> Decided {
     positive("amount", amount)?;
+    in_its_currency(a, amount, ctx)?;
     one(RewardGranted { amount, period, kind })
 }
 

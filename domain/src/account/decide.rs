@@ -1,5 +1,7 @@
 //! Which rule answers which command.
 
+use std::collections::BTreeSet;
+
 use super::commands::AccountCommand as Ask;
 use super::{MerchantAccount, adjust, charges, holds, payouts, settle};
 use crate::{Context, Event, Money, Rejection};
@@ -38,7 +40,7 @@ fn answer(a: &MerchantAccount, ask: &Ask, ctx: &Context<'_>) -> Decided {
         Ask::ChargeAdvertisingFee { campaign, amount } => charges::advertising(*campaign, *amount, ctx),
         Ask::ChargePenalty { amount, reason, dispute } => charges::penalty(*amount, reason, *dispute),
         Ask::WaiveFee { amount, reason } => charges::waive(a, *amount, reason, ctx),
-        Ask::GrantReward { amount, period, kind } => charges::reward(*amount, *period, *kind),
+        Ask::GrantReward { amount, period, kind } => charges::reward(a, *amount, *period, *kind, ctx),
         Ask::RewardTier { period, tier } => charges::reward_tier(a, *period, *tier, ctx),
         Ask::ProposeAdjustment { adjustment, amount, direction, reason, document_ref } => {
             adjust::propose(a, *adjustment, *amount, *direction, reason, *document_ref, ctx)
@@ -50,6 +52,33 @@ fn answer(a: &MerchantAccount, ask: &Ask, ctx: &Context<'_>) -> Decided {
 
 pub(super) fn one(event: impl Into<Event>) -> Decided {
     Ok(vec![event.into()])
+}
+
+/// Refuses what the market would give or take by hand in a currency that the account is not kept in: it has no funds of
+/// its own there to cover what it would owe, and the merchant will have none to owe it from.
+pub(super) fn in_its_currency(
+    a: &MerchantAccount,
+    amount: Money,
+    ctx: &Context<'_>,
+) -> Result<(), Rejection> {
+    let contract = ctx.facts.merchant.as_ref().and_then(|merchant| merchant.schedule.as_ref());
+    let agreed = contract.map(|schedule| schedule.settlement.minimum_payout.currency);
+    let kept = ctx.import
+        || agreed == Some(amount.currency)
+        || a.currencies().contains(&amount.currency)
+        || ctx.facts.pending.is_some_and(|pending| !pending.is_zero());
+    if kept {
+        return Ok(());
+    }
+    let mut others: BTreeSet<_> = a.currencies();
+    others.extend(agreed);
+    let others: Vec<_> = others.iter().map(ToString::to_string).collect();
+    let cure = if others.is_empty() {
+        "the account is kept in none yet: agree a fee schedule first".to_owned()
+    } else {
+        format!("the account is kept in {}: name an amount of that", others.join(", "))
+    };
+    Err(Rejection::new("currency_not_kept", format!("amount is {amount}, but {cure}")))
 }
 
 /// Refuses to take more of something than is there.

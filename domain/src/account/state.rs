@@ -308,8 +308,18 @@ impl Aggregate for MerchantAccount {
             command,
             AccountCommand::ProposeAdjustment { .. } | AccountCommand::ApproveAdjustment { .. }
         );
-        if by_hand {
-            return vec![Read::ClosedPeriods];
+        let mut reads = if by_hand { vec![Read::ClosedPeriods] } else { Vec::new() };
+        if let (
+            Some(merchant),
+            AccountCommand::GrantReward { amount, .. } | AccountCommand::ProposeAdjustment { amount, .. },
+        ) = (self.id, command)
+            && !self.currencies().contains(&amount.currency)
+        {
+            // whether the account is kept in it
+            reads.extend([Read::Merchant(merchant), Read::Pending { merchant, currency: amount.currency }]);
+        }
+        if !reads.is_empty() {
+            return reads;
         }
         let by_schedule = matches!(
             command,
@@ -320,7 +330,7 @@ impl Aggregate for MerchantAccount {
                 | AccountCommand::RewardTier { .. }
         );
         let Some(merchant) = self.id.filter(|_| by_schedule) else { return Vec::new() };
-        let mut reads = vec![Read::Merchant(merchant)];
+        reads.push(Read::Merchant(merchant));
         if let AccountCommand::RequestPayout { amount, .. } = command {
             reads.push(Read::Pending { merchant, currency: amount.currency });
         }

@@ -36,8 +36,9 @@ fn knowing(schedule: Option<FeeScheduleAgreed>) -> Facts {
     Facts { merchant: Some(merchant), ..Facts::default() }
 }
 
+/// Of a merchant that has sold something for yuan.
 fn new() -> Scenario<MerchantAccount> {
-    given("m1", [])
+    given("m1", []).knowing(Facts { pending: Some(cny(1)), ..Facts::default() })
 }
 
 /// A settlement of `gross` alone, up to line `through`.
@@ -116,6 +117,36 @@ fn stands(scenario: &Scenario<MerchantAccount>, expected: [i64; 6]) {
     let (a, c) = (&scenario.state, currency("CNY"));
     let found = [a.available(c), a.held(c), a.reserve(c), a.in_transit(c), a.paid_out(c), a.carried(c)];
     assert_eq!(found.map(|m| m.minor), expected);
+}
+
+#[test]
+fn what_is_given_by_hand_is_in_a_currency_that_the_account_is_kept_in() {
+    let reward = |amount| Ask::GrantReward { amount, period: id("2018-Q1"), kind: id("growth") };
+    let adjustment = |amount| Ask::ProposeAdjustment {
+        adjustment: id("a1"),
+        amount,
+        direction: Direction::ForMerchant,
+        reason: "goodwill".to_owned(),
+        document_ref: None,
+    };
+    let unknown = || given::<MerchantAccount>("m1", []);
+    for ask in [reward, adjustment] as [fn(Money) -> Ask; 2] {
+        let kind = if matches!(ask(cny(1)), Ask::GrantReward { .. }) {
+            "RewardGranted"
+        } else {
+            "AdjustmentProposed"
+        };
+        unknown().when(ask(cny(100))).refused("currency_not_kept");
+        unknown().importing().when(ask(usd(100))).then_kinds(&[kind]);
+        // its contract's, one in which it has sold, one in which it was settled
+        let contracted = unknown().knowing(knowing(Some(terms())));
+        contracted.clone().when(ask(cny(100))).then_kinds(&[kind]);
+        contracted.when(ask(usd(100))).refused("currency_not_kept");
+        new().when(ask(cny(100))).then_kinds(&[kind]);
+        let settled = settled().knowing(Facts::default());
+        settled.clone().when(ask(cny(100))).then_kinds(&[kind]);
+        settled.when(ask(usd(100))).refused("currency_not_kept");
+    }
 }
 
 #[test]

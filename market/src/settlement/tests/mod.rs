@@ -89,9 +89,14 @@ impl Place {
     }
 
     async fn tell(&mut self, command: AnyCommand, when: &str) {
+        self.send(command, when, false).await;
+    }
+
+    async fn send(&mut self, command: AnyCommand, when: &str, import: bool) {
         self.sent += 1;
         let request = AnyRequest {
             occurred_at: Some(at(when)),
+            import,
             ..AnyRequest::new(command, Uuid::from_u128(self.sent), "li".parse().unwrap())
         };
         self.market.execute(request).await.unwrap();
@@ -101,7 +106,7 @@ impl Place {
         self.tell(AnyCommand::Account { id: id(merchant), command: ask }, when).await;
     }
 
-    /// A line for the merchant, or against it.
+    /// A line for the merchant, or against it: of a history, for most of these merchants have no contract.
     async fn line(&mut self, merchant: &str, minor: i64, when: &str) {
         let ask = if minor >= 0 {
             let (period, kind) = ("2026".parse().unwrap(), "growth".parse().unwrap());
@@ -109,7 +114,7 @@ impl Place {
         } else {
             Ask::ChargePenalty { amount: yuan(-minor), reason: "by rule".to_owned(), dispute: None }
         };
-        self.account(merchant, ask, when).await;
+        self.send(AnyCommand::Account { id: id(merchant), command: ask }, when, true).await;
     }
 
     /// Enters a merchant with these terms in force from an instant, and opens its store on 2026-01-01.
@@ -251,6 +256,7 @@ async fn a_run_that_died_between_two_writes_goes_on_as_if_it_had_not() {
             let command = AnyCommand::Account { id: id(merchant), command };
             let request = AnyRequest {
                 occurred_at: Some(at("2026-05-03T12:00")),
+                import: true,
                 ..AnyRequest::new(command, Uuid::from_u128(n as u128), "li".parse().unwrap())
             };
             request.add_to(&mut batch).unwrap();
