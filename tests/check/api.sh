@@ -2,10 +2,11 @@
 # Foreign programs use the API of a served market: the quick start as it stands in the README, the same by a client that
 # openapi-python-client makes of the document, and requests that schemathesis makes up, with keys of each role.
 # Afterwards the market must still hold. Usage: api.sh [REQUESTS_PER_OPERATION] [SEED] [PHASES]
+# DAYBOOK names a binary to use in place of one that is built for it; ROLES the keys that schemathesis tries.
 set -euo pipefail
 most=${1:-2} seed=${2:-7} phases=${3:-examples,fuzzing}
-cargo build --release --quiet -p daybook
-daybook=$(realpath "${CARGO_TARGET_DIR:-target}/release/daybook")
+[ -n "${DAYBOOK:-}" ] || cargo build --release --quiet -p daybook
+daybook=$(realpath "${DAYBOOK:-${CARGO_TARGET_DIR:-target}/release/daybook}")
 checks=$(realpath tests/check)
 folder=$(mktemp -d)
 server=
@@ -27,7 +28,7 @@ fi
 export DAYBOOK_JOURNAL="sqlite:$folder/demo.db"
 "$daybook" --no-progress demo --days 20 --orders-per-day 20 >"$folder/demo.out" 2>&1
 declare -A key
-for holder in storefront finance analyst operator admin "merchant --merchant m-001"; do
+for holder in storefront finance analyst operator admin "merchant --merchant m-001" "merchant --merchant m-002"; do
     # shellcheck disable=SC2086 # a role, and whose
     key[$holder]=$("$daybook" key create --role $holder --format csv 2>/dev/null | tail -n 1 | sed 's/.*,//')
 done
@@ -75,11 +76,13 @@ try() { # ROLE [--merchant M]; no key is put out of force on the way
     (cd "$folder" && API_URL=$url API_ADMIN=${key[admin]} API_MERCHANT=${3:-} SCHEMATHESIS_HOOKS=api_hooks \
         PYTHONPATH="$checks" "$python/schemathesis" --config-file "$checks/schemathesis.toml" run "$url/v1/openapi.json" \
         -H "Authorization: Bearer ${key[$*]}" --phases "$phases" --max-examples "$most" --seed "$seed" --continue-on-failure \
-        "${lenient[@]}" --exclude-path-regex '^/v1/keys/' >"$folder/$1.log" 2>&1) || { cat "$folder/$1.log"; exit 1; }
-    grep -E 'generated|Tested:' "$folder/$1.log"
+        "${lenient[@]}" --exclude-path-regex '^/v1/keys/' >"$folder/tried.log" 2>&1) || { cat "$folder/tried.log"; exit 1; }
+    grep -E 'generated|Tested:' "$folder/tried.log"
 }
-try merchant --merchant m-001
-for role in storefront finance analyst operator admin; do try "$role"; done
+# shellcheck disable=SC2086 # words
+for role in ${ROLES:-m-001 m-002 storefront finance analyst operator admin}; do
+    if [[ $role == m-* ]]; then try merchant --merchant "$role"; else try "$role"; fi
+done
 kill "$server"
 wait "$server" 2>/dev/null || true
 server=
