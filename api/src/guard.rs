@@ -15,7 +15,7 @@ use daybook_journal::{Clock, SystemClock};
 
 use crate::Shared;
 use crate::access::log::Entry;
-use crate::access::{Caller, Permission, Touched, TouchedByParts};
+use crate::access::{Caller, Permission, Role, Touched, TouchedByParts};
 use crate::metrics::{Counted, Metrics};
 use crate::passage;
 use crate::problem::{BAD_REQUEST, FORBIDDEN, Problem, TOO_MANY_WAITING, blocking};
@@ -100,6 +100,7 @@ async fn pass(
     next: Next,
 ) -> Result<Response, Problem> {
     if door.permission != Permission::Public {
+        let by_address = door.permission == Permission::Collect && name_key_of_address(&mut request);
         let (caller, allowance) = shared.access.let_in(request.headers()).await?;
         let merchant = if door.of_merchant { merchant_of(&mut request).await? } else { None };
         *visit = Some(Visit { at: Timestamp(SystemClock.now()), caller: caller.clone(), merchant });
@@ -109,6 +110,9 @@ async fn pass(
         }
         if let Some(merchant) = merchant {
             caller.must_own(merchant.as_str(), format_args!("merchant {merchant}"))?;
+        }
+        if by_address && caller.role != Role::Collector {
+            return Err(Problem::new(FORBIDDEN, "key: only a collector's key may stand in an address"));
         }
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(allowance);
@@ -125,6 +129,19 @@ async fn pass(
     }
     let (request, _memory) = passage::whole(shared, request).await?;
     Ok(in_our_words(next.run(request).await).await)
+}
+
+/// Takes the key from the address (`?key=`), where pages must put it: `sendBeacon` sends no headers. Whether there was
+/// one, and none in the header.
+fn name_key_of_address(request: &mut Request) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    let Some(key) = query.split('&').find_map(|pair| pair.strip_prefix("key=")) else { return false };
+    if request.headers().contains_key(header::AUTHORIZATION) {
+        return false;
+    }
+    let Ok(value) = HeaderValue::try_from(format!("Bearer {key}")) else { return false };
+    request.headers_mut().insert(header::AUTHORIZATION, value);
+    true
 }
 
 /// What the framework says in plain text of a request that it cannot take apart, as a problem.

@@ -6,6 +6,7 @@
 //! [`problem`].
 
 pub mod access;
+mod collect;
 mod commands;
 mod endpoint;
 mod feeds;
@@ -144,6 +145,7 @@ fn endpoints() -> Vec<Endpoint> {
         reads::endpoints(),
         access::endpoints(),
         feeds::endpoints(),
+        collect::endpoints(),
         webhooks::endpoints(),
     ];
     parts.into_iter().flatten().collect()

@@ -272,7 +272,10 @@ impl Commands {
 
     /// Keeps a command about money that was refused, also by who did not send it on.
     pub fn keep_refusal<A: Aggregate>(&self, request: &Request<A>, rejection: &daybook_domain::Rejection) {
-        if !matches!(A::CATEGORY, "checkout" | "order" | "deposit" | "account" | "books" | "provider") {
+        if !matches!(
+            A::CATEGORY,
+            "checkout" | "order" | "deposit" | "account" | "books" | "provider" | "campaign"
+        ) {
             return;
         }
         self.options.refusals.record(Refusal {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use daybook_commands::{CommandError, Recorded, Traffic};
-use daybook_domain::traffic::{Hit, Incoming, RawHit};
+use daybook_domain::traffic::{EARLIEST, Hit, Incoming, RawHit};
 use daybook_domain::{PartyId, Timestamp};
 use daybook_journal::{
     Append, Appending, Cause, Expected, Filter, Journal, JournalError, MemoryJournal, NewEvent, Position,
@@ -20,7 +20,7 @@ fn actor() -> PartyId {
 
 /// So many hits of visitors on a few days, different ones for each `from`.
 fn hits(from: u32, count: u32) -> Vec<Hit> {
-    let incoming = Incoming { latest: Timestamp(i64::MAX), arrived: None, number: None };
+    let incoming = Incoming { earliest: EARLIEST, latest: Timestamp(i64::MAX), arrived: None, number: None };
     let hit = |n: u32| {
         let raw = RawHit {
             at: format!("2026-11-{:02}T10:00:00Z", 1 + n % 3).into(),

@@ -12,8 +12,8 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::json_path::path_at;
-use crate::traffic::events::*;
 use crate::{account::events::*, books::events::*, checkout::events::*, deposit::events::*};
+use crate::{campaign::events::*, channel::events::*, traffic::events::*};
 use crate::{lead::events::*, merchant::events::*, order::events::*, provider::events::*};
 
 /// Declares an event's struct: required fields, then after `;` the optional ones, absent from the JSON when
@@ -180,6 +180,10 @@ registry! {
         OwnFundsMoved 1 Money, JournalVoucher 1 Money;
     "provider": StatementImported 1, StatementLineMatched 1, BreakFound 1, BreakResolved 1 Money;
     "traffic": PageViewed 1, VisitorActed 1;
+    "campaign": CampaignPlanned 1, CampaignStarted 1, CampaignSpendRecorded 1 Money,
+        AffiliateCommissionAccrued 1 Money, AffiliateCommissionReversed 1 Money, AffiliateCommissionPaid 1 Money,
+        CouponsIssued 1, CampaignEnded 1;
+    "channel": ChannelTrafficReported 1;
 }
 
 /// Why a stored event could not be read.

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::books::Policy;
 use crate::merchant::events::FeeScheduleAgreed;
 use crate::order::events::ReadVersion;
-use crate::{Currency, Event, HoldId, MerchantId, Money, MoneyError, PartyId, Refs, Timestamp};
+use crate::{Code, Currency, Event, HoldId, MerchantId, Money, MoneyError, PartyId, Refs, Timestamp};
 
 /// What a decision may look at besides the stream's own state.
 #[derive(Clone, Debug)]
@@ -196,6 +196,18 @@ pub fn said(field: &'static str, text: &str) -> Result<(), Rejection> {
         return Err(Rejection::new("text_too_long", message));
     }
     Ok(())
+}
+
+/// Refuses what is no day of the calendar.
+///
+/// # Errors
+/// `not_a_day`, naming the field.
+pub fn calendar_day(field: &'static str, day: Code) -> Result<(), Rejection> {
+    let text = day.as_str();
+    if text.len() == 10 && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok() {
+        return Ok(());
+    }
+    Err(Rejection::new("not_a_day", format!("{field} is {text:?}: write a day as 2026-11-22")))
 }
 
 /// Refuses what is written by hand into a period that is closed. Facts are never refused: they are booked in the first

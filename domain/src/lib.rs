@@ -7,7 +7,9 @@
 
 pub mod account;
 pub mod books;
+pub mod campaign;
 mod canonical;
+pub mod channel;
 pub mod checkout;
 pub mod codec;
 pub mod decider;

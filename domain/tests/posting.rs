@@ -17,6 +17,7 @@ fn refs() -> Refs {
         order: Some(id("o1")),
         checkout: Some(id("c1")),
         buyer: Some(id("b1")),
+        campaign: Some(id("k1")),
         ..Refs::default()
     }
 }

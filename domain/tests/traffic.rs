@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use daybook_domain::traffic::events::Act;
-use daybook_domain::traffic::{FaultKind, Incoming, MAX_PAGE, MAX_TEXT, MAX_URL, RawHit};
+use daybook_domain::traffic::{EARLIEST, FaultKind, Incoming, MAX_PAGE, MAX_TEXT, MAX_URL, RawHit};
 use daybook_domain::{Event, Timestamp};
 use serde_json::json;
 
@@ -15,7 +15,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn incoming() -> Incoming {
-    Incoming { latest: at("2026-11-22T12:00:00Z"), arrived: None, number: None }
+    Incoming { earliest: EARLIEST, latest: at("2026-11-22T12:00:00Z"), arrived: None, number: None }
 }
 
 fn view() -> RawHit<'static> {

@@ -5,6 +5,10 @@ use daybook_domain::account::MerchantAccount;
 use daybook_domain::account::commands::AccountCommand;
 use daybook_domain::books::commands::{BooksCommand, MarketCommand};
 use daybook_domain::books::{Books, Market as MarketStream};
+use daybook_domain::campaign::Campaign;
+use daybook_domain::campaign::commands::CampaignCommand;
+use daybook_domain::channel::Channel;
+use daybook_domain::channel::commands::ChannelCommand;
 use daybook_domain::checkout::Checkout;
 use daybook_domain::checkout::commands::CheckoutCommand;
 use daybook_domain::deposit::Deposit;
@@ -20,7 +24,8 @@ use daybook_domain::order::events::Bearer;
 use daybook_domain::provider::Provider;
 use daybook_domain::provider::commands::ProviderCommand;
 use daybook_domain::{
-    Aggregate, CheckoutId, LeadId, MarketId, MerchantId, OrderId, PartyId, ProviderId, Rejection, Timestamp,
+    Aggregate, CampaignId, CheckoutId, Code, LeadId, MarketId, MerchantId, OrderId, PartyId, ProviderId,
+    Rejection, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -48,6 +53,10 @@ pub enum AnyCommand {
     Books { id: MarketId, command: BooksCommand },
     /// For `provider-{name}`: a payment provider, or a bank account of the market.
     Provider { id: ProviderId, command: ProviderCommand },
+    /// For `campaign-{id}`.
+    Campaign { id: CampaignId, command: CampaignCommand },
+    /// For `channel-{sales channel}`.
+    Channel { id: Code, command: ChannelCommand },
 }
 
 /// A command with who asks, when it happened and what it belongs to.
@@ -112,6 +121,14 @@ macro_rules! dispatch {
             }
             AnyCommand::Provider { id: $id, command: $command } => {
                 type $A = Provider;
+                $body
+            }
+            AnyCommand::Campaign { id: $id, command: $command } => {
+                type $A = Campaign;
+                $body
+            }
+            AnyCommand::Channel { id: $id, command: $command } => {
+                type $A = Channel;
                 $body
             }
         }

@@ -5,12 +5,16 @@
 //! ([`deadlines`]); [`Market::spawn`] drives both in the background, [`Market::run_until_quiet`] inline.
 
 mod account;
+pub mod ad_spend;
 pub mod backup;
 mod calendar;
+mod campaign_names;
+pub mod channel_report;
 mod command;
 pub mod deadlines;
 pub mod demo;
 mod error;
+mod lines;
 mod market;
 pub mod olist;
 mod open;

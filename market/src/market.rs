@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::campaign_names::Planned;
 use crate::open::StoreUrl;
 use crate::payouts::{self, Runs};
 use crate::pending::Pending;
@@ -75,6 +76,8 @@ pub struct Market {
     pub(crate) interest: Filter,
     pub(crate) references: References,
     pub(crate) driving: tokio::sync::Mutex<()>,
+    /// Campaigns planned so far; held by who plans one.
+    pub(crate) planned: tokio::sync::Mutex<Planned>,
     market: MarketId,
     url: StoreUrl,
     opening: Opening,
@@ -129,6 +132,7 @@ impl Market {
             interest: interest(),
             references: References::default(),
             driving: tokio::sync::Mutex::new(()),
+            planned: tokio::sync::Mutex::default(),
             market: options.market,
             url: StoreUrl::Memory,
             opening: options.opening,
@@ -190,7 +194,7 @@ impl Market {
     ///
     /// # Errors
     /// As [`Commands::execute`]; `follows_by_itself` for a command that only reactors send
-    /// ([`AnyCommand::follows_from`]); `books_moved_on` for a close of a period by books that leave part of it out;
+    /// ([`AnyCommand::follows_from`]); `campaign_name_taken` for a plan; `books_moved_on` for a close of a period by books that leave part of it out;
     /// `provider_ref_used` or `reference_used` where another movement rests on a provider's reference.
     pub async fn execute(&self, request: AnyRequest) -> Result<Executed, MarketError> {
         if let Some(instead) = request.command.follows_from() {
@@ -203,6 +207,7 @@ impl Market {
             self.begin().await?;
         }
         self.counts_all(&request.command)?;
+        let _others_who_plan_wait = self.name_is_free(&request.command).await?;
         let taken = self.take_references(&request).await?;
         let came = request.execute(&self.commands).await;
         taken.heard(&came);

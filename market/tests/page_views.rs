@@ -109,7 +109,7 @@ fn what_is_no_table_of_hits_is_refused_whole_with_line_and_field() {
         ("c.csv", "at,visitor,page\n2026-11-01T10:00:00Z,v1\n".into(), "line 2, field page: 2 fields"),
         ("d.csv", "at,visitor,pgae\n".into(), "line 1, field pgae: no such column; a hit has id, at"),
         ("e.csv", "at,at,visitor\n".into(), "line 1, field at: two columns have this name"),
-        ("f.csv", "visitor,page\n".into(), "line 1, field at: no such column, and every hit has one"),
+        ("f.csv", "visitor,page\n".into(), "line 1, field at: no such column, and every row has one"),
         ("g.csv", "at,visitor,page\n2026-11-01T10:00:00Z,v1,\"/\n".into(), "field page: a quote is opened"),
         ("h.csv", String::new(), "the file is empty"),
         ("i.jsonl", format!("{JSONL}{{\"vistor\":\"v1\"}}\n"), "line 6, field vistor: unknown field"),

@@ -84,6 +84,7 @@ pub enum Command {
     Export(cmd::export::Args),
     Reconcile(cmd::reconcile::Args),
     Breaks(cmd::breaks::Args),
+    Campaign(cmd::campaign::Args),
     Command(cmd::command::Args),
     Serve(cmd::serve::Args),
     Key(cmd::key::Args),

@@ -28,7 +28,7 @@ fi
 export DAYBOOK_JOURNAL="sqlite:$folder/demo.db"
 "$daybook" --no-progress demo --days 20 --orders-per-day 20 >"$folder/demo.out" 2>&1
 declare -A key
-for holder in storefront finance analyst operator admin "merchant --merchant m-001" "merchant --merchant m-002"; do
+for holder in storefront finance analyst operator collector admin "merchant --merchant m-001" "merchant --merchant m-002"; do
     # shellcheck disable=SC2086 # a role, and whose
     key[$holder]=$("$daybook" key create --role $holder --format csv 2>/dev/null | tail -n 1 | sed 's/.*,//')
 done
@@ -38,7 +38,7 @@ cat >"$folder/daybook.toml" <<TOML
 listen = "127.0.0.1:0"
 log_level = "warn"
 [access]
-rates = { merchant = "0/0", analyst = "0/0", finance = "0/0", operator = "0/0" }
+rates = { merchant = "0/0", analyst = "0/0", finance = "0/0", operator = "0/0", collector = "0/0" }
 TOML
 "$daybook" --no-progress serve --config "$folder/daybook.toml" 2>"$folder/serve.log" &
 server=$!
@@ -80,7 +80,7 @@ try() { # ROLE [--merchant M]; no key is put out of force on the way
     grep -E 'generated|Tested:' "$folder/tried.log"
 }
 # shellcheck disable=SC2086 # words
-for role in ${ROLES:-m-001 m-002 storefront finance analyst operator admin}; do
+for role in ${ROLES:-m-001 m-002 storefront finance analyst operator collector admin}; do
     if [[ $role == m-* ]]; then try merchant --merchant "$role"; else try "$role"; fi
 done
 kill "$server"

@@ -14,7 +14,7 @@ use serde_json::json;
 fn allowed(permission: Permission) -> &'static [&'static str] {
     match permission {
         Permission::Public => {
-            &["nobody", "storefront", "merchant", "finance", "analyst", "operator", "admin"]
+            &["nobody", "storefront", "merchant", "finance", "analyst", "operator", "collector", "admin"]
         }
         Permission::Command => &["storefront", "merchant", "finance", "operator", "admin"],
         Permission::Sell => &["storefront", "operator", "admin"],
@@ -28,6 +28,7 @@ fn allowed(permission: Permission) -> &'static [&'static str] {
         Permission::ReadBooks => &["finance", "admin"],
         Permission::ReadFigures => &["finance", "analyst", "admin"],
         Permission::ReadFeed => &["merchant", "finance", "analyst", "admin"],
+        Permission::Collect => &["storefront", "operator", "collector", "admin"],
         Permission::Administer => &["admin"],
     }
 }

@@ -44,6 +44,8 @@ pub fn usual_rates() -> Rates {
         (Role::Analyst, rate(100, 200)),
         (Role::Finance, rate(200, 400)),
         (Role::Operator, rate(500, 1_000)),
+        // one key for all visitors
+        (Role::Collector, rate(5_000, 20_000)),
     ])
 }
 

@@ -31,6 +31,8 @@ pub enum Permission {
     ReadFigures,
     /// The feed of events, by merchants of their own.
     ReadFeed,
+    /// What visitors looked at and did, written.
+    Collect,
     /// Keys, webhooks, the access log, metrics.
     Administer,
 }
@@ -49,14 +51,23 @@ pub enum Role {
     Analyst,
     /// Who runs the market day by day.
     Operator,
+    /// A storefront's pages, which everybody can read: writes hits, and nothing else.
+    Collector,
     /// Who hands out keys; may do everything.
     Admin,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] =
-        [Self::Storefront, Self::Merchant, Self::Finance, Self::Analyst, Self::Operator, Self::Admin];
+    pub const ALL: [Self; 7] = [
+        Self::Storefront,
+        Self::Merchant,
+        Self::Finance,
+        Self::Analyst,
+        Self::Operator,
+        Self::Collector,
+        Self::Admin,
+    ];
 
     /// Its name as in keys and settings.
     #[must_use]
@@ -67,6 +78,7 @@ impl Role {
             Self::Finance => "finance",
             Self::Analyst => "analyst",
             Self::Operator => "operator",
+            Self::Collector => "collector",
             Self::Admin => "admin",
         }
     }
@@ -77,18 +89,21 @@ impl Role {
         use Permission as P;
         match permission {
             P::Public => true,
-            P::Command => !matches!(self, Self::Analyst),
+            P::Command => !matches!(self, Self::Analyst | Self::Collector),
             P::Sell => matches!(self, Self::Storefront | Self::Operator | Self::Admin),
             P::Fulfil => matches!(self, Self::Merchant | Self::Storefront | Self::Operator | Self::Admin),
             P::RunStore => matches!(self, Self::Merchant | Self::Operator | Self::Finance | Self::Admin),
             P::Operate => matches!(self, Self::Operator | Self::Admin),
             P::Account => matches!(self, Self::Finance | Self::Admin),
-            P::ReadOrders => !matches!(self, Self::Analyst),
+            P::ReadOrders => !matches!(self, Self::Analyst | Self::Collector),
             P::ReadMerchants => matches!(self, Self::Merchant | Self::Finance | Self::Operator | Self::Admin),
             P::ReadLeads => matches!(self, Self::Analyst | Self::Finance | Self::Operator | Self::Admin),
             P::ReadBooks => matches!(self, Self::Finance | Self::Admin),
             P::ReadFigures => matches!(self, Self::Analyst | Self::Finance | Self::Admin),
             P::ReadFeed => matches!(self, Self::Merchant | Self::Analyst | Self::Finance | Self::Admin),
+            P::Collect => {
+                matches!(self, Self::Collector | Self::Storefront | Self::Operator | Self::Admin)
+            }
             P::Administer => matches!(self, Self::Admin),
         }
     }

@@ -1,6 +1,7 @@
 //! Of whom a command is taken beyond the role of its key, and whose data it comes near.
 
 use daybook_domain::MerchantId;
+use daybook_domain::campaign::Campaign;
 use daybook_domain::checkout::Checkout;
 use daybook_domain::lead::Lead;
 use daybook_domain::order::Order;
@@ -26,6 +27,9 @@ pub(super) fn concerned(shared: &Shared, target: Target, id: &str) -> Vec<Mercha
     let found = match target.resource.category {
         _ if target.resource.of_merchant => Ok(id.parse().into_iter().collect()),
         "order" => commands.look(id, |order: &Order| order.merchant().into_iter().collect()),
+        "campaign" => commands.look(id, |campaign: &Campaign| {
+            campaign.plan().and_then(|plan| plan.merchant).into_iter().collect()
+        }),
         "lead" => commands.look(id, |lead: &Lead| lead.merchant().into_iter().collect()),
         "checkout" => commands.look(id, |checkout: &Checkout| {
             let mut all: Vec<_> = checkout.orders().iter().map(|basket| basket.merchant).collect();

@@ -2,6 +2,8 @@
 
 use daybook_domain::account::commands::AccountCommand;
 use daybook_domain::books::commands::{BooksCommand, MarketCommand};
+use daybook_domain::campaign::commands::CampaignCommand;
+use daybook_domain::channel::commands::ChannelCommand;
 use daybook_domain::checkout::commands::CheckoutCommand;
 use daybook_domain::deposit::commands::DepositCommand;
 use daybook_domain::lead::commands::LeadCommand;
@@ -26,6 +28,8 @@ pub(super) fn actions(category: &str, schemas: &mut Schemas) -> Vec<Action> {
         "market" => schemas.actions::<MarketCommand>(),
         "books" => schemas.actions::<BooksCommand>(),
         "provider" => schemas.actions::<ProviderCommand>(),
+        "campaign" => schemas.actions::<CampaignCommand>(),
+        "channel" => schemas.actions::<ChannelCommand>(),
         _ => Vec::new(),
     }
 }

@@ -232,6 +232,33 @@ pub(crate) const RESOURCES: &[Resource] = &[
         actions: &[("resolve", Account)],
         withheld: &[("import", FILE), ("record", FILE)],
     },
+    Resource {
+        category: "campaign",
+        tag: "Campaigns",
+        path: "/v1/campaigns/{campaign}",
+        made: Some(("plan", "/v1/campaigns")),
+        of_merchant: false,
+        actions: &[
+            ("plan", Operate),
+            ("start", Operate),
+            ("record_spend", Account),
+            ("accrue_commission", Account),
+            ("reverse_commission", Account),
+            ("pay_commission", Account),
+            ("issue_coupons", Operate),
+            ("end", Operate),
+        ],
+        withheld: &[],
+    },
+    Resource {
+        category: "channel",
+        tag: "Campaigns",
+        path: "/v1/channels/{channel}",
+        made: None,
+        of_merchant: false,
+        actions: &[("report", Operate)],
+        withheld: &[],
+    },
 ];
 
 #[cfg(test)]

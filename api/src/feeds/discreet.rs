@@ -39,6 +39,9 @@ const SHOWN: &[&str] = &[
     "service", "settlement_currency", "shipment", "tier", "chargeback", "entries", "break", "digest", "file",
     // what visitors did, but for addresses and words, which may name them
     "act", "cart", "device", "medium", "tags", "topic",
+    // campaigns and channels
+    "budget", "buyers", "channels", "clicks", "count", "daily_cap", "day", "discount_floor", "ends", "free_uv", "funded_by", "gmv",
+    "holdout", "impressions", "metric", "minimum", "paid_uv", "pv", "starts", "targets", "uv",
 ];
 
 /// Members that name a party: shown as its pseudonym.
@@ -57,6 +60,7 @@ const LEFT_OUT: &[&str] = &[
     "provider_ref", "rate_ref", "reference", "source", "tracking", "words", "from", "to",
     "adjustment", "hold", "payout", "settlement", "stream", "reads", "voucher", "entry",
     "answer", "because", "detail", "note", "reason", "resolution",
+    "accrual", "batch", "keyword", "pages", "partner", "salt", "spend",
     "page", "referrer", "target", "query", "term", "content", "click_id",
 ];
 

@@ -103,6 +103,11 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> Value {
 
 /// The headings, in the order in which somebody who builds on it comes to them.
 const TAGS: &[(&str, &str)] = &[
+    ("Traffic", "What visitors look at and do."),
+    (
+        "Campaigns",
+        "What is planned to bring visitors and sales, what it costs, and what sales channels report.",
+    ),
     ("Checkouts", "A buyer's basket and what is paid for it."),
     ("Orders", "A sale of one merchant: from the order to receipt, return, refund and review."),
     ("Disputes", "What buyers and merchants do not agree on, and who is in the right."),

@@ -119,7 +119,8 @@ pub const CHART: &[ChartLine] = &[
     line(Expenses, "ReturnFreight", "", "freight of returns at the market's cost"),
     line(Expenses, "Reward", "", "rewards to merchants"),
     line(Expenses, "Adjustment", "", "adjustments for merchants"),
-    line(Expenses, "Advertising", "campaign", "advertising"),
+    line(Expenses, "Advertising", "campaign", "what campaigns spend: media, prizes, production, venue"),
+    line(Expenses, "Affiliate", "campaign", "commission of partners who send buyers"),
     line(Expenses, "Other", "", "what a voucher explains"),
 ];
 

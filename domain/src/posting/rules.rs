@@ -2,6 +2,7 @@
 
 use crate::account::events::Direction;
 use crate::books::events::{Side, VoucherEntry};
+use crate::campaign::events::FundedBy;
 use crate::checkout::events::{DifferenceKind, PaymentPart, RefundPart};
 use crate::deposit::events::DeductedTo;
 use crate::order::events::{Bearer, ChargebackOutcome, PaidBy, RefundShare, Subsidy, TaxAmount};
@@ -28,6 +29,7 @@ pub fn post<'a>(event: &'a Event, refs: &'a Refs, out: &mut Vec<Entry<'a>>) {
     let m = refs.merchant.as_ref().map_or("", |id| id.as_str());
     let o = refs.order.as_ref().map_or("", |id| id.as_str());
     let c = refs.checkout.as_ref().map_or("", |id| id.as_str());
+    let k = refs.campaign.as_ref().map_or("", |id| id.as_str());
     let deposit = owed("Deposit", m);
     let frozen = owed("DepositFrozen", m);
     let pending = owed("MerchantPending", m);
@@ -175,19 +177,38 @@ pub fn post<'a>(event: &'a Event, refs: &'a Refs, out: &mut Vec<Entry<'a>>) {
             Direction::AgainstMerchant => t.post(pending, account(Income, "Adjustment", ""), e.amount),
         },
 
+        // campaigns: what a merchant bears itself moves no money of the market's
+        Event::CampaignSpendRecorded(e) if e.funded_by == FundedBy::Market => {
+            t.post(account(Expenses, "Advertising", k), payable(&e.channel), e.amount);
+        }
+        Event::AffiliateCommissionAccrued(e) if e.funded_by == FundedBy::Market => {
+            t.post(account(Expenses, "Affiliate", k), payable(&e.partner), e.amount);
+        }
+        Event::AffiliateCommissionReversed(e) if e.funded_by == FundedBy::Market => {
+            t.post(payable(&e.partner), account(Expenses, "Affiliate", k), e.amount);
+        }
+        Event::AffiliateCommissionPaid(e) => t.post(payable(&e.partner), bank(&e.bank), e.amount),
+
         // the market's own books
         Event::ProviderPaidOut(e) => {
             t.post(bank(&e.bank), provider(&e.provider), e.amount);
             t.post_some(provider_fee(&e.provider), provider(&e.provider), e.fee);
         }
         Event::TaxRemitted(e) => t.post(owed("Tax", e.jurisdiction.as_str()), bank(&e.bank), e.amount),
-        Event::PayableSettled(e) => t.post(owed("Payable", e.channel.as_str()), bank(&e.bank), e.amount),
+        Event::PayableSettled(e) => t.post(payable(&e.channel), bank(&e.bank), e.amount),
         Event::OwnFundsMoved(e) => t.post(bank(&e.to), bank(&e.from), e.amount),
         Event::JournalVoucher(e) => t.by_hand(&e.entries),
         // none where the break was explained
         Event::BreakResolved(e) => t.by_hand(&e.entries),
         _ => debug_assert!(
-            !event.kind().posts() || matches!(event, Event::ChargebackClosed(_)),
+            !event.kind().posts()
+                || matches!(
+                    event,
+                    Event::ChargebackClosed(_)
+                        | Event::CampaignSpendRecorded(_)
+                        | Event::AffiliateCommissionAccrued(_)
+                        | Event::AffiliateCommissionReversed(_)
+                ),
             "{} moves money and has no rule",
             event.kind().as_str()
         ),
@@ -319,6 +340,10 @@ fn provider_fee(id: &ProviderId) -> Account<'_> {
 
 fn charged_back(id: &ProviderId) -> Account<'_> {
     account(Assets, "ChargebackHeld", id.as_str())
+}
+
+fn payable(to: &crate::Code) -> Account<'_> {
+    owed("Payable", to.as_str())
 }
 
 fn bank(id: &crate::BankAccountId) -> Account<'_> {

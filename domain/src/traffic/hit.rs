@@ -23,8 +23,8 @@ pub const MAX_URL: usize = 2_048;
 /// Longest tag, topic, search text, region or device, in bytes.
 pub const MAX_TEXT: usize = 256;
 
-/// 1995-01-01, in days since 1970-01-01. What is dated before it was dated by a clock that was not set.
-const FIRST_DAY: i64 = 9_131;
+/// 1995-01-01T00:00:00Z. What is dated before it was dated by a clock that was not set.
+pub const EARLIEST: Timestamp = Timestamp(9_131 * DAY);
 
 /// A hit as it was handed in: text as it stood, an absent field empty. With an `act` it is an act, without one the
 /// view of a page.
@@ -131,7 +131,7 @@ impl FaultKind {
         match self {
             Self::NotATime => "`at` is no RFC 3339 time with an offset",
             Self::FromTheFuture => "`at` lies ahead of the clock by more than the tolerance",
-            Self::TooOld => "`at` lies before 1995: the clock was not set",
+            Self::TooOld => "`at` lies further back than is taken: in a file, before 1995",
             Self::NoVisitor => "nobody is named who saw or did it",
             Self::NoPage => "a view names no page",
             Self::BadId => "an identifier is not 1 to 64 visible ASCII characters",
@@ -181,6 +181,8 @@ pub struct Hit {
 /// What is known where a hit comes in.
 #[derive(Clone, Copy, Debug)]
 pub struct Incoming {
+    /// Hits before this come too late.
+    pub earliest: Timestamp,
     /// Hits after this are from the future.
     pub latest: Timestamp,
     /// When a hit without a time happened; `None`: it must say.
@@ -313,8 +315,9 @@ impl<'a> RawHit<'a> {
             let why = format!("{at} lies ahead of the clock: say when it happened");
             return Err(fault(FaultKind::FromTheFuture, why));
         }
-        if at.0 < FIRST_DAY * DAY {
-            return Err(fault(FaultKind::TooOld, format!("{at} lies before 1995: set the clock")));
+        if at < incoming.earliest {
+            let why = format!("{at} lies before {}: what is older is not taken here", incoming.earliest);
+            return Err(fault(FaultKind::TooOld, why));
         }
         Ok(at)
     }

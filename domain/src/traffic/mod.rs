@@ -11,5 +11,5 @@ pub mod events;
 mod hit;
 mod stream;
 
-pub use hit::{Fault, FaultKind, Hit, Incoming, MAX_PAGE, MAX_TEXT, MAX_URL, RawHit};
+pub use hit::{EARLIEST, Fault, FaultKind, Hit, Incoming, MAX_PAGE, MAX_TEXT, MAX_URL, RawHit};
 pub use stream::{SHARDS, TrafficStream};

@@ -83,6 +83,12 @@ fn deducted(to: Value, hold: Value) -> Value {
     event
 }
 
+/// `base` and `rate` are read by the accrual, `reason` by the reversal.
+fn affiliate() -> Value {
+    json!({"accrual": "a1", "order": "o1", "partner": "blog", "base": cny("200.00"), "rate": "0.05",
+        "amount": cny("10.00"), "funded_by": "market", "reason": "returned"})
+}
+
 /// Every sample, in the order of the posting table.
 pub fn samples() -> Vec<(&'static str, Event)> {
     let ten = || cny("10.00");
@@ -227,6 +233,22 @@ pub fn samples() -> Vec<(&'static str, Event)> {
             "AdjustmentApproved, against the merchant",
             json!({"adjustment": "a1", "amount": ten(), "direction": "against_merchant", "reason": "x",
                 "by": "boss"}),
+        ),
+        (
+            "CampaignSpendRecorded",
+            json!({"spend": "s1", "channel": "baidu", "day": "2018-03-01", "kind": "media", "amount": ten(),
+                "impressions": 1, "clicks": 1, "funded_by": "market"}),
+        ),
+        (
+            "CampaignSpendRecorded, borne by the merchant",
+            json!({"spend": "s1", "channel": "baidu", "day": "2018-03-01", "kind": "media", "amount": ten(),
+                "impressions": 1, "clicks": 1, "funded_by": "merchant"}),
+        ),
+        ("AffiliateCommissionAccrued", affiliate()),
+        ("AffiliateCommissionReversed", affiliate()),
+        (
+            "AffiliateCommissionPaid",
+            json!({"partner": "blog", "amount": ten(), "bank": "main", "reference": "x1"}),
         ),
         (
             "ProviderPaidOut",

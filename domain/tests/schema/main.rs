@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use daybook_domain::schema::{Action, JsonSchema, Schemas};
 use daybook_domain::{Aggregate, Currency, Event, EventKind, Money, Refs, Timestamp};
-use daybook_domain::{account, books, checkout, deposit, lead, merchant, order, provider};
+use daybook_domain::{account, books, campaign, channel, checkout, deposit, lead, merchant, order, provider};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -48,6 +48,8 @@ fn commands(schemas: &mut Schemas) -> Vec<Command> {
         command::<books::Market>(schemas),
         command::<books::Books>(schemas),
         command::<provider::Provider>(schemas),
+        command::<campaign::Campaign>(schemas),
+        command::<channel::Channel>(schemas),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! The import: check all, then record.
 
 use daybook_commands::{CommandError, Recorded};
-use daybook_domain::traffic::{FaultKind, Hit, Incoming, RawHit};
+use daybook_domain::traffic::{EARLIEST, FaultKind, Hit, Incoming, RawHit};
 use daybook_domain::{EventKind, PartyId, Timestamp};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -28,8 +28,9 @@ pub fn import(
 ) -> Result<PageViewsReport, PageViewsError> {
     runtime.block_on(market.begin())?;
     let latest = market.commands().now().plus(market.commands().policy()?.clock_tolerance());
-    let check =
-        |line: u64, raw: &RawHit<'_>| raw.check(&Incoming { latest, arrived: None, number: Some(line) });
+    let check = |line: u64, raw: &RawHit<'_>| {
+        raw.check(&Incoming { earliest: EARLIEST, latest, arrived: None, number: Some(line) })
+    };
     let mut report = PageViewsReport::default();
     let mut findings = Findings::default();
     let mut before = Timestamp(i64::MIN);

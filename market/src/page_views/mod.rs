@@ -11,4 +11,4 @@ mod source;
 
 pub use import::import;
 pub use report::{HitFinding, PageViewsError, PageViewsReport};
-pub use source::{MAX_LINE, Source};
+pub use source::Source;

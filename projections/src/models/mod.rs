@@ -2,6 +2,8 @@
 
 pub mod books;
 pub mod breaks;
+pub mod campaigns;
+pub mod channel_days;
 pub mod checkouts;
 pub mod deposits;
 pub mod disputes;
@@ -46,6 +48,8 @@ pub(crate) fn all(children: Children) -> Vec<Box<dyn Runner>> {
         Box::new(Table::<disputes::Disputes>::new(children)),
         Box::new(Table::<reviews::Reviews>::new(children)),
         Box::new(Table::<leads::Leads>::new(children)),
+        Box::new(Table::<campaigns::Campaigns>::new(children)),
+        Box::new(Table::<channel_days::ChannelDays>::new(children)),
         Box::new(Table::<books::Books>::new(children)),
         Box::new(Table::<statements::Statements>::new(children)),
         Box::new(Table::<breaks::Breaks>::new(children)),

@@ -4,6 +4,7 @@
 //! after it begins. Each call reads one consistent state of the models.
 
 mod books;
+mod campaigns;
 mod checkouts;
 mod disputes;
 mod journal_of_books;

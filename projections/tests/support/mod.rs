@@ -56,6 +56,7 @@ impl Happening {
                 n % 3
             ),
             "checkout" => format!(r#"{{"checkout":"c{n}","buyer":"b{}"}}"#, n % 3),
+            "campaign" => format!(r#"{{"campaign":"k{n}"}}"#),
             "lead" => format!(r#"{{"lead":"l{n}"}}"#),
             "merchant" | "deposit" | "account" => format!(r#"{{"merchant":"m{n}"}}"#),
             _ => "{}".to_owned(),

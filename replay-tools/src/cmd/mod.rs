@@ -6,6 +6,7 @@ pub mod backup;
 pub mod balance_sheet;
 pub mod bench;
 pub mod breaks;
+pub mod campaign;
 pub mod charge;
 pub mod command;
 pub mod completions;
@@ -71,6 +72,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Export(args) => export::run(global, &args),
         Command::Reconcile(args) => reconcile::run(global, &args),
         Command::Breaks(args) => breaks::run(global, &args),
+        Command::Campaign(args) => campaign::run(global, &args),
         Command::Command(args) => command::run(global, &args),
         Command::Bench(args) => bench::run(global, &args),
         Command::Completions(args) => completions::run(global, &args),

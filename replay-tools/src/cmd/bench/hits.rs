@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use daybook_commands::{CommandError, Recorded, Traffic};
-use daybook_domain::traffic::{Hit, Incoming, RawHit};
+use daybook_domain::traffic::{EARLIEST, Hit, Incoming, RawHit};
 use daybook_domain::{PartyId, Timestamp};
 use daybook_journal::Journal;
 use daybook_journal::baseline::raw_inserts;
@@ -79,7 +79,7 @@ fn lines(count: u64) -> Vec<String> {
 }
 
 fn hits(lines: &[String]) -> Result<Vec<Hit>, Failure> {
-    let incoming = Incoming { latest: Timestamp(i64::MAX), arrived: None, number: None };
+    let incoming = Incoming { earliest: EARLIEST, latest: Timestamp(i64::MAX), arrived: None, number: None };
     let hit = |line: &String| {
         let raw = RawHit::parse(line).map_err(|(field, why)| failed(format!("{field}: {why}")))?;
         raw.check(&incoming).map_err(failed)

@@ -1,5 +1,7 @@
-//! `daybook import olist DIR`, `import page-views FILE`
+//! `daybook import olist DIR`, `import page-views|ad-spend|channel-report FILE`
 
+mod ad_spend;
+mod channel_report;
 mod page_views;
 
 use std::path::PathBuf;
@@ -26,6 +28,8 @@ pub struct Args {
 enum Source {
     Olist(Olist),
     PageViews(page_views::Args),
+    AdSpend(ad_spend::Args),
+    ChannelReport(channel_report::Args),
 }
 
 /// Import the Olist data set (Brazilian marketplace, 2016 to 2018)
@@ -46,6 +50,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     match &args.source {
         Source::Olist(args) => olist(global, args),
         Source::PageViews(args) => page_views::run(global, args),
+        Source::AdSpend(args) => ad_spend::run(global, args),
+        Source::ChannelReport(args) => channel_report::run(global, args),
     }
 }
 
