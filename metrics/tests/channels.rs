@@ -31,7 +31,7 @@ fn rule() -> ChannelRule {
 
 /// `channel`, with `!` where it was paid, then the site and the term.
 fn said(origin: Option<Origin<'_>>) -> String {
-    let Some(Origin { channel, paid, site, term }) = origin else { return "already there".into() };
+    let Some(Origin { channel, paid, site, term, .. }) = origin else { return "already there".into() };
     let paid = if paid { "!" } else { "" };
     let site = site.map(|site| format!(" {site}")).unwrap_or_default();
     let term = term.map(|term| format!(" [{term}]")).unwrap_or_default();
@@ -153,6 +153,29 @@ fn tags_beat_the_referrer_and_a_medium_beats_a_click_id() {
         let landing = Landing { page, referrer: Some(referrer), tags: Tags::default() };
         assert_eq!(said(rule.classify(&landing)), channel, "{page} from {referrer:?}");
     }
+}
+
+#[test]
+fn a_page_within_its_own_site_is_no_arrival_whatever_the_settings_say() {
+    let rule = ChannelRule::new(&MarketSites::default()).unwrap();
+    let of =
+        |page, referrer| rule.classify(&Landing { page, referrer: Some(referrer), tags: Tags::default() });
+    assert_eq!(of("https://my.shop/p/2", "https://MY.shop/p/1"), None);
+    assert_eq!(said(of("https://my.shop/p/2", "https://other.shop/")), "external other.shop");
+}
+
+#[test]
+fn a_landing_says_its_campaign_and_whether_it_was_tagged() {
+    let rule = rule();
+    let of = |page, referrer: &'static str| {
+        let origin =
+            rule.classify(&Landing { page, referrer: Some(referrer), tags: Tags::default() }).unwrap();
+        (origin.campaign.map(Cow::into_owned), origin.tagged)
+    };
+    assert_eq!(of("/?utm_source=baidu&utm_campaign=spring", ""), (Some("spring".into()), true));
+    assert_eq!(of("/?gclid=1", ""), (None, true));
+    assert_eq!(of("/", "https://www.baidu.com/"), (None, false));
+    assert_eq!(of("/", ""), (None, false));
 }
 
 #[test]

@@ -35,7 +35,13 @@ fn hit(text: &str) -> TestHit<'_> {
         "!" => Deed::Act { key: true },
         page => Deed::View(page),
     };
-    Hit { at: Timestamp(local - AHEAD), day: i32::try_from(local.div_euclid(DAY)).unwrap(), deed, tag }
+    Hit {
+        at: Timestamp(local - AHEAD),
+        day: i32::try_from(local.div_euclid(DAY)).unwrap(),
+        deed,
+        arrival: tag,
+        tagged: tag.is_some(),
+    }
 }
 
 /// `visitors PV visits bounces stay`, stay in seconds.

@@ -14,7 +14,7 @@ type TestHit = Hit<u8, u8>;
 
 fn a_hit() -> impl Strategy<Value = TestHit> {
     // three days on a grid of five minutes, so that ties, exact timeouts and midnights are common
-    (0i64..3 * 288, 0u8..4, prop::option::weighted(0.2, 0u8..3), 0u8..8).prop_map(
+    (0i64..3 * 288, 0u8..4, prop::option::weighted(0.2, (0u8..3, any::<bool>())), 0u8..8).prop_map(
         |(slot, page, tag, kind)| {
             let at = Timestamp(slot * 300 * SECOND);
             let deed = match kind {
@@ -22,7 +22,14 @@ fn a_hit() -> impl Strategy<Value = TestHit> {
                 1 => Deed::Act { key: true },
                 _ => Deed::View(page),
             };
-            Hit { at, day: i32::try_from(at.0 / DAY).unwrap(), deed, tag }
+            let day = i32::try_from(at.0 / DAY).unwrap();
+            Hit {
+                at,
+                day,
+                deed,
+                arrival: tag.map(|(arrival, _)| arrival),
+                tagged: tag.is_some_and(|(_, tagged)| tagged),
+            }
         },
     )
 }
@@ -121,7 +128,13 @@ proptest! {
 
 #[test]
 fn a_visit_says_where_it_came_in_and_where_it_left() {
-    let at = |minutes: i64, deed, tag| Hit { at: Timestamp(minutes * 60 * SECOND), day: 0, deed, tag };
+    let at = |minutes: i64, deed, arrival: Option<&'static str>| Hit {
+        at: Timestamp(minutes * 60 * SECOND),
+        day: 0,
+        deed,
+        arrival,
+        tagged: arrival.is_some(),
+    };
     let mut hits = [
         at(10, Deed::View("cart"), None),
         at(0, Deed::View("home"), Some("spring")),
@@ -130,7 +143,7 @@ fn a_visit_says_where_it_came_in_and_where_it_left() {
     let visits = SessionRule::of(Definition::Ga4).visits(&mut hits);
     assert_eq!(visits.len(), 1);
     let visit = &visits[0];
-    assert_eq!((visit.entry, visit.exit, visit.tag), (Some("home"), Some("cart"), Some("spring")));
+    assert_eq!((visit.entry, visit.exit, visit.arrival), (Some("home"), Some("cart"), Some("spring")));
     assert_eq!((visit.views, visit.acts, visit.key, visit.moved_on), (2, 1, true, true));
     assert!(SessionRule::default().visits::<&str, &str>(&mut []).is_empty());
 }

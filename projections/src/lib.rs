@@ -8,6 +8,7 @@ mod calendar;
 pub mod digest;
 pub mod engine;
 pub mod fields;
+pub mod metrics;
 pub mod model;
 pub mod models;
 pub mod queries;

@@ -8,6 +8,7 @@ mod cli;
 mod cmd;
 mod cuts;
 mod failure;
+mod figures;
 mod open;
 mod output;
 mod parse;

@@ -1,6 +1,7 @@
 //! A value to print, whatever the format.
 
 use daybook_domain::{Currency, Money, Timestamp};
+use rust_decimal::Decimal;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -15,6 +16,8 @@ pub enum Value {
     Int(i64),
     /// A measured number, shown with two decimals.
     Real(f64),
+    /// A ratio to a fixed number of places.
+    Ratio(Decimal),
     /// Yes or no.
     Bool(bool),
     /// An amount; its currency stands in a column of its own, or in the object in JSON.
@@ -31,6 +34,7 @@ impl Value {
             Self::Text(text) => text.clone(),
             Self::Int(n) => n.to_string(),
             Self::Real(x) => format!("{x:.2}"),
+            Self::Ratio(ratio) => ratio.to_string(),
             Self::Bool(yes) => (if *yes { "yes" } else { "no" }).to_owned(),
             Self::Money(money) => money.amount().to_string(),
             Self::Time(time) => time.to_string(),
@@ -49,7 +53,7 @@ impl Value {
 
     /// Whether it is aligned right.
     pub fn is_number(&self) -> bool {
-        matches!(self, Self::Int(_) | Self::Real(_) | Self::Money(_))
+        matches!(self, Self::Int(_) | Self::Real(_) | Self::Ratio(_) | Self::Money(_))
     }
 }
 
@@ -78,6 +82,7 @@ impl Serialize for Value {
             Self::Text(text) => s.serialize_str(text),
             Self::Int(n) => s.serialize_i64(*n),
             Self::Real(x) => s.serialize_f64(*x),
+            Self::Ratio(ratio) => s.collect_str(ratio),
             Self::Bool(yes) => s.serialize_bool(*yes),
             Self::Money(money) => money.serialize(s),
             Self::Time(time) => time.serialize(s),
@@ -176,6 +181,7 @@ impl Table {
             Value::Text(text) => !text.is_empty(),
             Value::Int(n) => *n != 0,
             Value::Real(x) => *x != 0.0,
+            Value::Ratio(ratio) => !ratio.is_zero(),
             Value::Money(money) => !money.is_zero(),
             Value::Bool(_) | Value::Time(_) => true,
         })

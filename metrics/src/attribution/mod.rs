@@ -157,6 +157,12 @@ impl<K: Copy + Ord> Credits<K> {
         self.weights.is_empty()
     }
 
+    /// The credited touches' keys with their weights, in the order of the touches.
+    #[must_use]
+    pub fn weights(&self) -> &[(K, i64)] {
+        &self.weights
+    }
+
     /// A key's credit: so much out of so much. Nothing is credited out of one where the order is unattributed.
     #[must_use]
     pub fn of(&self, key: K) -> (i128, i128) {

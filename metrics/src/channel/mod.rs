@@ -15,7 +15,8 @@
 //! links that somebody else tagged. Whether a landing was paid for stands beside the channel, since a banner on a forum
 //! is external and paid, and a post on a social network social and free.
 //!
-//! A referrer that is one of the market's own hosts, without tags, is no arrival: the visitor was there already.
+//! A referrer that is the page's own host, or one of the market's, is no arrival without tags: the visitor was there
+//! already.
 
 mod lists;
 mod market;
@@ -130,4 +131,8 @@ pub struct Origin<'a> {
     pub site: Option<std::borrow::Cow<'a, str>>,
     /// What was searched for, where the referrer or a tag tells.
     pub term: Option<String>,
+    /// The campaign that the link named.
+    pub campaign: Option<std::borrow::Cow<'a, str>>,
+    /// Whether the link was tagged: the landing begins a visit where another campaign's was under way.
+    pub tagged: bool,
 }

@@ -186,12 +186,17 @@ impl ChannelRule {
         let click = either(tags.click_id, found.click_id);
         let referrer = landing.referrer.and_then(Address::of);
         let from = referrer.as_ref().and_then(|address| self.place(&address.host));
-        let own = from.is_some_and(|place| place.kind == Kind::Own);
+        let within =
+            |address: &Address<'_>| Address::of(landing.page).is_some_and(|page| page.host == address.host);
+        let own = from.is_some_and(|place| place.kind == Kind::Own) || referrer.as_ref().is_some_and(within);
         let by_source = source.as_deref().and_then(|source| self.source(source));
         let outside = referrer.as_ref().filter(|_| !own);
         // what was searched for belongs to a landing that the search page sent, not to a letter read beside it
         let searched = from.filter(|place| source.is_none() || by_source == Some(place));
+        let tagged = source.is_some() || medium.is_some() || campaign.is_some() || click.is_some();
         let asked = Asked {
+            campaign,
+            tagged,
             // where the visitor was sent from: what the link says, else the page it stood on
             place: by_source.or(from.filter(|_| source.is_none() && !own)),
             host: source.or_else(|| outside.map(|address| address.host.clone())),
@@ -214,11 +219,11 @@ impl ChannelRule {
         if asked.host.is_some() {
             return Some(asked.by_place());
         }
-        if own && campaign.is_none() {
+        if own && asked.campaign.is_none() {
             return None;
         }
         // a campaign's name alone: something sent it, but nothing says what
-        let channel = if campaign.is_some() { Channel::External } else { Channel::Direct };
+        let channel = if asked.campaign.is_some() { Channel::External } else { Channel::Direct };
         Some(asked.origin_at(channel, false, None))
     }
 
@@ -271,6 +276,8 @@ struct Asked<'a> {
     place: Option<&'a Place>,
     host: Option<Cow<'a, str>>,
     term: Option<String>,
+    campaign: Option<Cow<'a, str>>,
+    tagged: bool,
 }
 
 impl<'a> Asked<'a> {
@@ -280,7 +287,8 @@ impl<'a> Asked<'a> {
     }
 
     fn origin_at(&self, channel: Channel, paid: bool, site: Option<Cow<'a, str>>) -> Origin<'a> {
-        Origin { channel, paid, site, term: self.term.clone() }
+        let (term, campaign) = (self.term.clone(), self.campaign.clone());
+        Origin { channel, paid, site, term, campaign, tagged: self.tagged }
     }
 
     fn by_place(&self) -> Origin<'a> {

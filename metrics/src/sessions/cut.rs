@@ -12,7 +12,12 @@ impl SessionRule {
                 continue;
             }
             match visits.last_mut().filter(|visit| self.goes_on(visit, hit)) {
-                Some(visit) => visit.take(at, hit),
+                Some(visit) => {
+                    if self.definition == Definition::Matomo && hit.tagged && !visit.tagged {
+                        (visit.arrival, visit.tagged) = (hit.arrival, true);
+                    }
+                    visit.take(at, hit);
+                }
                 None => visits.push(Visit::begin(at, hit)),
             }
         }
@@ -22,11 +27,11 @@ impl SessionRule {
     /// Whether a hit still belongs to the visit before it.
     fn goes_on<P, T: Copy + Ord>(&self, visit: &Visit<P, T>, hit: &Hit<P, T>) -> bool {
         let paused = hit.at.0 - visit.until.0 > self.timeout;
-        let new_campaign = hit.tag.is_some() && hit.tag != visit.tag;
+        let new_campaign = hit.tagged && !(visit.tagged && hit.arrival == visit.arrival);
         let cut = match self.definition {
             Definition::Plan => new_campaign,
-            // a campaign that is heard of late is taken for that of a visit which came direct
-            Definition::Matomo => (new_campaign && visit.tag.is_some()) || hit.day != visit.day,
+            // a campaign that is heard of late is taken for that of a visit which came without one
+            Definition::Matomo => (new_campaign && visit.tagged) || hit.day != visit.day,
             Definition::Ga4 | Definition::Plausible => false,
         };
         !paused && !cut
@@ -46,7 +51,8 @@ impl<P: Copy + Ord, T: Copy> Visit<P, T> {
             acts: 0,
             key: false,
             moved_on: false,
-            tag: hit.tag,
+            arrival: hit.arrival,
+            tagged: hit.tagged,
         };
         visit.take(at, hit);
         visit
@@ -55,7 +61,6 @@ impl<P: Copy + Ord, T: Copy> Visit<P, T> {
     fn take(&mut self, at: usize, hit: &Hit<P, T>) {
         self.hits.end = at + 1;
         self.until = hit.at;
-        self.tag = self.tag.or(hit.tag);
         match hit.deed {
             Deed::View(page) => {
                 self.views += 1;

@@ -94,7 +94,7 @@ pub enum Deed<P> {
     },
 }
 
-/// A hit of one visitor. `P` tells pages apart, `T` campaigns: texts, or numbers that stand for them.
+/// A hit of one visitor. `P` tells pages apart, `T` the ways in which one came: texts, or numbers that stand for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hit<P, T> {
     /// When it happened.
@@ -103,8 +103,10 @@ pub struct Hit<P, T> {
     pub day: Day,
     /// What it was.
     pub deed: Deed<P>,
-    /// The campaign whose link led to it; none within the site, and where nothing was tagged.
-    pub tag: Option<T>,
+    /// How the visitor came to it; none within the site.
+    pub arrival: Option<T>,
+    /// Whether that was by a campaign's link.
+    pub tagged: bool,
 }
 
 /// What counts as a visit.
@@ -146,8 +148,10 @@ pub struct Visit<P, T> {
     pub key: bool,
     /// Whether it saw another page than the one it entered by.
     pub moved_on: bool,
-    /// The campaign that it came by.
-    pub tag: Option<T>,
+    /// How it came.
+    pub arrival: Option<T>,
+    /// Whether that was by a campaign's link.
+    pub tagged: bool,
 }
 
 impl SessionRule {

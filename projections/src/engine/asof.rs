@@ -196,6 +196,35 @@ impl ReadModels {
         Snapshot::replay(self.journal().as_ref(), at, names, progress)
     }
 
+    /// Hands each event of these types to `each`, as of a moment, in one pass over the journal.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub(crate) fn each_event(
+        &self,
+        kinds: KindSet,
+        at: AsOf,
+        progress: &mut dyn FnMut(Progress),
+        each: &mut dyn FnMut(&Envelope<'_>) -> ControlFlow<()>,
+    ) -> Result<(), ReadModelError> {
+        let journal = self.journal();
+        let total = journal.head()?.min(at.position.unwrap_or(Position::MAX));
+        let mut decoder = Decoder::new(kinds, World::default());
+        let mut seen = 0u64;
+        let passed = decoder.scan(journal.as_ref(), 0, at.position, &mut |e, _| {
+            seen += 1;
+            if seen.is_multiple_of(4_096) {
+                progress(Progress { stage: Stage::Folding, done: e.position, total });
+            }
+            if at.is_past(e) {
+                return Ok(ControlFlow::Break(()));
+            }
+            let counts = kinds.has(e.kind) && at.counts(Cut::Occurred, e);
+            Ok(if counts { each(e) } else { ControlFlow::Continue(()) })
+        })?;
+        passed.failed.map_or(Ok(()), Err)
+    }
+
     /// One entity as of a moment, from its own streams: cheap, whatever the size of the journal. Rows of
     /// other entities that share those streams are incomplete; ask for this entity's.
     ///

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod adjustment;
+pub mod attribution;
 pub mod backup;
 pub mod balance_sheet;
 pub mod bench;
@@ -13,12 +14,14 @@ pub mod completions;
 pub mod demo;
 pub mod digest;
 pub mod events;
+pub mod explain_gmv;
 pub mod export;
 pub mod import;
 pub mod key;
 pub mod ledger;
 pub mod merchant;
 pub mod merchants;
+pub mod metrics;
 pub mod order;
 pub mod payout;
 pub mod period;
@@ -54,6 +57,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Digest(args) => digest::run(global, &args),
         Command::Ledger(args) => ledger::run(global, &args),
         Command::ProfitLoss(args) => profit_loss::run(global, &args),
+        Command::Metrics(args) => metrics::run(global, &args),
+        Command::ExplainGmv(args) => explain_gmv::run(global, &args),
+        Command::Attribution(args) => attribution::run(global, &args),
         Command::BalanceSheet(args) => balance_sheet::run(global, &args),
         Command::Period(args) => period::run(global, &args),
         Command::Voucher(args) => voucher::run(global, &args),

@@ -9,7 +9,7 @@ const GRAPH: &[(&str, &str, &[&str])] = &[
     ("domain", "daybook-domain", &[]),
     ("journal", "daybook-journal", &[]),
     ("commands", "daybook-commands", &["daybook-domain", "daybook-journal"]),
-    ("projections", "daybook-projections", &["daybook-domain", "daybook-journal"]),
+    ("projections", "daybook-projections", &["daybook-domain", "daybook-journal", "daybook-metrics"]),
     (
         "market",
         "daybook-market",

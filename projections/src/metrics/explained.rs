@@ -1,0 +1,112 @@
+//! Why GMV changed between two ranges of days.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use daybook_domain::Money;
+use daybook_metrics::explain::{ExplainError, Explained, Method, Side, explain, explain_cell};
+
+use super::cells::{Cell, Cells};
+use super::history::History;
+use super::{Days, Dimension, Question};
+use crate::engine::ReadModelError;
+
+/// A cell's change and its parts.
+#[derive(Clone, Debug)]
+pub struct ExplainedCell {
+    /// The cell's word; empty where nothing is known.
+    pub name: String,
+    /// Figures before; none where the cell was not there.
+    pub before: Option<Cell>,
+    /// Figures after; none where it is gone.
+    pub after: Option<Cell>,
+    /// The change of its GMV.
+    pub explained: Explained,
+}
+
+/// An explanation: the parts of all its rows together are the change of all GMV.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// By the dimension asked for; one row, without a name, where none was.
+    pub cells: Vec<ExplainedCell>,
+    /// Sales that no visit led to.
+    pub untracked: ExplainedCell,
+    /// The sum.
+    pub total: ExplainedCell,
+}
+
+impl History {
+    /// Explains the change from the days `before` to those of the question, by its first dimension, if any.
+    ///
+    /// # Errors
+    /// [`ReadModelError::BadQuestion`] for a dimension of time, or figures that cannot be explained.
+    pub fn explain(&self, before: Days, question: &Question) -> Result<Explanation, ReadModelError> {
+        if let Some(time) = question.by.iter().find(|dimension| dimension.is_time()) {
+            let why =
+                format!("a change is explained from one period to another, not by {time}: leave it out");
+            return Err(ReadModelError::BadQuestion(why));
+        }
+        let by: Vec<Dimension> = question.by.iter().take(1).copied().collect();
+        let after = self.cells(&Question { by: by.clone(), ..question.clone() })?;
+        let before = self.cells(&Question { by: by.clone(), days: before, ..question.clone() })?;
+        let zero = Money::zero(question.currency);
+        let cells = if by.is_empty() {
+            let explained = explain(side(Some(&before.total), zero), side(Some(&after.total), zero));
+            vec![row(String::new(), Some(before.total), Some(after.total), explained)?]
+        } else {
+            each(&before, &after, zero)?
+        };
+        let untracked = {
+            let (old, new) = (before.untracked, after.untracked);
+            let nobody = |cell: &Cell| Side { visitors: 0, buyers: 0, gmv: cell.gmv };
+            row(String::new(), Some(old), Some(new), explain(nobody(&old), nobody(&new)))?
+        };
+        let start = Explained::zero(question.currency);
+        let sum = cells.iter().chain([&untracked]).try_fold(start, |sum, cell| sum.and(&cell.explained));
+        let total =
+            row(String::new(), Some(before.total), Some(after.total), sum.map_err(ExplainError::from))?;
+        Ok(Explanation { cells, untracked, total })
+    }
+}
+
+fn each(before: &Cells, after: &Cells, zero: Money) -> Result<Vec<ExplainedCell>, ReadModelError> {
+    let named = |cells: &Cells| -> BTreeMap<String, Cell> {
+        cells.cells.iter().map(|(words, cell)| (words.concat(), *cell)).collect()
+    };
+    let (old, new) = (named(before), named(after));
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let whole = (before.total.uv, after.total.uv);
+    let explained = |name: &String| {
+        let (old, new) = (old.get(name), new.get(name));
+        let parts = explain_cell(whole, side(old, zero), side(new, zero));
+        row(name.clone(), old.copied(), new.copied(), parts)
+    };
+    names.into_iter().map(explained).collect()
+}
+
+fn side(cell: Option<&Cell>, zero: Money) -> Side {
+    cell.map_or(Side { visitors: 0, buyers: 0, gmv: zero }, |cell| Side {
+        visitors: cell.uv,
+        buyers: cell.buyers,
+        gmv: cell.gmv,
+    })
+}
+
+fn row(
+    name: String,
+    before: Option<Cell>,
+    after: Option<Cell>,
+    explained: Result<Explained, ExplainError>,
+) -> Result<ExplainedCell, ReadModelError> {
+    let explained = explained.map_err(|error| ReadModelError::BadQuestion(error.to_string()))?;
+    Ok(ExplainedCell { name, before, after, explained })
+}
+
+impl ExplainedCell {
+    /// How the parts were found; none where nothing was split.
+    #[must_use]
+    pub fn method(&self) -> Option<Method> {
+        let Explained { traffic, mix, conversion, unit_price, method, .. } = self.explained;
+        let split = [traffic, mix, conversion, unit_price].iter().any(|part| !part.is_zero());
+        split.then_some(method)
+    }
+}

@@ -1,0 +1,291 @@
+//! What metrics rest on, folded once from the journal.
+
+use std::ops::ControlFlow;
+
+use daybook_domain::time::DAY;
+use daybook_domain::traffic::events::{PageViewed, Tags as RecordedTags, VisitorActed};
+use daybook_domain::{Currency, Event, EventKind, OrderId, Timestamp};
+use daybook_metrics::channel::Landing;
+use daybook_metrics::sessions::{Deed, Hit};
+use daybook_metrics::{Channel, ChannelRule, Tags};
+use hashbrown::HashMap;
+
+use super::names::Names;
+use crate::calendar::Calendar;
+use crate::engine::{AsOf, Progress, ReadModelError, ReadModels};
+use crate::model::{Envelope, KindSet};
+
+/// What metrics look at.
+const KINDS: KindSet = KindSet::of(&[
+    EventKind::PageViewed,
+    EventKind::VisitorActed,
+    EventKind::OrderPlaced,
+    EventKind::EscrowFunded,
+    EventKind::EscrowRefunded,
+    EventKind::RefundIssued,
+]);
+
+/// How long after it was placed an order is paid for at most, as far as its visits are looked for.
+pub const PAID_WITHIN: i64 = 60 * DAY;
+
+/// Traffic and sales, interned.
+#[derive(Debug)]
+pub struct History {
+    pub(super) calendar: Calendar,
+    rule: ChannelRule,
+    /// Hits before this are known of only as the first sight of a visitor.
+    since: Timestamp,
+    visitors: Names,
+    pub(super) seen: Vec<Visitor>,
+    pages: HashMap<Page, u32, ahash::RandomState>,
+    /// By the number of a hit's page.
+    pub(super) shown: Vec<Page>,
+    ways: HashMap<Way, u32, ahash::RandomState>,
+    /// By the number of a hit's way.
+    pub(super) came: Vec<Way>,
+    /// Paths, merchants, sales channels, campaigns and buyers by their numbers.
+    pub(super) names: Names,
+    orders: HashMap<OrderId, u32, ahash::RandomState>,
+    pub(super) sales: Vec<Sale>,
+}
+
+/// One visitor.
+#[derive(Debug)]
+pub(super) struct Visitor {
+    /// When it was first shown a page.
+    pub first_view: Option<Timestamp>,
+    /// Its hits, as they came.
+    pub hits: Vec<Seen>,
+}
+
+/// A hit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub at: Timestamp,
+    /// The page shown; none of an act.
+    pub page: Option<u32>,
+    /// How the visitor came to it.
+    pub way: Option<u32>,
+    /// Of an act: whether it is what the shop wants.
+    pub key: bool,
+}
+
+/// A page with what it belongs to, as numbers of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Page {
+    pub path: u32,
+    pub merchant: Option<u32>,
+    pub sales_channel: Option<u32>,
+}
+
+/// A way to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Way {
+    pub channel: Channel,
+    pub site: Option<u32>,
+    pub campaign: Option<u32>,
+    pub tagged: bool,
+}
+
+/// An order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sale {
+    pub placed_at: Timestamp,
+    pub visitor: Option<u32>,
+    pub buyer: u32,
+    pub merchant: u32,
+    pub sales_channel: u32,
+    /// When its payment was complete.
+    pub paid_at: Option<Timestamp>,
+    pub currency: Currency,
+    /// What the buyer paid.
+    pub paid: i64,
+    /// What went back to the buyer, by now.
+    pub refunded: i64,
+}
+
+impl ReadModels {
+    /// The history that questions about days from `since` on rest on, as of a moment: one pass over the journal. Visits
+    /// `look_back` microseconds before an order of those days are in it, for orders paid within [`PAID_WITHIN`].
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn history(
+        &self,
+        since: chrono::NaiveDate,
+        look_back: i64,
+        rule: ChannelRule,
+        at: AsOf,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<History, ReadModelError> {
+        let calendar = self.calendar()?;
+        let since =
+            Timestamp(calendar.start_of(since).0.saturating_sub(look_back.saturating_add(PAID_WITHIN)));
+        let mut history = History::new(calendar, rule, since);
+        self.each_event(KINDS, at, progress, &mut |e| {
+            history.fold(e);
+            ControlFlow::Continue(())
+        })?;
+        Ok(history)
+    }
+}
+
+impl History {
+    pub(super) fn new(calendar: Calendar, rule: ChannelRule, since: Timestamp) -> Self {
+        Self {
+            calendar,
+            rule,
+            since,
+            visitors: Names::default(),
+            seen: Vec::new(),
+            pages: HashMap::default(),
+            shown: Vec::new(),
+            ways: HashMap::default(),
+            came: Vec::new(),
+            names: Names::default(),
+            orders: HashMap::default(),
+            sales: Vec::new(),
+        }
+    }
+
+    /// The text behind a number.
+    pub(super) fn name(&self, number: u32) -> &str {
+        self.names.text(number)
+    }
+
+    pub(super) fn fold(&mut self, e: &Envelope<'_>) {
+        let at = Timestamp(e.occurred_at);
+        match e.event {
+            Event::PageViewed(view) => self.view(at, view),
+            Event::VisitorActed(act) => self.act(at, act),
+            Event::OrderPlaced(order) => {
+                let Some(id) = e.refs.order else { return };
+                let sale = Sale {
+                    placed_at: at,
+                    // its hits may be recorded later than the order
+                    visitor: order.visitor.map(|visitor| self.visitor(visitor.as_str())),
+                    buyer: self.names.number(order.buyer.as_str()),
+                    merchant: self.names.number(order.merchant.as_str()),
+                    sales_channel: self.names.number(order.sales_channel.as_str()),
+                    paid_at: None,
+                    currency: order.total.currency,
+                    paid: 0,
+                    refunded: 0,
+                };
+                self.orders.insert(id, number(self.sales.len()));
+                self.sales.push(sale);
+            }
+            Event::EscrowFunded(funded) => {
+                let paid: i64 = funded.parts.iter().map(|part| part.amount.minor).sum();
+                self.sale(e, |sale| {
+                    sale.paid_at = sale.paid_at.or(Some(at));
+                    sale.paid = sale.paid.saturating_add(paid);
+                });
+            }
+            Event::EscrowRefunded(refund) => {
+                self.sale(e, |sale| sale.refunded = sale.refunded.saturating_add(refund.to_buyer.minor));
+            }
+            Event::RefundIssued(refund) => {
+                self.sale(e, |sale| sale.refunded = sale.refunded.saturating_add(refund.to_buyer.minor));
+            }
+            _ => {}
+        }
+    }
+
+    fn sale(&mut self, e: &Envelope<'_>, change: impl FnOnce(&mut Sale)) {
+        let known = e.refs.order.and_then(|order| self.orders.get(&order));
+        if let Some(sale) = known.and_then(|at| self.sales.get_mut(*at as usize)) {
+            change(sale);
+        }
+    }
+
+    fn visitor(&mut self, id: &str) -> u32 {
+        let visitor = self.visitors.number(id);
+        if visitor as usize == self.seen.len() {
+            self.seen.push(Visitor { first_view: None, hits: Vec::new() });
+        }
+        visitor
+    }
+
+    /// A hit as visits are cut from it.
+    pub(super) fn hit(&self, seen: &Seen) -> Hit<u32, u32> {
+        let tagged = seen.way.is_some_and(|way| self.came[way as usize].tagged);
+        let deed = seen.page.map_or(Deed::Act { key: seen.key }, Deed::View);
+        Hit { at: seen.at, day: self.day(seen.at), deed, arrival: seen.way, tagged }
+    }
+
+    fn view(&mut self, at: Timestamp, view: &PageViewed) {
+        let number = self.visitor(view.visitor.as_str());
+        let visitor = &mut self.seen[number as usize];
+        visitor.first_view = Some(visitor.first_view.map_or(at, |first| first.min(at)));
+        if at < self.since {
+            return;
+        }
+        let way = self.way(&view.page, view.referrer.as_deref(), view.tags.as_ref());
+        let page = Page {
+            path: self.names.number(&view.page),
+            merchant: view.merchant.map(|merchant| self.names.number(merchant.as_str())),
+            sales_channel: view.sales_channel.map(|channel| self.names.number(channel.as_str())),
+        };
+        let next = number_of(&self.shown);
+        let page = *self.pages.entry(page).or_insert_with(|| {
+            self.shown.push(page);
+            next
+        });
+        self.seen[number as usize].hits.push(Seen { at, page: Some(page), way, key: false });
+    }
+
+    fn act(&mut self, at: Timestamp, act: &VisitorActed) {
+        use daybook_domain::traffic::events::Act;
+        let number = self.visitor(act.visitor.as_str());
+        if at < self.since {
+            return;
+        }
+        let way =
+            self.way(act.page.as_deref().unwrap_or_default(), act.referrer.as_deref(), act.tags.as_ref());
+        let key = matches!(act.act, Act::Register | Act::BeginCheckout);
+        self.seen[number as usize].hits.push(Seen { at, page: None, way, key });
+    }
+
+    /// How a hit was come to, as a number.
+    fn way(&mut self, page: &str, referrer: Option<&str>, tags: Option<&RecordedTags>) -> Option<u32> {
+        let tags = tags.map_or_else(Tags::default, |tags| Tags {
+            source: tags.source.as_deref(),
+            medium: tags.medium.as_deref(),
+            campaign: tags.campaign.as_deref(),
+            term: tags.term.as_deref(),
+            content: tags.content.as_deref(),
+            click_id: tags.click_id.as_deref(),
+        });
+        let origin = self.rule.classify(&Landing { page, referrer, tags })?;
+        let way = Way {
+            channel: origin.channel,
+            site: origin.site.map(|site| self.names.number(&site)),
+            campaign: origin.campaign.map(|campaign| self.names.number(&campaign)),
+            tagged: origin.tagged,
+        };
+        let next = number_of(&self.came);
+        Some(*self.ways.entry(way).or_insert_with(|| {
+            self.came.push(way);
+            next
+        }))
+    }
+
+    /// The currencies that orders were paid in, sorted.
+    #[must_use]
+    pub fn currencies(&self) -> Vec<Currency> {
+        let mut all: Vec<Currency> =
+            self.sales.iter().filter(|sale| sale.paid_at.is_some()).map(|sale| sale.currency).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+fn number(at: usize) -> u32 {
+    u32::try_from(at).expect("invariant: fewer than 2^32 fit in memory")
+}
+
+fn number_of<T>(all: &[T]) -> u32 {
+    number(all.len())
+}

@@ -1,0 +1,97 @@
+//! `daybook explain-gmv`
+
+use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
+use daybook_projections::metrics::{Days, Dimension, ExplainedCell, Question};
+
+use crate::cli::Global;
+use crate::cuts::Cuts;
+use crate::failure::Failure;
+use crate::figures::{Rules, days};
+use crate::output::{Format, Output};
+use crate::value::{Table, Value};
+
+/// Explain a change of GMV by traffic, mix, conversion and unit price, to the cent
+///
+/// The parts of all rows add up to the change exactly. Mix is what a row's share of all visitors did; sales that no
+/// recorded visit led to are untracked, on a line of their own.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The period before: a month (2018-05), a day, or days (2018-05-01..2018-05-15)
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    from: Days,
+    /// The period after
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    to: Days,
+    /// By what: channel, campaign, merchant, sales_channel
+    #[arg(long, value_name = "DIMENSION")]
+    by: Option<Dimension>,
+    #[command(flatten)]
+    rules: Rules,
+    #[command(flatten)]
+    cuts: Cuts,
+}
+
+const COLUMNS: &[&str] = &[
+    "currency",
+    "uv_before",
+    "uv_after",
+    "buyers_before",
+    "buyers_after",
+    "gmv_before",
+    "gmv_after",
+    "change",
+    "traffic",
+    "mix",
+    "conversion",
+    "unit_price",
+    "untracked",
+    "method",
+];
+
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let models = global.read_models()?;
+    let at = args.cuts.at(&models)?;
+    let first = args.from.from.min(args.to.from);
+    let (history, currency) = args.rules.history(global, &models, (first, DEFAULT_LOOK_BACK), at)?;
+    let by: Vec<Dimension> = args.by.into_iter().collect();
+    let question = Question { days: args.to, by: by.clone(), sessions: args.rules.sessions(), currency };
+    let found = history.explain(args.from, &question)?;
+    let mut columns = vec![by.first().map_or("row", |dimension| dimension.as_str())];
+    columns.extend(COLUMNS);
+    let mut table = Table::new(&columns);
+    for cell in &found.cells {
+        let name = if by.is_empty() { "(tracked)" } else { &cell.name };
+        table.push(row(name, cell)?);
+    }
+    table.push(row("(untracked)", &found.untracked)?);
+    table.push(row("(all)", &found.total)?);
+    let mut out = Output::new(global.format);
+    match out.format {
+        Format::Table => out.table(&table.without_empty())?,
+        Format::Json | Format::Csv => out.table(&table)?,
+    }
+    out.finish()
+}
+
+fn row(name: &str, cell: &ExplainedCell) -> Result<Vec<Value>, Failure> {
+    let explained = &cell.explained;
+    let change = explained.change().map_err(|error| Failure::Refused(error.to_string()))?;
+    let (before, after) = (cell.before.as_ref(), cell.after.as_ref());
+    Ok(vec![
+        name.into(),
+        change.currency.as_str().into(),
+        before.map(|cell| cell.uv).into(),
+        after.map(|cell| cell.uv).into(),
+        before.map(|cell| cell.buyers).into(),
+        after.map(|cell| cell.buyers).into(),
+        explained.before.into(),
+        explained.after.into(),
+        change.into(),
+        explained.traffic.into(),
+        explained.mix.into(),
+        explained.conversion.into(),
+        explained.unit_price.into(),
+        explained.untracked.into(),
+        cell.method().map(|method| method.as_str()).into(),
+    ])
+}

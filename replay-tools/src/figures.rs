@@ -1,0 +1,206 @@
+//! What the subcommands about traffic and sales take and print alike.
+
+use std::path::PathBuf;
+
+use chrono::{Months, NaiveDate};
+use daybook_domain::time::SECOND;
+use daybook_domain::{Currency, Money};
+use daybook_metrics::{ChannelRule, Definition, MarketSites, SessionRule};
+use daybook_projections::metrics::{Cell, Days, History};
+use daybook_projections::{AsOf, ReadModels};
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::open::told;
+use crate::progress::Progress;
+use crate::value::Value;
+
+/// What visits, channels and sales are.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Definitions")]
+pub struct Rules {
+    /// Whose definition of visits, bounces and page views: plan, ga4, matomo or plausible
+    #[arg(long, value_name = "WHOSE", default_value = "plan")]
+    definition: Definition,
+    /// The longest pause within a visit
+    #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1_440))]
+    timeout: u32,
+    /// Sales in this currency [default: the one there is]
+    #[arg(long, value_name = "CODE", value_parser = currency)]
+    currency: Option<Currency>,
+    /// A TOML file of the market's own hosts, and of search engines, social networks and partners of its own
+    #[arg(long, value_name = "FILE")]
+    sites: Option<PathBuf>,
+}
+
+fn currency(text: &str) -> Result<Currency, String> {
+    Currency::new(text).map_err(|error| error.to_string())
+}
+
+impl Rules {
+    /// What a visit is.
+    pub fn sessions(&self) -> SessionRule {
+        SessionRule { definition: self.definition, timeout: i64::from(self.timeout) * 60 * SECOND }
+    }
+
+    fn channels(&self) -> Result<ChannelRule, Failure> {
+        let sites = match &self.sites {
+            None => MarketSites::default(),
+            Some(path) => {
+                let why = |why: String| Failure::Usage(format!("--sites {}: {why}", path.display()));
+                let text = std::fs::read_to_string(path).map_err(|error| why(error.to_string()))?;
+                toml::from_str(&text).map_err(|error| why(error.to_string()))?
+            }
+        };
+        ChannelRule::new(&sites).map_err(|error| Failure::Usage(format!("--sites: {error}")))
+    }
+
+    /// The history from a day on, with what its orders look back on, and the currency of its sales.
+    pub fn history(
+        &self,
+        global: &Global,
+        models: &ReadModels,
+        (since, look_back): (NaiveDate, i64),
+        at: AsOf,
+    ) -> Result<(History, Currency), Failure> {
+        let rule = self.channels()?;
+        let history = {
+            let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
+            models.history(since, look_back, rule, at, &mut told(&progress))?
+        };
+        let paid = history.currencies();
+        let currency = match (self.currency, paid.as_slice()) {
+            (Some(asked), _) => asked,
+            (None, [only]) => *only,
+            // nothing was sold: zero of any currency
+            (None, []) => Currency::new("CNY").map_err(|error| Failure::Usage(error.to_string()))?,
+            (None, several) => {
+                let all: Vec<&str> = several.iter().map(Currency::as_str).collect();
+                let why = format!("sales are in {}: name one with --currency", all.join(", "));
+                return Err(Failure::Usage(why));
+            }
+        };
+        Ok((history, currency))
+    }
+}
+
+/// Days as an argument: `2018-05`, `2018-05-03`, or `2018-05-01..2018-05-15`.
+pub fn days(text: &str) -> Result<Days, String> {
+    let say = || format!("{text:?} are no days: write 2018-05, 2018-05-03 or 2018-05-01..2018-05-15");
+    let day = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    let one = |text: &str| match day(text) {
+        Some(day) => Some(Days { from: day, to: day }),
+        None => {
+            let from = day(&format!("{text}-01"))?;
+            let to = from.checked_add_months(Months::new(1))?.pred_opt()?;
+            Some(Days { from, to })
+        }
+    };
+    let found = match text.split_once("..") {
+        None => one(text),
+        Some((from, to)) => one(from).zip(one(to)).map(|(from, to)| Days { from: from.from, to: to.to }),
+    };
+    let found = found.ok_or_else(say)?;
+    if found.from > found.to {
+        return Err(format!("{text:?} ends before it begins"));
+    }
+    Ok(found)
+}
+
+/// Sums, distinct counts and the ratios taken from them.
+pub const COLUMNS: &[&str] = &[
+    "uv",
+    "new_uv",
+    "pv",
+    "views",
+    "visits",
+    "bounces",
+    "stay_s",
+    "pv_per_uv",
+    "average_stay_s",
+    "bounce_rate",
+    "buyers",
+    "orders",
+    "gmv",
+    "conversion",
+    "unit_price",
+    "order_value",
+    "orders_per_buyer",
+    "refunded",
+];
+
+/// Sums that people see as ratios only.
+pub const FOR_PROGRAMS: &[&str] = &["views", "bounces", "stay_s"];
+
+/// The values of [`COLUMNS`].
+pub fn values(cell: &Cell) -> Vec<Value> {
+    let per = |money: Money, of: u64| -> Value {
+        let rounded = ratio(i128::from(money.minor), i128::from(of), 0);
+        rounded
+            .and_then(|value| i64::try_from(value.mantissa()).ok())
+            .map(|m| Money::new(m, money.currency))
+            .into()
+    };
+    let count = |of: u64, through: u64| share(of.into(), through.into());
+    vec![
+        cell.uv.into(),
+        cell.new_uv.into(),
+        cell.pv.into(),
+        cell.views.into(),
+        cell.visits.into(),
+        cell.bounces.into(),
+        ratio(cell.stay.into(), SECOND.into(), 6).map(Value::Ratio).into(),
+        count(cell.pv, cell.uv),
+        ratio(cell.stay.into(), i128::from(cell.visits) * i128::from(SECOND), 1).map(Value::Ratio).into(),
+        count(cell.bounces, cell.visits),
+        cell.buyers.into(),
+        cell.orders.into(),
+        cell.gmv.into(),
+        count(cell.buyers, cell.uv),
+        per(cell.gmv, cell.buyers),
+        per(cell.gmv, cell.orders),
+        count(cell.orders, cell.buyers),
+        cell.refunded.into(),
+    ]
+}
+
+fn share(of: i128, through: i128) -> Value {
+    ratio(of, through, 4).map(Value::Ratio).into()
+}
+
+/// A ratio to so many places, half to even; none of nothing.
+fn ratio(of: i128, through: i128, places: u32) -> Option<Decimal> {
+    let of = Decimal::try_from_i128_with_scale(of, 0).ok()?;
+    let through = Decimal::try_from_i128_with_scale(through, 0).ok().filter(|through| !through.is_zero())?;
+    let mut exact =
+        of.checked_div(through)?.round_dp_with_strategy(places, RoundingStrategy::MidpointNearestEven);
+    exact.rescale(places);
+    Some(exact)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_a_month_a_day_or_from_one_to_another() {
+        let of = |text: &str| days(text).map(|days| format!("{} {}", days.from, days.to));
+        assert_eq!(of("2020-02"), Ok("2020-02-01 2020-02-29".into()));
+        assert_eq!(of("2018-05-03"), Ok("2018-05-03 2018-05-03".into()));
+        assert_eq!(of("2018-05-03..2018-06"), Ok("2018-05-03 2018-06-30".into()));
+        for bad in ["", "2018", "2018-13", "2018-02-30", "yesterday", "2018-05.."] {
+            assert!(of(bad).unwrap_err().contains("write 2018-05"), "{bad}");
+        }
+        assert!(of("2018-06..2018-05").unwrap_err().contains("ends before it begins"));
+    }
+
+    #[test]
+    fn a_ratio_is_rounded_half_to_even_and_there_is_none_of_nothing() {
+        let text = |of, through, places| ratio(of, through, places).map(|r| r.to_string());
+        assert_eq!(text(1, 3, 4), Some("0.3333".into()));
+        assert_eq!(text(1, 8, 2), Some("0.12".into()));
+        assert_eq!(text(2, 1, 4), Some("2.0000".into()));
+        assert_eq!(text(5, 0, 4), None);
+    }
+}
