@@ -30,6 +30,7 @@ python3 tests/check/books.py "$daybook" "$folder/demo.db" --late
 python3 tests/check/books.py "$daybook" "$folder/demo.db" --by-month --late
 python3 tests/check/statements.py "$daybook" "$folder/demo.db" 8
 [ -z "$duckdb" ] || "$duckdb" tests/check/tables.py "$daybook" "$folder/demo.db"
+[ -z "$duckdb" ] || "$duckdb" tests/check/traffic.py "$daybook" "$folder"
 
 if [ -z "${1:-}" ]; then
     echo "Olist's books left out: set DAYBOOK_DATA to a folder that holds olist/"
