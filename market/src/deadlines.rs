@@ -19,6 +19,7 @@ use daybook_domain::checkout::commands::CheckoutCommand;
 use daybook_domain::merchant::commands::MerchantCommand;
 use daybook_domain::order::commands::OrderCommand;
 use daybook_domain::{Event, EventKind, Timestamp};
+use daybook_journal::Position;
 use uuid::Uuid;
 
 use crate::AnyCommand;
@@ -31,6 +32,8 @@ pub struct Deadline {
     pub due: Timestamp,
     /// Identity of the event that started it.
     pub cause: Uuid,
+    /// Position of that event in the journal.
+    pub position: Position,
     /// What is asked then.
     pub command: AnyCommand,
 }
@@ -108,5 +111,5 @@ pub fn started(happened: &Happened) -> Option<Deadline> {
         }
         _ => return None,
     };
-    Some(Deadline { due, cause: happened.id, command: command? })
+    Some(Deadline { due, cause: happened.id, position: happened.position, command: command? })
 }

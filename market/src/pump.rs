@@ -111,12 +111,12 @@ impl Market {
             match request.add_to(&mut batch) {
                 Ok(added) => {
                     accepted += u64::from(!added.events.is_empty());
-                    met.push(deadline.cause);
+                    met.push(deadline.position);
                 }
                 // The same deadline with other content: it was met under an earlier version of these rules.
-                Err(CommandError::Reused { .. }) => met.push(deadline.cause),
+                Err(CommandError::Reused { .. }) => met.push(deadline.position),
                 Err(CommandError::Rejected(rejection)) => {
-                    put_off.push((deadline.cause, now.plus(PUT_OFF)));
+                    put_off.push((deadline.position, now.plus(PUT_OFF)));
                     if WAITS.contains(&rejection.code) {
                         continue;
                     }

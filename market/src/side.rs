@@ -28,8 +28,8 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS reacted_to (
       one INTEGER PRIMARY KEY CHECK (one = 1), event BLOB NOT NULL, recorded_at INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS deadlines (
-      cause BLOB PRIMARY KEY, due INTEGER NOT NULL, not_before INTEGER NOT NULL, command TEXT NOT NULL,
-      source TEXT) WITHOUT ROWID;
+      position INTEGER PRIMARY KEY, cause BLOB NOT NULL, due INTEGER NOT NULL, not_before INTEGER NOT NULL,
+      command TEXT NOT NULL, source TEXT);
     CREATE INDEX IF NOT EXISTS deadlines_by_time ON deadlines (not_before);
     CREATE TABLE IF NOT EXISTS refused_reactions (
       id INTEGER PRIMARY KEY, at INTEGER NOT NULL, cause BLOB NOT NULL, position INTEGER NOT NULL,
@@ -126,7 +126,14 @@ impl Side {
 
     fn with(conn: Connection) -> rusqlite::Result<Mutex<Connection>> {
         conn.busy_timeout(Duration::from_secs(5))?;
-        conn.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")?;
+        conn.execute_batch(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4000;",
+        )?;
+        if by_cause(&conn)? {
+            conn.execute_batch(
+                "BEGIN; DROP TABLE deadlines; DELETE FROM progress; DELETE FROM reacted_to; COMMIT",
+            )?;
+        }
         conn.execute_batch(TABLES)?;
         Ok(Mutex::new(conn))
     }
@@ -166,11 +173,12 @@ impl Side {
             let tx = conn.transaction()?;
             {
                 let mut insert = tx.prepare_cached(
-                    "INSERT INTO deadlines(cause, due, not_before, command, source) VALUES (?1, ?2, ?2, ?3, ?4)
-                     ON CONFLICT(cause) DO NOTHING",
+                    "INSERT INTO deadlines(position, cause, due, not_before, command, source)
+                     VALUES (?1, ?2, ?3, ?3, ?4, ?5) ON CONFLICT(position) DO NOTHING",
                 )?;
                 for (deadline, source) in &pass.deadlines {
                     insert.execute(params![
+                        deadline.position,
                         deadline.cause.as_bytes(),
                         deadline.due.0,
                         json(&deadline.command),
@@ -235,22 +243,22 @@ impl Side {
     /// Deadlines that are due at `now`, the earliest first, without those of unfinished imports.
     pub(crate) fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Deadline>, MarketError> {
         let conn = self.own.lock();
-        let read = || -> rusqlite::Result<Vec<(Uuid, i64, String)>> {
+        let read = || -> rusqlite::Result<Vec<(Position, Uuid, i64, String)>> {
             conn.prepare_cached(
-                "SELECT cause, due, command FROM deadlines
+                "SELECT position, cause, due, command FROM deadlines
                  WHERE not_before <= ?1 AND (source IS NULL OR source NOT IN (SELECT source FROM imports))
-                 ORDER BY not_before, cause LIMIT ?2",
+                 ORDER BY not_before, position LIMIT ?2",
             )?
             .query_map(params![now.0, limit], |row| {
-                Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?, row.get(2)?))
+                Ok((row.get(0)?, Uuid::from_bytes(row.get(1)?), row.get(2)?, row.get(3)?))
             })?
             .collect()
         };
         let rows = read().map_err(|e| unavailable("read deadlines", &e))?;
         rows.into_iter()
-            .map(|(cause, due, command)| {
+            .map(|(position, cause, due, command)| {
                 let command = parse(&command)?;
-                Ok(Deadline { due: Timestamp(due), cause, command })
+                Ok(Deadline { due: Timestamp(due), cause, position, command })
             })
             .collect()
     }
@@ -263,22 +271,23 @@ impl Side {
         next.map(|due| due.map(Timestamp)).map_err(|e| unavailable("read deadlines", &e))
     }
 
-    /// Strikes out deadlines that were met, puts off those that were refused and lists the refusals.
+    /// Strikes out deadlines that were met, puts off those that were refused and lists the refusals; by position of
+    /// what started them.
     pub(crate) fn met(
         &self,
-        met: &[Uuid],
-        put_off: &[(Uuid, Timestamp)],
+        met: &[Position],
+        put_off: &[(Position, Timestamp)],
         refused: &[RefusedReaction],
     ) -> Result<(), MarketError> {
         let mut conn = self.own.lock();
         let mut write = || -> rusqlite::Result<()> {
             let tx = conn.transaction()?;
-            for cause in met {
-                tx.prepare_cached("DELETE FROM deadlines WHERE cause = ?1")?.execute([cause.as_bytes()])?;
+            for position in met {
+                tx.prepare_cached("DELETE FROM deadlines WHERE position = ?1")?.execute([position])?;
             }
-            for (cause, until) in put_off {
-                tx.prepare_cached("UPDATE deadlines SET not_before = ?2 WHERE cause = ?1")?
-                    .execute(params![cause.as_bytes(), until.0])?;
+            for (position, until) in put_off {
+                tx.prepare_cached("UPDATE deadlines SET not_before = ?2 WHERE position = ?1")?
+                    .execute(params![position, until.0])?;
             }
             refused.iter().try_for_each(|refused| list(&tx, refused))?;
             tx.commit()
@@ -336,6 +345,12 @@ impl Side {
         let sql = "DELETE FROM imports WHERE source = ?1";
         self.own.lock().execute(sql, [source]).map(drop).map_err(|e| unavailable("note an import", &e))
     }
+}
+
+/// Whether the deadlines are kept by cause, as they once were: ids come in no order, so each wrote a page of its own.
+fn by_cause(conn: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM pragma_table_info('deadlines') WHERE name = 'cause' AND pk = 1";
+    conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|found| found == 1)
 }
 
 struct RefusedRow {
