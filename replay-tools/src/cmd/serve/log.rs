@@ -90,12 +90,13 @@ impl Log {
         begun.map_err(|error| Failure::Unavailable(format!("cannot log: {error}")))?;
         let writing = shared.clone();
         let thread = std::thread::Builder::new().name("log".into()).spawn(move || {
-            let mut lines = writing.lines();
+            // two buffers take turns: lines that are gathered find room that is in memory already
+            let (mut lines, mut taken) = (writing.lines(), Vec::new());
             while !lines.closed {
                 let (again, _) =
                     writing.0.1.wait_timeout(lines, FLUSH).unwrap_or_else(std::sync::PoisonError::into_inner);
                 lines = again;
-                let mut taken = std::mem::take(&mut lines.waiting);
+                std::mem::swap(&mut lines.waiting, &mut taken);
                 drop(lines);
                 if !taken.is_empty() {
                     write(&mut taken);
