@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A UTC instant in microseconds since 1970-01-01T00:00:00Z.
@@ -86,8 +86,45 @@ fn parse_utc(text: &[u8]) -> Option<i64> {
     Some((days * 86_400 + hour * 3_600 + minute * 60 + second) * SECOND + micros)
 }
 
+impl Timestamp {
+    /// Writes RFC 3339 in UTC into `buffer`, with no more of a second than there is: every event has some times, so
+    /// this allocates nothing. None beyond the years that have four digits.
+    fn write(self, buffer: &mut [u8; LONGEST]) -> Option<&str> {
+        let at = DateTime::<Utc>::from_timestamp_micros(self.0)?;
+        let mut end = 0;
+        let mut put = |number: u32, digits: usize, after: u8| {
+            let mut rest = number;
+            for place in buffer[end..end + digits].iter_mut().rev() {
+                *place = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+            buffer[end + digits] = after;
+            end += digits + 1;
+        };
+        put(u32::try_from(at.year()).ok().filter(|year| *year <= 9_999)?, 4, b'-');
+        put(at.month(), 2, b'-');
+        put(at.day(), 2, b'T');
+        put(at.hour(), 2, b':');
+        put(at.minute(), 2, b':');
+        match at.timestamp_subsec_micros() {
+            0 => put(at.second(), 2, b'Z'),
+            micros => {
+                put(at.second(), 2, b'.');
+                if micros % 1_000 == 0 { put(micros / 1_000, 3, b'Z') } else { put(micros, 6, b'Z') }
+            }
+        }
+        std::str::from_utf8(&buffer[..end]).ok()
+    }
+}
+
+/// Bytes of a time: `2018-03-04T05:06:07.123456Z`.
+const LONGEST: usize = 27;
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(text) = self.write(&mut [0; LONGEST]) {
+            return f.pad(text);
+        }
         match DateTime::<Utc>::from_timestamp_micros(self.0) {
             Some(t) => f.pad(&t.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
             None => write!(f, "{} us", self.0),
@@ -101,11 +138,35 @@ impl fmt::Debug for Timestamp {
 }
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        match self.write(&mut [0; LONGEST]) {
+            Some(text) => s.serialize_str(text),
+            None => s.collect_str(self),
+        }
     }
 }
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         crate::codec::from_text(d, "an RFC 3339 time", Self::parse)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_chrono_writes_them() {
+        let edges = [0, 1, -1, 999, 1_000, 500_000, SECOND - 1, DAY - 1, -DAY, 253_402_300_799_999_999];
+        let beyond =
+            [253_402_300_800_000_000, -62_167_219_200_000_000, -62_167_219_200_000_001, i64::MAX, i64::MIN];
+        let somewhere =
+            (1..2_000_i64).map(|n| n.wrapping_mul(0x5851_F42D_4C95_7F2D) % 253_402_300_800_000_000);
+        for micros in edges.into_iter().chain(beyond).chain(somewhere) {
+            let by_chrono = DateTime::<Utc>::from_timestamp_micros(micros)
+                .map_or_else(|| format!("{micros} us"), |t| t.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+            assert_eq!(Timestamp(micros).to_string(), by_chrono);
+            let json = serde_json::to_string(&Timestamp(micros)).expect("text");
+            assert_eq!(json, format!("\"{by_chrono}\""));
+        }
     }
 }
