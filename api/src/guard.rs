@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use axum::RequestExt;
 use axum::body::to_bytes;
-use axum::extract::{RawPathParams, Request};
+use axum::extract::{DefaultBodyLimit, RawPathParams, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use daybook_domain::{MerchantId, PartyId, Timestamp};
+use daybook_domain::{MerchantId, Timestamp};
 use daybook_journal::{Clock, SystemClock};
 
 use crate::Shared;
 use crate::access::log::Entry;
 use crate::access::{Caller, Permission, Role, Touched, TouchedByParts};
 use crate::metrics::{Counted, Metrics};
-use crate::passage;
+use crate::passage::{self, Answered};
 use crate::problem::{BAD_REQUEST, FORBIDDEN, Problem, TOO_MANY_WAITING, blocking};
 
 /// Position after which a reader sees what the answer says.
@@ -35,7 +35,7 @@ const LONGEST_WORDS: usize = 4_096;
 pub(crate) struct Door {
     pub counted: Counted,
     pub method: Method,
-    path: Arc<str>,
+    pub path: Arc<str>,
     permission: Permission,
     /// Whether its path names the merchant that it is about.
     of_merchant: bool,
@@ -48,13 +48,6 @@ impl Door {
     }
 }
 
-/// Who came through which door, as an answer remembers it for those who write it down.
-#[derive(Clone)]
-pub(crate) struct Passed {
-    pub door: Arc<Door>,
-    pub actor: Option<PartyId>,
-}
-
 /// Who came through a door, and whose data the path named.
 struct Visit {
     at: Timestamp,
@@ -63,21 +56,20 @@ struct Visit {
 }
 
 /// Lets a request through to its endpoint, or says why not.
-pub(crate) async fn guard(shared: Shared, door: Arc<Door>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(shared: &Shared, door: &Door, request: Request, next: Next) -> Answered {
     let mut visit = None;
-    let mut response = match pass(&shared, &door, &mut visit, request, next).await {
+    let mut response = match pass(shared, door, &mut visit, request, next).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
     let position = shared.models.applied();
     response.headers_mut().entry(POSITION).or_insert_with(|| HeaderValue::from(position));
-    keep_for_its_caller(&door, response.headers_mut());
+    keep_for_its_caller(door, response.headers_mut());
     let actor = visit.as_ref().map(|visit| visit.caller.actor);
     if let Some(visit) = visit {
-        log(&shared, &door, visit, &response);
+        log(shared, door, visit, &response);
     }
-    response.extensions_mut().insert(Passed { door, actor });
-    response
+    (response, actor)
 }
 
 /// Says to caches and browsers that an answer is for who asked, in the form that was asked for, and what its type says.
@@ -127,7 +119,8 @@ async fn pass(
             wanted.ok_or_else(|| Problem::bad("Daybook-At-Least", "write a position, a whole number"))?;
         come_to(shared, wanted).await?;
     }
-    let (request, _memory) = passage::whole(shared, request).await?;
+    let (mut request, _memory) = passage::whole(shared, request).await?;
+    DefaultBodyLimit::disable().apply(&mut request); // it was read within a limit of its own
     Ok(in_our_words(next.run(request).await).await)
 }
 

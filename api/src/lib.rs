@@ -30,7 +30,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::Request;
+use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::{Next, from_fn};
 use axum::routing::get;
@@ -219,18 +220,27 @@ fn routes(shared: &Shared) -> Router {
     }
     let mut router = Router::new();
     for Endpoint { method, path, permission, serve, .. } in endpoints() {
-        let at = Arc::clone(shared);
-        let door = Arc::new(Door::new(method, &path, permission, &shared.metrics));
+        let at = (Arc::clone(shared), Arc::new(Door::new(method, &path, permission, &shared.metrics)));
         let guarded = from_fn(move |request: Request, next: Next| {
-            guard::guard(Arc::clone(&at), Arc::clone(&door), request, next)
+            let (shared, door) = at.clone();
+            async move {
+                let answer = |request| guard::guard(&shared, &door, request, next);
+                passage::through(&shared, Some(&door), request, answer).await
+            }
         });
         router = router.route(&path, serve.layer(guarded));
     }
-    // bodies have a limit of their own
+    let at = Arc::clone(shared);
+    let elsewhere = from_fn(move |request: Request, next: Next| {
+        let shared = Arc::clone(&at);
+        async move {
+            let answer = |request| async { (next.run(request).await, None) };
+            passage::through(&shared, None, request, answer).await
+        }
+    });
     let router = router
-        .fallback(problem::no_such_page)
-        .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(DefaultBodyLimit::disable())
+        .fallback(problem::no_such_page.layer(elsewhere.clone()))
+        .method_not_allowed_fallback(problem::method_not_allowed.layer(elsewhere))
         .with_state(Arc::clone(shared));
-    passage::around(router, shared)
+    passage::around(router, &shared.settings)
 }

@@ -1,27 +1,33 @@
 //! The way in and out of the service for every request, whatever it asks: it gets an id, finds room or is turned
 //! away, has its time, and is written down. Who may do what is [`guard`](crate::guard)'s.
+//!
+//! All of it is one layer around each endpoint. A layer of layers is boxed and copied for each request, level by level,
+//! and passed through again each time the request is woken.
 
 mod body;
 mod id;
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, Method, header};
-use axum::middleware::Next;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Router, middleware};
+use daybook_domain::PartyId;
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
-use tower_http::compression::CompressionLayer;
+use tower::{ServiceExt, service_fn};
+use tower_http::compression::Compression;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 pub(crate) use body::{Bodies, whole};
 pub(crate) use id::{REQUEST_ID, of_this_request};
 
-use crate::guard::Passed;
+use crate::guard::Door;
 use crate::problem::{INTERNAL, OUTCOME_UNKNOWN, OVERLOADED, Problem, Said, TOOK_TOO_LONG};
 use crate::{Settings, Shared};
 
@@ -44,17 +50,9 @@ impl Room {
     }
 }
 
-/// Puts the way in and out around the routes.
-pub(crate) fn around(routes: Router, shared: &Shared) -> Router {
-    let settings = &shared.settings;
-    let mut routes = routes;
-    if settings.compression {
-        routes = routes.layer(CompressionLayer::new());
-    }
-    if !settings.cors.is_empty() {
-        routes = routes.layer(cors(&settings.cors));
-    }
-    routes.layer(middleware::from_fn_with_state(Arc::clone(shared), pass))
+/// Lets browsers at other origins ask, where the settings name them.
+pub(crate) fn around(routes: Router, settings: &Settings) -> Router {
+    if settings.cors.is_empty() { routes } else { routes.layer(cors(&settings.cors)) }
 }
 
 fn cors(origins: &[String]) -> CorsLayer {
@@ -74,28 +72,37 @@ fn cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(Any).expose_headers(TOLD)
 }
 
-/// Lets a request in, and its answer out.
-async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+/// An answer, and who asked for it, where that is known.
+pub(crate) type Answered = (Response, Option<PartyId>);
+
+/// Lets a request in, and its answer out. The door is that of its endpoint; without one there is no such endpoint.
+pub(crate) async fn through<F: Future<Output = Answered>>(
+    shared: &Shared,
+    door: Option<&Door>,
+    mut request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
     let begun = Instant::now();
     let id = id::of(request.headers());
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let matched = if door.is_none() { request.extensions_mut().remove::<MatchedPath>() } else { None };
+    let named = door.map(|door| &*door.path).or(matched.as_ref().map(MatchedPath::as_str));
+    let route = named.unwrap_or("unmatched");
+    let packing =
+        shared.settings.compression.then(|| request.headers().get(header::ACCEPT_ENCODING).cloned());
     let trace = shared.traces.as_ref().map(|traces| traces.begin(&method, route, request.headers(), &id));
-    let answering = id::REQUEST.scope(id.clone(), admitted(&shared, route, request, next));
-    let mut response = match &trace {
+    let answering = id::REQUEST.scope(id.clone(), admitted(shared, route, request, answer));
+    let (response, actor) = match &trace {
         Some(trace) => trace.scope(answering).await,
         None => answering.await,
     };
     let took = begun.elapsed();
     let status = response.status().as_u16();
     let code = response.extensions().get::<Said>().map_or("", |said| said.code);
-    let passed = response.extensions().get::<Passed>();
-    match passed {
-        Some(passed) if passed.door.method == method => passed.door.counted.request(status, took),
-        _ => shared.metrics.request(&method, route, status, took),
+    match door.filter(|door| door.method == method) {
+        Some(door) => door.counted.request(status, took),
+        None => shared.metrics.request(&method, route, status, took),
     }
-    let actor = passed.and_then(|passed| passed.actor.as_ref());
     tracing::info!(
         target: "daybook::access",
         request_id = %id,
@@ -103,7 +110,7 @@ async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Res
         route,
         status,
         micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        actor = actor.map_or("", |actor| actor.as_str()),
+        actor = actor.as_ref().map_or("", |actor| actor.as_str()),
         code,
         trace_id = trace.as_ref().map(|trace| tracing::field::display(trace.id())),
         "answered"
@@ -111,42 +118,69 @@ async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Res
     if let Some(trace) = trace {
         trace.end(status, code);
     }
-    if let Ok(value) = id.parse() {
+    let mut response = match packing {
+        Some(wanted) => packed(response, wanted).await,
+        None => response,
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
 }
 
-async fn admitted(shared: &Shared, route: &str, request: Request, next: Next) -> Response {
+/// The answer, compressed where `wanted` asks for that.
+async fn packed(mut response: Response, wanted: Option<HeaderValue>) -> Response {
+    const VARY: HeaderValue = HeaderValue::from_static("accept-encoding");
+    let Some(wanted) = wanted else {
+        response.headers_mut().append(header::VARY, VARY); // caches must know that others are answered otherwise
+        return response;
+    };
+    let mut asked = Request::new(Body::empty());
+    asked.headers_mut().insert(header::ACCEPT_ENCODING, wanted);
+    let mut answer = Some(response);
+    let answered = service_fn(|_: Request| ready(Ok::<_, Infallible>(answer.take().unwrap_or_default())));
+    match Compression::new(answered).oneshot(asked).await {
+        Ok(packed) => packed.map(Body::new),
+        Err(never) => match never {},
+    }
+}
+
+async fn admitted<F: Future<Output = Answered>>(
+    shared: &Shared,
+    route: &str,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Answered {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     // who keeps the service running must be answered when it is busiest
     let watching = matches!(route, "/healthz" | "/readyz" | "/metrics");
+    let nobody = |problem: Problem| (problem.into_response(), None);
     let _room = match shared.room.under_way.try_acquire() {
         Ok(permit) => Some(permit),
         Err(_) if watching => None,
         Err(_) => {
             let most = shared.room.most;
-            return Problem::new(OVERLOADED, format!("{most} requests are under way")).into_response();
+            return nobody(Problem::new(OVERLOADED, format!("{most} requests are under way")));
         }
     };
     if !safe && let Some(problem) = crowded(shared) {
-        return problem.into_response();
+        return nobody(problem);
     }
     let limit = shared.settings.request_timeout;
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let answer = AssertUnwindSafe(answer(request)).catch_unwind();
     match within(limit, answer).await {
-        Some(Ok(response)) => response,
+        Some(Ok(answered)) => answered,
         Some(Err(_)) => {
             tracing::error!(request_id = of_this_request(), route, "a handler panicked");
-            Problem::new(INTERNAL, "the request could not be carried out; the log says why").into_response()
+            nobody(Problem::new(INTERNAL, "the request could not be carried out; the log says why"))
         }
         None if safe => {
             let detail = format!("no answer within {limit:?}: ask for less at once");
-            Problem::new(TOOK_TOO_LONG, detail).into_response()
+            nobody(Problem::new(TOOK_TOO_LONG, detail))
         }
         None => {
             let detail = format!("no answer within {limit:?}: send the same request again for its answer");
-            Problem::new(OUTCOME_UNKNOWN, detail).into_response()
+            nobody(Problem::new(OUTCOME_UNKNOWN, detail))
         }
     }
 }
