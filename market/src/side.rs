@@ -417,3 +417,30 @@ fn parse(command: &str) -> Result<AnyCommand, MarketError> {
 fn unavailable(what: &str, error: &rusqlite::Error) -> MarketError {
     MarketError::Unavailable(format!("the market's own file: cannot {what}: {error}"))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_keeps_deadlines_by_their_cause_starts_over() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(
+            "CREATE TABLE deadlines (cause BLOB PRIMARY KEY, due INTEGER NOT NULL, not_before INTEGER NOT NULL,
+               command TEXT NOT NULL, source TEXT) WITHOUT ROWID;
+             INSERT INTO deadlines VALUES (x'00', 1, 1, '{}', NULL);
+             CREATE TABLE progress (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL);
+             INSERT INTO progress VALUES (1, 9);
+             CREATE TABLE reacted_to (one INTEGER PRIMARY KEY CHECK (one = 1), event BLOB NOT NULL,
+               recorded_at INTEGER NOT NULL);",
+        )
+        .unwrap();
+        let side = Side { own: Side::with(conn).unwrap(), asked: None };
+        assert_eq!(side.progress().unwrap(), 0);
+        assert_eq!(side.next_due().unwrap(), None);
+        side.advance(&Pass { through: 7, ..Pass::default() }).unwrap();
+        let again = Side { own: Side::with(side.own.into_inner()).unwrap(), asked: None };
+        assert_eq!(again.progress().unwrap(), 7, "a file of today's kind goes on");
+    }
+}
