@@ -127,6 +127,20 @@ fn the_same_hit_has_the_same_id_and_another_has_another() {
     // but within its visitor
     let visitor = |v: &'static str| RawHit { visitor: v.into(), ..named(view()) };
     assert_ne!(id(&visitor("v1"), None), id(&visitor("v2"), None));
+    // and within its day
+    let on = |day: &'static str| RawHit { at: day.into(), ..named(view()) };
+    assert_eq!(id(&on("2026-11-20T00:00:00Z"), None), id(&on("2026-11-20T23:59:59Z"), None));
+    assert_ne!(id(&on("2026-11-20T23:59:59Z"), None), id(&on("2026-11-21T00:00:00Z"), None));
+}
+
+#[test]
+fn the_ids_of_hits_are_those_of_every_version() {
+    let id = |raw: &RawHit<'_>| raw.check(&incoming()).unwrap().id.to_string();
+    let full =
+        RawHit { act: "search".into(), query: "tea".into(), referrer: "https://a.example/".into(), ..view() };
+    assert_eq!(id(&view()), "GOLD1");
+    assert_eq!(id(&full), "GOLD2");
+    assert_eq!(id(&RawHit { id: "h-1".into(), ..view() }), "GOLD3");
 }
 
 #[test]

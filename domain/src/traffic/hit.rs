@@ -187,8 +187,8 @@ pub struct Incoming {
     pub latest: Timestamp,
     /// When a hit without a time happened; `None`: it must say.
     pub arrived: Option<Timestamp>,
-    /// Its number where it was read (a line of a file), by which hits of the same content are told apart; `None`:
-    /// the same content is the same hit.
+    /// How many of the same content came before it in the same source, by which they are told apart; `None`: the same
+    /// content is the same hit.
     pub number: Option<u64>,
 }
 
@@ -293,7 +293,7 @@ impl<'a> RawHit<'a> {
         let data = event.encode();
         let stream = TrafficStream::of(&visitor, occurred_at);
         Ok(Hit {
-            id: self.identity(&visitor, occurred_at, &data, incoming)?,
+            id: self.identity(occurred_at, incoming)?,
             stream,
             kind: event.kind(),
             occurred_at,
@@ -400,31 +400,57 @@ impl<'a> RawHit<'a> {
         Ok(serde_json::to_string(&refs).expect("invariant: references are plain data"))
     }
 
-    /// The first half of a digest of what makes the hit itself. The layout never changes: it is what makes recording
-    /// repeatable.
-    fn identity(
-        &self,
-        visitor: &VisitorId,
-        at: Timestamp,
-        data: &str,
-        incoming: &Incoming,
-    ) -> Result<Uuid, Fault> {
+    /// The first half of a digest of what makes the hit itself: what it says, not how its event is written. The layout
+    /// never changes: it is what makes recording repeatable, by later versions too.
+    fn identity(&self, at: Timestamp, incoming: &Incoming) -> Result<Uuid, Fault> {
         let mut digest = Sha256::new();
+        let text = |digest: &mut Sha256, text: &str| {
+            digest.update((text.len() as u64).to_be_bytes());
+            digest.update(text);
+        };
         if self.id.is_empty() {
             digest.update(b"hit by content\0");
             digest.update(at.0.to_be_bytes());
             digest.update(incoming.number.unwrap_or_default().to_be_bytes());
-            digest.update(data);
+            text(&mut digest, if self.act.is_empty() { "view" } else { &self.act });
+            self.said().into_iter().for_each(|said| text(&mut digest, said));
         } else {
             let own: crate::Reference = id("id", &self.id)?;
             digest.update(b"hit by id\0");
-            digest.update(visitor.as_str());
-            digest.update([0]);
-            digest.update(own.as_str());
+            digest.update(at.0.div_euclid(DAY).to_be_bytes());
+            text(&mut digest, &self.visitor);
+            text(&mut digest, own.as_str());
         }
         let digest = digest.finalize();
         let half: [u8; 16] = digest[..16].try_into().expect("invariant: half of 32 bytes");
         Ok(uuid::Builder::from_custom_bytes(half).into_uuid())
+    }
+
+    /// What it says beside its id, its time and its act. New fields come last, and only where they are not empty.
+    fn said(&self) -> [&str; 21] {
+        [
+            &self.visitor,
+            &self.page,
+            &self.topic,
+            &self.product,
+            &self.referrer,
+            &self.utm_source,
+            &self.utm_medium,
+            &self.utm_campaign,
+            &self.utm_term,
+            &self.utm_content,
+            &self.click_id,
+            &self.campaign,
+            &self.merchant,
+            &self.order,
+            &self.cart,
+            &self.buyer,
+            &self.query,
+            &self.target,
+            &self.region,
+            &self.device,
+            &self.sales_channel,
+        ]
     }
 }
 

@@ -1,10 +1,12 @@
 //! The import: check all, then record.
 
+use ahash::HashMap;
 use daybook_commands::{CommandError, Recorded};
 use daybook_domain::traffic::{EARLIEST, FaultKind, Hit, Incoming, RawHit};
 use daybook_domain::{EventKind, PartyId, Timestamp};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use super::report::{Findings, PageViewsError, PageViewsReport};
 use super::source::Source;
@@ -12,6 +14,8 @@ use crate::Market;
 
 /// Hits handed over at once.
 const BATCH: usize = 8_192;
+/// At least so many rows are remembered, by which those of the same content are counted.
+const REMEMBERED: usize = 65_536;
 
 /// Records the hits of `source` in `market`. `progress` hears (rows done, of how many); while the file is checked
 /// nobody knows how many there are.
@@ -28,15 +32,22 @@ pub fn import(
 ) -> Result<PageViewsReport, PageViewsError> {
     runtime.block_on(market.begin())?;
     let latest = market.commands().now().plus(market.commands().policy()?.clock_tolerance());
-    let check = |line: u64, raw: &RawHit<'_>| {
-        raw.check(&Incoming { earliest: EARLIEST, latest, arrived: None, number: Some(line) })
+    let mut repeats = Repeats::default();
+    let check = |repeats: &mut Repeats, raw: &RawHit<'_>| {
+        let incoming = Incoming { earliest: EARLIEST, latest, arrived: None, number: None };
+        let hit = raw.check(&incoming)?;
+        match repeats.before(&hit) {
+            0 => Ok(hit),
+            number if raw.id.is_empty() => raw.check(&Incoming { number: Some(number), ..incoming }),
+            _ => Ok(hit),
+        }
     };
     let mut report = PageViewsReport::default();
     let mut findings = Findings::default();
     let mut before = Timestamp(i64::MIN);
     source.rows(&mut |line, raw| {
         report.rows += 1;
-        match check(line, raw) {
+        match check(&mut repeats, raw) {
             Ok(hit) => {
                 report.hits += 1;
                 report.views += u64::from(hit.kind == EventKind::PageViewed);
@@ -63,9 +74,10 @@ pub fn import(
 
     let mut writer = Writer { market, runtime, batch: Vec::with_capacity(BATCH), under_way: None };
     let mut done = 0;
-    source.rows(&mut |line, raw| {
+    let mut repeats = Repeats::default();
+    source.rows(&mut |_, raw| {
         done += 1;
-        if let Ok(hit) = check(line, raw) {
+        if let Ok(hit) = check(&mut repeats, raw) {
             writer.batch.push(hit);
         }
         if writer.batch.len() == BATCH {
@@ -77,6 +89,26 @@ pub fn import(
     writer.hand_over(&mut report)?;
     writer.wait(&mut report)?;
     Ok(report)
+}
+
+/// Counts rows of the same content: they are as many hits, and the same ones in every file that has them, wherever in
+/// it they stand. Such rows say the same time, so they stand near each other: a bounded number is remembered.
+#[derive(Default)]
+struct Repeats {
+    recent: HashMap<Uuid, u64>,
+    older: HashMap<Uuid, u64>,
+}
+
+impl Repeats {
+    /// How many of the same content came before.
+    fn before(&mut self, hit: &Hit) -> u64 {
+        if self.recent.len() >= REMEMBERED {
+            self.older = std::mem::take(&mut self.recent);
+        }
+        let count = self.recent.get(&hit.id).or_else(|| self.older.get(&hit.id)).copied().unwrap_or_default();
+        self.recent.insert(hit.id, count + 1);
+        count
+    }
 }
 
 /// Hands batches over, one under way while the next is read.
