@@ -208,7 +208,8 @@ impl Market {
         }
         self.counts_all(&request.command)?;
         let _others_who_plan_wait = self.name_is_free(&request.command).await?;
-        let taken = self.take_references(&request).await?;
+        let mut taken = self.take_references(&request).await?;
+        taken.sent();
         let came = request.execute(&self.commands).await;
         taken.heard(&came);
         Ok(came?)

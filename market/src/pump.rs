@@ -178,7 +178,7 @@ impl Market {
         let driven = Driven { events: through - after, accepted, refused: refused.len() as u64 };
         pass.refused = refused;
         self.side.advance(&pass)?;
-        self.references.kept_through(through);
+        self.references.kept_through(through, self.journal.head()?);
         Ok(driven)
     }
 

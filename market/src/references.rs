@@ -9,6 +9,7 @@
 //! used once. What they wrote is known here.
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use ahash::HashMap;
 use daybook_commands::{CommandError, Executed};
@@ -82,9 +83,20 @@ struct Use {
     by: String,
     under_way: u32,
     /// A command whose outcome nobody heard may still be written.
-    unheard: bool,
+    unheard: Option<Unheard>,
     written: Option<Position>,
 }
+
+/// What becomes known of a command that nobody awaited: after a while it is written or never will be, and when the
+/// passes have come beyond what was written by then, the file knows which.
+#[derive(Clone, Copy, Debug)]
+enum Unheard {
+    Since(Instant),
+    Through(Position),
+}
+
+/// How long a command that nobody awaits may take to be written: far longer than the writer lets anyone wait.
+const STILL_WRITTEN: Duration = Duration::from_secs(60);
 
 impl References {
     /// Takes a reference; what else rests on it, where that is known here.
@@ -93,7 +105,7 @@ impl References {
         let known = recent.entry(resting.name).or_insert_with(|| Use {
             by: resting.by.clone(),
             under_way: 0,
-            unheard: false,
+            unheard: None,
             written: None,
         });
         if known.by != resting.by {
@@ -109,19 +121,32 @@ impl References {
         known.under_way -= 1;
         match outcome {
             Outcome::Written(position) => known.written = known.written.max(Some(position)),
-            Outcome::Unheard => known.unheard = true,
+            Outcome::Unheard => known.unheard = Some(Unheard::Since(Instant::now())),
             Outcome::Nothing => {}
         }
-        if known.under_way == 0 && known.written.is_none() && !known.unheard {
+        if known.under_way == 0 && known.written.is_none() && known.unheard.is_none() {
             recent.remove(name);
         }
     }
 
-    /// Everything up to here is in the market's own file.
-    pub(crate) fn kept_through(&self, through: Position) {
-        let kept =
-            |known: &Use| known.under_way == 0 && known.written.is_some_and(|position| position <= through);
-        self.recent.lock().retain(|_, known| !kept(known));
+    /// Everything up to here is in the market's own file; the journal ends at `head`.
+    pub(crate) fn kept_through(&self, through: Position, head: Position) {
+        self.kept(through, head, STILL_WRITTEN);
+    }
+
+    fn kept(&self, through: Position, head: Position, still_written: Duration) {
+        self.recent.lock().retain(|_, known| {
+            if let Some(Unheard::Since(since)) = known.unheard
+                && since.elapsed() >= still_written
+            {
+                known.unheard = Some(Unheard::Through(head));
+            }
+            if matches!(known.unheard, Some(Unheard::Through(position)) if position <= through) {
+                known.unheard = None;
+            }
+            let kept = known.written.is_none_or(|position| position <= through);
+            known.under_way > 0 || known.unheard.is_some() || !kept
+        });
     }
 }
 
@@ -132,13 +157,19 @@ enum Outcome {
     Unheard,
 }
 
-/// References taken for a command. Dropped, they stay taken: what became of it is not known.
+/// References taken for a command. Dropped once it is sent, they stay taken: what became of it is not known.
 pub(crate) struct Taken<'m> {
     references: &'m References,
     names: Vec<Name>,
+    sent: bool,
 }
 
 impl Taken<'_> {
+    /// The command is on its way from now on.
+    pub(crate) fn sent(&mut self) {
+        self.sent = true;
+    }
+
     /// The command came to this.
     pub(crate) fn heard(self, came: &Result<Executed, CommandError>) {
         self.ended(match came {
@@ -157,7 +188,8 @@ impl Taken<'_> {
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        self.names.iter().for_each(|name| self.references.end(name, Outcome::Unheard));
+        let outcome = if self.sent { Outcome::Unheard } else { Outcome::Nothing };
+        self.names.iter().for_each(|name| self.references.end(name, outcome));
     }
 }
 
@@ -167,7 +199,7 @@ impl Market {
     /// # Errors
     /// `provider_ref_used` or `reference_used` when something else rests on one of them.
     pub(crate) async fn take_references(&self, request: &AnyRequest) -> Result<Taken<'_>, MarketError> {
-        let mut taken = Taken { references: &self.references, names: Vec::new() };
+        let mut taken = Taken { references: &self.references, names: Vec::new(), sent: false };
         for resting in of_command(request) {
             self.know_references().await?;
             let mut other = self.references.take(&resting).err();
@@ -179,7 +211,7 @@ impl Market {
             taken.ended(Outcome::Nothing);
             // what was written before anybody looked is answered as it was
             if request.taken(&self.commands)? {
-                return Ok(Taken { references: &self.references, names: Vec::new() });
+                return Ok(Taken { references: &self.references, names: Vec::new(), sent: false });
             }
             let rejection = used(&resting.name, &other);
             request.keep_refusal(&self.commands, &rejection);
@@ -311,20 +343,33 @@ mod tests {
 
     fn taken<'r>(references: &'r References, by: &str) -> Taken<'r> {
         references.take(&resting(by)).unwrap();
-        Taken { references, names: vec![resting(by).name] }
+        Taken { references, names: vec![resting(by).name], sent: true }
     }
 
     #[test]
     fn a_reference_whose_command_nobody_awaited_stays_taken_until_it_is_written_and_kept() {
         let references = References::default();
         drop(taken(&references, "c1"));
-        references.kept_through(100);
+        references.kept_through(100, 100);
         assert_eq!(references.take(&resting("c2")), Err("c1".to_owned()));
         taken(&references, "c1").ended(Outcome::Written(7));
-        references.kept_through(6);
+        references.kept_through(6, 7);
         assert_eq!(references.take(&resting("c2")), Err("c1".to_owned()), "no pass came to it yet");
-        references.kept_through(7);
+        references.kept_through(7, 7);
+        assert_eq!(references.take(&resting("c2")), Err("c1".to_owned()), "the first may still be written");
+        references.kept(6, 7, Duration::ZERO);
+        assert_eq!(references.take(&resting("c2")), Err("c1".to_owned()), "as far as the passes have come");
+        references.kept(7, 7, Duration::ZERO);
         assert_eq!(references.take(&resting("c2")), Ok(()), "whoever asks finds it in the file");
+    }
+
+    #[test]
+    fn a_reference_whose_command_was_never_sent_is_free_again() {
+        let references = References::default();
+        let mut never = taken(&references, "c1");
+        never.sent = false;
+        drop(never);
+        assert_eq!(references.take(&resting("c2")), Ok(()));
     }
 
     #[test]
