@@ -20,6 +20,10 @@ use std::fmt;
 /// The smallest group, in assigned visitors.
 pub const FEWEST: u64 = 30;
 
+/// The fewest buyers of a group whose spending is compared: below, the sums rest on a few baskets, and an interval from
+/// them covers 78 to 92 % instead of 95 (simulated: 30 and 30 visitors, 300 and 100, 1,000 and 200, of whom 2 to 3 % buy).
+pub const FEWEST_BUYERS: u64 = 30;
+
 /// The 97.5 % quantile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
 
@@ -76,12 +80,13 @@ impl Interval {
 pub struct Lift {
     /// Buyers more for each assigned visitor.
     pub conversion: Interval,
-    /// Minor units more for each assigned visitor.
-    pub spent: Interval,
+    /// Minor units more for each assigned visitor; none where a group has fewer than [`FEWEST_BUYERS`] buyers, or all
+    /// spent the same.
+    pub spent: Option<Interval>,
     /// Buyers more, over all that the campaign was meant for.
     pub buyers: Interval,
-    /// Minor units more, over all that the campaign was meant for.
-    pub revenue: Interval,
+    /// Minor units more, over all that the campaign was meant for; none as `spent`.
+    pub revenue: Option<Interval>,
 }
 
 /// Why there is no answer.
@@ -131,9 +136,16 @@ pub fn lift(campaign: &Group, holdout: &Group) -> Result<Lift, LiftError> {
             return Err(LiftError::Impossible { group });
         }
     }
-    let (conversion, spent) = (proportions(campaign, holdout), means(campaign, holdout));
+    let conversion = proportions(campaign, holdout);
+    let enough = campaign.buyers.min(holdout.buyers) >= FEWEST_BUYERS;
+    let spent = if enough { means(campaign, holdout) } else { None };
     let all = campaign.assigned as f64;
-    Ok(Lift { conversion, spent, buyers: conversion.times(all), revenue: spent.times(all) })
+    Ok(Lift {
+        conversion,
+        spent,
+        buyers: conversion.times(all),
+        revenue: spent.map(|spent| spent.times(all)),
+    })
 }
 
 /// Newcombe's interval: the two score intervals, joined as the sides of a triangle.
@@ -159,19 +171,19 @@ fn score(group: &Group) -> (f64, f64, f64) {
     (p, (middle - half) / of, (middle + half) / of)
 }
 
-/// Welch's interval of the difference of means.
-fn means(campaign: &Group, holdout: &Group) -> Interval {
+/// Welch's interval of the difference of means; none where nothing varies, and so nothing is known of how it does.
+fn means(campaign: &Group, holdout: &Group) -> Option<Interval> {
     let (m1, v1) = mean_and_its_variance(campaign);
     let (m2, v2) = mean_and_its_variance(holdout);
     let estimate = m1 - m2;
     let variance = v1 + v2;
     if variance == 0.0 {
-        return Interval { low: estimate, estimate, high: estimate };
+        return None;
     }
     let of = |v: f64, group: &Group| v * v / (group.assigned as f64 - 1.0);
     let freedom = variance * variance / (of(v1, campaign) + of(v2, holdout));
     let half = student(freedom) * variance.sqrt();
-    Interval { low: estimate - half, estimate, high: estimate + half }
+    Some(Interval { low: estimate - half, estimate, high: estimate + half })
 }
 
 fn mean_and_its_variance(group: &Group) -> (f64, f64) {
@@ -205,14 +217,14 @@ pub struct LastClickBias {
 }
 
 impl Lift {
-    /// Last click's credit beside the lift.
+    /// Last click's credit beside the lift, where there is one of the revenue.
     #[must_use]
-    pub fn beside_last_click(&self, credited_minor: i64) -> LastClickBias {
-        let credited = credited_minor as f64;
-        let Interval { low, estimate, high } = self.revenue;
+    pub fn beside_last_click(&self, credited_minor: i64) -> Option<LastClickBias> {
+        let (credited, incremental) = (credited_minor as f64, self.revenue?);
+        let Interval { low, estimate, high } = incremental;
         let overstated =
             Interval { low: credited - high, estimate: credited - estimate, high: credited - low };
-        LastClickBias { credited, incremental: self.revenue, overstated }
+        Some(LastClickBias { credited, incremental, overstated })
     }
 }
 
@@ -249,7 +261,7 @@ mod tests {
             campaign.add(1_000_000_000_000 + n % 5);
             holdout.add(1_000_000_000_000 + n % 4);
         }
-        let spent = lift(&campaign, &holdout).unwrap().spent;
+        let spent = lift(&campaign, &holdout).unwrap().spent.unwrap();
         // means 2 and 1.46 above the same; variances 2.0408 and 1.2739 (1/49 of the scatter), of 50 each
         assert!((spent.estimate - 0.54).abs() < 1e-3, "{spent:?}");
         assert!((spent.high - spent.low - 2.0 * 1.986 * 0.2575).abs() < 1e-2, "{spent:?}");
@@ -263,14 +275,16 @@ mod tests {
         assert_eq!(refused, LiftError::Impossible { group: "holdout" });
         // nobody bought at all: no lift, with an interval that says how little is known
         let none = lift(&group(100, 0), &group(100, 0)).unwrap();
-        assert!(none.conversion.estimate == 0.0 && none.conversion.high > 0.03 && none.spent.high == 0.0);
+        assert!(none.conversion.estimate == 0.0 && none.conversion.high > 0.03);
+        assert_eq!((none.spent, none.revenue), (None, None), "and none of what nobody spent");
     }
 
     #[test]
     fn last_click_is_set_beside_the_lift() {
         let revenue = Interval { low: 80.0, estimate: 100.0, high: 120.0 };
-        let lift = Lift { conversion: revenue, spent: revenue, buyers: revenue, revenue };
-        let bias = lift.beside_last_click(300);
+        let lift =
+            Lift { conversion: revenue, spent: Some(revenue), buyers: revenue, revenue: Some(revenue) };
+        let bias = lift.beside_last_click(300).unwrap();
         assert_eq!(bias.overstated, Interval { low: 180.0, estimate: 200.0, high: 220.0 });
         assert!(bias.overstated.covers(200.0) && !bias.overstated.covers(0.0));
     }
