@@ -45,6 +45,9 @@ fn an_untagged_landing_is_told_by_its_referrer() {
         ("", "direct"),
         ("no address", "direct"),
         ("about:blank", "direct"),
+        // a host is no medium, whatever it is called
+        ("http://cpc.people.com.cn/", "external cpc.people.com.cn"),
+        ("https://paidcontent.org/", "external paidcontent.org"),
         // Chinese search engines; an old one sends GBK
         ("https://www.baidu.com/s?wd=%E8%BF%9E%E8%A1%A3%E8%A3%99", "organic_search Baidu [连衣裙]"),
         ("http://m.baidu.com/s?ie=gbk&word=%C1%AC%D2%C2%C8%B9", "organic_search Baidu [连衣裙]"),
@@ -139,7 +142,15 @@ fn tags_beat_the_referrer_and_a_medium_beats_a_click_id() {
         ("/?fbclid=IwAR", "https://m.facebook.com/", "social Facebook"),
         ("/?utm_source=news&utm_medium=email&gclid=1", none, "email news"),
         ("/?utm_source=vendor&utm_medium=cpc&gclid=1", none, "paid_search! Google"),
+        ("/?utm_source=vendor&utm_medium=cpc", "https://www.baidu.com/link?url=x", "paid_search! vendor"),
+        ("/?utm_source=vendor&utm_medium=cpc", "https://weibo.com/", "social! vendor"),
+        ("/?utm_source=vendor&utm_medium=cpc", none, "external! vendor"),
+        // a medium in the wrong tag; a word that is part of many hosts' names
+        ("/?utm_source=SMS", none, "sms SMS"),
+        ("/?utm_source=search", none, "organic_search search"),
+        ("/?utm_source=com", none, "external com"),
         // what says nothing
+        ("/?utm_source=(Direct)", none, "direct"),
         ("/?utm_source=(direct)&utm_medium=(none)", none, "direct"),
         ("/?utm_campaign=spring", none, "external"),
         ("/?utm_medium=whatever", baidu, "organic_search Baidu [tv]"),
@@ -200,7 +211,17 @@ fn recorded_tags_come_before_those_of_the_page_and_an_empty_one_is_absent() {
 
 #[test]
 fn a_markets_additions_are_checked_and_versions_are_known() {
-    for host in ["https://shop.example", "shop.example/x", "", "a..b", "*.", "sh op"] {
+    for host in [
+        "https://shop.example",
+        "shop.example/x",
+        "",
+        "a..b",
+        "*.",
+        "sh op",
+        "localhost:3000",
+        "*.shop.*",
+        "例子.中国",
+    ] {
         let sites = MarketSites { own_hosts: vec![host.into()], ..MarketSites::default() };
         let refused = ChannelRule::new(&sites).unwrap_err().to_string();
         assert!(refused.starts_with("own_hosts: ") && refused.contains("write `shop.example`"), "{refused}");

@@ -118,14 +118,13 @@ impl ChannelRule {
         let terms = site.terms.iter().map(|term| Cow::Owned(term.clone())).collect();
         let place = Place { kind, name: Cow::Owned(site.name.clone()), terms };
         for host in &site.hosts {
-            let bare = host.trim_start_matches("*.").trim_end_matches(".*");
-            let sound = !bare.is_empty()
-                && !bare.contains("..")
-                && !bare.starts_with('.')
-                && !bare.ends_with('.')
-                && bare
-                    .chars()
-                    .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']'));
+            // as browsers send it: no port, and names of other scripts as `xn--...`
+            let bare = host.strip_prefix("*.").or(host.strip_suffix(".*")).unwrap_or(host);
+            let label = |label: &str| {
+                !label.is_empty()
+                    && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+            };
+            let sound = bare.split('.').all(label);
             if !sound {
                 return Err(BadSites::Host { field, host: host.chars().take(80).collect() });
             }
@@ -138,9 +137,9 @@ impl ChannelRule {
         if place.kind != Kind::Own {
             self.sources.insert(place.name.to_lowercase(), place.clone());
             let bare = host.trim_start_matches("*.");
-            let first = bare.split('.').next().unwrap_or_default();
-            // `baidu` for baidu.com, but neither `search` for search.naver.com nor `com` for an app's package
-            if bare.split('.').count() == 2 || host.ends_with(".*") {
+            let (first, rest) = bare.split_once('.').unwrap_or((bare, ""));
+            // `baidu` for baidu.com, but neither `search` for search.aol.* nor `com` for an app's package
+            if !rest.contains('.') && !matches!(first, "com" | "net" | "org") {
                 self.sources.entry(first.to_owned()).or_insert_with(|| place.clone());
             }
         }
@@ -178,8 +177,8 @@ impl ChannelRule {
         let query = query_of(landing.page);
         let found = if query.is_empty() { FoundTags::default() } else { FoundTags::of(landing.page) };
         let tags = &landing.tags;
-        let source = either(tags.source, found.source)
-            .filter(|s| !matches!(&**s, "(direct)" | "direct" | "(not set)"));
+        let nowhere = |source: &str| matches!(source, "(direct)" | "direct" | "(not set)");
+        let source = either(tags.source, found.source).filter(|s| !nowhere(&s.to_lowercase()));
         let medium = either(tags.medium, found.medium).map(|medium| medium.to_lowercase());
         let campaign = either(tags.campaign, found.campaign);
         let term = either(tags.term, found.term).map(Cow::into_owned);
@@ -194,19 +193,21 @@ impl ChannelRule {
         // what was searched for belongs to a landing that the search page sent, not to a letter read beside it
         let searched = from.filter(|place| source.is_none() || by_source == Some(place));
         let tagged = source.is_some() || medium.is_some() || campaign.is_some() || click.is_some();
+        // a source such as `sms` is a medium that somebody wrote into the wrong tag
+        let misplaced = source.as_ref().filter(|_| by_source.is_none()).map(|source| source.to_lowercase());
+        let misplaced = misplaced.and_then(|word| self.media.get(&*word).copied());
         let asked = Asked {
             campaign,
             tagged,
+            seen: from.filter(|_| !own),
             // where the visitor was sent from: what the link says, else the page it stood on
             place: by_source.or(from.filter(|_| source.is_none() && !own)),
             host: source.or_else(|| outside.map(|address| address.host.clone())),
             term: term
                 .or_else(|| searched.zip(outside).and_then(|(place, address)| place.term(address.query))),
         };
-        // a source such as `sms` is a medium that somebody wrote into the wrong tag
-        let words = [medium.as_deref(), asked.host.as_deref().filter(|_| asked.place.is_none())];
-        for word in words.into_iter().flatten() {
-            if let Some(origin) = self.by_medium(word, &asked, click.is_some()) {
+        for medium in [medium.and_then(|medium| self.medium(&medium)), misplaced].into_iter().flatten() {
+            if let Some(origin) = by_medium(medium, &asked, click.is_some()) {
                 return Some(origin);
             }
         }
@@ -227,36 +228,10 @@ impl ChannelRule {
         Some(asked.origin_at(channel, false, None))
     }
 
-    fn by_medium<'a>(&self, medium: &str, asked: &Asked<'a>, clicked: bool) -> Option<Origin<'a>> {
-        // a word that no list has says nothing, unless it speaks of clicks that are paid for
-        let medium = match self.media.get(medium) {
-            Some(known) => *known,
-            None if medium.contains("cpc") || medium.starts_with("paid") => Medium::Paid,
-            None => return None,
-        };
-        let network = asked.place.is_some_and(|place| place.kind == Kind::Network);
-        let engine = asked.place.is_some_and(|place| place.kind == Kind::Engine);
-        let (channel, paid) = match medium {
-            Medium::None => return None,
-            Medium::Paid if network => (Channel::Social, true),
-            Medium::Paid if engine => (Channel::PaidSearch, true),
-            // whose ad it was, the click id knows better than a source that no list has
-            Medium::Paid if clicked => return None,
-            Medium::Paid | Medium::Display => (Channel::External, true),
-            Medium::PaidSearch => (Channel::PaidSearch, true),
-            Medium::PaidSocial => (Channel::Social, true),
-            Medium::Organic if network => (Channel::Social, false),
-            Medium::Organic => (Channel::OrganicSearch, false),
-            Medium::Referral if asked.place.is_some() => return Some(asked.by_place()),
-            Medium::Referral => (Channel::External, false),
-            Medium::Affiliate => (Channel::Affiliate, true),
-            Medium::Social => (Channel::Social, false),
-            Medium::Email => (Channel::Email, false),
-            Medium::Sms => (Channel::Sms, false),
-            Medium::Offline => (Channel::Offline, false),
-            Medium::Directory => (Channel::Directory, false),
-        };
-        Some(asked.origin(channel, paid))
+    /// What a medium means. A word that no list has says nothing, unless it speaks of clicks that are paid for.
+    fn medium(&self, word: &str) -> Option<Medium> {
+        let paid = || (word.contains("cpc") || word.starts_with("paid")).then_some(Medium::Paid);
+        self.media.get(word).copied().or_else(paid)
     }
 
     fn partner<'a>(&self, asked: &Asked<'a>, query: &str) -> Option<Cow<'a, str>> {
@@ -271,8 +246,37 @@ impl ChannelRule {
     }
 }
 
+fn by_medium<'a>(medium: Medium, asked: &Asked<'a>, clicked: bool) -> Option<Origin<'a>> {
+    let is = |kind| move |place: &Place| place.kind == kind;
+    // an ad's source may be whoever placed it: then the page that it stood on tells what it was
+    let sold = asked.place.or(asked.seen);
+    let (channel, paid) = match medium {
+        Medium::None => return None,
+        Medium::Paid if sold.is_some_and(is(Kind::Network)) => (Channel::Social, true),
+        Medium::Paid if sold.is_some_and(is(Kind::Engine)) => (Channel::PaidSearch, true),
+        // whose ad it was, the click id knows better than a source that no list has
+        Medium::Paid if clicked => return None,
+        Medium::Paid | Medium::Display => (Channel::External, true),
+        Medium::PaidSearch => (Channel::PaidSearch, true),
+        Medium::PaidSocial => (Channel::Social, true),
+        Medium::Organic if asked.place.is_some_and(is(Kind::Network)) => (Channel::Social, false),
+        Medium::Organic => (Channel::OrganicSearch, false),
+        Medium::Referral if asked.place.is_some() => return Some(asked.by_place()),
+        Medium::Referral => (Channel::External, false),
+        Medium::Affiliate => (Channel::Affiliate, true),
+        Medium::Social => (Channel::Social, false),
+        Medium::Email => (Channel::Email, false),
+        Medium::Sms => (Channel::Sms, false),
+        Medium::Offline => (Channel::Offline, false),
+        Medium::Directory => (Channel::Directory, false),
+    };
+    Some(asked.origin(channel, paid))
+}
+
 /// What tags and referrer name together.
 struct Asked<'a> {
+    /// The site of the page that the visitor came from.
+    seen: Option<&'a Place>,
     place: Option<&'a Place>,
     host: Option<Cow<'a, str>>,
     term: Option<String>,

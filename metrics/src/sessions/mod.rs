@@ -7,7 +7,7 @@
 //! | | plan | GA4 | Matomo | Plausible |
 //! |---|---|---|---|---|
 //! | a new visit after | a pause beyond the timeout | the same | the same | the same |
-//! | a new campaign | starts a visit | does not | starts one, unless the visit came direct | does not |
+//! | a new campaign | starts a visit | does not | starts one, where the visit came by another | does not |
 //! | midnight | does not | does not | starts one, in the site's zone | does not |
 //! | acts beside views | are not looked at | keep a session alive | keep a visit alive | keep a visit alive |
 //! | bounce | one page, reloads or not | not engaged: no 2nd view, no key act, 10 s or less | one action | one view, no act |
@@ -21,7 +21,8 @@
 //! GA4 measures by a script of its own (that a page stayed in the foreground) no log of page views can tell: there,
 //! a session of one view lasts 0 s. **Matomo** <https://matomo.org/faq/general/faq_36/> (30 minutes, a new
 //! campaign, midnight in the site's zone), `plugins/Referrers/Columns/Campaign.php` (no new visit where the running one
-//! came direct), `plugins/CoreHome/Columns/VisitTotalTime.php` (1 s is added). **Plausible**
+//! came direct; it does start one where the visit came by a search or another site, which hits do not tell here),
+//! `plugins/CoreHome/Columns/VisitTotalTime.php` (1 s is added). **Plausible**
 //! <https://plausible.io/docs/metrics-definitions> (visitors on several days count for each; a single page view and
 //! no other event is a bounce; duration 0 then), <https://plausible.io/data-policy> (identities change daily, at
 //! midnight UTC), `lib/plausible/session/cache_store.ex` (30 minutes; a visit goes on over midnight).
@@ -163,7 +164,8 @@ impl SessionRule {
 
     /// Puts the hits of one visitor in order and cuts them into visits.
     pub fn visits<P: Copy + Ord, T: Copy + Ord>(&self, hits: &mut [Hit<P, T>]) -> Vec<Visit<P, T>> {
-        hits.sort_unstable();
+        // of one instant, the landing comes before the page that it sends on to
+        hits.sort_unstable_by_key(|hit| (hit.at, !hit.tagged, hit.deed, hit.arrival, hit.day));
         self.cut(hits)
     }
 
