@@ -12,6 +12,7 @@ mod endpoint;
 mod feeds;
 mod guard;
 mod health;
+mod json;
 mod metrics;
 mod openapi;
 mod outgoing;

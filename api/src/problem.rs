@@ -149,10 +149,9 @@ impl Problem {
         self.0.pointer.is_some()
     }
 
-    /// Says that it is about this member of the body.
-    pub(crate) fn of_member(mut self, name: &str) -> Self {
-        self.0.detail = format!("{name}: {}", self.0.detail);
-        self.at(format!("/{}", name.replace('~', "~0").replace('/', "~1")))
+    /// What is wrong, and the cure.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
     }
 
     /// Says after how many seconds it is worth asking again.

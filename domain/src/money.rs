@@ -151,7 +151,7 @@ impl fmt::Display for MoneyError {
                 write!(f, "unknown currency {code:?}: use an ISO 4217 code such as CNY")
             }
             Self::CurrencyMismatch { left, right } => {
-                write!(f, "{left} and {right} cannot be added: convert one of them by an event first")
+                write!(f, "{left} and {right} cannot be added: what belongs together is in one currency")
             }
             Self::TooFine { text, currency } => write!(
                 f,

@@ -217,8 +217,8 @@ async fn a_key_that_makes_no_sense_is_not_made() {
         (json!({"role": "finance", "merchant": "m1"}), "/merchant", "only a key of the role merchant"),
         (json!({"role": "admin", "name": "x".repeat(101)}), "/name", "100 characters"),
         (json!({"role": "admin", "expires_at": "2020-01-01T00:00:00Z"}), "/expires_at", "past"),
-        (json!({"role": "king"}), "", "king"),
-        (json!({"role": "admin", "colour": "red"}), "", "colour"),
+        (json!({"role": "king"}), "/role", "king"),
+        (json!({"role": "admin", "colour": "red"}), "/colour", "colour"),
     ];
     for (body, pointer, names) in table {
         let answer = site.post("admin", "/v1/keys", "-", &body).await;

@@ -190,7 +190,7 @@ async fn amounts_that_are_no_money_are_refused_by_name() {
         cases.push(("an amount", pay(amount, "\"CNY\""), 400, bad, "amount"));
     }
     for currency in ["\"XXQ\"", "\"cny\"", "\"\"", "7", "\"CN\\u0000Y\""] {
-        cases.push(("a currency", pay("\"1.00\"", currency), 400, bad, "amount: "));
+        cases.push(("a currency", pay("\"1.00\"", currency), 400, bad, "amount/currency: "));
     }
     each(cases).await;
 }

@@ -128,3 +128,91 @@ async fn members_that_are_not_known_are_refused_by_pointer_however_deep() {
     assert_eq!(good.status, 201, "{}", good.text);
     site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_that_cannot_be_read_are_refused_by_pointer_and_in_plain_words() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    stage.basket("c1", &[("o1", "m1", "60.00")]).await;
+    let site = Site::of(&stage).await;
+    let head = stage.market.journal().head().unwrap();
+    let cny = |amount: &str| json!({"amount": amount, "currency": "CNY"});
+    let line = |quantity: Value, price: Value| json!({"line": "1", "product": "p", "category": "books", "quantity": quantity, "unit_price": price, "discount": cny("0.00")});
+    let place = |lines: Value| json!({"checkout": "c9", "buyer": "b1", "merchant": "m1", "shipping": cny("0.00"), "sales_channel": "web", "lines": lines});
+    let good = line(json!(1), cny("1.00"));
+    let ship = |lines: Value| json!({"shipment": "s1", "mode": "parcel", "lines": lines});
+    let item = |item: Value| json!({"items": [{"path": "/v1/orders/o1/ship", "idempotency_key": "k", "body": {}}, item]});
+    let cases = [
+        (
+            "orders",
+            place(json!([good, line(json!(-1), cny("1.00"))])),
+            "/lines/1/quantity",
+            "a whole number from 0 to",
+        ),
+        (
+            "orders",
+            place(json!([good, good, line(json!("2"), cny("1.00"))])),
+            "/lines/2/quantity",
+            "invalid type: string",
+        ),
+        (
+            "orders",
+            place(json!([line(json!(1), cny("1.005"))])),
+            "/lines/0/unit_price",
+            "finer than the minor unit",
+        ),
+        (
+            "orders",
+            place(json!([line(json!(1), json!({"amount": "1", "currency": "XXQ"}))])),
+            "/lines/0/unit_price/currency",
+            "XXQ",
+        ),
+        ("orders", place(json!({"line": "1"})), "/lines", "invalid type: object, expected a list"),
+        ("orders", place(json!([good, 7])), "/lines/1", "expected an object"),
+        ("orders/o1/ship", ship(json!(["1"])), "/lines/0", "expected an object"),
+        ("orders/o1/ship", ship(json!([{"line": "a b", "quantity": 1}])), "/lines/0/line", "visible ASCII"),
+        (
+            "batch",
+            item(json!({"path": "/v1/orders/o1/ship", "body": {}})),
+            "/items/1/idempotency_key",
+            "missing field",
+        ),
+        (
+            "batch",
+            item(json!({"path": 7, "idempotency_key": "k", "body": {}})),
+            "/items/1/path",
+            "invalid type: integer",
+        ),
+        (
+            "batch",
+            item(
+                json!({"path": "/v1/orders/o1/ship", "idempotency_key": "k", "body": {}, "if_match": u64::MAX}),
+            ),
+            "/items/1/if_match",
+            "versions",
+        ),
+        ("payouts/runs", json!({"minimum": "5"}), "/minimum", "expected money"),
+        ("settlements/runs", json!({"untill": "2026-03-01"}), "/untill", "unknown field"),
+        ("keys", json!({"role": "king"}), "/role", "unknown variant `king`"),
+        (
+            "webhooks",
+            json!({"url": "https://receiver.invalid/", "types": "OrderPlaced"}),
+            "/types",
+            "expected a list",
+        ),
+    ];
+    for (path, body, pointer, names) in &cases {
+        let answer = site.post("admin", &format!("/v1/{path}"), "k", body).await;
+        assert_eq!(
+            (answer.status, &answer.body["pointer"]),
+            (400, &json!(pointer)),
+            "{body}: {}",
+            answer.text
+        );
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.starts_with(&pointer[1..]) && detail.contains(names), "{detail}");
+        assert!(!detail.contains(" line 1 column "), "{detail}");
+    }
+    assert_eq!(stage.market.journal().head().unwrap(), head, "nothing was changed");
+    site.stop().await;
+}

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Json;
 use axum::routing::{get, post};
 use daybook_domain::{MerchantId, PartyId, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ use super::{Caller, Key, LONGEST_GRACE, NewKey, Permission, Role};
 use crate::Shared;
 use crate::commands::is_json;
 use crate::endpoint::{Doc, Endpoint};
-use crate::problem::{BAD_REQUEST, Problem, blocking};
+use crate::problem::{Problem, blocking};
 
 /// Most items of a page.
 const LARGEST_PAGE: u32 = 1_000;
@@ -203,9 +204,9 @@ struct Rotate {
 struct Nothing {}
 
 /// Reads a body.
-fn body<'a, T: Deserialize<'a>>(headers: &HeaderMap, body: &'a [u8]) -> Result<T, Problem> {
+fn body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     is_json(headers)?;
-    serde_json::from_slice(body).map_err(|error| Problem::new(BAD_REQUEST, format!("the body: {error}")))
+    crate::json::read(body)
 }
 
 async fn create_key(

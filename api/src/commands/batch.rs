@@ -134,12 +134,16 @@ async fn batch(
     body: Bytes,
 ) -> Result<Response, Problem> {
     is_json(&headers)?;
-    let batch: Batch =
-        serde_json::from_slice(&body).map_err(|error| Problem::new(BAD_REQUEST, error.to_string()))?;
-    let Batch { items, ordered, import } = batch;
+    let Batch { items, ordered, import } = crate::json::read(&body)?;
     if items.is_empty() || items.len() > MOST_ITEMS {
         let detail = format!("items: send 1 to {MOST_ITEMS}, not {}", items.len());
         return Err(Problem::new(BAD_REQUEST, detail).at("/items"));
+    }
+    if let Some(n) =
+        items.iter().position(|item| item.if_match.is_some_and(|version| i64::try_from(version).is_err()))
+    {
+        let detail = format!("items/{n}/if_match: no stream has so many versions");
+        return Err(Problem::new(BAD_REQUEST, detail).at(format!("/items/{n}/if_match")));
     }
     if import && !caller.role.may(Permission::Operate) {
         return Err(Problem::new(FORBIDDEN, "import: for operators").at("/import"));

@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use super::table::RESOURCES;
 use super::{Target, schema};
-use crate::problem::{BAD_REQUEST, Problem};
+use crate::json::{at, escaped};
+use crate::problem::Problem;
 
 type Components = BTreeMap<String, Value>;
 /// A member of a body and what it holds.
@@ -182,12 +183,8 @@ impl Fault {
     }
 
     fn problem(self) -> Problem {
-        let mut pointer = String::new();
-        for name in self.path.iter().rev() {
-            pointer.push('/');
-            pointer += &name.replace('~', "~0").replace('/', "~1");
-        }
-        Problem::new(BAD_REQUEST, format!("{}: {}", &pointer[1..], self.why)).at(pointer)
+        let pointer: String = self.path.iter().rev().map(|name| format!("/{}", escaped(name))).collect();
+        at(&pointer, &self.why)
     }
 }
 

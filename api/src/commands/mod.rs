@@ -5,6 +5,7 @@
 //! of answers that could be lost.
 
 mod batch;
+mod blame;
 mod flight;
 mod members;
 mod replies;
@@ -26,6 +27,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use blame::blame;
 pub(crate) use flight::InFlight;
 pub(crate) use replies::{First, once};
 pub(crate) use schema::key_parameter;
@@ -35,6 +37,7 @@ use crate::Shared;
 use crate::access::{Caller, Touched};
 use crate::endpoint::Endpoint;
 use crate::guard::POSITION;
+use crate::json::plain;
 use crate::problem::{BAD_REQUEST, CONFLICT, KEY_MISSING, PRECONDITION_FAILED, Problem, UNSUPPORTED};
 use crate::traces::within;
 
@@ -45,8 +48,6 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Longest Idempotency-Key.
 const LONGEST_KEY: usize = 128;
 
-/// Largest body that is gone through for the member at fault.
-const MOST_BLAMED: usize = 16 << 10;
 /// Longest text in a command: what follows from one quotes it, and has 2,000 bytes for all it says.
 const LONGEST_TEXT: usize = 1_900;
 
@@ -294,39 +295,26 @@ fn taken(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, 
     }
 }
 
-fn command(target: Target, id: &str, mut fields: Map<String, Value>) -> Result<AnyCommand, Problem> {
+fn command(target: Target, id: &str, fields: Map<String, Value>) -> Result<AnyCommand, Problem> {
+    members::check(target, &fields)?;
+    read_command(target, id, fields)
+}
+
+fn read_command(target: Target, id: &str, mut fields: Map<String, Value>) -> Result<AnyCommand, Problem> {
     let Target { resource, action } = target;
     if fields.insert("action".to_owned(), action.into()).is_some() {
         return Err(Problem::bad("action", "stands in the path, not in the body").at("/action"));
     }
-    members::check(target, &fields)?;
     let whole =
         [("category", resource.category.into()), ("id", id.into()), ("command", Value::Object(fields))];
     let whole: Map<String, Value> = whole.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
     serde_json::from_value(Value::Object(whole)).map_err(|error| {
-        let detail = error.to_string();
+        let detail = plain(&error.to_string());
         let named = detail.split('`').nth(1).filter(|_| detail.contains(" field `"));
         let pointer = named.map(|field| format!("/{field}"));
         let problem = Problem::new(BAD_REQUEST, detail);
         if let Some(pointer) = pointer { problem.at(pointer) } else { problem }
     })
-}
-
-/// Says which member of a body is at fault, where the problem does not say so itself: the one without which the
-/// problem is another.
-fn blame(problem: Problem, target: Target, id: &str, body: &[u8]) -> Problem {
-    let Some(fields) = parse(body).ok().filter(|_| !problem.points() && body.len() <= MOST_BLAMED) else {
-        return problem;
-    };
-    let at_fault = fields.keys().filter(|name| !matches!(name.as_str(), "id" | "occurred_at")).find(|name| {
-        let mut without = fields.clone();
-        without.retain(|other, _| other != *name && !matches!(other.as_str(), "id" | "occurred_at"));
-        command(target, id, without).err().as_ref() != Some(&problem)
-    });
-    match at_fault {
-        Some(name) => problem.of_member(name),
-        None => problem,
-    }
 }
 
 /// What a command came to, as its caller is told. The same for a repeat, to the byte.

@@ -105,7 +105,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 fn filters(doc: Doc) -> Doc {
     let id = json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"});
     let after = json!({"oneOf": [{"type": "integer", "minimum": 0, "maximum": i64::MAX}, {"const": "head"}], "default": 0});
-    let types = json!({"type": "array", "items": {"$ref": "#/components/schemas/EventType"}});
+    let types = json!({"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/EventType"}});
     let mut doc = doc
         .query(
             "after",

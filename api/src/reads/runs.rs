@@ -19,7 +19,7 @@ use crate::Shared;
 use crate::access::{Caller, Permission, Touched};
 use crate::commands::{First, is_json, key_parameter, once};
 use crate::endpoint::{Components, Doc, Endpoint};
-use crate::problem::{BAD_REQUEST, Problem, blocking};
+use crate::problem::{Problem, blocking};
 
 const REPEATABLE: &str = "What a run writes follows from its day and what it is about: one that is asked for anew, under another \
     Idempotency-Key, adds nothing that is there, and one that was cut off goes on where it stopped.";
@@ -99,8 +99,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
     is_json(headers)?;
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::new(BAD_REQUEST, format!("the body cannot be read: {error}")))
+    crate::json::read(body)
 }
 
 #[derive(Deserialize)]

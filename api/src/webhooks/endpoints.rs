@@ -256,7 +256,7 @@ async fn add(
     body: Bytes,
 ) -> Result<Response, Problem> {
     is_json(&headers)?;
-    let new: New = serde_json::from_slice(&body).map_err(|error| Problem::bad("the body", error).at(""))?;
+    let new: New = crate::json::read(&body)?;
     if new.url.len() > LONGEST_URL {
         return Err(Problem::bad("url", format_args!("at most {LONGEST_URL} bytes")).at("/url"));
     }

@@ -115,6 +115,11 @@ fn total_due(currency: crate::Currency, asked: impl Iterator<Item = Money>) -> R
     let mut due = Money::zero(currency);
     for amount in asked {
         not_negative("orders.buyer_pays", amount)?;
+        if amount.currency != currency {
+            let message =
+                format!("orders.buyer_pays is {amount}, the checkout in {currency}: use one currency");
+            return Err(Rejection::new("currency_mismatch", message));
+        }
         due = due.add(amount)?;
     }
     Ok(due)

@@ -206,7 +206,8 @@ impl Order {
             }
             let most = available(at, &self.lines[at]);
             if *quantity == 0 || *quantity > most {
-                return refuse(code, format!("line {line}: {quantity} pieces asked, 1 to {most} possible"));
+                let possible = if most == 0 { "none is".to_owned() } else { format!("1 to {most} are") };
+                return refuse(code, format!("line {line}: {quantity} pieces asked, {possible} possible"));
             }
         }
         Ok(asked.to_vec())

@@ -87,7 +87,9 @@ fn schedule<'c>(context: &Context<'c>) -> Result<Option<&'c FeeScheduleAgreed>, 
         return Ok(schedule);
     }
     match merchant {
-        None => refuse("merchant_unknown", "merchant is not known: it applies and opens its store first"),
+        None => {
+            refuse("merchant_unknown", "there is no such merchant: one applies and opens its store first")
+        }
         Some(m) if !m.open => refuse("merchant_not_open", "the merchant's store is not open for sale"),
         Some(_) if schedule.is_none() => {
             refuse("no_fee_schedule", "no fee schedule is in force: agree one with the merchant first")

@@ -129,7 +129,10 @@ impl Order {
                 return refuse("order_held", "the order is held for review: accept it first");
             }
             if !self.funded {
-                return refuse("order_not_funded", "nothing ships before it is paid: fund the order first");
+                return refuse(
+                    "order_not_funded",
+                    "nothing ships before it is paid: capture the payment of its checkout first",
+                );
             }
             self.no_chargeback()?;
         }
