@@ -274,7 +274,7 @@ impl Commands {
     pub fn keep_refusal<A: Aggregate>(&self, request: &Request<A>, rejection: &daybook_domain::Rejection) {
         if !matches!(
             A::CATEGORY,
-            "checkout" | "order" | "deposit" | "account" | "books" | "provider" | "campaign"
+            "checkout" | "order" | "deposit" | "account" | "books" | "provider" | "campaign" | "buyer"
         ) {
             return;
         }

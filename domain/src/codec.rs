@@ -13,7 +13,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::json_path::path_at;
 use crate::{account::events::*, books::events::*, checkout::events::*, deposit::events::*};
-use crate::{campaign::events::*, channel::events::*, traffic::events::*};
+use crate::{buyer::events::*, campaign::events::*, cart::events::*, channel::events::*};
+use crate::{inquiry::events::*, traffic::events::*};
 use crate::{lead::events::*, merchant::events::*, order::events::*, provider::events::*};
 
 /// Declares an event's struct: required fields, then after `;` the optional ones, absent from the JSON when
@@ -184,6 +185,10 @@ registry! {
         AffiliateCommissionAccrued 1 Money, AffiliateCommissionReversed 1 Money, AffiliateCommissionPaid 1 Money,
         CouponsIssued 1, CampaignEnded 1;
     "channel": ChannelTrafficReported 1;
+    "buyer": BuyerRegistered 1, MembershipChanged 1, PointsEarned 1 Money, PointsConverted 1 Money,
+        PointsReversed 1 Money, PointsExpired 1 Money;
+    "cart": CartItemAdded 1, CartItemChanged 1, CartItemRemoved 1, CartCheckedOut 1;
+    "inquiry": InquiryOpened 1, InquiryAnswered 1, InquiryClosed 1, ViolationRecorded 1;
 }
 
 /// Why a stored event could not be read.

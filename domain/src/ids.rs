@@ -233,6 +233,8 @@ ids! {
     VisitorId = "visitor";
     /// A visitor's cart.
     CartId = "cart";
+    /// A question of a visitor to a merchant.
+    InquiryId = "inquiry";
 }
 
 impl HoldId {

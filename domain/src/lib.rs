@@ -7,14 +7,17 @@
 
 pub mod account;
 pub mod books;
+pub mod buyer;
 pub mod campaign;
 mod canonical;
+pub mod cart;
 pub mod channel;
 pub mod checkout;
 pub mod codec;
 pub mod decider;
 pub mod deposit;
 pub mod ids;
+pub mod inquiry;
 mod json_path;
 pub mod lead;
 pub mod merchant;

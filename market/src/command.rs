@@ -5,8 +5,12 @@ use daybook_domain::account::MerchantAccount;
 use daybook_domain::account::commands::AccountCommand;
 use daybook_domain::books::commands::{BooksCommand, MarketCommand};
 use daybook_domain::books::{Books, Market as MarketStream};
+use daybook_domain::buyer::Buyer;
+use daybook_domain::buyer::commands::BuyerCommand;
 use daybook_domain::campaign::Campaign;
 use daybook_domain::campaign::commands::CampaignCommand;
+use daybook_domain::cart::Cart;
+use daybook_domain::cart::commands::CartCommand;
 use daybook_domain::channel::Channel;
 use daybook_domain::channel::commands::ChannelCommand;
 use daybook_domain::checkout::Checkout;
@@ -14,6 +18,8 @@ use daybook_domain::checkout::commands::CheckoutCommand;
 use daybook_domain::deposit::Deposit;
 use daybook_domain::deposit::commands::DepositCommand;
 use daybook_domain::deposit::events::DeductedTo;
+use daybook_domain::inquiry::Inquiry;
+use daybook_domain::inquiry::commands::InquiryCommand;
 use daybook_domain::lead::Lead;
 use daybook_domain::lead::commands::LeadCommand;
 use daybook_domain::merchant::Merchant;
@@ -24,8 +30,8 @@ use daybook_domain::order::events::Bearer;
 use daybook_domain::provider::Provider;
 use daybook_domain::provider::commands::ProviderCommand;
 use daybook_domain::{
-    Aggregate, CampaignId, CheckoutId, Code, LeadId, MarketId, MerchantId, OrderId, PartyId, ProviderId,
-    Rejection, Timestamp,
+    Aggregate, BuyerId, CampaignId, CartId, CheckoutId, Code, InquiryId, LeadId, MarketId, MerchantId,
+    OrderId, PartyId, ProviderId, Rejection, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -57,6 +63,12 @@ pub enum AnyCommand {
     Campaign { id: CampaignId, command: CampaignCommand },
     /// For `channel-{sales channel}`.
     Channel { id: Code, command: ChannelCommand },
+    /// For `buyer-{id}`.
+    Buyer { id: BuyerId, command: BuyerCommand },
+    /// For `cart-{id}`.
+    Cart { id: CartId, command: CartCommand },
+    /// For `inquiry-{id}`.
+    Inquiry { id: InquiryId, command: InquiryCommand },
 }
 
 /// A command with who asks, when it happened and what it belongs to.
@@ -129,6 +141,18 @@ macro_rules! dispatch {
             }
             AnyCommand::Channel { id: $id, command: $command } => {
                 type $A = Channel;
+                $body
+            }
+            AnyCommand::Buyer { id: $id, command: $command } => {
+                type $A = Buyer;
+                $body
+            }
+            AnyCommand::Cart { id: $id, command: $command } => {
+                type $A = Cart;
+                $body
+            }
+            AnyCommand::Inquiry { id: $id, command: $command } => {
+                type $A = Inquiry;
                 $body
             }
         }

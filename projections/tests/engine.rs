@@ -324,7 +324,7 @@ fn a_model_nobody_has_is_refused_with_those_there_are() {
 
 #[test]
 fn every_event_type_is_looked_at_by_a_model_or_listed_here_with_its_reason() {
-    // traffic: no model counts it yet
+    // traffic: metrics count it when they are asked
     let listed: &[EventKind] = &[EventKind::PageViewed, EventKind::VisitorActed];
     assert_eq!(daybook_projections::models::unrouted(), listed);
 }

@@ -3,6 +3,7 @@
 use daybook_domain::MerchantId;
 use daybook_domain::campaign::Campaign;
 use daybook_domain::checkout::Checkout;
+use daybook_domain::inquiry::Inquiry;
 use daybook_domain::lead::Lead;
 use daybook_domain::order::Order;
 use daybook_domain::time::DAY;
@@ -30,6 +31,7 @@ pub(super) fn concerned(shared: &Shared, target: Target, id: &str) -> Vec<Mercha
         "campaign" => commands.look(id, |campaign: &Campaign| {
             campaign.plan().and_then(|plan| plan.merchant).into_iter().collect()
         }),
+        "inquiry" => commands.look(id, |inquiry: &Inquiry| inquiry.merchant().into_iter().collect()),
         "lead" => commands.look(id, |lead: &Lead| lead.merchant().into_iter().collect()),
         "checkout" => commands.look(id, |checkout: &Checkout| {
             let mut all: Vec<_> = checkout.orders().iter().map(|basket| basket.merchant).collect();

@@ -2,10 +2,13 @@
 
 use daybook_domain::account::commands::AccountCommand;
 use daybook_domain::books::commands::{BooksCommand, MarketCommand};
+use daybook_domain::buyer::commands::BuyerCommand;
 use daybook_domain::campaign::commands::CampaignCommand;
+use daybook_domain::cart::commands::CartCommand;
 use daybook_domain::channel::commands::ChannelCommand;
 use daybook_domain::checkout::commands::CheckoutCommand;
 use daybook_domain::deposit::commands::DepositCommand;
+use daybook_domain::inquiry::commands::InquiryCommand;
 use daybook_domain::lead::commands::LeadCommand;
 use daybook_domain::merchant::commands::MerchantCommand;
 use daybook_domain::order::commands::OrderCommand;
@@ -30,6 +33,9 @@ pub(super) fn actions(category: &str, schemas: &mut Schemas) -> Vec<Action> {
         "provider" => schemas.actions::<ProviderCommand>(),
         "campaign" => schemas.actions::<CampaignCommand>(),
         "channel" => schemas.actions::<ChannelCommand>(),
+        "buyer" => schemas.actions::<BuyerCommand>(),
+        "cart" => schemas.actions::<CartCommand>(),
+        "inquiry" => schemas.actions::<InquiryCommand>(),
         _ => Vec::new(),
     }
 }

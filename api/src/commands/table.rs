@@ -259,6 +259,40 @@ pub(crate) const RESOURCES: &[Resource] = &[
         actions: &[("report", Operate)],
         withheld: &[],
     },
+    Resource {
+        category: "buyer",
+        tag: "Buyers",
+        path: "/v1/buyers/{buyer}",
+        made: None,
+        of_merchant: false,
+        actions: &[
+            ("register", Sell),
+            ("change_membership", Sell),
+            ("earn_points", Sell),
+            ("convert_points", Sell),
+            ("reverse_points", Sell),
+            ("expire_points", Operate),
+        ],
+        withheld: &[],
+    },
+    Resource {
+        category: "cart",
+        tag: "Checkouts",
+        path: "/v1/carts/{cart}",
+        made: None,
+        of_merchant: false,
+        actions: &[("add", Sell), ("change", Sell), ("remove", Sell), ("check_out", Sell)],
+        withheld: &[],
+    },
+    Resource {
+        category: "inquiry",
+        tag: "Inquiries",
+        path: "/v1/inquiries/{inquiry}",
+        made: None,
+        of_merchant: false,
+        actions: &[("open", Sell), ("answer", Sell), ("close", Sell), ("record_violation", Operate)],
+        withheld: &[],
+    },
 ];
 
 #[cfg(test)]

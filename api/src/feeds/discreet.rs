@@ -41,6 +41,7 @@ const SHOWN: &[&str] = &[
     "act", "cart", "device", "medium", "tags", "topic",
     // campaigns and channels
     "budget", "buyers", "channels", "clicks", "count", "daily_cap", "day", "discount_floor", "ends", "free_uv", "funded_by", "gmv",
+    "conversion", "expiry", "points", "spent",
     "holdout", "impressions", "metric", "minimum", "paid_uv", "pv", "starts", "targets", "uv",
 ];
 

@@ -104,6 +104,8 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> Value {
 /// The headings, in the order in which somebody who builds on it comes to them.
 const TAGS: &[(&str, &str)] = &[
     ("Traffic", "What visitors look at and do."),
+    ("Buyers", "Membership, and the points that buyers earn, spend and lose."),
+    ("Inquiries", "What visitors ask merchants, and who answers."),
     (
         "Campaigns",
         "What is planned to bring visitors and sales, what it costs, and what sales channels report.",

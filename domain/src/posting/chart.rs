@@ -92,6 +92,9 @@ pub const CHART: &[ChartLine] = &[
     line(Liabilities, "StoredValue", "", "gift cards and balances that the market sold")
         .clients()
         .either("cards sold before the books began are drawn without their sale standing in them"),
+    line(Liabilities, "Points", "", "what buyers' points are worth"),
+    line(Liabilities, "Coupons", "", "coupons that points became")
+        .either("coupons of before the books began are drawn without their points standing in them"),
     line(Liabilities, "Tax", "jurisdiction", "tax on goods, for a tax office")
         .either("refunds after a remittance are reclaimed from the tax office"),
     line(Liabilities, "OutputTax", "", "VAT on the market's own fees")
@@ -117,6 +120,8 @@ pub const CHART: &[ChartLine] = &[
     line(Expenses, "Goodwill", "", "refunds and reversed rulings at the market's cost"),
     line(Expenses, "ChargebackLoss", "", "chargebacks nobody else bears"),
     line(Expenses, "ReturnFreight", "", "freight of returns at the market's cost"),
+    line(Expenses, "Points", "", "points given to buyers, less what came back or expired")
+        .either("points of before the books began expire or come back without their grant standing in them"),
     line(Expenses, "Reward", "", "rewards to merchants"),
     line(Expenses, "Adjustment", "", "adjustments for merchants"),
     line(Expenses, "Advertising", "campaign", "what campaigns spend: media, prizes, production, venue"),

@@ -9,7 +9,7 @@ mod chart;
 mod rules;
 
 pub use chart::{AccountError, CHART, ChartLine, account_sides};
-pub use rules::{POSTING_RULES_VERSION, STORED_VALUE_PROVIDER, post};
+pub use rules::{POINTS_COUPONS, POSTING_RULES_VERSION, STORED_VALUE_PROVIDER, post};
 
 use std::fmt;
 

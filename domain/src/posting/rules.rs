@@ -2,6 +2,7 @@
 
 use crate::account::events::Direction;
 use crate::books::events::{Side, VoucherEntry};
+use crate::buyer::events::PointsBecome;
 use crate::campaign::events::FundedBy;
 use crate::checkout::events::{DifferenceKind, PaymentPart, RefundPart};
 use crate::deposit::events::DeductedTo;
@@ -13,11 +14,15 @@ use super::{Account, Class, Entry};
 
 /// Version of the rules below. It grows whenever a rule changes what an event already in a journal posts, so
 /// that a read model built under other rules is rebuilt.
-pub const POSTING_RULES_VERSION: u32 = 1;
+pub const POSTING_RULES_VERSION: u32 = 2;
 
 /// The provider that stands for the market's own gift cards and balances: what goes back to it is owed as
 /// stored value, not taken from an outside provider.
 pub const STORED_VALUE_PROVIDER: &str = "stored-value";
+
+/// The campaign that stands for coupons that points became: what they take off an order was an expense when the points
+/// were earned, and is drawn from what is owed for them.
+pub const POINTS_COUPONS: &str = "points-coupons";
 
 /// Appends the entries of `event` to `out`; none for an event that moves no money. They sum to zero in each
 /// currency; an account stands in them once per currency; zero amounts are left out.
@@ -189,6 +194,15 @@ pub fn post<'a>(event: &'a Event, refs: &'a Refs, out: &mut Vec<Entry<'a>>) {
         }
         Event::AffiliateCommissionPaid(e) => t.post(payable(&e.partner), bank(&e.bank), e.amount),
 
+        // points
+        Event::PointsEarned(e) => t.post(points_cost(), owed("Points", ""), e.value),
+        Event::PointsReversed(e) => t.post(owed("Points", ""), points_cost(), e.value),
+        Event::PointsExpired(e) => t.post(owed("Points", ""), points_cost(), e.value),
+        Event::PointsConverted(e) => match e.to {
+            PointsBecome::Coupon => t.post(owed("Points", ""), owed("Coupons", ""), e.value),
+            PointsBecome::Cash => t.post(owed("Points", ""), owed("StoredValue", ""), e.value),
+        },
+
         // the market's own books
         Event::ProviderPaidOut(e) => {
             t.post(bank(&e.bank), provider(&e.provider), e.amount);
@@ -351,7 +365,14 @@ fn bank(id: &crate::BankAccountId) -> Account<'_> {
 }
 
 fn subsidy(id: &CampaignId) -> Account<'_> {
-    account(Expenses, "Subsidy", id.as_str())
+    match id.as_str() {
+        POINTS_COUPONS => owed("Coupons", ""),
+        id => account(Expenses, "Subsidy", id),
+    }
+}
+
+const fn points_cost() -> Account<'static> {
+    account(Expenses, "Points", "")
 }
 
 fn refunds_of(id: &OrderId) -> Account<'_> {

@@ -244,6 +244,25 @@ pub fn samples() -> Vec<(&'static str, Event)> {
             json!({"spend": "s1", "channel": "baidu", "day": "2018-03-01", "kind": "media", "amount": ten(),
                 "impressions": 1, "clicks": 1, "funded_by": "merchant"}),
         ),
+        ("PointsEarned", json!({"order": "o1", "points": 100, "value": ten()})),
+        (
+            "PointsReversed",
+            json!({"order": "o1", "points": 100, "value": ten(), "spent": 0, "reason": "returned"}),
+        ),
+        ("PointsExpired", json!({"expiry": "e1", "points": 100, "value": ten()})),
+        (
+            "PointsConverted, to coupons",
+            json!({"conversion": "x1", "to": "coupon", "points": 100, "value": ten()}),
+        ),
+        (
+            "PointsConverted, to a balance",
+            json!({"conversion": "x1", "to": "cash", "points": 100, "value": ten()}),
+        ),
+        (
+            "EscrowFunded, with a coupon of points",
+            json!({"parts": [part("p1", "bank", "80.00")], "shortfall": cny("0.00"),
+                "subsidies": [{"campaign": "points-coupons", "amount": cny("10.00")}]}),
+        ),
         ("AffiliateCommissionAccrued", affiliate()),
         ("AffiliateCommissionReversed", affiliate()),
         (

@@ -5,7 +5,10 @@ use std::fmt::Debug;
 
 use daybook_domain::schema::{Action, JsonSchema, Schemas};
 use daybook_domain::{Aggregate, Currency, Event, EventKind, Money, Refs, Timestamp};
-use daybook_domain::{account, books, campaign, channel, checkout, deposit, lead, merchant, order, provider};
+use daybook_domain::{
+    account, books, buyer, campaign, cart, channel, checkout, deposit, inquiry, lead, merchant, order,
+    provider,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -50,6 +53,9 @@ fn commands(schemas: &mut Schemas) -> Vec<Command> {
         command::<provider::Provider>(schemas),
         command::<campaign::Campaign>(schemas),
         command::<channel::Channel>(schemas),
+        command::<buyer::Buyer>(schemas),
+        command::<cart::Cart>(schemas),
+        command::<inquiry::Inquiry>(schemas),
     ]
 }
 

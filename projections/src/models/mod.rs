@@ -2,12 +2,15 @@
 
 pub mod books;
 pub mod breaks;
+pub mod buyers;
 pub mod campaigns;
+pub mod carts;
 pub mod channel_days;
 pub mod checkouts;
 pub mod deposits;
 pub mod disputes;
 pub mod entities;
+pub mod inquiries;
 pub mod leads;
 mod marks;
 pub mod merchant_accounts;
@@ -48,6 +51,9 @@ pub(crate) fn all(children: Children) -> Vec<Box<dyn Runner>> {
         Box::new(Table::<disputes::Disputes>::new(children)),
         Box::new(Table::<reviews::Reviews>::new(children)),
         Box::new(Table::<leads::Leads>::new(children)),
+        Box::new(Table::<buyers::Buyers>::new(children)),
+        Box::new(Table::<carts::Carts>::new(children)),
+        Box::new(Table::<inquiries::Inquiries>::new(children)),
         Box::new(Table::<campaigns::Campaigns>::new(children)),
         Box::new(Table::<channel_days::ChannelDays>::new(children)),
         Box::new(Table::<books::Books>::new(children)),

@@ -26,7 +26,7 @@ fn every_event_type_has_a_complete_and_a_minimal_fixture_for_each_schema_version
 
 /// Event types that no read model looks at, and why.
 const NOT_ROUTED: &[(EventKind, &str)] = &[
-    (EventKind::PageViewed, "traffic: no read model counts it yet; models of money never decode it"),
+    (EventKind::PageViewed, "traffic: metrics count it when they are asked; models of money never decode it"),
     (EventKind::VisitorActed, "traffic: likewise"),
 ];
 
