@@ -72,6 +72,7 @@ pub enum Command {
     Metrics(cmd::metrics::Args),
     ExplainGmv(cmd::explain_gmv::Args),
     Attribution(cmd::attribution::Args),
+    Roi(cmd::roi::Args),
     Period(cmd::period::Args),
     Voucher(cmd::voucher::Args),
     Order(cmd::order::Args),

@@ -56,19 +56,28 @@ impl Rules {
         ChannelRule::new(&sites).map_err(|error| Failure::Usage(format!("--sites: {error}")))
     }
 
-    /// The history from a day on, with what its orders look back on, and the currency of its sales.
-    pub fn history(
+    /// The history from a day on, with what its orders look back on.
+    pub fn events(
         &self,
         global: &Global,
         models: &ReadModels,
         (since, look_back): (NaiveDate, i64),
         at: AsOf,
-    ) -> Result<(History, Currency), Failure> {
+    ) -> Result<History, Failure> {
         let rule = self.channels()?;
-        let history = {
-            let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
-            models.history(since, look_back, rule, at, &mut told(&progress))?
-        };
+        let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
+        Ok(models.history(since, look_back, rule, at, &mut told(&progress))?)
+    }
+
+    /// The same, and the currency of its sales.
+    pub fn history(
+        &self,
+        global: &Global,
+        models: &ReadModels,
+        since: (NaiveDate, i64),
+        at: AsOf,
+    ) -> Result<(History, Currency), Failure> {
+        let history = self.events(global, models, since, at)?;
         let paid = history.currencies();
         let currency = match (self.currency, paid.as_slice()) {
             (Some(asked), _) => asked,
@@ -135,13 +144,6 @@ pub const FOR_PROGRAMS: &[&str] = &["views", "bounces", "stay_s"];
 
 /// The values of [`COLUMNS`].
 pub fn values(cell: &Cell) -> Vec<Value> {
-    let per = |money: Money, of: u64| -> Value {
-        let rounded = ratio(i128::from(money.minor), i128::from(of), 0);
-        rounded
-            .and_then(|value| i64::try_from(value.mantissa()).ok())
-            .map(|m| Money::new(m, money.currency))
-            .into()
-    };
     let count = |of: u64, through: u64| share(of.into(), through.into());
     vec![
         cell.uv.into(),
@@ -165,12 +167,21 @@ pub fn values(cell: &Cell) -> Vec<Value> {
     ]
 }
 
+/// An amount by a count, rounded half to even to the minor unit.
+pub fn per(money: Money, of: u64) -> Value {
+    let rounded = ratio(i128::from(money.minor), i128::from(of), 0);
+    rounded
+        .and_then(|value| i64::try_from(value.mantissa()).ok())
+        .map(|m| Money::new(m, money.currency))
+        .into()
+}
+
 fn share(of: i128, through: i128) -> Value {
     ratio(of, through, 4).map(Value::Ratio).into()
 }
 
 /// A ratio to so many places, half to even; none of nothing.
-fn ratio(of: i128, through: i128, places: u32) -> Option<Decimal> {
+pub fn ratio(of: i128, through: i128, places: u32) -> Option<Decimal> {
     let of = Decimal::try_from_i128_with_scale(of, 0).ok()?;
     let through = Decimal::try_from_i128_with_scale(through, 0).ok().filter(|through| !through.is_zero())?;
     let mut exact =

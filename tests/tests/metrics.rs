@@ -280,3 +280,31 @@ async fn a_refund_stands_beside_the_gmv_that_it_came_from() {
         "GMV is what was paid, before refunds"
     );
 }
+
+#[tokio::test]
+async fn a_campaigns_visits_are_known_by_its_name_and_its_subsidies_by_its_id() {
+    let mut stage = shop(VIEWS).await;
+    let plan = json!({"action": "plan", "name": "spring", "kind": "coupon", "starts": "2026-03-05T00:00:00Z",
+        "ends": "2026-03-08T00:00:00Z", "budget": cny("1000.00")});
+    stage.ask("campaign", "k-1", plan).await;
+    let line = json!({"line": "1", "product": "p-1", "category": "toys", "quantity": 1,
+        "unit_price": cny("20.00"), "discount": cny("0.00")});
+    let place = json!({"action": "place", "checkout": "o5", "buyer": "b3", "merchant": "m1", "lines": [line],
+        "shipping": cny("0.00"), "sales_channel": "own", "visitor": "v3",
+        "subsidies": [{"campaign": "k-1", "amount": cny("5.00")}]});
+    stage.ask("order", "o5", place).await;
+    let orders = json!([{"order": "o5", "merchant": "m1", "buyer_pays": cny("15.00")}]);
+    let open = json!({"action": "open", "buyer": "b3", "currency": "CNY", "orders": orders});
+    stage.ask("checkout", "o5", open).await;
+    stage.pay("o5", "p1", "15.00").await;
+    let told = |stage: &Stage| {
+        let (history, by) = (history(stage), question(ALL, &[Dimension::Campaign], Definition::Plan));
+        let earned = history.attribute(&by, &AttributionRule::default()).unwrap().earned;
+        let named = earned.iter().find(|(of, _)| of == "k-1").map(|(_, of)| (of.gmv.minor, of.net.minor));
+        (named.unwrap(), history.subsidies("k-1", by.currency), history.subsidies("k-2", by.currency))
+    };
+    assert_eq!(told(&stage), ((5_500, 5_500), 500, 0), "what buyers paid, without what the market added");
+    let cancel = json!({"action": "cancel", "by": "merchant", "reason": "sold out", "refund": "r2"});
+    stage.ask("order", "o5", cancel).await;
+    assert_eq!(told(&stage), ((5_500, 4_000), 0, 0));
+}

@@ -146,7 +146,7 @@ impl History {
     }
 
     fn campaign(&self, way: Option<u32>) -> Option<u32> {
-        self.came[way? as usize].campaign
+        self.came[way? as usize].campaign.map(|word| self.campaign_called(word))
     }
 
     /// What a way is filed by.

@@ -1,10 +1,12 @@
 //! What metrics rest on, folded once from the journal.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use daybook_domain::order::events::Subsidy;
 use daybook_domain::time::DAY;
 use daybook_domain::traffic::events::{PageViewed, Tags as RecordedTags, VisitorActed};
-use daybook_domain::{Currency, Event, EventKind, OrderId, Timestamp};
+use daybook_domain::{CampaignId, Currency, Event, EventKind, Money, OrderId, Timestamp};
 use daybook_metrics::channel::Landing;
 use daybook_metrics::sessions::{Deed, Hit};
 use daybook_metrics::{Channel, ChannelRule, Tags};
@@ -23,6 +25,7 @@ const KINDS: KindSet = KindSet::of(&[
     EventKind::EscrowFunded,
     EventKind::EscrowRefunded,
     EventKind::RefundIssued,
+    EventKind::CampaignPlanned,
 ]);
 
 /// How long after it was placed an order is paid for at most, as far as its visits are looked for.
@@ -47,6 +50,11 @@ pub struct History {
     pub(super) names: Names,
     orders: HashMap<OrderId, u32, ahash::RandomState>,
     pub(super) sales: Vec<Sale>,
+    /// Campaigns by the numbers of their names, which links may say instead of their ids; none of a name that several
+    /// campaigns have had, one after the other.
+    called: BTreeMap<u32, Option<u32>>,
+    /// What the market added to orders for each campaign, less what came back.
+    subsidies: BTreeMap<(CampaignId, Currency), i64>,
 }
 
 /// One visitor.
@@ -145,6 +153,28 @@ impl History {
             names: Names::default(),
             orders: HashMap::default(),
             sales: Vec::new(),
+            called: BTreeMap::new(),
+            subsidies: BTreeMap::new(),
+        }
+    }
+
+    /// The campaign that a link's word stands for.
+    pub(super) fn campaign_called(&self, word: u32) -> u32 {
+        self.called.get(&word).copied().flatten().unwrap_or(word)
+    }
+
+    /// What the market added to orders for a campaign, less what came back, in minor units.
+    #[must_use]
+    pub fn subsidies(&self, campaign: &str, currency: Currency) -> i64 {
+        let of = |((id, of), _): &(&(CampaignId, Currency), &i64)| id.as_str() == campaign && *of == currency;
+        self.subsidies.iter().find(of).map_or(0, |(_, sum)| *sum)
+    }
+
+    fn subsidise(&mut self, subsidies: &[Subsidy], back: bool) {
+        for subsidy in subsidies {
+            let Money { minor, currency } = subsidy.amount;
+            let sum = self.subsidies.entry((subsidy.campaign, currency)).or_default();
+            *sum = if back { sum.saturating_sub(minor) } else { sum.saturating_add(minor) };
         }
     }
 
@@ -177,16 +207,28 @@ impl History {
             }
             Event::EscrowFunded(funded) => {
                 let paid: i64 = funded.parts.iter().map(|part| part.amount.minor).sum();
+                self.subsidise(&funded.subsidies, false);
                 self.sale(e, |sale| {
                     sale.paid_at = sale.paid_at.or(Some(at));
                     sale.paid = sale.paid.saturating_add(paid);
                 });
             }
             Event::EscrowRefunded(refund) => {
+                self.subsidise(&refund.subsidies_back, true);
                 self.sale(e, |sale| sale.refunded = sale.refunded.saturating_add(refund.to_buyer.minor));
             }
             Event::RefundIssued(refund) => {
+                refund.borne_by.iter().for_each(|share| self.subsidise(&share.subsidies_back, true));
                 self.sale(e, |sale| sale.refunded = sale.refunded.saturating_add(refund.to_buyer.minor));
+            }
+            Event::CampaignPlanned(planned) => {
+                let Some(id) = e.refs.campaign else { return };
+                let id = self.names.number(id.as_str());
+                let name = self.names.number(&planned.name);
+                let of = self.called.entry(name).or_insert(Some(id));
+                if *of != Some(id) {
+                    *of = None;
+                }
             }
             _ => {}
         }

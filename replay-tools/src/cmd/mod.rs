@@ -29,6 +29,7 @@ pub mod profit_loss;
 pub mod rebuild;
 pub mod reconcile;
 pub mod restore;
+pub mod roi;
 pub mod serve;
 pub mod settle;
 pub mod settlement;
@@ -60,6 +61,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Metrics(args) => metrics::run(global, &args),
         Command::ExplainGmv(args) => explain_gmv::run(global, &args),
         Command::Attribution(args) => attribution::run(global, &args),
+        Command::Roi(args) => roi::run(global, &args),
         Command::BalanceSheet(args) => balance_sheet::run(global, &args),
         Command::Period(args) => period::run(global, &args),
         Command::Voucher(args) => voucher::run(global, &args),
