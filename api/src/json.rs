@@ -8,6 +8,9 @@ use crate::problem::{BAD_REQUEST, Problem};
 
 /// Reads a body.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(at("", "invalid type: list, expected an object")); // serde would take its items as members
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let (mut pointer, inner) = (pointer(error.path()), error.inner());

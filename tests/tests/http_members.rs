@@ -170,6 +170,7 @@ async fn values_that_cannot_be_read_are_refused_by_pointer_and_in_plain_words() 
         ("orders", place(json!({"line": "1"})), "/lines", "invalid type: object, expected a list"),
         ("orders", place(json!([good, 7])), "/lines/1", "expected an object"),
         ("orders/o1/ship", ship(json!(["1"])), "/lines/0", "expected an object"),
+        ("orders/o1/ship", ship(json!([["1", 1]])), "/lines/0", "expected an object"),
         ("orders/o1/ship", ship(json!([{"line": "a b", "quantity": 1}])), "/lines/0/line", "visible ASCII"),
         (
             "batch",

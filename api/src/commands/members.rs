@@ -131,6 +131,11 @@ impl Shape {
                     .find(|variant| variant.is_meant(sent))
                     .map_or(Ok(()), |meant| meant.check(sent)),
             },
+            // serde would take the members by their order
+            (Self::Object(_), Value::Array(_)) => {
+                let why = "invalid type: list, expected an object".to_owned();
+                Err(Fault { path: Vec::new(), why })
+            }
             _ => Ok(()),
         }
     }
