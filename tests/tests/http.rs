@@ -38,6 +38,8 @@ async fn an_order_is_followed_from_payment_to_release() {
     assert_eq!(answer.body["order"]["escrow"]["amount"], "0.00");
     assert_eq!(answer.body["order"]["shipped"], true);
     assert_eq!(answer.body["order"]["commission"]["amount"], "6.00");
+    let before = site.get("storefront", "/v1/orders/o1?as_of=2001-01-01T00:00:00Z").await;
+    assert_eq!(before.status, 404, "it was not placed yet: {before:?}");
     let then = site.get("storefront", &format!("/v1/orders/o1?as_of={paid_at}")).await;
     assert_eq!(then.body["order"]["status"], "funded", "as it was when it was paid");
     site.stop().await;

@@ -130,7 +130,7 @@ fn basket() -> (serde_json::Value, Components) {
 
 fn order(models: &ReadModels, asked: &Question) -> Result<Option<Found>, Problem> {
     let at = if as_it_is(asked) { AsOf::HEAD } else { asked.at(models, None)? };
-    let inquiry = models.order_as_of(asked.path("order"), at)?;
+    let inquiry = models.order_as_of(asked.path("order"), at)?.filter(OrderInquiry::is_placed);
     inquiry.map(|inquiry| told(&inquiry, at == AsOf::HEAD)).transpose()
 }
 

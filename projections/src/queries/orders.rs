@@ -19,6 +19,14 @@ pub struct OrderInquiry {
     pub timeline: Vec<TimelineRow>,
 }
 
+impl OrderInquiry {
+    /// Whether it had been placed: a moment may know an order by its checkout alone.
+    #[must_use]
+    pub fn is_placed(&self) -> bool {
+        !self.order.merchant_id.is_empty()
+    }
+}
+
 /// What funded an order and where that went, minor units.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderFunding {

@@ -2,6 +2,7 @@
 
 use daybook_domain::{Currency, OrderId};
 use daybook_projections::fields::{Fields, fields};
+use daybook_projections::queries::OrderInquiry;
 use serde::Serialize;
 
 use crate::cli::Global;
@@ -50,7 +51,7 @@ const TIMELINE: &[&str] = &["number", "occurred_at", "event", "amount", "detail"
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let models = global.read_models()?;
     let at = args.cuts.at(&models)?;
-    let Some(found) = models.order_as_of(args.id.as_str(), at)? else {
+    let Some(found) = models.order_as_of(args.id.as_str(), at)?.filter(OrderInquiry::is_placed) else {
         return Err(Failure::Refused(format!("there is no order {} in {}", args.id, global.journal)));
     };
     let currency = Currency::new(&found.order.currency).ok();
