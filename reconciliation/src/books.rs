@@ -67,6 +67,7 @@ pub const KINDS: &[&str] = &[
     "OwnFundsMoved",
     "PayoutConfirmed",
     "PayoutReturned",
+    "AffiliateCommissionPaid",
 ];
 
 /// Appends the parts of `stored` that a statement would show.
@@ -141,6 +142,9 @@ pub fn entries(stored: &Stored<'_>, out: &mut Vec<Entry>) {
             parts.bank(&e.bank, Debit, minus(e.amount), zero(e.amount), vec![e.reference.to_string()]);
         }
         Event::PayableSettled(e) => {
+            parts.bank(&e.bank, Debit, minus(e.amount), zero(e.amount), vec![e.reference.to_string()]);
+        }
+        Event::AffiliateCommissionPaid(e) => {
             parts.bank(&e.bank, Debit, minus(e.amount), zero(e.amount), vec![e.reference.to_string()]);
         }
         Event::OwnFundsMoved(e) => {

@@ -75,6 +75,32 @@ fn every_money_event_posts_from_itself_alone_and_no_other_event_posts() {
     none("a money event carries all that its entries need:", &findings);
 }
 
+/// Events that move money at a provider or a bank and that no statement line answers, and why.
+const NOT_ON_STATEMENTS: &[(&str, &str)] =
+    &[("JournalVoucher", "the books' own answer to a statement"), ("BreakResolved", "likewise")];
+
+#[test]
+fn what_moves_at_a_provider_or_a_bank_is_looked_for_on_statements() {
+    let refs = Refs::default();
+    let mut findings = Vec::new();
+    for kind in EventKind::ALL {
+        let path = format!("domain/fixtures/{}.v{}.complete.json", kind.as_str(), kind.schema());
+        let event = Event::decode_kind(*kind, kind.schema(), &read(&path)).expect("a fixture decodes");
+        let mut entries = Vec::new();
+        post(&event, &refs, &mut entries);
+        let outside = |e: &Entry<'_>| {
+            let account = e.account.to_string();
+            account.starts_with("Assets:Bank:") || account.starts_with("Assets:Provider:")
+        };
+        let listed = NOT_ON_STATEMENTS.iter().any(|(left_out, _)| *left_out == kind.as_str());
+        let known = daybook_reconciliation::books::KINDS.contains(&kind.as_str());
+        if entries.iter().any(outside) && !known && !listed {
+            findings.push(kind.as_str().to_owned());
+        }
+    }
+    none("a bank's line would stay a break for ever; reconcile it or say why not:", &findings);
+}
+
 /// The invariants of the ledger that apply so far, each with a test that breaks when it does not hold: the file
 /// and the test.
 const INVARIANTS: &[(u8, &str, &str, &str)] = &[
