@@ -202,10 +202,13 @@ async fn answers_are_compressed_and_browsers_let_in_as_the_settings_say() {
     }
     let from = |origin: &str| {
         let ask = Ask::new("OPTIONS", "/v1/orders/o1/ship").header("Origin", origin);
-        ask.header("Access-Control-Request-Method", "POST")
+        let ask = ask.header("Access-Control-Request-Method", "POST");
+        ask.header("Access-Control-Request-Headers", "authorization,idempotency-key")
     };
     let shop = site.ask(from("https://shop.example")).await;
     assert_eq!((shop.status, shop.header("access-control-allow-origin")), (200, "https://shop.example"));
+    // browsers do not count Authorization among `*`
+    assert_eq!(shop.header("access-control-allow-headers"), "authorization,idempotency-key");
     let other = site.ask(from("https://other.example")).await;
     assert_eq!(other.header("access-control-allow-origin"), "");
 }

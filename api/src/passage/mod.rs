@@ -22,7 +22,7 @@ use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tower::{ServiceExt, service_fn};
 use tower_http::compression::Compression;
-use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
 
 pub(crate) use body::{Bodies, whole};
 pub(crate) use id::{REQUEST_ID, of_this_request};
@@ -69,7 +69,9 @@ fn cors(origins: &[String]) -> CorsLayer {
     } else {
         AllowOrigin::list(origins.iter().filter_map(|origin| origin.parse().ok()))
     };
-    CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(Any).expose_headers(TOLD)
+    // named one by one as they are asked for: `*` leaves out Authorization
+    let headers = AllowHeaders::mirror_request();
+    CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(headers).expose_headers(TOLD)
 }
 
 /// An answer, and who asked for it, where that is known.
