@@ -284,7 +284,7 @@ async fn a_refund_stands_beside_the_gmv_that_it_came_from() {
 #[tokio::test]
 async fn a_campaigns_visits_are_known_by_its_name_and_its_subsidies_by_its_id() {
     let mut stage = shop(VIEWS).await;
-    let plan = json!({"action": "plan", "name": "spring", "kind": "coupon", "starts": "2026-03-05T00:00:00Z",
+    let plan = json!({"action": "plan", "name": "Spring", "kind": "coupon", "starts": "2026-03-05T00:00:00Z",
         "ends": "2026-03-08T00:00:00Z", "budget": cny("1000.00")});
     stage.ask("campaign", "k-1", plan).await;
     let line = json!({"line": "1", "product": "p-1", "category": "toys", "quantity": 1,

@@ -1,6 +1,6 @@
 //! What metrics rest on, folded once from the journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use daybook_domain::order::events::Subsidy;
@@ -50,9 +50,11 @@ pub struct History {
     pub(super) names: Names,
     orders: HashMap<OrderId, u32, ahash::RandomState>,
     pub(super) sales: Vec<Sale>,
-    /// Campaigns by the numbers of their names, which links may say instead of their ids; none of a name that several
+    /// The campaigns there are.
+    campaigns: BTreeSet<u32>,
+    /// Campaigns by their names in lower case, which links may say instead of their ids; none of a name that several
     /// campaigns have had, one after the other.
-    called: BTreeMap<u32, Option<u32>>,
+    called: BTreeMap<String, Option<u32>>,
     /// What the market added to orders for each campaign, less what came back.
     subsidies: BTreeMap<(CampaignId, Currency), i64>,
 }
@@ -153,14 +155,19 @@ impl History {
             names: Names::default(),
             orders: HashMap::default(),
             sales: Vec::new(),
+            campaigns: BTreeSet::new(),
             called: BTreeMap::new(),
             subsidies: BTreeMap::new(),
         }
     }
 
-    /// The campaign that a link's word stands for.
+    /// The campaign that a link's word stands for: an id before a name.
     pub(super) fn campaign_called(&self, word: u32) -> u32 {
-        self.called.get(&word).copied().flatten().unwrap_or(word)
+        if self.campaigns.contains(&word) {
+            return word;
+        }
+        let name = self.names.text(word).to_lowercase();
+        self.called.get(&name).copied().flatten().unwrap_or(word)
     }
 
     /// What the market added to orders for a campaign, less what came back, in minor units.
@@ -224,8 +231,8 @@ impl History {
             Event::CampaignPlanned(planned) => {
                 let Some(id) = e.refs.campaign else { return };
                 let id = self.names.number(id.as_str());
-                let name = self.names.number(&planned.name);
-                let of = self.called.entry(name).or_insert(Some(id));
+                self.campaigns.insert(id);
+                let of = self.called.entry(planned.name.to_lowercase()).or_insert(Some(id));
                 if *of != Some(id) {
                     *of = None;
                 }

@@ -7,13 +7,12 @@ use chrono::NaiveDate;
 use daybook_domain::time::DAY;
 use daybook_domain::{Currency, Money, Timestamp};
 use daybook_metrics::attribution::{AttributionRule, Model};
-use daybook_projections::ReadModels;
 use daybook_projections::metrics::{Cell, Days, Dimension, Earned, PARTS, Question};
 use daybook_projections::models::campaigns::CampaignRow;
+use daybook_projections::{AsOf, ReadModels};
 use rust_decimal::Decimal;
 
 use crate::cli::Global;
-use crate::cuts::Cuts;
 use crate::failure::Failure;
 use crate::figures::{Rules, per, ratio};
 use crate::output::{Format, Output, say};
@@ -22,7 +21,8 @@ use crate::value::{Table, Value};
 /// Print what campaigns cost and what they are credited with, since each began
 ///
 /// Visits are a campaign's where their link named it, by its id or its name (utm_campaign). Cost is what the market bore: spend,
-/// partners' commission less what was reversed, subsidies less what came back; what merchants bore stands beside it. ROI is
+/// partners' commission less what was reversed, subsidies less what came back with refunds (points, and what banks took back, are
+/// not in it); what merchants bore stands beside it. A visitor is new whose first visit of all lies in the time since. ROI is
 /// the credited GMV by the cost, ROAS by the spend alone, net ROI what is left of the GMV after refunds by the cost.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -43,8 +43,6 @@ pub struct Args {
     limit: u32,
     #[command(flatten)]
     rules: Rules,
-    #[command(flatten)]
-    cuts: Cuts,
 }
 
 const COLUMNS: &[&str] = &[
@@ -74,7 +72,6 @@ const COLUMNS: &[&str] = &[
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let models = global.read_models()?;
-    let at = args.cuts.at(&models)?;
     let (campaigns, next) = asked(&models, args)?;
     let calendar = models.calendar()?;
     let began = campaigns.iter().filter_map(|campaign| campaign.starts_at).min();
@@ -83,15 +80,17 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         let look_back = i64::from(args.look_back) * DAY;
         let rule = AttributionRule { look_back, ..AttributionRule::of(args.model) };
         let since = calendar.day(Timestamp(began));
-        let history = args.rules.events(global, &models, (since, look_back), at)?;
+        let history = args.rules.events(global, &models, (since, look_back), AsOf::HEAD)?;
         let mut answers = BTreeMap::new();
         for campaign in &campaigns {
             let currency = Currency::new(&campaign.currency).map_err(|e| Failure::Refused(e.to_string()))?;
-            let (seen, credited) = match answers.entry(currency) {
+            // each since it began itself, whichever others are listed
+            let from = campaign.starts_at.map_or(since, |starts| calendar.day(Timestamp(starts)));
+            let (seen, credited) = match answers.entry((currency, from)) {
                 Entry::Occupied(answer) => answer.into_mut(),
                 Entry::Vacant(none) => {
                     // credit does not end with a campaign: orders follow for as long as one looks back
-                    let days = Days { from: since, to: NaiveDate::MAX };
+                    let days = Days { from, to: NaiveDate::MAX };
                     let by = vec![Dimension::Campaign];
                     let question = Question { days, by, sessions: args.rules.sessions(), currency };
                     none.insert((history.cells(&question)?, history.attribute(&question, &rule)?))
