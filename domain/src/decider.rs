@@ -1,7 +1,11 @@
 //! The decider contract: `decide` says what happens, `evolve` remembers it. Both are pure.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::books::Policy;
 use crate::merchant::events::FeeScheduleAgreed;
@@ -157,6 +161,44 @@ pub trait Aggregate: Default + Clone + fmt::Debug + PartialEq + Send + Sync + 's
 
     /// The status in one word, for tables and messages.
     fn status(&self) -> &'static str;
+}
+
+/// What was said under which number: the same again is no news, other content is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbers<K>(BTreeMap<K, [u8; 16]>);
+
+impl<K> Default for Numbers<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord + fmt::Display> Numbers<K> {
+    /// Remembers what was said under a number.
+    pub fn take(&mut self, number: K, said: &impl Serialize) {
+        self.0.insert(number, digest(said));
+    }
+
+    /// Whether this was said under this number before.
+    ///
+    /// # Errors
+    /// `number_used` when something else was, naming the field.
+    pub fn has(&self, field: &'static str, number: &K, said: &impl Serialize) -> Result<bool, Rejection> {
+        match self.0.get(number) {
+            None => Ok(false),
+            Some(before) if *before == digest(said) => Ok(true),
+            Some(_) => {
+                let message = format!("{field} {number} was used for other content: use a number of its own");
+                Err(Rejection::new("number_used", message))
+            }
+        }
+    }
+}
+
+fn digest(said: &impl Serialize) -> [u8; 16] {
+    let text = serde_json::to_vec(said).expect("invariant: what is said is plain data");
+    let digest = Sha256::digest(text);
+    digest[..16].try_into().expect("invariant: half of 32 bytes")
 }
 
 /// Refuses a zero or negative amount.

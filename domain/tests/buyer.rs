@@ -34,11 +34,14 @@ fn new() -> Scenario<Buyer> {
 fn points_are_earned_once_an_order_and_leave_with_their_share_of_the_value() {
     let two = new().and(earn("o1", 100, cny(100))).and(earn("o2", 50, cny(51)));
     two.clone().when(earn("o1", 100, cny(100))).nothing();
+    two.clone().when(earn("o1", 200, cny(200))).refused("number_used");
     two.clone().when(earn("o3", 1, usd(1))).refused("currency_mismatch");
     assert_eq!((two.state.points(), two.state.value()), (150, Some(cny(151))));
     let less = two.and(convert("x1", 100));
     assert_eq!((less.state.points(), less.state.value()), (50, Some(cny(50))));
     less.clone().when(convert("x1", 100)).nothing();
+    less.clone().when(convert("x1", 50)).refused("number_used");
+    less.clone().when(expire("x1", 50)).refused("number_used");
     less.clone().when(convert("x2", 51)).refused("not_enough_points");
     let none = less.and(expire("e1", 50));
     assert_eq!((none.state.points(), none.state.value()), (0, Some(cny(0))));

@@ -90,7 +90,13 @@ fn a_campaign_is_planned_once_and_costs_in_the_currency_of_its_budget() {
         known.and(spend("s1", cny(100))).and(spend("s2", cny(0))).and(end()).and(spend("late", cny(50)));
     assert_eq!((spent.state.stage(), spent.state.spent()), (CampaignStage::Ended, Some(cny(150))));
     assert_eq!(spent.state.refs().campaign, Some(id("k1")));
-    spent.when(spend("s1", cny(100))).nothing();
+    spent.clone().when(spend("s1", cny(100))).nothing();
+    spent.when(spend("s1", cny(200))).refused("number_used");
+    let issued = new().and(plan()).and(coupons());
+    issued.clone().when(coupons()).nothing();
+    let more =
+        Ask::IssueCoupons { batch: id("b1"), count: 101, value: cny(500), minimum: None, valid_until: None };
+    issued.when(more).refused("number_used");
 }
 
 #[test]
@@ -172,12 +178,14 @@ fn a_partner_is_owed_its_commission_less_what_came_back_and_paid_no_more_than_th
     // 2.5 cents round half to even
     assert_eq!(accrued.state.owed(id("blog")), Some(cny(1_002)));
     accrued.clone().when(accrue("a1", cny(20_000), five)).nothing();
+    accrued.clone().when(accrue("a1", cny(30_000), five)).refused("number_used");
     accrued.clone().when(reverse("a1", Some(cny(1_001)))).refused("more_than_accrued");
     accrued.clone().when(pay(cny(1_003), "x")).refused("more_than_owed");
     accrued.clone().when(pay(usd(1), "x")).refused("currency_mismatch");
     let left = accrued.and(reverse("a1", Some(cny(400)))).and(pay(cny(600), "x"));
     assert_eq!(left.state.owed(id("blog")), Some(cny(2)));
     left.clone().when(pay(cny(600), "x")).nothing();
+    left.clone().when(pay(cny(1), "x")).refused("number_used");
     left.clone().when(pay(cny(3), "y")).refused("more_than_owed");
     // what comes back after it was paid is owed by the partner
     let all = left.and(reverse("a1", None));

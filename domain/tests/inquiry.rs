@@ -36,6 +36,9 @@ fn somebody_asks_a_merchant_and_agents_answer_until_it_is_closed() {
     let open_one = new().and(open("m1"));
     open_one.clone().when(open("m1")).nothing();
     open_one.clone().when(open("m2")).refused("inquiry_known");
+    let other =
+        Ask::Open { merchant: id("m1"), topic: id("x"), visitor: Some(id("v2")), buyer: None, agent: None };
+    open_one.clone().when(other).refused("inquiry_known");
     let closed = open_one.and(answer()).and(answer()).and(Ask::Close {});
     assert_eq!((closed.state.merchant(), closed.state.refs().visitor), (Some(id("m1")), Some(id("v1"))));
     closed.clone().when(answer()).refused("inquiry_closed");

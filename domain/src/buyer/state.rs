@@ -1,10 +1,10 @@
 //! A buyer's membership and points.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::commands::BuyerCommand;
 use super::events::*;
-use crate::decider::{not_negative, said};
+use crate::decider::{Numbers, not_negative, said};
 use crate::money::allocate;
 use crate::{
     Aggregate, BuyerId, Code, Context, Event, Money, OrderId, Reference, Refs, Rejection, Timestamp,
@@ -24,8 +24,9 @@ pub struct Buyer {
     value: Option<Money>,
     /// Points of each order that have not been taken back.
     earned: BTreeMap<OrderId, u64>,
+    awards: Numbers<OrderId>,
     /// Conversions and expiries taken.
-    taken: BTreeSet<Reference>,
+    taken: Numbers<Reference>,
 }
 
 type Decided = Result<Vec<Event>, Rejection>;
@@ -74,11 +75,10 @@ impl Buyer {
         if let Some(held) = self.value {
             held.add(*value)?;
         }
-        if self.earned.contains_key(order) {
-            return Ok(Vec::new());
-        }
         let (order, points, value, campaign) = (*order, *points, *value, *campaign);
-        Ok(vec![PointsEarned { order, points, value, campaign }.into()])
+        let earned = PointsEarned { order, points, value, campaign };
+        let known = self.awards.has("order", &order, &earned)?;
+        Ok(if known { Vec::new() } else { vec![earned.into()] })
     }
 
     fn reverse(&self, order: OrderId, points: Option<u64>, reason: &str) -> Decided {
@@ -113,6 +113,15 @@ impl Buyer {
     }
 }
 
+/// What a conversion says; its worth follows from when it was.
+fn converted(to: PointsBecome, points: u64) -> impl serde::Serialize {
+    ("convert", to, points)
+}
+
+fn expired(points: u64) -> impl serde::Serialize {
+    ("expire", points)
+}
+
 /// Refuses no points, and more than any programme gives.
 fn some(points: u64) -> Result<(), Rejection> {
     if (1..=MOST_POINTS).contains(&points) {
@@ -140,15 +149,19 @@ impl Aggregate for Buyer {
             C::ChangeMembership { tier } if self.tier == Some(*tier) => Ok(Vec::new()),
             C::ChangeMembership { tier } => Ok(vec![MembershipChanged { tier: *tier }.into()]),
             C::EarnPoints { .. } => self.earn(command),
-            C::ConvertPoints { conversion, .. } if self.taken.contains(conversion) => Ok(Vec::new()),
             C::ConvertPoints { conversion, to, points } => {
+                if self.taken.has("conversion", conversion, &converted(*to, *points))? {
+                    return Ok(Vec::new());
+                }
                 self.within(*points)?;
                 let (value, conversion, to) = (self.share(*points)?, *conversion, *to);
                 Ok(vec![PointsConverted { conversion, to, points: *points, value }.into()])
             }
             C::ReversePoints { order, points, reason } => self.reverse(*order, *points, reason),
-            C::ExpirePoints { expiry, .. } if self.taken.contains(expiry) => Ok(Vec::new()),
             C::ExpirePoints { expiry, points } => {
+                if self.taken.has("expiry", expiry, &expired(*points))? {
+                    return Ok(Vec::new());
+                }
                 self.within(*points)?;
                 let value = self.share(*points)?;
                 Ok(vec![PointsExpired { expiry: *expiry, points: *points, value }.into()])
@@ -161,17 +174,18 @@ impl Aggregate for Buyer {
             Event::BuyerRegistered(_) => self.registered = true,
             Event::MembershipChanged(e) => self.tier = Some(e.tier),
             Event::PointsEarned(e) => {
+                self.awards.take(e.order, e);
                 self.earned.insert(e.order, e.points);
                 self.points = self.points.saturating_add(e.points);
                 let held = self.value.get_or_insert(Money::zero(e.value.currency));
                 held.minor = held.minor.saturating_add(e.value.minor);
             }
             Event::PointsConverted(e) => {
-                self.taken.insert(e.conversion);
+                self.taken.take(e.conversion, &converted(e.to, e.points));
                 self.leave(e.points, e.value);
             }
             Event::PointsExpired(e) => {
-                self.taken.insert(e.expiry);
+                self.taken.take(e.expiry, &expired(e.points));
                 self.leave(e.points, e.value);
             }
             Event::PointsReversed(e) => {

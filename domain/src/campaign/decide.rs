@@ -50,17 +50,18 @@ impl Campaign {
                 self.known()?;
                 self.own("amount", *amount)?;
                 positive("amount", *amount)?;
-                if self.payments.contains(reference) {
+                let (partner, amount, bank, reference) = (*partner, *amount, *bank, *reference);
+                let paid = AffiliateCommissionPaid { partner, amount, bank, reference };
+                if self.payments.has("reference", &reference, &paid)? {
                     return Ok(Vec::new());
                 }
-                let owed = self.owed(*partner).unwrap_or(Money::zero(amount.currency));
+                let owed = self.owed(partner).unwrap_or(Money::zero(amount.currency));
                 if amount.minor > owed.minor {
                     let message =
                         format!("amount is {amount}, and {partner} is owed {owed} for this campaign");
                     return Err(Rejection::new("more_than_owed", message));
                 }
-                let (partner, amount, bank, reference) = (*partner, *amount, *bank, *reference);
-                Ok(vec![AffiliateCommissionPaid { partner, amount, bank, reference }.into()])
+                Ok(vec![paid.into()])
             }
             C::IssueCoupons { batch, count, value, minimum, valid_until } => {
                 self.known()?;
@@ -71,12 +72,11 @@ impl Campaign {
                 if *count == 0 {
                     return Err(Rejection::new("count_zero", "count is 0: say how many were given out"));
                 }
-                if self.coupons.contains(batch) {
-                    return Ok(Vec::new());
-                }
                 let (batch, count, value) = (*batch, *count, *value);
                 let (minimum, valid_until) = (*minimum, *valid_until);
-                Ok(vec![CouponsIssued { batch, count, value, minimum, valid_until }.into()])
+                let issued = CouponsIssued { batch, count, value, minimum, valid_until };
+                let known = self.coupons.has("batch", &batch, &issued)?;
+                Ok(if known { Vec::new() } else { vec![issued.into()] })
             }
             C::End { reason } => {
                 reason.as_ref().map_or(Ok(()), |reason| said("reason", reason))?;
@@ -192,23 +192,19 @@ impl Campaign {
         calendar_day("day", *day)?;
         self.bearer(*funded_by)?;
         keyword.as_ref().map_or(Ok(()), |keyword| said("keyword", keyword))?;
-        if self.spends.contains(spend) {
-            return Ok(Vec::new());
-        }
-        Ok(vec![
-            CampaignSpendRecorded {
-                spend: *spend,
-                channel: *channel,
-                day: *day,
-                kind: *kind,
-                amount: *amount,
-                impressions: *impressions,
-                clicks: *clicks,
-                funded_by: *funded_by,
-                keyword: keyword.clone(),
-            }
-            .into(),
-        ])
+        let recorded = CampaignSpendRecorded {
+            spend: *spend,
+            channel: *channel,
+            day: *day,
+            kind: *kind,
+            amount: *amount,
+            impressions: *impressions,
+            clicks: *clicks,
+            funded_by: *funded_by,
+            keyword: keyword.clone(),
+        };
+        let known = self.spends.has("spend", spend, &recorded)?;
+        Ok(if known { Vec::new() } else { vec![recorded.into()] })
     }
 
     fn accrue(&self, command: &CampaignCommand) -> Decided {
@@ -226,12 +222,11 @@ impl Campaign {
         }
         let amount = base.at_rate(*rate)?;
         positive("amount (rate x base)", amount)?;
-        if self.accruals.contains_key(accrual) {
-            return Ok(Vec::new());
-        }
         let (accrual, order, partner) = (*accrual, *order, *partner);
         let (base, rate, funded_by) = (*base, *rate, *funded_by);
-        Ok(vec![AffiliateCommissionAccrued { accrual, order, partner, base, rate, amount, funded_by }.into()])
+        let accrued = AffiliateCommissionAccrued { accrual, order, partner, base, rate, amount, funded_by };
+        let known = self.accrued.has("accrual", &accrual, &accrued)?;
+        Ok(if known { Vec::new() } else { vec![accrued.into()] })
     }
 
     /// Refuses a merchant's share in a campaign that is nobody's but the market's.

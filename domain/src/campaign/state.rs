@@ -1,12 +1,13 @@
 //! A campaign: its plan, what it cost, what partners are owed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
 use super::commands::CampaignCommand;
 use super::events::{CampaignPlanned, FundedBy, Holdout};
 use crate::codec::words;
+use crate::decider::Numbers;
 use crate::{
     Aggregate, CampaignId, Code, Context, Currency, Event, Money, OrderId, Rate, Reference, Refs, Rejection,
     Timestamp, VisitorId,
@@ -38,12 +39,13 @@ pub struct Campaign {
     pub(super) stage: Option<CampaignStage>,
     pub(super) plan: Option<Box<CampaignPlanned>>,
     /// Spends and coupons taken, by their numbers.
-    pub(super) spends: BTreeSet<Reference>,
-    pub(super) coupons: BTreeSet<Reference>,
+    pub(super) spends: Numbers<Reference>,
+    pub(super) coupons: Numbers<Reference>,
+    pub(super) accrued: Numbers<Reference>,
     pub(super) accruals: BTreeMap<Reference, Accrual>,
     /// What the market owes each partner, minor units.
     pub(super) owed: BTreeMap<Code, i64>,
-    pub(super) payments: BTreeSet<Reference>,
+    pub(super) payments: Numbers<Reference>,
     /// What was recorded, minor units of its currency.
     pub(super) spent: i64,
 }
@@ -109,10 +111,11 @@ impl Aggregate for Campaign {
             Event::CampaignStarted(_) => self.stage = Some(CampaignStage::Started),
             Event::CampaignEnded(_) => self.stage = Some(CampaignStage::Ended),
             Event::CampaignSpendRecorded(e) => {
-                self.spends.insert(e.spend);
+                self.spends.take(e.spend, e);
                 self.spent = self.spent.saturating_add(e.amount.minor);
             }
             Event::AffiliateCommissionAccrued(e) => {
+                self.accrued.take(e.accrual, e);
                 let (order, partner, left, funded_by) = (e.order, e.partner, e.amount, e.funded_by);
                 self.accruals.insert(e.accrual, Accrual { order, partner, left, funded_by });
                 self.owe(e.partner, e.funded_by, e.amount.minor);
@@ -124,10 +127,10 @@ impl Aggregate for Campaign {
                 self.owe(e.partner, e.funded_by, -e.amount.minor);
             }
             Event::AffiliateCommissionPaid(e) => {
-                self.payments.insert(e.reference);
+                self.payments.take(e.reference, e);
                 self.owe(e.partner, FundedBy::Market, -e.amount.minor);
             }
-            Event::CouponsIssued(e) => drop(self.coupons.insert(e.batch)),
+            Event::CouponsIssued(e) => self.coupons.take(e.batch, e),
             _ => {}
         }
     }

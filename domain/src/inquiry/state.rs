@@ -3,14 +3,12 @@
 use super::commands::InquiryCommand;
 use super::events::*;
 use crate::decider::said;
-use crate::{Aggregate, BuyerId, Context, Event, MerchantId, Refs, Rejection, Timestamp, VisitorId};
+use crate::{Aggregate, Context, Event, MerchantId, Refs, Rejection, Timestamp};
 
 /// The state of `inquiry-{id}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inquiry {
-    merchant: Option<MerchantId>,
-    visitor: Option<VisitorId>,
-    buyer: Option<BuyerId>,
+    opened: Option<Box<InquiryOpened>>,
     answers: u64,
     closed: bool,
 }
@@ -18,13 +16,13 @@ pub struct Inquiry {
 impl Inquiry {
     /// Whom it was asked of.
     #[must_use]
-    pub const fn merchant(&self) -> Option<MerchantId> {
-        self.merchant
+    pub fn merchant(&self) -> Option<MerchantId> {
+        self.opened.as_ref().map(|opened| opened.merchant)
     }
 
     fn known(&self) -> Result<(), Rejection> {
         let unknown = || Rejection::new("inquiry_unknown", "this inquiry is not known: open it first");
-        self.merchant.map(drop).ok_or_else(unknown)
+        self.opened.as_ref().map(drop).ok_or_else(unknown)
     }
 }
 
@@ -43,22 +41,23 @@ impl Aggregate for Inquiry {
                     let message = "visitor and buyer are both absent: say who asks";
                     return Err(Rejection::new("nobody_asks", message));
                 }
-                match self.merchant {
-                    Some(known) if known == *merchant => Ok(Vec::new()),
+                let opened = InquiryOpened {
+                    merchant: *merchant,
+                    topic: *topic,
+                    visitor: *visitor,
+                    buyer: *buyer,
+                    agent: *agent,
+                };
+                match &self.opened {
+                    None => Ok(vec![opened.into()]),
+                    Some(known) if **known == opened => Ok(Vec::new()),
                     Some(known) => {
-                        let message = format!("this inquiry is one of merchant {known}: use another id");
+                        let message = format!(
+                            "this inquiry was opened otherwise, with merchant {}: use another id",
+                            known.merchant
+                        );
                         Err(Rejection::new("inquiry_known", message))
                     }
-                    None => Ok(vec![
-                        InquiryOpened {
-                            merchant: *merchant,
-                            topic: *topic,
-                            visitor: *visitor,
-                            buyer: *buyer,
-                            agent: *agent,
-                        }
-                        .into(),
-                    ]),
                 }
             }
             InquiryCommand::Answer { agent } => {
@@ -87,10 +86,7 @@ impl Aggregate for Inquiry {
 
     fn evolve(&mut self, event: &Event, _: Timestamp) {
         match event {
-            Event::InquiryOpened(e) => {
-                self.merchant = Some(e.merchant);
-                (self.visitor, self.buyer) = (e.visitor, e.buyer);
-            }
+            Event::InquiryOpened(e) => self.opened = Some(Box::new(e.clone())),
             Event::InquiryAnswered(_) => self.answers += 1,
             Event::InquiryClosed(_) => self.closed = true,
             _ => {}
@@ -98,11 +94,13 @@ impl Aggregate for Inquiry {
     }
 
     fn refs(&self) -> Refs {
-        Refs { merchant: self.merchant, visitor: self.visitor, buyer: self.buyer, ..Refs::default() }
+        let Some(opened) = &self.opened else { return Refs::default() };
+        let InquiryOpened { merchant, visitor, buyer, .. } = **opened;
+        Refs { merchant: Some(merchant), visitor, buyer, ..Refs::default() }
     }
 
     fn status(&self) -> &'static str {
-        match (self.merchant, self.closed, self.answers) {
+        match (&self.opened, self.closed, self.answers) {
             (None, ..) => "unknown",
             (_, true, _) => "closed",
             (_, _, 0) => "open",
