@@ -29,7 +29,7 @@ use std::str::FromStr;
 
 pub use market::{BadSites, MarketSite, MarketSites};
 pub use rule::ChannelRule;
-pub use tags::{FoundTags, Tags};
+pub use tags::{FoundTags, Tags, page_itself};
 
 /// The newest version of the rule.
 pub const LAST_VERSION: u32 = 1;

@@ -83,6 +83,23 @@ impl FoundTags {
     }
 }
 
+/// A page without what its link says of how the visitor came: tags, click ids and the fragment. A landing and its
+/// reload are one page, whatever stood in the link.
+#[must_use]
+pub fn page_itself(page: &str) -> Cow<'_, str> {
+    let page = page.split('#').next().unwrap_or_default();
+    let Some((path, query)) = page.split_once('?') else { return Cow::Borrowed(page) };
+    let of_link = |parameter: &str| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        NAMES.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) || super::rule::is_click_id(name)
+    };
+    if !query.split('&').any(of_link) {
+        return Cow::Borrowed(page);
+    }
+    let kept: Vec<&str> = query.split('&').filter(|parameter| !of_link(parameter)).collect();
+    Cow::Owned(if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) })
+}
+
 /// `given` unless it is absent or empty, else what was found.
 pub(super) fn either<'a>(given: Option<&'a str>, found: Option<String>) -> Option<Cow<'a, str>> {
     given.map(str::trim).filter(|tag| !tag.is_empty()).map(Cow::Borrowed).or(found.map(Cow::Owned))
@@ -91,6 +108,19 @@ pub(super) fn either<'a>(given: Option<&'a str>, found: Option<String>) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_is_the_same_however_its_link_was_tagged() {
+        for (page, itself) in [
+            ("/p/2?utm_source=x&gclid=1", "/p/2"),
+            ("/p/2?utm_source=x&color=red&GCLID=1&size=m#top", "/p/2?color=red&size=m"),
+            ("/p/2?color=red", "/p/2?color=red"),
+            ("/p/2#top", "/p/2"),
+            ("/p/2", "/p/2"),
+        ] {
+            assert_eq!(page_itself(page), itself, "{page}");
+        }
+    }
 
     #[test]
     fn tags_are_found_in_a_landing_page_whoever_wrote_them() {

@@ -7,7 +7,7 @@ use daybook_domain::order::events::Subsidy;
 use daybook_domain::time::DAY;
 use daybook_domain::traffic::events::{PageViewed, Tags as RecordedTags, VisitorActed};
 use daybook_domain::{CampaignId, Currency, Event, EventKind, Money, OrderId, Timestamp};
-use daybook_metrics::channel::Landing;
+use daybook_metrics::channel::{Landing, page_itself};
 use daybook_metrics::sessions::{Deed, Hit};
 use daybook_metrics::{Channel, ChannelRule, Tags};
 use hashbrown::HashMap;
@@ -272,7 +272,7 @@ impl History {
         }
         let way = self.way(&view.page, view.referrer.as_deref(), view.tags.as_ref());
         let page = Page {
-            path: self.names.number(&view.page),
+            path: self.names.number(&page_itself(&view.page)),
             merchant: view.merchant.map(|merchant| self.names.number(merchant.as_str())),
             sales_channel: view.sales_channel.map(|channel| self.names.number(channel.as_str())),
         };
