@@ -2,7 +2,7 @@
 //! that everybody can read: it can write hits and nothing else, and reads nothing.
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
@@ -11,9 +11,10 @@ use daybook_domain::time::DAY;
 use daybook_domain::traffic::{FaultKind, Incoming, RawHit};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use crate::Shared;
-use crate::access::{Caller, Permission};
+use crate::access::{Allowance, Caller, Permission};
 use crate::endpoint::{Doc, Endpoint};
 use crate::guard::POSITION;
 use crate::problem::{BAD_REQUEST, Problem, UNSUPPORTED};
@@ -57,11 +58,11 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let doc = Doc {
         id: "collect".to_owned(),
         tag: "Traffic",
-        summary: "Records what visitors looked at and did".to_owned(),
+        summary: "Record what visitors looked at and did".to_owned(),
         description: "Up to a thousand hits, each the view of a page or an act, recorded when this answers. A hit that was \
                       recorded before (the same `id`, or the same content) is not recorded again. One that is none does not \
-                      keep the others from being recorded. A hit without `at` happened when it came; none may be older than \
-                      30 days.\n\nPages can send it by `navigator.sendBeacon`: the body may come as `text/plain`, and the key of \
+                      keep the others from being recorded. A hit without `at` happened when it came, so that what is sent again \
+                      is another hit: give it an `at` or an `id`. None may be older than 30 days.\n\nPages can send it by `navigator.sendBeacon`: the body may come as `text/plain`, and the key of \
                       a `collector` in the address (`?key=`), where no other key is taken."
             .to_owned(),
         parameters: vec![json!({"name": "key", "in": "query", "schema": {"type": "string", "maxLength": 200},
@@ -85,14 +86,14 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 #[serde(deny_unknown_fields)]
 struct Body<'a> {
     #[serde(borrow)]
-    hits: Vec<RawHit<'a>>,
+    hits: Vec<&'a RawValue>,
 }
 
 #[derive(Serialize)]
 struct Refused {
     hit: usize,
     code: &'static str,
-    field: &'static str,
+    field: String,
     detail: String,
 }
 
@@ -106,16 +107,24 @@ struct Collected {
 async fn collect(
     State(shared): State<Shared>,
     caller: Caller,
+    Extension(allowance): Extension<Allowance>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
     readable(&headers)?;
-    let Body { hits: raw } =
-        serde_json::from_slice(&body).map_err(|error| Problem::new(BAD_REQUEST, error.to_string()))?;
+    let no_hits =
+        |why: &dyn std::fmt::Display| Problem::new(BAD_REQUEST, format!("send {{\"hits\": [...]}}: {why}"));
+    // serde would take a list for an object
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(no_hits(&"the body is no object").at(""));
+    }
+    let Body { hits: raw } = serde_json::from_slice(&body).map_err(|error| no_hits(&error).at(""))?;
     if raw.is_empty() || raw.len() > MOST_HITS {
         let detail = format!("hits: send 1 to {MOST_HITS}, not {}", raw.len());
         return Err(Problem::new(BAD_REQUEST, detail).at("/hits"));
     }
+    // the key may be anybody's: it pays for what it sends, not for how often
+    allowance.take_all(raw.len() as u64 - 1)?;
     let now = shared.market.commands().now();
     let incoming = Incoming {
         earliest: now.plus(-LATE),
@@ -125,14 +134,13 @@ async fn collect(
     };
     let (mut hits, mut refused) = (Vec::with_capacity(raw.len()), Vec::new());
     for (n, raw) in raw.iter().enumerate() {
-        match raw.check(&incoming) {
-            Ok(hit) => hits.push(hit),
-            Err(fault) => refused.push(Refused {
-                hit: n,
-                code: fault.kind.as_str(),
-                field: fault.field,
-                detail: fault.why,
-            }),
+        let refusal = |kind: FaultKind, field, detail| Refused { hit: n, code: kind.as_str(), field, detail };
+        match RawHit::parse(raw.get()) {
+            Err((field, why)) => refused.push(refusal(FaultKind::Unreadable, field, why)),
+            Ok(raw) => match raw.check(&incoming) {
+                Ok(hit) => hits.push(hit),
+                Err(fault) => refused.push(refusal(fault.kind, fault.field.to_owned(), fault.why)),
+            },
         }
     }
     shared.market.begin().await?;

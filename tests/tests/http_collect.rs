@@ -52,15 +52,27 @@ async fn what_is_no_hit_is_told_and_keeps_no_other_from_being_recorded() {
         json!({"visitor": "v1", "page": "/", "at": "2001-01-01T00:00:00Z"}),
         json!({"visitor": "v1", "act": "fly"}),
         json!({"visitor": "v1"}),
+        json!({"visitor": "v1", "page": "/", "product": 10_086}),
+        json!(["", "", "v1", "", "/"]),
+        json!({"vistor": "v1"}),
     ]);
     let answer = ask(&site, beacon(&collector, body)).await;
     assert_eq!((answer.status, &answer.body["recorded"]), (200, &json!(1)), "{answer:?}");
     let refused = answer.body["refused"].as_array().unwrap();
     let told: Vec<_> =
         refused.iter().map(|r| (r["hit"].as_u64().unwrap(), r["code"].as_str().unwrap())).collect();
-    let expected =
-        [(0, "bad_id"), (2, "from_the_future"), (3, "too_old"), (4, "unknown_act"), (5, "no_page")];
+    let expected = [
+        (0, "bad_id"),
+        (2, "from_the_future"),
+        (3, "too_old"),
+        (4, "unknown_act"),
+        (5, "no_page"),
+        (6, "unreadable"),
+        (7, "unreadable"),
+        (8, "unreadable"),
+    ];
     assert_eq!(told, expected);
+    assert_eq!((&refused[5]["field"], &refused[7]["field"]), (&json!("product"), &json!("vistor")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +84,7 @@ async fn what_is_no_list_of_hits_is_refused_whole() {
     for (body, says) in [
         (hits(&[]), "hits: send 1 to 1000"),
         (hits(&many), "hits: send 1 to 1000, not 1001"),
-        (hits(&[json!({"vistor": "v1"})]), "unknown field `vistor`"),
+        ("[[{\"visitor\": \"v1\", \"page\": \"/\"}]]".to_owned(), "the body is no object"),
         ("{}".to_owned(), "missing field `hits`"),
         ("{".to_owned(), "EOF"),
     ] {

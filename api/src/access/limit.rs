@@ -70,11 +70,12 @@ impl Bucket {
         Some(Self { cost, room, full_at: AtomicU64::new(0) })
     }
 
-    /// Takes one request out, or says how long to wait for one.
-    pub fn take(&self, now: u64) -> Result<(), Duration> {
+    /// Takes so many requests out, or says how long to wait for them. More than may be used at once cost as many as may.
+    pub fn take(&self, now: u64, count: u64) -> Result<(), Duration> {
+        let cost = self.cost.saturating_mul(count).min(self.room);
         let mut full_at = self.full_at.load(Ordering::Relaxed);
         loop {
-            let after = full_at.max(now) + self.cost;
+            let after = full_at.max(now) + cost;
             if after - now > self.room {
                 return Err(Duration::from_nanos(after - now - self.room));
             }
@@ -100,9 +101,17 @@ impl Allowance {
     /// # Errors
     /// `too_many_requests`, with how long to wait.
     pub fn take(&self) -> Result<(), Problem> {
+        self.take_all(1)
+    }
+
+    /// Takes as many out as a request holds, beyond the one that it was let in for.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take); nothing is taken then.
+    pub fn take_all(&self, count: u64) -> Result<(), Problem> {
         let Some(bucket) = &self.holder.usage.bucket else { return Ok(()) };
         let elapsed = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX / 2);
-        bucket.take(elapsed).map_err(|wait| {
+        bucket.take(elapsed, count).map_err(|wait| {
             let role = self.holder.caller.role.name();
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             let detail = format!("a key of the role {role} may not ask so fast");
@@ -121,24 +130,34 @@ mod tests {
     fn a_burst_is_taken_at_once_and_then_one_request_for_each_that_has_grown() {
         let bucket = Bucket::new(Rate { per_second: 10, burst: 3 }).unwrap();
         let now = 5 * SECOND;
-        assert_eq!([(); 3].map(|()| bucket.take(now)), [Ok(()); 3]);
-        assert_eq!(bucket.take(now), Err(Duration::from_millis(100)));
+        assert_eq!([(); 3].map(|()| bucket.take(now, 1)), [Ok(()); 3]);
+        assert_eq!(bucket.take(now, 1), Err(Duration::from_millis(100)));
         assert_eq!(
-            bucket.take(now + SECOND / 20),
+            bucket.take(now + SECOND / 20, 1),
             Err(Duration::from_millis(50)),
             "the refused cost nothing"
         );
-        assert_eq!(bucket.take(now + SECOND / 10), Ok(()));
-        assert!(bucket.take(now + SECOND / 10).is_err());
+        assert_eq!(bucket.take(now + SECOND / 10, 1), Ok(()));
+        assert!(bucket.take(now + SECOND / 10, 1).is_err());
         let later = now + 60 * SECOND;
-        assert_eq!([(); 3].map(|()| bucket.take(later)), [Ok(()); 3], "a pause saves up a burst");
-        assert!(bucket.take(later).is_err(), "and no more");
+        assert_eq!([(); 3].map(|()| bucket.take(later, 1)), [Ok(()); 3], "a pause saves up a burst");
+        assert!(bucket.take(later, 1).is_err(), "and no more");
+    }
+
+    #[test]
+    fn a_request_of_many_pays_for_all_of_them_or_for_none() {
+        let bucket = Bucket::new(Rate { per_second: 10, burst: 30 }).unwrap();
+        assert_eq!(bucket.take(SECOND, 20), Ok(()));
+        assert_eq!(bucket.take(SECOND, 20), Err(Duration::from_secs(1)));
+        assert_eq!(bucket.take(SECOND, 10), Ok(()), "the refused cost nothing");
+        assert_eq!(bucket.take(60 * SECOND, 1_000), Ok(()), "more than a burst cost a burst");
+        assert!(bucket.take(60 * SECOND, 1).is_err());
     }
 
     #[test]
     fn a_rate_of_nothing_sets_no_limit() {
         assert!(Bucket::new(Rate { per_second: 0, burst: 0 }).is_none());
         let narrow = Bucket::new(Rate { per_second: 1, burst: 0 }).unwrap();
-        assert!(narrow.take(SECOND).is_ok() && narrow.take(SECOND).is_err());
+        assert!(narrow.take(SECOND, 1).is_ok() && narrow.take(SECOND, 1).is_err());
     }
 }

@@ -121,6 +121,7 @@ words! {
         UnknownAct = "unknown_act",
         TooLong = "too_long",
         OnlyOfActs = "only_of_acts",
+        Unreadable = "unreadable",
     }
 }
 
@@ -138,6 +139,7 @@ impl FaultKind {
             Self::UnknownAct => "`act` is not one of the acts that are known",
             Self::TooLong => "a text is longer than its bound",
             Self::OnlyOfActs => "a view says what only an act has",
+            Self::Unreadable => "it is no object of texts with the fields of a hit",
         }
     }
 }
