@@ -252,7 +252,7 @@ pub(crate) const RESOURCES: &[Resource] = &[
     },
     Resource {
         category: "channel",
-        tag: "Campaigns",
+        tag: "Channels",
         path: "/v1/channels/{channel}",
         made: None,
         of_merchant: false,
@@ -277,7 +277,7 @@ pub(crate) const RESOURCES: &[Resource] = &[
     },
     Resource {
         category: "cart",
-        tag: "Checkouts",
+        tag: "Carts",
         path: "/v1/carts/{cart}",
         made: None,
         of_merchant: false,

@@ -103,21 +103,20 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> Value {
 
 /// The headings, in the order in which somebody who builds on it comes to them.
 const TAGS: &[(&str, &str)] = &[
-    ("Traffic", "What visitors look at and do."),
-    ("Buyers", "Membership, and the points that buyers earn, spend and lose."),
-    ("Inquiries", "What visitors ask merchants, and who answers."),
-    (
-        "Campaigns",
-        "What is planned to bring visitors and sales, what it costs, and what sales channels report.",
-    ),
     ("Checkouts", "A buyer's basket and what is paid for it."),
     ("Orders", "A sale of one merchant: from the order to receipt, return, refund and review."),
     ("Disputes", "What buyers and merchants do not agree on, and who is in the right."),
+    ("Carts", "What a buyer means to order."),
+    ("Buyers", "Membership, and the points that buyers earn, spend and lose."),
+    ("Inquiries", "What visitors ask merchants, and who answers."),
+    ("Traffic", "What visitors look at and do."),
     ("Merchants", "Who sells: entry, papers, contract, terms, standing."),
     ("Deposits", "What merchants leave as a security."),
     ("Accounts", "What the market owes a merchant: holds, fees, adjustments, payouts by hand."),
     ("Settlements", "What a merchant's sales come to at the end of a cycle."),
     ("Payouts", "What is sent to merchants, and where it came from."),
+    ("Campaigns", "What is planned to bring visitors and sales, and what it costs."),
+    ("Channels", "What sales channels say of their visitors."),
     ("Books", "The accounts of the market in double entry."),
     ("Reconciliation", "Statements of providers and banks beside the books."),
     ("Audit", "Who did what, when."),
