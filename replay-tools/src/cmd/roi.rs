@@ -103,6 +103,11 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             table.push(row(campaign, args.model, Money::new(subsidies, currency), seen, earned));
         }
     }
+    if campaigns.is_empty() {
+        say!(
+            "no campaign is planned: `daybook import ad-spend FILE --plan` or POST /v1/campaigns makes some"
+        );
+    }
     let mut out = Output::new(global.format);
     match out.format {
         Format::Table => out.table(&table.without_empty())?,
