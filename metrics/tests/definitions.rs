@@ -31,8 +31,8 @@ fn hit(text: &str) -> TestHit<'_> {
     let local = (FIRST_DAY + later) * DAY + seconds * SECOND;
     let (what, tag) = what.split_once('#').map_or((what, None), |(what, tag)| (what, Some(tag)));
     let deed = match what {
-        "*" => Deed::Act { key: false },
-        "!" => Deed::Act { key: true },
+        "*" => Deed::Act { key: false, page: "" },
+        "!" => Deed::Act { key: true, page: "" },
         page => Deed::View(page),
     };
     Hit {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use chrono::{Datelike as _, Days, LocalResult, NaiveDate, TimeZone as _, Utc};
+use chrono::{Datelike as _, Days, LocalResult, NaiveDate, TimeZone as _, Timelike as _, Utc};
 use chrono_tz::Tz;
 use daybook_domain::Timestamp;
 use daybook_domain::books::Month;
@@ -63,6 +63,13 @@ impl Calendar {
     pub fn day(self, at: Timestamp) -> NaiveDate {
         let utc = Utc.timestamp_micros(at.0).single().unwrap_or_default();
         utc.with_timezone(&self.0).date_naive()
+    }
+
+    /// The hour of an instant, 0 to 23.
+    #[must_use]
+    pub fn hour(self, at: Timestamp) -> u32 {
+        let utc = Utc.timestamp_micros(at.0).single().unwrap_or_default();
+        utc.with_timezone(&self.0).hour()
     }
 
     /// The first instant of a month.

@@ -6,7 +6,7 @@ use chrono::{Months, NaiveDate};
 use daybook_domain::time::SECOND;
 use daybook_domain::{Currency, Money};
 use daybook_metrics::{ChannelRule, Definition, MarketSites, SessionRule};
-use daybook_projections::metrics::{Cell, Days, History};
+use daybook_projections::metrics::{Cell, Days, Dimension, History};
 use daybook_projections::{AsOf, ReadModels};
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -14,7 +14,7 @@ use crate::cli::Global;
 use crate::failure::Failure;
 use crate::open::told;
 use crate::progress::Progress;
-use crate::value::Value;
+use crate::value::{Table, Value};
 
 /// What visits, channels and sales are.
 #[derive(Debug, clap::Args)]
@@ -39,6 +39,11 @@ fn currency(text: &str) -> Result<Currency, String> {
 }
 
 impl Rules {
+    /// Whose definition is asked for.
+    pub fn definition(&self) -> Definition {
+        self.definition
+    }
+
     /// What a visit is.
     pub fn sessions(&self) -> SessionRule {
         SessionRule { definition: self.definition, timeout: i64::from(self.timeout) * 60 * SECOND }
@@ -119,6 +124,7 @@ pub fn days(text: &str) -> Result<Days, String> {
 
 /// Sums, distinct counts and the ratios taken from them.
 pub const COLUMNS: &[&str] = &[
+    "currency",
     "uv",
     "new_uv",
     "pv",
@@ -128,7 +134,9 @@ pub const COLUMNS: &[&str] = &[
     "stay_s",
     "pv_per_uv",
     "average_stay_s",
+    "bouncers",
     "bounce_rate",
+    "visit_bounce_rate",
     "buyers",
     "orders",
     "gmv",
@@ -137,15 +145,17 @@ pub const COLUMNS: &[&str] = &[
     "order_value",
     "orders_per_buyer",
     "refunded",
+    "traffic_by",
 ];
 
 /// Sums that people see as ratios only.
-pub const FOR_PROGRAMS: &[&str] = &["views", "bounces", "stay_s"];
+pub const FOR_PROGRAMS: &[&str] = &["views", "bounces", "bouncers", "stay_s"];
 
 /// The values of [`COLUMNS`].
-pub fn values(cell: &Cell) -> Vec<Value> {
-    let count = |of: u64, through: u64| share(of.into(), through.into());
+pub fn values(cell: &Cell, definition: Definition) -> Vec<Value> {
+    let bounce = cell.bounce_rate(definition);
     vec![
+        cell.gmv.currency.as_str().into(),
         cell.uv.into(),
         cell.new_uv.into(),
         cell.pv.into(),
@@ -153,17 +163,20 @@ pub fn values(cell: &Cell) -> Vec<Value> {
         cell.visits.into(),
         cell.bounces.into(),
         ratio(cell.stay.into(), SECOND.into(), 6).map(Value::Ratio).into(),
-        count(cell.pv, cell.uv),
+        share(cell.pv, cell.uv),
         ratio(cell.stay.into(), i128::from(cell.visits) * i128::from(SECOND), 1).map(Value::Ratio).into(),
-        count(cell.bounces, cell.visits),
+        cell.bouncers.into(),
+        share(bounce.0, bounce.1),
+        share(cell.bounces, cell.visits),
         cell.buyers.into(),
         cell.orders.into(),
         cell.gmv.into(),
-        count(cell.buyers, cell.uv),
+        share(cell.buyers, cell.uv),
         per(cell.gmv, cell.buyers),
         per(cell.gmv, cell.orders),
-        count(cell.orders, cell.buyers),
+        share(cell.orders, cell.buyers),
         cell.refunded.into(),
+        cell.reported.then_some("sales channel").into(),
     ]
 }
 
@@ -176,8 +189,27 @@ pub fn per(money: Money, of: u64) -> Value {
         .into()
 }
 
-fn share(of: i128, through: i128) -> Value {
-    ratio(of, through, 4).map(Value::Ratio).into()
+/// The columns of a table by some dimensions, and how many of them name a row.
+pub fn dimensions(by: &[Dimension], figures: &[&'static str]) -> (Vec<&'static str>, usize) {
+    let mut columns: Vec<&'static str> = by.iter().map(|dimension| dimension.as_str()).collect();
+    if columns.is_empty() {
+        columns.push("row");
+    }
+    let words = columns.len();
+    columns.extend(figures);
+    (columns, words)
+}
+
+/// Puts a row into such a table.
+pub fn put(table: &mut Table, words: usize, mut named: Vec<Value>, figures: Vec<Value>) {
+    named.resize(words, Value::None);
+    named.extend(figures);
+    table.push(named);
+}
+
+/// A count by another, to four places.
+pub fn share(of: u64, through: u64) -> Value {
+    ratio(of.into(), through.into(), 4).map(Value::Ratio).into()
 }
 
 /// A ratio to so many places, half to even; none of nothing.

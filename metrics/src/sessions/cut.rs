@@ -68,7 +68,7 @@ impl<P: Copy + Ord, T: Copy> Visit<P, T> {
                 self.entry.get_or_insert(page);
                 self.exit = Some(page);
             }
-            Deed::Act { key } => {
+            Deed::Act { key, .. } => {
                 self.acts += 1;
                 self.key |= key;
             }

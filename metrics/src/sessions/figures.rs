@@ -1,9 +1,10 @@
 //! What visits add up to. Every figure here is a sum, so that cells of days, channels and campaigns add up; ratios are
 //! taken from the sums, last.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::{Add, AddAssign};
 
+use daybook_domain::Timestamp;
 use daybook_domain::time::DAY;
 
 use super::{Day, Deed, Definition, Hit, SessionRule, Visit};
@@ -15,6 +16,9 @@ use super::{Day, Deed, Definition, Hit, SessionRule, Visit};
 pub struct Figures {
     /// Distinct visitors.
     pub visitors: u64,
+    /// Of them, those who bounced: with a visit that was a bounce. Of a page it is the plan's "entered by it and opened no
+    /// other".
+    pub bouncers: u64,
     /// Every page shown.
     pub views: u64,
     /// PV as the definition counts it.
@@ -33,6 +37,7 @@ impl Add for Figures {
     fn add(self, other: Self) -> Self {
         Self {
             visitors: self.visitors + other.visitors,
+            bouncers: self.bouncers + other.bouncers,
             views: self.views + other.views,
             page_views: self.page_views + other.page_views,
             visits: self.visits + other.visits,
@@ -48,58 +53,93 @@ impl AddAssign for Figures {
     }
 }
 
+impl Figures {
+    /// The bounce rate as the definition has it, as a numerator and a denominator: the plan's is a share of visitors,
+    /// that of the tools a share of visits.
+    #[must_use]
+    pub const fn bounce_rate(&self, definition: Definition) -> (u64, u64) {
+        match definition {
+            Definition::Plan => (self.bouncers, self.visitors),
+            Definition::Ga4 | Definition::Matomo | Definition::Plausible => (self.bounces, self.visits),
+        }
+    }
+}
+
+/// One visitor's hits and visits of one cell (a day, a channel, all of them), while they are added up. `P` tells pages
+/// apart.
+#[derive(Clone, Debug)]
+pub struct Tally<P> {
+    views: u64,
+    acted: bool,
+    pages: BTreeSet<(Day, P)>,
+    utc_days: BTreeSet<i64>,
+    visits: u64,
+    bounces: u64,
+    stay: i64,
+}
+
+impl<P> Default for Tally<P> {
+    fn default() -> Self {
+        let (pages, utc_days) = (BTreeSet::new(), BTreeSet::new());
+        Self { views: 0, acted: false, pages, utc_days, visits: 0, bounces: 0, stay: 0 }
+    }
+}
+
+impl<P: Ord> Tally<P> {
+    /// A page was shown.
+    pub fn view(&mut self, at: Timestamp, day: Day, page: P) {
+        self.views += 1;
+        self.pages.insert((day, page));
+        self.utc_days.insert(at.0.div_euclid(DAY));
+    }
+
+    /// Something else was done.
+    pub fn act(&mut self, at: Timestamp) {
+        self.acted = true;
+        self.utc_days.insert(at.0.div_euclid(DAY));
+    }
+
+    /// A visit began.
+    pub fn visit<Q, T>(&mut self, rule: &SessionRule, visit: &Visit<Q, T>) {
+        self.visits += 1;
+        self.bounces += u64::from(rule.bounced(visit));
+        self.stay += rule.duration(visit);
+    }
+
+    /// What it comes to. Who was never shown a page, the plan does not know; the tools count whoever sent an event.
+    #[must_use]
+    pub fn figures(&self, definition: Definition) -> Figures {
+        let seen = self.views > 0 || (self.acted && definition != Definition::Plan);
+        Figures {
+            visitors: match definition {
+                Definition::Plausible => self.utc_days.len() as u64,
+                _ => u64::from(seen),
+            },
+            bouncers: u64::from(seen && self.bounces > 0),
+            views: self.views,
+            page_views: match definition {
+                Definition::Plan => self.pages.len() as u64,
+                _ => self.views,
+            },
+            visits: self.visits,
+            bounces: self.bounces,
+            stay: self.stay,
+        }
+    }
+}
+
 impl SessionRule {
     /// The figures of one visitor's hits, whatever their order.
     pub fn figures<P: Copy + Ord, T: Copy + Ord>(&self, hits: &mut [Hit<P, T>]) -> Figures {
         let visits = self.visits(hits);
-        let views = hits.iter().filter(|hit| matches!(hit.deed, Deed::View(_))).count() as u64;
-        // who was never shown a page, the plan does not know; the tools count whoever sent an event
-        let seen = !visits.is_empty();
-        let visitors = match self.definition {
-            Definition::Plausible => {
-                hits.iter().map(|hit| hit.at.0.div_euclid(DAY)).collect::<BTreeSet<i64>>().len() as u64
+        let mut tally = Tally::default();
+        for hit in &*hits {
+            match hit.deed {
+                Deed::View(page) => tally.view(hit.at, hit.day, page),
+                Deed::Act { .. } => tally.act(hit.at),
             }
-            _ => u64::from(seen),
-        };
-        let page_views = match self.definition {
-            Definition::Plan => page_days(&[], hits).len() as u64,
-            _ => views,
-        };
-        Figures {
-            visitors,
-            views,
-            page_views,
-            visits: visits.len() as u64,
-            bounces: visits.iter().filter(|visit| self.bounced(visit)).count() as u64,
-            stay: visits.iter().map(|visit| self.duration(visit)).sum(),
         }
+        visits.iter().for_each(|visit| tally.visit(self, visit));
+        tally.figures(self.definition)
     }
-}
-
-/// What a visitor was to a page on a day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PageDay {
-    /// Whether a visit entered by the page and saw no other: the plan's bounce. A reload is no other page.
-    pub bounced: bool,
-}
-
-/// The pages that one visitor saw, by business day: the plan's PV is how many there are, and its bounce rate of a
-/// page the visitors who bounced off it / all its visitors. A bounce counts for the day on which its visit began.
-#[must_use]
-pub fn page_days<P: Copy + Ord, T>(
-    visits: &[Visit<P, T>],
-    hits: &[Hit<P, T>],
-) -> BTreeMap<(Day, P), PageDay> {
-    let mut days: BTreeMap<(Day, P), PageDay> = BTreeMap::new();
-    for hit in hits {
-        if let Deed::View(page) = hit.deed {
-            days.entry((hit.day, page)).or_default();
-        }
-    }
-    for visit in visits.iter().filter(|visit| !visit.moved_on) {
-        if let Some(page) = visit.entry {
-            days.entry((visit.day, page)).or_default().bounced = true;
-        }
-    }
-    days
 }

@@ -36,7 +36,7 @@ use std::str::FromStr;
 use daybook_domain::Timestamp;
 use daybook_domain::time::SECOND;
 
-pub use figures::{Figures, PageDay, page_days};
+pub use figures::{Figures, Tally};
 
 /// The number of a business day: days since 1970-01-01, in the market's own zone.
 pub type Day = i32;
@@ -92,6 +92,8 @@ pub enum Deed<P> {
     Act {
         /// Whether it is what the shop wants: an order, a registration (a key event, a goal).
         key: bool,
+        /// Where it was done.
+        page: P,
     },
 }
 

@@ -6,8 +6,9 @@ use daybook_domain::{Currency, Money, MoneyError, allocate};
 use daybook_metrics::Channel;
 use daybook_metrics::attribution::{AttributionRule, Credits, Touch};
 
-use super::cells::Filing;
-use super::history::{History, Sale};
+use super::filing::Filing;
+use super::history::History;
+use super::sales::Sale;
 use super::{Dimension, Question};
 use crate::engine::ReadModelError;
 

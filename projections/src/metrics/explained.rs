@@ -74,7 +74,8 @@ fn each(before: &Cells, after: &Cells, zero: Money) -> Result<Vec<ExplainedCell>
     };
     let (old, new) = (named(before), named(after));
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let whole = (before.total.uv, after.total.uv);
+    // whom sales channels reported were seen by nobody here
+    let whole = (before.total.uv + before.reported.uv, after.total.uv + after.reported.uv);
     let explained = |name: &String| {
         let (old, new) = (old.get(name), new.get(name));
         let parts = explain_cell(whole, side(old, zero), side(new, zero));

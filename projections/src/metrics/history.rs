@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use daybook_domain::order::events::Subsidy;
+use daybook_domain::order::events::{LineRefund, Subsidy};
 use daybook_domain::time::DAY;
-use daybook_domain::traffic::events::{PageViewed, Tags as RecordedTags, VisitorActed};
-use daybook_domain::{CampaignId, Currency, Event, EventKind, Money, OrderId, Timestamp};
+use daybook_domain::traffic::events::{Act, PageViewed, Tags as RecordedTags, VisitorActed};
+use daybook_domain::{
+    CampaignId, Code, Currency, Event, EventKind, MerchantId, Money, OrderId, ProductId, Timestamp,
+};
 use daybook_metrics::channel::{Landing, page_itself};
-use daybook_metrics::sessions::{Deed, Hit};
+use daybook_metrics::sessions::{Day, Deed, Hit};
 use daybook_metrics::{Channel, ChannelRule, Tags};
 use hashbrown::HashMap;
 
+use super::filing::day_number;
 use super::names::Names;
+use super::sales::{Sale, SoldLine};
 use crate::calendar::Calendar;
 use crate::engine::{AsOf, Progress, ReadModelError, ReadModels};
 use crate::model::{Envelope, KindSet};
@@ -26,6 +30,9 @@ const KINDS: KindSet = KindSet::of(&[
     EventKind::EscrowRefunded,
     EventKind::RefundIssued,
     EventKind::CampaignPlanned,
+    EventKind::CartItemAdded,
+    EventKind::BuyerRegistered,
+    EventKind::ChannelTrafficReported,
 ]);
 
 /// How long after it was placed an order is paid for at most, as far as its visits are looked for.
@@ -50,6 +57,16 @@ pub struct History {
     pub(super) names: Names,
     orders: HashMap<OrderId, u32, ahash::RandomState>,
     pub(super) sales: Vec<Sale>,
+    /// The lines of all orders; an order knows which are its own.
+    pub(super) lines: Vec<SoldLine>,
+    /// The category that a product was last sold in: pages name products only.
+    pub(super) categories: HashMap<u32, u32, ahash::RandomState>,
+    /// What was put into carts that know their visitor.
+    pub(super) carted: Vec<Carted>,
+    /// When accounts were made, and on which terminal.
+    pub(super) registered: Vec<(Timestamp, Option<u32>)>,
+    /// What sales channels say of their own visitors, by channel and day; of several reports the last one recorded.
+    pub(super) reports: BTreeMap<(u32, Day), Report>,
     /// The campaigns there are.
     campaigns: BTreeSet<u32>,
     /// Campaigns by their names in lower case, which links may say instead of their ids; none of a name that several
@@ -72,18 +89,20 @@ pub(super) struct Visitor {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
     pub at: Timestamp,
-    /// The page shown; none of an act.
-    pub page: Option<u32>,
+    /// The page shown, or where an act was done.
+    pub page: u32,
     /// How the visitor came to it.
     pub way: Option<u32>,
-    /// Of an act: whether it is what the shop wants.
-    pub key: bool,
+    /// What was done; none where the page was shown.
+    pub act: Option<Act>,
 }
 
 /// A page with what it belongs to, as numbers of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Page {
     pub path: u32,
+    pub topic: Option<u32>,
+    pub product: Option<u32>,
     pub merchant: Option<u32>,
     pub sales_channel: Option<u32>,
 }
@@ -92,26 +111,26 @@ pub(super) struct Page {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Way {
     pub channel: Channel,
+    pub paid: bool,
     pub site: Option<u32>,
     pub campaign: Option<u32>,
     pub tagged: bool,
 }
 
-/// An order.
+/// A product put into a cart.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sale {
-    pub placed_at: Timestamp,
-    pub visitor: Option<u32>,
-    pub buyer: u32,
-    pub merchant: u32,
-    pub sales_channel: u32,
-    /// When its payment was complete.
-    pub paid_at: Option<Timestamp>,
-    pub currency: Currency,
-    /// What the buyer paid.
-    pub paid: i64,
-    /// What went back to the buyer, by now.
-    pub refunded: i64,
+pub(super) struct Carted {
+    pub visitor: u32,
+    pub at: Timestamp,
+    /// What a page of the product would belong to.
+    pub page: u32,
+}
+
+/// What a sales channel says of its own visitors of a day.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Report {
+    pub uv: u64,
+    pub pv: u64,
 }
 
 impl ReadModels {
@@ -155,6 +174,11 @@ impl History {
             names: Names::default(),
             orders: HashMap::default(),
             sales: Vec::new(),
+            lines: Vec::new(),
+            categories: HashMap::default(),
+            carted: Vec::new(),
+            registered: Vec::new(),
+            reports: BTreeMap::new(),
             campaigns: BTreeSet::new(),
             called: BTreeMap::new(),
             subsidies: BTreeMap::new(),
@@ -197,36 +221,41 @@ impl History {
             Event::VisitorActed(act) => self.act(at, act),
             Event::OrderPlaced(order) => {
                 let Some(id) = e.refs.order else { return };
-                let sale = Sale {
-                    placed_at: at,
-                    // its hits may be recorded later than the order
-                    visitor: order.visitor.map(|visitor| self.visitor(visitor.as_str())),
-                    buyer: self.names.number(order.buyer.as_str()),
-                    merchant: self.names.number(order.merchant.as_str()),
-                    sales_channel: self.names.number(order.sales_channel.as_str()),
-                    paid_at: None,
-                    currency: order.total.currency,
-                    paid: 0,
-                    refunded: 0,
-                };
-                self.orders.insert(id, number(self.sales.len()));
+                // its hits may be recorded later than the order
+                let visitor = order.visitor.map(|visitor| self.visitor(visitor.as_str()));
+                self.orders.insert(id, number_of(&self.sales));
+                let sale = self.placed(at, order, visitor);
                 self.sales.push(sale);
             }
             Event::EscrowFunded(funded) => {
-                let paid: i64 = funded.parts.iter().map(|part| part.amount.minor).sum();
                 self.subsidise(&funded.subsidies, false);
-                self.sale(e, |sale| {
-                    sale.paid_at = sale.paid_at.or(Some(at));
-                    sale.paid = sale.paid.saturating_add(paid);
-                });
+                self.sale(e, |sale, lines| sale.fund(at, funded, lines));
             }
             Event::EscrowRefunded(refund) => {
                 self.subsidise(&refund.subsidies_back, true);
-                self.sale(e, |sale| sale.refunded = sale.refunded.saturating_add(refund.to_buyer.minor));
+                self.refund(e, refund.to_buyer, &refund.lines);
             }
             Event::RefundIssued(refund) => {
                 refund.borne_by.iter().for_each(|share| self.subsidise(&share.subsidies_back, true));
-                self.sale(e, |sale| sale.refunded = sale.refunded.saturating_add(refund.to_buyer.minor));
+                self.refund(e, refund.to_buyer, &refund.lines);
+            }
+            Event::CartItemAdded(item) => {
+                let Some(visitor) = item.visitor else { return };
+                if at < self.since {
+                    return;
+                }
+                let visitor = self.visitor(visitor.as_str());
+                let page = self.page("", None, Some(item.product), item.merchant, None);
+                self.carted.push(Carted { visitor, at, page });
+            }
+            Event::BuyerRegistered(buyer) => {
+                let visitor = buyer.visitor.map(|visitor| self.visitor(visitor.as_str()));
+                self.registered.push((at, visitor));
+            }
+            Event::ChannelTrafficReported(said) => {
+                let Ok(day) = said.day.as_str().parse() else { return };
+                let channel = self.names.number(said.channel.as_str());
+                self.reports.insert((channel, day_number(day)), Report { uv: said.uv, pv: said.pv });
             }
             Event::CampaignPlanned(planned) => {
                 let Some(id) = e.refs.campaign else { return };
@@ -241,11 +270,19 @@ impl History {
         }
     }
 
-    fn sale(&mut self, e: &Envelope<'_>, change: impl FnOnce(&mut Sale)) {
+    /// Changes an order, and the lines that are its own.
+    fn sale(&mut self, e: &Envelope<'_>, change: impl FnOnce(&mut Sale, &mut [SoldLine])) {
         let known = e.refs.order.and_then(|order| self.orders.get(&order));
         if let Some(sale) = known.and_then(|at| self.sales.get_mut(*at as usize)) {
-            change(sale);
+            let lines = sale.lines();
+            change(sale, &mut self.lines[lines]);
         }
+    }
+
+    fn refund(&mut self, e: &Envelope<'_>, to_buyer: Money, of: &[LineRefund]) {
+        let of: Vec<(u32, i64)> =
+            of.iter().map(|line| (self.names.number(line.line.as_str()), line.gross.minor)).collect();
+        self.sale(e, |sale, lines| sale.refund(to_buyer.minor, &of, lines));
     }
 
     fn visitor(&mut self, id: &str) -> u32 {
@@ -259,7 +296,13 @@ impl History {
     /// A hit as visits are cut from it.
     pub(super) fn hit(&self, seen: &Seen) -> Hit<u32, u32> {
         let tagged = seen.way.is_some_and(|way| self.came[way as usize].tagged);
-        let deed = seen.page.map_or(Deed::Act { key: seen.key }, Deed::View);
+        let deed = match seen.act {
+            None => Deed::View(seen.page),
+            Some(act) => {
+                let key = matches!(act, Act::Register | Act::BeginCheckout);
+                Deed::Act { key, page: seen.page }
+            }
+        };
         Hit { at: seen.at, day: self.day(seen.at), deed, arrival: seen.way, tagged }
     }
 
@@ -271,29 +314,43 @@ impl History {
             return;
         }
         let way = self.way(&view.page, view.referrer.as_deref(), view.tags.as_ref());
-        let page = Page {
-            path: self.names.number(&page_itself(&view.page)),
-            merchant: view.merchant.map(|merchant| self.names.number(merchant.as_str())),
-            sales_channel: view.sales_channel.map(|channel| self.names.number(channel.as_str())),
-        };
-        let next = number_of(&self.shown);
-        let page = *self.pages.entry(page).or_insert_with(|| {
-            self.shown.push(page);
-            next
-        });
-        self.seen[number as usize].hits.push(Seen { at, page: Some(page), way, key: false });
+        let page =
+            self.page(&view.page, view.topic.as_deref(), view.product, view.merchant, view.sales_channel);
+        self.seen[number as usize].hits.push(Seen { at, page, way, act: None });
     }
 
     fn act(&mut self, at: Timestamp, act: &VisitorActed) {
-        use daybook_domain::traffic::events::Act;
         let number = self.visitor(act.visitor.as_str());
         if at < self.since {
             return;
         }
-        let way =
-            self.way(act.page.as_deref().unwrap_or_default(), act.referrer.as_deref(), act.tags.as_ref());
-        let key = matches!(act.act, Act::Register | Act::BeginCheckout);
-        self.seen[number as usize].hits.push(Seen { at, page: None, way, key });
+        let place = act.page.as_deref().unwrap_or_default();
+        let way = self.way(place, act.referrer.as_deref(), act.tags.as_ref());
+        let page = self.page(place, act.topic.as_deref(), act.product, act.merchant, act.sales_channel);
+        self.seen[number as usize].hits.push(Seen { at, page, way, act: Some(act.act) });
+    }
+
+    /// A page with what it belongs to, as a number.
+    fn page(
+        &mut self,
+        path: &str,
+        topic: Option<&str>,
+        product: Option<ProductId>,
+        merchant: Option<MerchantId>,
+        sales_channel: Option<Code>,
+    ) -> u32 {
+        let page = Page {
+            path: self.names.number(&page_itself(path)),
+            topic: topic.map(|topic| self.names.number(topic)),
+            product: product.map(|product| self.names.number(product.as_str())),
+            merchant: merchant.map(|merchant| self.names.number(merchant.as_str())),
+            sales_channel: sales_channel.map(|channel| self.names.number(channel.as_str())),
+        };
+        let next = number_of(&self.shown);
+        *self.pages.entry(page).or_insert_with(|| {
+            self.shown.push(page);
+            next
+        })
     }
 
     /// How a hit was come to, as a number.
@@ -309,6 +366,7 @@ impl History {
         let origin = self.rule.classify(&Landing { page, referrer, tags })?;
         let way = Way {
             channel: origin.channel,
+            paid: origin.paid,
             site: origin.site.map(|site| self.names.number(&site)),
             campaign: origin.campaign.map(|campaign| self.names.number(&campaign)),
             tagged: origin.tagged,
@@ -331,10 +389,6 @@ impl History {
     }
 }
 
-fn number(at: usize) -> u32 {
-    u32::try_from(at).expect("invariant: fewer than 2^32 fit in memory")
-}
-
-fn number_of<T>(all: &[T]) -> u32 {
-    number(all.len())
+pub(super) fn number_of<T>(all: &[T]) -> u32 {
+    u32::try_from(all.len()).expect("invariant: fewer than 2^32 fit in memory")
 }

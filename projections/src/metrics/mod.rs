@@ -12,15 +12,22 @@
 //! What belongs to a day: a view, and so UV and PV, to its own; a visit with its stay and its bounce to the day
 //! on which it began; an order, its buyer and its GMV to the day on which its payment was complete.
 //!
+//! What belongs to a product or a category: of sales, the lines of an order, with what was paid for them; of views, the
+//! pages of the product, whose category is the one that it was last sold in.
+//!
 //! Who is credited with an order: its visitor's last visit before it, looked back for over 30 days, or as
 //! [`History::attribute`] is asked to. An order that names no
-//! visitor, or one that nobody saw, is *untracked* and stands on a line of its own: tracked + untracked is all GMV.
+//! visitor, or one that nobody saw, is *untracked* and stands on a line of its own: tracked + untracked is all GMV. Where
+//! a sales channel reported its own visitors of a day, they track what it sold on that day, in figures by channel and
+//! day: its visitors are known at no other grain.
 
 mod attributed;
 mod cells;
 mod explained;
+mod filing;
 mod history;
 mod names;
+mod sales;
 
 pub use attributed::{Attributed, Earned, PARTS};
 pub use cells::{Cell, Cells};
@@ -60,13 +67,29 @@ pub enum Dimension {
     Merchant,
     /// Where the page stands and the sale was made.
     SalesChannel,
+    /// The category of what was seen and sold.
+    Category,
+    /// What was seen and sold.
+    Product,
+    /// The page seen; no sale is made on one.
+    Page,
+    /// What kind of page was seen.
+    Topic,
+    /// Paid or free traffic.
+    Paid,
+    /// The search engine, network, partner or host that the visitor came from.
+    Site,
+    /// Hour of the day, 00 to 23.
+    Hour,
+    /// Day of the week.
+    Weekday,
     /// New or returning: whether the visitor was first seen within the range.
     Visitor,
 }
 
 impl Dimension {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 16] = [
         Self::Day,
         Self::Week,
         Self::Month,
@@ -74,6 +97,14 @@ impl Dimension {
         Self::Campaign,
         Self::Merchant,
         Self::SalesChannel,
+        Self::Category,
+        Self::Product,
+        Self::Page,
+        Self::Topic,
+        Self::Paid,
+        Self::Site,
+        Self::Hour,
+        Self::Weekday,
         Self::Visitor,
     ];
 
@@ -88,6 +119,14 @@ impl Dimension {
             Self::Campaign => "campaign",
             Self::Merchant => "merchant",
             Self::SalesChannel => "sales_channel",
+            Self::Category => "category",
+            Self::Product => "product",
+            Self::Page => "page",
+            Self::Topic => "topic",
+            Self::Paid => "paid",
+            Self::Site => "site",
+            Self::Hour => "hour",
+            Self::Weekday => "weekday",
             Self::Visitor => "visitor",
         }
     }

@@ -22,7 +22,7 @@ pub struct Args {
     /// The period after
     #[arg(long, value_name = "DAYS", value_parser = days)]
     to: Days,
-    /// By what: channel, campaign, merchant, sales_channel
+    /// By what: channel, paid, site, campaign, merchant, sales_channel, category, product, visitor
     #[arg(long, value_name = "DIMENSION")]
     by: Option<Dimension>,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use daybook_projections::metrics::{Days, Dimension, MAX_DIMENSIONS, Question};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{COLUMNS, FOR_PROGRAMS, Rules, days, values};
+use crate::figures::{COLUMNS, FOR_PROGRAMS, Rules, days, dimensions, put, values};
 use crate::output::{Format, Output, say};
 use crate::value::{Table, Value};
 
@@ -15,14 +15,18 @@ use crate::value::{Table, Value};
 /// The identity holds in every row that has visitors.
 /// The journal is read once through, which takes a second for a million events. Visitors, pages and buyers are
 /// distinct within a row, so rows do not add up to the last one, which is all of them. Orders that no recorded visit led to
-/// are untracked, on a line of their own. A view counts on its own day, a visit on the one it began on, an order on the one
-/// on which it was paid for; an order counts for the channel and campaign of the last visit before it.
+/// are untracked, on a line of their own; by sales_channel and day, the visitors that a channel itself reported track what it sold
+/// on that day, and (reported) is all of these, their visitors added up. A view counts on its own day, a visit on the one it began on, an order on the one
+/// on which it was paid for; an order counts for the channel and campaign of the last visit before it, and by category or product
+/// each of its lines for its own. A bounce rate is the share of visitors with a visit to one page only under the plan's
+/// definition, of visits under the tools'.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Which business days: a month (2018-05), a day (2018-05-03), or from one to another (2018-05-01..2018-05-15)
     #[arg(long, value_name = "DAYS", value_parser = days)]
     days: Days,
-    /// By what: day, week, month, channel, campaign, merchant, sales_channel, visitor; up to three, with commas
+    /// By what, up to three with commas: day, week, month, hour, weekday, channel, paid, site, campaign, merchant,
+    /// sales_channel, category, product, page, topic, visitor
     #[arg(long, value_name = "DIMENSION", value_delimiter = ',')]
     by: Vec<Dimension>,
     /// At most so many rows
@@ -44,24 +48,17 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let sessions = args.rules.sessions();
     let question = Question { days: args.days, by: args.by.clone(), sessions, currency };
     let found = history.cells(&question)?;
-    let mut columns: Vec<&'static str> = args.by.iter().map(|dimension| dimension.as_str()).collect();
-    if columns.is_empty() {
-        columns.push("row");
-    }
-    let words = columns.len();
-    columns.push("currency");
-    columns.extend(COLUMNS);
+    let (columns, words) = dimensions(&args.by, COLUMNS);
     let mut table = Table::new(&columns);
-    let mut row = |mut cells: Vec<Value>, cell| {
-        cells.resize(words, Value::None);
-        cells.push(currency.as_str().into());
-        cells.extend(values(cell));
-        table.push(cells);
-    };
+    let mut row =
+        |named: Vec<Value>, cell| put(&mut table, words, named, values(cell, args.rules.definition()));
     for (named, cell) in found.cells.iter().take(args.limit as usize) {
         row(named.iter().map(|word| word.as_str().into()).collect(), cell);
     }
     row(vec!["(tracked)".into()], &found.total);
+    if found.reported.reported {
+        row(vec!["(reported)".into()], &found.reported);
+    }
     if found.untracked.orders > 0 {
         row(vec!["(untracked)".into()], &found.untracked);
     }

@@ -1,0 +1,265 @@
+//! Where things are filed for a question: the words of its dimensions, as numbers.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike as _, Days as Span, NaiveDate, Weekday};
+use daybook_domain::Timestamp;
+use daybook_metrics::Channel;
+use daybook_metrics::sessions::Day;
+
+use super::history::{History, Way};
+use super::sales::Sale;
+use super::{Days, Dimension, MAX_DIMENSIONS, Question};
+
+/// A cell's place: the codes of the question's dimensions.
+pub(super) type Key = [u32; MAX_DIMENSIONS];
+/// The key under which everything counts.
+pub(super) const TOTAL: Key = [u32::MAX; MAX_DIMENSIONS];
+/// Where a dimension is not known, or not asked for.
+pub(super) const NOTHING: u32 = u32::MAX - 1;
+
+/// What a view, a visit or an order is filed by.
+#[derive(Clone, Copy)]
+pub(super) struct Facts {
+    pub at: Timestamp,
+    pub day: Day,
+    pub way: Option<u32>,
+    pub path: Option<u32>,
+    pub topic: Option<u32>,
+    pub product: Option<u32>,
+    pub category: Option<u32>,
+    pub merchant: Option<u32>,
+    pub sales_channel: Option<u32>,
+    /// When its visitor was first seen.
+    pub first: Option<Day>,
+}
+
+impl Facts {
+    /// Nothing is known of it.
+    pub const NOTHING: Self = Self {
+        at: Timestamp(0),
+        day: 0,
+        way: None,
+        path: None,
+        topic: None,
+        product: None,
+        category: None,
+        merchant: None,
+        sales_channel: None,
+        first: None,
+    };
+}
+
+/// A question, and where things are filed for it.
+pub(super) struct Filing<'q> {
+    pub history: &'q History,
+    pub question: &'q Question,
+    from: Day,
+    to: Day,
+}
+
+/// A share of an order: all of it, or the lines of one product or category.
+#[derive(Clone, Copy)]
+pub(super) struct Share {
+    pub paid: i64,
+    pub refunded: i64,
+}
+
+impl History {
+    pub(super) fn day(&self, at: Timestamp) -> Day {
+        day_number(self.calendar.day(at))
+    }
+
+    /// The channel of a way; a visit that began within the site is taken for direct.
+    pub(super) fn channel(&self, way: Option<u32>) -> Channel {
+        self.how(way).map_or(Channel::Direct, |way| way.channel)
+    }
+
+    fn how(&self, way: Option<u32>) -> Option<&Way> {
+        self.came.get(way? as usize)
+    }
+
+    /// What a way is filed by.
+    pub(super) fn way_code(&self, by: Dimension, way: Option<u32>) -> u32 {
+        let word = match by {
+            Dimension::Campaign => {
+                self.how(way).and_then(|way| way.campaign).map(|word| self.campaign_called(word))
+            }
+            Dimension::Site => self.how(way).and_then(|way| way.site),
+            Dimension::Paid => Some(u32::from(self.how(way).is_some_and(|way| way.paid))),
+            _ => Some(self.channel(way) as u32),
+        };
+        word.unwrap_or(NOTHING)
+    }
+
+    /// The word of a code.
+    pub(super) fn word(&self, dimension: Dimension, code: u32) -> String {
+        match dimension {
+            _ if code == NOTHING => String::new(),
+            Dimension::Day | Dimension::Week => date(code as Day).to_string(),
+            Dimension::Month => date(code as Day).format("%Y-%m").to_string(),
+            Dimension::Hour => format!("{code:02}"),
+            Dimension::Weekday => u8::try_from(code)
+                .ok()
+                .and_then(|code| Weekday::try_from(code).ok())
+                .map_or_else(String::new, |day| day.to_string()),
+            Dimension::Channel => {
+                let channel = Channel::ALL.into_iter().find(|channel| *channel as u32 == code);
+                channel.map_or("", Channel::as_str).to_owned()
+            }
+            Dimension::Paid => if code == 1 { "paid" } else { "free" }.to_owned(),
+            Dimension::Visitor => if code == 1 { "new" } else { "returning" }.to_owned(),
+            Dimension::Campaign
+            | Dimension::Site
+            | Dimension::Merchant
+            | Dimension::SalesChannel
+            | Dimension::Category
+            | Dimension::Product
+            | Dimension::Topic
+            | Dimension::Page => self.name(code).to_owned(),
+        }
+    }
+
+    /// What a page belongs to.
+    pub(super) fn of_page(&self, page: u32, at: Timestamp, way: Option<u32>, first: Option<Day>) -> Facts {
+        let shown = &self.shown[page as usize];
+        Facts {
+            at,
+            day: self.day(at),
+            way,
+            path: Some(shown.path),
+            topic: shown.topic,
+            product: shown.product,
+            category: shown.product.and_then(|product| self.categories.get(&product).copied()),
+            merchant: shown.merchant,
+            sales_channel: shown.sales_channel,
+            first,
+        }
+    }
+}
+
+impl<'q> Filing<'q> {
+    pub(super) fn of(history: &'q History, question: &'q Question) -> Self {
+        let Days { from, to } = question.days;
+        Self { history, question, from: day_number(from), to: day_number(to) }
+    }
+
+    /// The orders that were paid in the question's days and currency.
+    pub(super) fn sales(&self) -> impl Iterator<Item = &'q Sale> {
+        let paid = |sale: &&Sale| sale.paid_at.is_some_and(|at| self.holds(self.history.day(at)));
+        self.history.sales.iter().filter(|sale| sale.currency == self.question.currency).filter(paid)
+    }
+
+    pub(super) fn holds(&self, day: Day) -> bool {
+        (self.from..=self.to).contains(&day)
+    }
+
+    /// Whether the question is asked by the grain at which sales channels report their own visitors: channel and day.
+    pub(super) fn is_of_platforms(&self) -> bool {
+        let by = &self.question.by;
+        let one_day = self.from == self.to || by.contains(&Dimension::Day);
+        by.contains(&Dimension::SalesChannel)
+            && one_day
+            && by.iter().all(|dimension| *dimension == Dimension::SalesChannel || dimension.is_time())
+    }
+
+    /// What an order is filed by at an instant, its lines apart.
+    pub(super) fn of_sale(&self, sale: &Sale, at: Timestamp, way: Option<u32>, first: Option<Day>) -> Facts {
+        Facts {
+            at,
+            day: self.history.day(at),
+            way,
+            merchant: Some(sale.merchant),
+            sales_channel: Some(sale.sales_channel),
+            first,
+            ..Facts::NOTHING
+        }
+    }
+
+    /// The keys under which an order counts, that of the total among them, each with its share of the money. Asked by
+    /// product or category, the lines of one are a share.
+    pub(super) fn shares(&self, sale: &Sale, facts: &Facts) -> BTreeMap<Key, Share> {
+        let mut shares = BTreeMap::new();
+        let whole = Share { paid: sale.paid, refunded: sale.refunded };
+        shares.insert(TOTAL, whole);
+        if self.question.by.is_empty() {
+            return shares;
+        }
+        if !self.question.by.iter().any(|by| matches!(by, Dimension::Product | Dimension::Category)) {
+            shares.insert(self.key(facts), whole);
+            return shares;
+        }
+        for line in self.history.lines_of(sale) {
+            let facts = Facts { product: Some(line.product), category: Some(line.category), ..*facts };
+            let share = shares.entry(self.key(&facts)).or_insert(Share { paid: 0, refunded: 0 });
+            share.paid = share.paid.saturating_add(line.paid);
+            share.refunded = share.refunded.saturating_add(line.refunded);
+        }
+        shares
+    }
+
+    /// The keys under which something counts: its own, and that of the total.
+    pub(super) fn keys(&self, facts: &Facts) -> impl Iterator<Item = Key> + use<> {
+        let asked = !self.question.by.is_empty();
+        std::iter::once(TOTAL).chain(asked.then_some(self.key(facts)))
+    }
+
+    /// The key of something.
+    pub(super) fn key(&self, facts: &Facts) -> Key {
+        let by = &self.question.by;
+        std::array::from_fn(|n| by.get(n).map_or(NOTHING, |dimension| self.code(*dimension, facts)))
+    }
+
+    fn code(&self, dimension: Dimension, facts: &Facts) -> u32 {
+        let word = match dimension {
+            Dimension::Day | Dimension::Week | Dimension::Month => return period(dimension, facts.day),
+            Dimension::Channel | Dimension::Campaign | Dimension::Site | Dimension::Paid => {
+                return self.history.way_code(dimension, facts.way);
+            }
+            Dimension::Visitor => return u32::from(self.is_new(facts, false)),
+            Dimension::Hour => Some(self.history.calendar.hour(facts.at)),
+            Dimension::Weekday => Some(date(facts.day).weekday().num_days_from_monday()),
+            Dimension::Page => facts.path,
+            Dimension::Topic => facts.topic,
+            Dimension::Product => facts.product,
+            Dimension::Category => facts.category,
+            Dimension::Merchant => facts.merchant,
+            Dimension::SalesChannel => facts.sales_channel,
+        };
+        word.unwrap_or(NOTHING)
+    }
+
+    /// Whether a visitor was first seen in the period: the range, and the day, week or month of its cell.
+    pub(super) fn is_new(&self, facts: &Facts, total: bool) -> bool {
+        let times = self.question.by.iter().filter(|dimension| dimension.is_time() && !total);
+        facts.first.is_some_and(|first| {
+            self.holds(first) && { times }.all(|time| period(*time, first) == period(*time, facts.day))
+        })
+    }
+
+    /// The words of a key.
+    pub(super) fn words(&self, key: &Key) -> Vec<String> {
+        let by = self.question.by.iter().zip(key);
+        by.map(|(dimension, code)| self.history.word(*dimension, *code)).collect()
+    }
+}
+
+/// The first day of the period that a day lies in, as a number.
+fn period(dimension: Dimension, day: Day) -> u32 {
+    let of = date(day);
+    let first = match dimension {
+        Dimension::Week => of.checked_sub_days(Span::new(u64::from(of.weekday().num_days_from_monday()))),
+        Dimension::Month => of.with_day(1),
+        _ => Some(of),
+    };
+    // days before 1970 wrap around and back
+    first.map_or(day, day_number) as u32
+}
+
+pub(super) fn day_number(day: NaiveDate) -> Day {
+    day.to_epoch_days()
+}
+
+fn date(day: Day) -> NaiveDate {
+    NaiveDate::from_epoch_days(day).unwrap_or_default()
+}

@@ -1,0 +1,132 @@
+//! Orders as figures of sales look at them: who bought what of whom, what was paid for each line and what went back.
+
+use std::ops::Range;
+
+use daybook_domain::order::events::{EscrowFunded, OrderPlaced};
+use daybook_domain::{Currency, Timestamp, allocate};
+
+use super::history::{History, number_of};
+
+/// An order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sale {
+    pub placed_at: Timestamp,
+    pub visitor: Option<u32>,
+    pub buyer: u32,
+    pub merchant: u32,
+    pub sales_channel: u32,
+    /// When its payment was complete.
+    pub paid_at: Option<Timestamp>,
+    pub currency: Currency,
+    /// What the buyer paid.
+    pub paid: i64,
+    /// What went back to the buyer, by now.
+    pub refunded: i64,
+    /// Its first line.
+    first: u32,
+    /// How many it has.
+    count: u32,
+}
+
+/// A line of an order, in the order's currency.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SoldLine {
+    /// Its name within the order.
+    line: u32,
+    pub product: u32,
+    pub category: u32,
+    /// What the buyer pays for its goods: less discounts, and what the market adds.
+    pub price: i64,
+    /// What its goods are at the list price, where one was recorded.
+    pub list: Option<i64>,
+    /// What the buyer is to pay for it; once paid, what was.
+    pub paid: i64,
+    /// What went back to the buyer of that.
+    pub refunded: i64,
+}
+
+impl History {
+    /// An order with its lines, when it is placed.
+    pub(super) fn placed(&mut self, at: Timestamp, order: &OrderPlaced, visitor: Option<u32>) -> Sale {
+        let first = number_of(&self.lines);
+        for line in &order.lines {
+            let pieces = i64::from(line.quantity);
+            let added = line.subsidies.iter().fold(0i64, |sum, part| sum.saturating_add(part.amount.minor));
+            let goods = line.unit_price.minor.saturating_mul(pieces).saturating_sub(line.discount.minor);
+            let beside = line.shipping.minor.saturating_add(line.tax.minor);
+            let product = self.names.number(line.product.as_str());
+            let category = self.names.number(line.category.as_str());
+            self.categories.insert(product, category);
+            let line = SoldLine {
+                line: self.names.number(line.line.as_str()),
+                product,
+                category,
+                price: goods.saturating_sub(added).max(0),
+                list: line.list_price.map(|price| price.minor.saturating_mul(pieces)),
+                paid: goods.saturating_add(beside).saturating_sub(added),
+                refunded: 0,
+            };
+            self.lines.push(line);
+        }
+        Sale {
+            placed_at: at,
+            visitor,
+            buyer: self.names.number(order.buyer.as_str()),
+            merchant: self.names.number(order.merchant.as_str()),
+            sales_channel: self.names.number(order.sales_channel.as_str()),
+            paid_at: None,
+            currency: order.total.currency,
+            paid: 0,
+            refunded: 0,
+            first,
+            count: number_of(&order.lines),
+        }
+    }
+
+    /// The lines of an order.
+    pub(super) fn lines_of(&self, sale: &Sale) -> &[SoldLine] {
+        &self.lines[sale.lines()]
+    }
+}
+
+impl Sale {
+    /// Where its lines stand.
+    pub(super) fn lines(&self) -> Range<usize> {
+        let first = self.first as usize;
+        first..first + self.count as usize
+    }
+
+    /// It was paid for: what fell short is spread over the lines as the order itself spreads it.
+    pub(super) fn fund(&mut self, at: Timestamp, funded: &EscrowFunded, lines: &mut [SoldLine]) {
+        let paid = funded.parts.iter().fold(0i64, |sum, part| sum.saturating_add(part.amount.minor));
+        self.paid_at = self.paid_at.or(Some(at));
+        self.paid = self.paid.saturating_add(paid);
+        let due: Vec<i64> = lines.iter().map(|line| line.paid).collect();
+        for (line, share) in lines.iter_mut().zip(spread(funded.shortfall.minor, &due)) {
+            line.paid = line.paid.saturating_sub(share);
+        }
+    }
+
+    /// Something went back to the buyer, of lines by what they gave back.
+    pub(super) fn refund(&mut self, to_buyer: i64, of: &[(u32, i64)], lines: &mut [SoldLine]) {
+        self.refunded = self.refunded.saturating_add(to_buyer);
+        let gave = |line: &SoldLine| {
+            let own = of.iter().filter(|(name, _)| *name == line.line);
+            own.fold(0i64, |sum, (_, gross)| sum.saturating_add(*gross))
+        };
+        let mut weights: Vec<i64> = lines.iter().map(gave).collect();
+        if weights.iter().all(|weight| *weight == 0) {
+            weights = lines.iter().map(|line| line.paid).collect();
+        }
+        for (line, share) in lines.iter_mut().zip(spread(to_buyer, &weights)) {
+            line.refunded = line.refunded.saturating_add(share);
+        }
+    }
+}
+
+/// An amount over lines by weights; what none of them can bear stands with the first, so that the sum stays whole.
+fn spread(amount: i64, weights: &[i64]) -> Vec<i64> {
+    allocate(amount, weights).unwrap_or_else(|_| {
+        weights.iter().enumerate().map(|(at, _)| if at == 0 { amount } else { 0 }).collect()
+    })
+}
