@@ -22,17 +22,23 @@
 //! day: its visitors are known at no other grain.
 
 mod attributed;
+mod buyers;
 mod cells;
 mod explained;
 mod filing;
+mod funnel;
 mod history;
 mod names;
+mod products;
 mod sales;
 
 pub use attributed::{Attributed, Earned, PARTS};
+pub use buyers::{BuyerFigures, BuyersByCell};
 pub use cells::{Cell, Cells};
 pub use explained::{ExplainedCell, Explanation};
+pub use funnel::{Funnel, Steps};
 pub use history::{History, PAID_WITHIN};
+pub use products::{Pareto, ProductFigures, Products};
 
 use std::fmt;
 use std::str::FromStr;

@@ -7,6 +7,7 @@ pub mod backup;
 pub mod balance_sheet;
 pub mod bench;
 pub mod breaks;
+pub mod buyers;
 pub mod campaign;
 pub mod charge;
 pub mod command;
@@ -16,6 +17,7 @@ pub mod digest;
 pub mod events;
 pub mod explain_gmv;
 pub mod export;
+pub mod funnel;
 pub mod import;
 pub mod key;
 pub mod ledger;
@@ -25,6 +27,7 @@ pub mod metrics;
 pub mod order;
 pub mod payout;
 pub mod period;
+pub mod products;
 pub mod profit_loss;
 pub mod rebuild;
 pub mod reconcile;
@@ -59,6 +62,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Ledger(args) => ledger::run(global, &args),
         Command::ProfitLoss(args) => profit_loss::run(global, &args),
         Command::Metrics(args) => metrics::run(global, &args),
+        Command::Funnel(args) => funnel::run(global, &args),
+        Command::Buyers(args) => buyers::run(global, &args),
+        Command::Products(args) => products::run(global, &args),
         Command::ExplainGmv(args) => explain_gmv::run(global, &args),
         Command::Attribution(args) => attribution::run(global, &args),
         Command::Roi(args) => roi::run(global, &args),
