@@ -238,6 +238,7 @@ impl From<CommandError> for Problem {
             }
             CommandError::Reused { .. } => Self::new(KEY_REUSED, error.to_string()),
             CommandError::Unavailable(_) => Self::own(UNAVAILABLE, &error),
+            CommandError::Overloaded(why) => Self::new(OVERLOADED, why),
             CommandError::OutcomeUnknown(_) => Self::own(OUTCOME_UNKNOWN, &error),
             CommandError::Malformed { ref field, .. } => {
                 let pointer = format!("/{field}");

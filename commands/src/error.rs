@@ -33,6 +33,9 @@ pub enum CommandError {
     /// The journal cannot be read or written now. Nothing was written; the same call may succeed later.
     #[error("{0}")]
     Unavailable(String),
+    /// More waits than is taken. Nothing was written; the same call may succeed later.
+    #[error("{0}")]
+    Overloaded(String),
     /// It may or may not have happened: send the same command again, it takes effect once.
     #[error("{0}")]
     OutcomeUnknown(String),
@@ -50,7 +53,10 @@ impl CommandError {
     /// Whether the same call may succeed later without any change by the caller.
     #[must_use]
     pub const fn transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Conflict { .. })
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Overloaded(_) | Self::OutcomeUnknown(_) | Self::Conflict { .. }
+        )
     }
 
     /// A stable code, `snake_case`: the rejection's own, or the kind of the error.
@@ -61,6 +67,7 @@ impl CommandError {
             Self::Conflict { .. } => "conflict",
             Self::Reused { .. } => "command_reused",
             Self::Unavailable(_) => "unavailable",
+            Self::Overloaded(_) => "overloaded",
             Self::OutcomeUnknown(_) => "outcome_unknown",
             Self::Malformed { .. } => "malformed",
         }

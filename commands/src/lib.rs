@@ -39,4 +39,4 @@ pub use facts::PendingBalance;
 pub use handler::{Commands, Options};
 pub use refusals::{MemoryRefusals, REFUSALS_KEPT, Refusal, Refusals, SqliteRefusals};
 pub use request::{Executed, Request};
-pub use traffic::{Recorded, Traffic};
+pub use traffic::{Recorded, Traffic, TrafficLimits};

@@ -1,13 +1,14 @@
 //! Records hits: many at once, each once.
 //!
-//! Shape: whoever comes while a batch is being written waits for the next, which takes everything that waits: one
-//! append of the journal, one sync, however many asked. One batch is under way at a time, so what is known of a
-//! stream is always what the journal has.
+//! Shape: whoever comes while a batch is being written waits for the next, which takes everything that waits, however
+//! many asked. It goes to the journal in parts of [`TrafficLimits::at_once`], stream by stream, so that commands get
+//! their turn in between. One batch is under way at a time, so what is known of a stream is always what the journal
+//! has.
 //!
 //! Repetition: a hit's id is its event's id, and a hit that its stream has is not written again. The ids of a stream
 //! (a day's share of visitors) are read from the journal when the first hit for it comes, and forgotten when more
-//! than [`KNOWN_IDS`] are held; the streams used last stay. Appends expect the version at which the ids were known,
-//! so another writer's hits make the batch fail and not count twice.
+//! than [`TrafficLimits::known_ids`] are held; the streams used last stay. Appends expect the version at which the ids
+//! were known, so another writer's hits make the batch fail and not count twice.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -19,15 +20,27 @@ use daybook_journal::limits::MAX_EVENTS_PER_APPEND;
 use daybook_journal::{Append, Cause, Expected, Journal, JournalError, NewEvent, Position, Version};
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{MutexGuard, oneshot};
 use uuid::Uuid;
 
 use crate::CommandError;
 
-/// Most ids kept in memory, about 40 bytes each.
-const KNOWN_IDS: usize = 4_000_000;
-/// Most hits that wait to be written: whoever comes then is told to come again.
-const MOST_WAITING: usize = 200_000;
+/// How much is held, and handed on at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrafficLimits {
+    /// Most ids kept in memory beside those of the stream in hand, about 40 bytes each.
+    pub known_ids: usize,
+    /// Most hits that wait to be written: whoever comes then is told to come again.
+    pub waiting: usize,
+    /// About so many hits go to the journal at once: what else is to be written comes in between.
+    pub at_once: usize,
+}
+
+impl Default for TrafficLimits {
+    fn default() -> Self {
+        Self { known_ids: 4_000_000, waiting: 200_000, at_once: 4_096 }
+    }
+}
 
 /// What came of hits that were handed in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +61,7 @@ pub struct Traffic {
 
 struct Inner {
     journal: Arc<dyn Journal>,
+    limits: TrafficLimits,
     queue: Mutex<Queue>,
     /// Held by the one that writes.
     known: tokio::sync::Mutex<Known>,
@@ -74,14 +88,15 @@ struct Waiting {
 struct Known {
     streams: HashMap<TrafficStream, Stream, ahash::RandomState>,
     ids: usize,
-    /// Counts batches: when a stream was used.
-    batch: u64,
+    /// Counts uses of streams.
+    uses: u64,
 }
 
 #[derive(Default)]
 struct Stream {
     version: Version,
     ids: HashSet<Uuid, ahash::RandomState>,
+    /// Which use of any stream was the last of this.
     used: u64,
 }
 
@@ -89,9 +104,14 @@ impl Traffic {
     /// Records in `journal`.
     #[must_use]
     pub fn new(journal: Arc<dyn Journal>) -> Self {
-        Self {
-            inner: Arc::new(Inner { journal, queue: Mutex::default(), known: tokio::sync::Mutex::default() }),
-        }
+        Self::within(journal, TrafficLimits::default())
+    }
+
+    /// Records in `journal`, and holds no more than this.
+    #[must_use]
+    pub fn within(journal: Arc<dyn Journal>, limits: TrafficLimits) -> Self {
+        let (queue, known) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { inner: Arc::new(Inner { journal, limits, queue, known }) }
     }
 
     /// Records `hits`; durable when this returns. Of those that come twice the first counts.
@@ -108,9 +128,9 @@ impl Traffic {
         let (answer, answered) = oneshot::channel();
         let serve = {
             let mut queue = self.inner.queue.lock();
-            if queue.hits > MOST_WAITING {
+            if queue.hits > self.inner.limits.waiting {
                 let why = format!("{} hits wait to be written: hand these in again in a moment", queue.hits);
-                return Err(CommandError::Unavailable(why));
+                return Err(CommandError::Overloaded(why));
             }
             queue.hits += hits.len();
             queue.waiting.push(Waiting { hits, actor, answer });
@@ -126,20 +146,34 @@ impl Traffic {
     }
 }
 
-/// Lets another serve where this one is stopped on the way: the runtime ends.
-struct Serving<'a>(&'a Inner);
+/// Held while somebody serves. Where that is stopped on the way (the runtime ends, it panics), what is known may be
+/// more than was written: all of it is forgotten, and another may serve.
+struct Serving<'a> {
+    inner: &'a Inner,
+    known: Option<MutexGuard<'a, Known>>,
+}
 
 impl Drop for Serving<'_> {
     fn drop(&mut self) {
-        self.0.queue.lock().served = false;
+        if let Some(known) = &mut self.known {
+            **known = Known::default();
+            self.inner.queue.lock().served = false;
+        }
     }
+}
+
+/// What is to be appended, and whose it is: who asked, the stream, how many hits.
+#[derive(Default)]
+struct Part {
+    owners: Vec<(usize, TrafficStream, u64)>,
+    items: Vec<Append>,
+    hits: usize,
 }
 
 impl Inner {
     /// Writes what waits until nothing does.
     async fn serve(self: Arc<Self>) {
-        let mut known = self.known.lock().await;
-        let serving = Serving(&self);
+        let mut serving = Serving { inner: &self, known: Some(self.known.lock().await) };
         loop {
             let waiting = {
                 let mut queue = self.queue.lock();
@@ -148,55 +182,60 @@ impl Inner {
                 queue.served = !waiting.is_empty();
                 waiting
             };
-            if waiting.is_empty() {
-                std::mem::forget(serving);
+            let Some(known) = serving.known.as_deref_mut().filter(|_| !waiting.is_empty()) else {
+                serving.known = None;
                 return;
-            }
+            };
             let (mut asked, mut answers) = (Vec::new(), Vec::new());
             for Waiting { hits, actor, answer } in waiting {
                 asked.push((hits, actor));
                 answers.push(answer);
             }
-            let results = self.write(&mut known, asked).await;
+            let results = self.write(known, asked).await;
             for (answer, result) in answers.into_iter().zip(results) {
                 let _gone = answer.send(result);
             }
-            known.make_room();
         }
     }
 
-    /// Writes one batch: an append for each stream of each that asked.
+    /// Writes one batch, stream by stream: an append for each that asked.
     async fn write(&self, known: &mut Known, asked: Vec<(Vec<Hit>, PartyId)>) -> Vec<Answer> {
-        known.batch += 1;
-        let mut answers: Vec<Answer> = Vec::with_capacity(asked.len());
-        let (mut owners, mut items) = (Vec::new(), Vec::new());
+        let mut answers: Vec<Answer> = vec![Ok(Recorded::default()); asked.len()];
+        let mut by_stream: BTreeMap<TrafficStream, Vec<(usize, Vec<Hit>)>> = BTreeMap::new();
+        let mut actors = Vec::with_capacity(asked.len());
         for (n, (hits, actor)) in asked.into_iter().enumerate() {
-            let mut recorded = Recorded::default();
-            let planned = plan(known, &*self.journal, hits, actor, &mut recorded);
-            answers.push(planned.map(|planned| {
-                for (stream, item) in planned {
-                    owners.push((n, stream, item.events.len() as u64));
-                    items.push(item);
-                }
-                recorded
-            }));
-        }
-        let results = if items.is_empty() { Vec::new() } else { self.journal.append(items).await };
-        let mut lost: Option<CommandError> = None;
-        for ((n, stream, events), result) in owners.into_iter().zip(results) {
-            match (&mut answers[n], result) {
-                (Ok(answer), Ok(receipt)) => {
-                    answer.recorded += events;
-                    answer.position = answer.position.max(receipt.last);
-                }
-                (Err(_), Ok(_)) => {}
-                (answer, Err(error)) => {
-                    known.forget(stream);
-                    let error: CommandError = error.into();
-                    *answer = Err(lost.get_or_insert(error).clone());
+            actors.push(actor);
+            for hit in hits {
+                let of_stream = by_stream.entry(hit.stream).or_default();
+                match of_stream.last_mut() {
+                    Some((last, hits)) if *last == n => hits.push(hit),
+                    _ => of_stream.push((n, vec![hit])),
                 }
             }
         }
+        let (mut part, mut lost) = (Part::default(), None);
+        for (stream, asked) in by_stream {
+            known.make_room(self.limits.known_ids);
+            if let Err(error) = known.load(&self.journal, stream).await {
+                asked.iter().for_each(|(n, _)| answers[*n] = Err(error.clone()));
+                continue;
+            }
+            for (n, hits) in asked {
+                let (items, repeated) = known.plan(stream, hits, actors[n]);
+                if let Ok(answer) = &mut answers[n] {
+                    answer.repeated += repeated;
+                }
+                for item in items {
+                    part.hits += item.events.len();
+                    part.owners.push((n, stream, item.events.len() as u64));
+                    part.items.push(item);
+                    if part.hits >= self.limits.at_once {
+                        self.append(known, std::mem::take(&mut part), &mut answers, &mut lost).await;
+                    }
+                }
+            }
+        }
+        self.append(known, part, &mut answers, &mut lost).await;
         if let Some(error) = lost {
             // what was there already may have been so by an append of this batch that was not written
             let unsure =
@@ -205,76 +244,97 @@ impl Inner {
         }
         answers
     }
-}
 
-/// The appends of those hits that are new. What could not be planned leaves nothing known that is not so.
-fn plan(
-    known: &mut Known,
-    journal: &dyn Journal,
-    hits: Vec<Hit>,
-    actor: PartyId,
-    recorded: &mut Recorded,
-) -> Result<Vec<(TrafficStream, Append)>, CommandError> {
-    let mut by_stream: BTreeMap<TrafficStream, Vec<NewEvent>> = BTreeMap::new();
-    for hit in hits {
-        let batch = known.batch;
-        let stream = match known.stream(journal, hit.stream) {
-            Ok(stream) => stream,
-            Err(error) => {
-                by_stream.into_keys().for_each(|stream| known.forget(stream));
-                return Err(error.into());
+    /// Appends a part; `lost` keeps the first error.
+    async fn append(
+        &self,
+        known: &mut Known,
+        part: Part,
+        answers: &mut [Answer],
+        lost: &mut Option<CommandError>,
+    ) {
+        if part.items.is_empty() {
+            return;
+        }
+        let results = self.journal.append(part.items).await;
+        for ((n, stream, hits), result) in part.owners.into_iter().zip(results) {
+            match (&mut answers[n], result) {
+                (Ok(answer), Ok(receipt)) => {
+                    answer.recorded += hits;
+                    answer.position = answer.position.max(receipt.last);
+                }
+                (Err(_), Ok(_)) => {}
+                (answer, Err(error)) => {
+                    known.forget(stream);
+                    *answer = Err(lost.get_or_insert(error.into()).clone());
+                }
             }
-        };
-        stream.used = batch;
-        if !stream.ids.insert(hit.id) {
-            recorded.repeated += 1;
-            continue;
-        }
-        known.ids += 1;
-        by_stream.entry(hit.stream).or_default().push(NewEvent {
-            id: hit.id,
-            kind: hit.kind.as_str().into(),
-            schema: hit.kind.schema(),
-            occurred_at: hit.occurred_at.0,
-            refs: hit.refs,
-            data: hit.data,
-        });
-    }
-    let mut appends = Vec::with_capacity(by_stream.len());
-    for (stream, mut events) in by_stream {
-        let name = stream.to_string();
-        while !events.is_empty() {
-            let rest = events.split_off(events.len().min(MAX_EVENTS_PER_APPEND));
-            let events = std::mem::replace(&mut events, rest);
-            let version = known.streams.get_mut(&stream).map_or(0, |known| {
-                let before = known.version;
-                known.version += events.len() as Version;
-                before
-            });
-            // ids are digests, and no stream takes one twice: together they name this append
-            let command = Uuid::from_u128(events.iter().fold(0, |all, event| all ^ event.id.as_u128()));
-            let expected = if version == 0 { Expected::NoStream } else { Expected::At(version) };
-            let actor = actor.as_str().to_owned().into();
-            let cause = Cause { command, fingerprint: command.into_bytes(), correlation: command, actor };
-            appends.push((stream, Append { stream: name.clone(), expected, cause, events }));
         }
     }
-    Ok(appends)
 }
 
 impl Known {
-    /// What the journal has of a stream, read where it is not known.
-    fn stream(&mut self, journal: &dyn Journal, stream: TrafficStream) -> Result<&mut Stream, JournalError> {
-        if !self.streams.contains_key(&stream) {
+    /// Reads what the journal has of a stream, where it is not known, beside the threads that serve.
+    async fn load(&mut self, journal: &Arc<dyn Journal>, stream: TrafficStream) -> Result<(), CommandError> {
+        self.uses += 1;
+        let used = self.uses;
+        if let Some(known) = self.streams.get_mut(&stream) {
+            known.used = used;
+            return Ok(());
+        }
+        let journal = Arc::clone(journal);
+        let read = move || {
             let mut ids = HashSet::default();
             let version = journal.read_stream(&stream.to_string(), 0, &mut |event| {
                 ids.insert(event.id);
                 ControlFlow::Continue(())
             })?;
-            self.ids += ids.len();
-            self.streams.insert(stream, Stream { version, ids, used: self.batch });
+            Ok::<_, JournalError>((version, ids))
+        };
+        let (version, ids) = tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|error| CommandError::Unavailable(format!("{stream} was not read: {error}")))??;
+        self.ids += ids.len();
+        self.streams.insert(stream, Stream { version, ids, used });
+        Ok(())
+    }
+
+    /// The appends of those hits that are new to a stream that was loaded, and how many are not.
+    fn plan(&mut self, stream: TrafficStream, hits: Vec<Hit>, actor: PartyId) -> (Vec<Append>, u64) {
+        let (mut appends, mut repeated) = (Vec::new(), 0);
+        // none only where an append to it failed a moment ago: what follows then expects too little, and fails too
+        let known = self.streams.entry(stream).or_default();
+        let before = known.ids.len();
+        let mut events = hits.into_iter().filter_map(|hit| {
+            if !known.ids.insert(hit.id) {
+                repeated += 1;
+                return None;
+            }
+            Some(NewEvent {
+                id: hit.id,
+                kind: hit.kind.as_str().into(),
+                schema: hit.kind.schema(),
+                occurred_at: hit.occurred_at.0,
+                refs: hit.refs,
+                data: hit.data,
+            })
+        });
+        loop {
+            let events: Vec<NewEvent> = events.by_ref().take(MAX_EVENTS_PER_APPEND).collect();
+            if events.is_empty() {
+                break;
+            }
+            // ids are digests, and no stream takes one twice: together they name this append
+            let command = Uuid::from_u128(events.iter().fold(0, |all, event| all ^ event.id.as_u128()));
+            let expected = if known.version == 0 { Expected::NoStream } else { Expected::At(known.version) };
+            known.version += events.len() as Version;
+            let actor = actor.as_str().to_owned().into();
+            let cause = Cause { command, fingerprint: command.into_bytes(), correlation: command, actor };
+            appends.push(Append { stream: stream.to_string(), expected, cause, events });
         }
-        Ok(self.streams.entry(stream).or_default())
+        drop(events);
+        self.ids += known.ids.len() - before;
+        (appends, repeated)
     }
 
     fn forget(&mut self, stream: TrafficStream) {
@@ -284,14 +344,14 @@ impl Known {
     }
 
     /// Forgets the streams not used for longest, until half of the ids that may be known are.
-    fn make_room(&mut self) {
-        if self.ids <= KNOWN_IDS {
+    fn make_room(&mut self, most: usize) {
+        if self.ids <= most {
             return;
         }
         let mut by_use: Vec<_> = self.streams.iter().map(|(name, stream)| (stream.used, *name)).collect();
         by_use.sort_unstable();
         for (_, stream) in by_use {
-            if self.ids <= KNOWN_IDS / 2 {
+            if self.ids <= most / 2 {
                 break;
             }
             self.forget(stream);

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use daybook_commands::{CommandError, Recorded, Traffic};
+use daybook_commands::{CommandError, Recorded, Traffic, TrafficLimits};
 use daybook_domain::traffic::{EARLIEST, Hit, Incoming, RawHit};
 use daybook_domain::{PartyId, Timestamp};
 use daybook_journal::{
@@ -41,11 +41,20 @@ fn counts(recorded: Recorded) -> (u64, u64) {
 struct Failing {
     inner: MemoryJournal,
     fails: AtomicBool,
+    /// Appends never come back, and write nothing.
+    hangs: AtomicBool,
+    /// The most events that came at once.
+    most: AtomicUsize,
 }
 
 impl Failing {
     fn new() -> Arc<Self> {
-        Arc::new(Self { inner: MemoryJournal::new(), fails: AtomicBool::new(false) })
+        Arc::new(Self {
+            inner: MemoryJournal::new(),
+            fails: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
+            most: AtomicUsize::new(0),
+        })
     }
 }
 
@@ -54,6 +63,11 @@ impl Journal for Failing {
         "failing".into()
     }
     fn append(&self, items: Vec<Append>) -> Appending<'_> {
+        let events = items.iter().map(|item| item.events.len()).sum();
+        self.most.fetch_max(events, Ordering::SeqCst);
+        if self.hangs.load(Ordering::SeqCst) {
+            return Box::pin(std::future::pending());
+        }
         if self.fails.load(Ordering::SeqCst) {
             let error = JournalError::OutcomeUnknown("the disk is gone".into());
             return Box::pin(async move { vec![Err(error); items.len()] });
@@ -181,4 +195,62 @@ async fn hits_of_another_writer_are_met_by_a_conflict_and_then_known() {
     let both = || [hits(150, 1), hits(300, 1)].concat();
     assert!(traffic.record(both(), actor()).await.unwrap_err().transient());
     assert_eq!(counts(traffic.record(both(), actor()).await.unwrap()), (1, 1));
+}
+
+#[tokio::test]
+async fn ids_that_were_forgotten_for_room_are_read_again() {
+    let journal = Failing::new();
+    let few = TrafficLimits { known_ids: 10, ..TrafficLimits::default() };
+    let traffic = Traffic::within(journal.clone(), few);
+    for round in 0..3 {
+        let recorded = traffic.record(hits(0, 1_000), actor()).await.unwrap();
+        assert_eq!(counts(recorded), if round == 0 { (1_000, 0) } else { (0, 1_000) });
+    }
+    assert_eq!(journal.head().unwrap(), 1_000);
+}
+
+#[tokio::test]
+async fn a_batch_goes_to_the_journal_in_parts() {
+    let journal = Failing::new();
+    let parts = TrafficLimits { at_once: 100, ..TrafficLimits::default() };
+    let traffic = Traffic::within(journal.clone(), parts);
+    assert_eq!(counts(traffic.record(hits(0, 5_000), actor()).await.unwrap()), (5_000, 0));
+    let most = journal.most.load(Ordering::SeqCst);
+    assert!((100..1_100).contains(&most), "{most}");
+}
+
+#[test]
+fn hits_that_were_under_way_when_recording_was_stopped_are_recorded_when_they_come_again() {
+    let journal = Failing::new();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let traffic = Traffic::new(journal.clone());
+    let stopped = runtime();
+    journal.hangs.store(true, Ordering::SeqCst);
+    stopped.block_on(async {
+        let under_way = traffic.record(hits(0, 10), actor());
+        assert!(tokio::time::timeout(Duration::from_millis(50), under_way).await.is_err());
+    });
+    drop(stopped);
+    journal.hangs.store(false, Ordering::SeqCst);
+    assert_eq!(counts(runtime().block_on(traffic.record(hits(0, 10), actor())).unwrap()), (10, 0));
+}
+
+#[tokio::test]
+async fn who_comes_when_too_much_waits_is_told_to_come_again() {
+    let journal = Failing::new();
+    journal.hangs.store(true, Ordering::SeqCst);
+    let limits = TrafficLimits { waiting: 5, ..TrafficLimits::default() };
+    let traffic = Traffic::within(journal.clone(), limits);
+    let ask = |n: u32| {
+        let traffic = traffic.clone();
+        tokio::spawn(async move { traffic.record(hits(n * 10, 10), actor()).await })
+    };
+    let being_written = ask(0);
+    while journal.most.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let (waits, told) = (ask(1), ask(2));
+    let told = told.await.unwrap().unwrap_err();
+    assert!(matches!(told, CommandError::Overloaded(_)) && told.transient(), "{told}");
+    assert!(!being_written.is_finished() && !waits.is_finished());
 }

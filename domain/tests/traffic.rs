@@ -86,6 +86,9 @@ fn what_is_wrong_with_a_hit_is_told_with_its_field() {
         (RawHit { visitor: "".into(), ..view() }, FaultKind::NoVisitor, "visitor"),
         (RawHit { visitor: long(10_240), ..view() }, FaultKind::BadId, "visitor"),
         (RawHit { visitor: "two words".into(), ..view() }, FaultKind::BadId, "visitor"),
+        (RawHit { visitor: "203.0.113.7".into(), ..view() }, FaultKind::Personal, "visitor"),
+        (RawHit { visitor: "2001:db8::1".into(), ..view() }, FaultKind::Personal, "visitor"),
+        (RawHit { visitor: "li@mail.cn".into(), ..view() }, FaultKind::Personal, "visitor"),
         (RawHit { page: "".into(), ..view() }, FaultKind::NoPage, "page"),
         (RawHit { page: long(MAX_PAGE + 1), ..view() }, FaultKind::TooLong, "page"),
         (RawHit { referrer: long(MAX_URL + 1), ..view() }, FaultKind::TooLong, "referrer"),
@@ -102,6 +105,29 @@ fn what_is_wrong_with_a_hit_is_told_with_its_field() {
     }
     let longest = RawHit { page: long(MAX_PAGE), referrer: long(MAX_URL), device: long(MAX_TEXT), ..view() };
     assert!(longest.check(&incoming()).is_ok());
+}
+
+#[test]
+fn what_addresses_tell_of_a_person_is_not_recorded_and_the_hit_is_known_again() {
+    let raw = RawHit {
+        act: "click".into(),
+        page: "/reset?token=t1&step=2".into(),
+        referrer: "https://u:pw@shop.example/".into(),
+        target: "mailto:li@mail.cn".into(),
+        ..view()
+    };
+    let hit = raw.check(&incoming()).unwrap();
+    for (there, text) in [
+        (true, "/reset?step=2"),
+        (true, "https://shop.example/"),
+        (false, "t1"),
+        (false, "pw"),
+        (false, "li@"),
+    ] {
+        assert_eq!(hit.data.contains(text), there, "{text} in {}", hit.data);
+    }
+    let other = RawHit { page: "/reset?token=t2&step=2".into(), ..raw.clone() };
+    assert_ne!(other.check(&incoming()).unwrap().id, hit.id, "two hits, whatever is kept of them");
 }
 
 #[test]

@@ -209,6 +209,21 @@ async fn a_merchants_feed_holds_its_own_events_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn traffic_comes_to_a_merchants_feed_where_it_is_named() {
+    let stage = two_merchants().await;
+    let site = Site::of(&stage).await;
+    let hit = json!({"hits": [{"visitor": "v1", "page": "/p", "merchant": "m1"}]});
+    let collected = Ask::new("POST", "/v1/collect").header("Authorization", key("collector")).json(&hit);
+    assert_eq!(site.ask(collected).await.body["recorded"], 1);
+    let unnamed = all(&site, "merchant-m1", "", 100).await;
+    assert!(!unnamed.is_empty() && unnamed.iter().all(|event| event["type"] != "daybook.PageViewed"));
+    let named = all(&site, "merchant-m1", "&type=PageViewed", 100).await;
+    assert_eq!(named.len(), 1);
+    assert_eq!(all(&site, "finance", "&type=PageViewed", 100).await.len(), 1);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_analysts_feed_names_no_party() {
     let stage = two_merchants().await;
     let site = Site::of(&stage).await;

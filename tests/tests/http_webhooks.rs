@@ -281,6 +281,23 @@ async fn a_receiver_is_asked_over_one_connection_and_no_sooner_than_it_wants() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_webhook_for_all_types_is_not_sent_traffic() {
+    let mut stage = stage().await;
+    let site = site(&stage, None, quick(3)).await;
+    let receiver = Receiver::new(200, 0);
+    let after = json!({"url": receiver.url, "types": [], "filter": {}});
+    let made = site.post("admin", "/v1/webhooks", &fresh(), &after).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let hit = json!({"hits": [{"visitor": "v1", "page": "/p", "merchant": "m1"}]});
+    let collected = Ask::new("POST", "/v1/collect").header("Authorization", key("collector")).json(&hit);
+    assert_eq!(site.ask(collected).await.body["recorded"], 1);
+    stage.merchant("m3", "0.00").await;
+    let got = receiver.sent(1).await;
+    assert!(got[0].body.contains("\"m3\""), "{}", got[0].body);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_webhook_that_is_asked_for_twice_is_made_once() {
     let stage = stage().await;
     let site = site(&stage, None, Options::default()).await;

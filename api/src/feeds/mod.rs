@@ -23,7 +23,7 @@ use page::Page;
 pub(crate) use page::{Bounds, Sent, unreadable};
 pub(crate) use stream::{Reading, Streams};
 pub(crate) use wakes::Wakes;
-pub(crate) use wanted::{View, Wanted, filter_schema, parties, types, within};
+pub(crate) use wanted::{View, Wanted, but_traffic, filter_schema, parties, types, within};
 
 use crate::Shared;
 use crate::access::{Caller, Permission, Touched};

@@ -149,8 +149,11 @@ impl Asked {
 
     /// What a caller gets of what it asks for.
     pub fn wanted(self, caller: &Caller) -> Result<Wanted, Problem> {
-        let kinds = self.types.as_deref().map(|list| types(list.split(','))).transpose()?;
         let view = View::of(caller.role);
+        let kinds = match self.types.as_deref() {
+            Some(list) => Some(types(list.split(','))?),
+            None => (view == View::Merchants).then(but_traffic),
+        };
         if view == View::Discreet
             && let Some(name) = self.parties.keys().find(|name| !IMPERSONAL.contains(name))
         {
@@ -204,6 +207,13 @@ pub(crate) fn filter_schema() -> Value {
     let parties: Map<String, Value> = PARTIES.iter().map(|party| ((*party).to_owned(), id.clone())).collect();
     json!({"title": "EventFilter", "type": "object", "additionalProperties": false, "properties": parties,
         "description": "Only events that refer to all of these"})
+}
+
+/// All types but those of traffic, of which there may be thousands for each of another, and which say whatever a
+/// visitor's browser sent: who wants them names them.
+pub(crate) fn but_traffic() -> Vec<Cow<'static, str>> {
+    let others = EventKind::ALL.iter().filter(|kind| kind.category() != "traffic");
+    others.map(|kind| Cow::Borrowed(kind.as_str())).collect()
 }
 
 /// Event types by name, with or without `daybook.`.

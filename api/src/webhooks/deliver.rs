@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::client::{Heard, Message, Said};
 use super::store::{DeadLetter, MOST_DEAD_LETTERS, Webhook};
 use super::{Options, Webhooks, now, sign};
-use crate::feeds::{Bounds, Reading, Sent, View, Wanted, types, unreadable};
+use crate::feeds::{Bounds, Reading, Sent, View, Wanted, but_traffic, types, unreadable};
 use crate::problem::{BAD_REQUEST, INTERNAL, Problem, blocking};
 use crate::{Service, Shared};
 
@@ -258,10 +258,14 @@ pub(super) async fn kept<T: Send + 'static>(
 
 fn wanted(hook: &Webhook) -> Result<Wanted, Problem> {
     let kinds = match &hook.types[..] {
-        [] => None,
-        named => Some(types(named.iter().map(String::as_str))?),
+        [] => but_traffic(),
+        named => types(named.iter().map(String::as_str))?,
     };
-    Ok(Wanted { filter: Filter { kinds, categories: None }, parties: hook.filter, view: View::Whole })
+    Ok(Wanted {
+        filter: Filter { kinds: Some(kinds), categories: None },
+        parties: hook.filter,
+        view: View::Whole,
+    })
 }
 
 /// The pause after so many attempts in vain.

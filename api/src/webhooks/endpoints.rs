@@ -193,7 +193,7 @@ fn hook_schema() -> Value {
         "properties": {
             "id": {"type": "string"},
             "url": {"type": "string", "format": "uri"},
-            "types": {"type": "array", "items": {"$ref": "#/components/schemas/EventType"}, "description": "Only these; none: all"},
+            "types": {"type": "array", "items": {"$ref": "#/components/schemas/EventType"}, "description": "Only these; none: all but PageViewed and VisitorActed, which are sent where they are named"},
             "filter": feeds::filter_schema(),
             "created_at": time,
             "disabled": {"type": "string", "description": "Why it delivers no more"},
@@ -214,7 +214,7 @@ fn new_schema() -> Value {
         "additionalProperties": false,
         "properties": {
             "url": {"type": "string", "format": "uri", "maxLength": 2048},
-            "types": {"type": "array", "items": {"$ref": "#/components/schemas/EventType"}, "maxItems": 256, "description": "Only these; none: all"},
+            "types": {"type": "array", "items": {"$ref": "#/components/schemas/EventType"}, "maxItems": 256, "description": "Only these; none: all but PageViewed and VisitorActed, which are sent where they are named"},
             "filter": feeds::filter_schema(),
             "after": {"type": "integer", "minimum": 0, "maximum": i64::MAX, "description": "Begin after this position; when it is not named, with what comes now"},
         },

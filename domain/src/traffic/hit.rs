@@ -1,7 +1,6 @@
 //! A hit as it comes from outside, and as it is recorded.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,8 +8,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::TrafficStream;
+use super::discreet::discreet;
 use super::events::{PageViewed, Tags, VisitorActed};
-use crate::codec::words;
+use super::fault::{Fault, FaultKind};
 use crate::ids::IdError;
 use crate::json_path::path_at;
 use crate::time::DAY;
@@ -108,60 +108,6 @@ pub struct RawHit<'a> {
     #[serde(borrow)]
     pub sales_channel: Cow<'a, str>,
 }
-
-words! {
-    /// What may be wrong with a hit.
-    FaultKind {
-        NotATime = "not_a_time",
-        FromTheFuture = "from_the_future",
-        TooOld = "too_old",
-        NoVisitor = "no_visitor",
-        NoPage = "no_page",
-        BadId = "bad_id",
-        UnknownAct = "unknown_act",
-        TooLong = "too_long",
-        OnlyOfActs = "only_of_acts",
-        Unreadable = "unreadable",
-    }
-}
-
-impl FaultKind {
-    /// What it means, for a list of findings.
-    #[must_use]
-    pub const fn says(self) -> &'static str {
-        match self {
-            Self::NotATime => "`at` is no RFC 3339 time with an offset",
-            Self::FromTheFuture => "`at` lies ahead of the clock by more than the tolerance",
-            Self::TooOld => "`at` lies further back than is taken: in a file, before 1995",
-            Self::NoVisitor => "nobody is named who saw or did it",
-            Self::NoPage => "a view names no page",
-            Self::BadId => "an identifier is not 1 to 64 visible ASCII characters",
-            Self::UnknownAct => "`act` is not one of the acts that are known",
-            Self::TooLong => "a text is longer than its bound",
-            Self::OnlyOfActs => "a view says what only an act has",
-            Self::Unreadable => "it is no object of texts with the fields of a hit",
-        }
-    }
-}
-
-/// Why something is not a hit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// What kind of fault.
-    pub kind: FaultKind,
-    /// The field.
-    pub field: &'static str,
-    /// What is wrong and what would be right.
-    pub why: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.why)
-    }
-}
-
-impl std::error::Error for Fault {}
 
 /// A hit that is sound, in the form in which it is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -285,7 +231,7 @@ impl<'a> RawHit<'a> {
                 let why = "is absent: name the terminal that saw or did it".to_owned();
                 return Err(Fault { kind: FaultKind::NoVisitor, field: "visitor", why });
             }
-            text => id("visitor", text)?,
+            text => terminal(text)?,
         };
         let event = match &*self.act {
             "" | "view" => Event::from(self.view(visitor)?),
@@ -331,7 +277,7 @@ impl<'a> RawHit<'a> {
                 return Err(Fault { kind: FaultKind::OnlyOfActs, field, why });
             }
         }
-        let page = bounded("page", &self.page, MAX_PAGE)?.ok_or_else(|| {
+        let page = address("page", &self.page, MAX_PAGE)?.ok_or_else(|| {
             let why = "is absent: a view has one".to_owned();
             Fault { kind: FaultKind::NoPage, field: "page", why }
         })?;
@@ -340,7 +286,7 @@ impl<'a> RawHit<'a> {
             page,
             topic: bounded("topic", &self.topic, MAX_TEXT)?,
             product: id_if_any("product", &self.product)?,
-            referrer: bounded("referrer", &self.referrer, MAX_URL)?,
+            referrer: address("referrer", &self.referrer, MAX_URL)?,
             tags: self.tags()?,
             campaign: id_if_any("campaign", &self.campaign)?,
             merchant: id_if_any("merchant", &self.merchant)?,
@@ -360,10 +306,10 @@ impl<'a> RawHit<'a> {
         Ok(VisitorActed {
             visitor,
             act: act.parse().map_err(unknown)?,
-            page: bounded("page", &self.page, MAX_PAGE)?,
+            page: address("page", &self.page, MAX_PAGE)?,
             topic: bounded("topic", &self.topic, MAX_TEXT)?,
             product: id_if_any("product", &self.product)?,
-            referrer: bounded("referrer", &self.referrer, MAX_URL)?,
+            referrer: address("referrer", &self.referrer, MAX_URL)?,
             tags: self.tags()?,
             campaign: id_if_any("campaign", &self.campaign)?,
             merchant: id_if_any("merchant", &self.merchant)?,
@@ -371,7 +317,7 @@ impl<'a> RawHit<'a> {
             cart: id_if_any("cart", &self.cart)?,
             buyer: id_if_any("buyer", &self.buyer)?,
             query: bounded("query", &self.query, MAX_TEXT)?,
-            target: bounded("target", &self.target, MAX_URL)?,
+            target: address("target", &self.target, MAX_URL)?,
             region: bounded("region", &self.region, MAX_TEXT)?,
             device: bounded("device", &self.device, MAX_TEXT)?,
             sales_channel: id_if_any("sales_channel", &self.sales_channel)?,
@@ -454,6 +400,24 @@ impl<'a> RawHit<'a> {
             &self.sales_channel,
         ]
     }
+}
+
+/// Who saw or did it: a terminal, never what tells of a person.
+fn terminal(text: &str) -> Result<VisitorId, Fault> {
+    if text.contains('@') || text.parse::<core::net::IpAddr>().is_ok() {
+        let why = "is an IP or mail address: give each browser or app an id of its own, by chance".to_owned();
+        return Err(Fault { kind: FaultKind::Personal, field: "visitor", why });
+    }
+    id("visitor", text)
+}
+
+/// An address within its bound, without what it tells of a person; `None` where it is empty.
+fn address(field: &'static str, text: &str, most: usize) -> Result<Option<String>, Fault> {
+    Ok(bounded(field, text, most)?.map(|text| match discreet(&text) {
+        Cow::Owned(clean) => clean,
+        Cow::Borrowed(clean) if clean.len() < text.len() => clean.to_owned(),
+        Cow::Borrowed(_) => text,
+    }))
 }
 
 /// A text within its bound; `None` where it is empty.

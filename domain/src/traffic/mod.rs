@@ -7,9 +7,12 @@
 //! aggregate: [`RawHit::check`] makes a [`Hit`] of what came from outside, or says what is wrong with it. A hit's
 //! id is its event's id.
 
+mod discreet;
 pub mod events;
+mod fault;
 mod hit;
 mod stream;
 
-pub use hit::{EARLIEST, Fault, FaultKind, Hit, Incoming, MAX_PAGE, MAX_TEXT, MAX_URL, RawHit};
+pub use fault::{Fault, FaultKind};
+pub use hit::{EARLIEST, Hit, Incoming, MAX_PAGE, MAX_TEXT, MAX_URL, RawHit};
 pub use stream::{SHARDS, TrafficStream};
