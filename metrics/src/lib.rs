@@ -1,5 +1,5 @@
-//! What traffic and sales come to: traffic channels, visits, distinct visitors, explained changes, attribution and
-//! lift. The pure heart of every metric of the market.
+//! What traffic and sales come to: traffic channels, visits, distinct visitors, explained changes, attribution, lift
+//! and plans. The pure heart of every metric of the market.
 //!
 //! Shape: plain values in, plain values out. Nothing here knows an event, a store or a clock, so that live read
 //! models, a question over any range, a what-if over the whole history and a test all ask the same functions, and no
@@ -10,6 +10,7 @@
 //! - [`channel`]: how a visitor came, from referrer and tags, by a versioned rule.
 //! - [`explain`]: why GMV changed, split into traffic, mix, conversion and unit price, to the cent.
 //! - [`lift`]: what a campaign brought beside a holdout, with an interval.
+//! - [`plan`]: targets, attainment, run rate, and what it takes to reach them.
 //! - [`sessions`]: what a visit is, under the plan's definition or a tool's, and what visits come to.
 //! - [`visitors`]: exact distinct counts of any range and mix.
 
@@ -17,6 +18,7 @@ pub mod attribution;
 pub mod channel;
 pub mod explain;
 pub mod lift;
+pub mod plan;
 pub mod sessions;
 pub mod visitors;
 

@@ -1,0 +1,370 @@
+//! What a plan may aim at, and what it came to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Fraction;
+
+/// A metric that a plan may aim at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// What buyers paid.
+    Gmv,
+    /// The same less what went back to them.
+    NetGmv,
+    /// Paid orders.
+    Orders,
+    /// Distinct buyers.
+    Buyers,
+    /// Distinct visitors.
+    Uv,
+    /// Distinct visitors who came without being paid for.
+    FreeUv,
+    /// Distinct visitors who were paid for.
+    PaidUv,
+    /// Visitors first seen in the time.
+    NewUv,
+    /// Page views.
+    Pv,
+    /// Visits.
+    Visits,
+    /// What campaigns of the market spent.
+    Spend,
+    /// GMV a day.
+    DailyGmv,
+    /// Paid orders a day.
+    DailyOrders,
+    /// Buyers a day, each day's own.
+    DailyBuyers,
+    /// Visitors a day, each day's own.
+    DailyUv,
+    /// Free visitors a day.
+    DailyFreeUv,
+    /// Paid visitors a day.
+    DailyPaidUv,
+    /// Buyers among visitors.
+    Conversion,
+    /// The same of days: each day's buyers through each day's visitors.
+    DailyConversion,
+    /// GMV for each buyer.
+    UnitPrice,
+    /// GMV for each order.
+    OrderValue,
+    /// Orders for each buyer.
+    OrdersPerBuyer,
+    /// Page views for each visitor.
+    PvPerUv,
+    /// How long a visit lasts, in seconds.
+    AverageStay,
+    /// Visits that bounced.
+    BounceRate,
+    /// Visitors who are new.
+    NewUvShare,
+    /// GMV that went back to buyers.
+    RefundedShare,
+    /// Reviews of 4 or 5.
+    PositiveRate,
+    /// What campaigns of the market spent for each visitor.
+    CostPerUv,
+}
+
+/// How a metric behaves over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It adds up over days: part of the time is part of the target.
+    Sum,
+    /// Distinct over the time: it grows with the days, but slower, since the same come again.
+    Distinct,
+    /// A level: so much a day.
+    Daily,
+    /// A ratio, whatever the time.
+    Ratio,
+}
+
+/// What it is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Minor units of the plan's currency.
+    Money,
+    /// Pieces.
+    Count,
+    /// A part of one.
+    Share,
+    /// So many for each.
+    Number,
+}
+
+/// What is to be counted before a metric can be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Traffic over the whole time: distinct visitors, views, visits.
+    pub traffic: bool,
+    /// Free and paid visitors apart.
+    pub apart: bool,
+    /// Each day's own visitors and buyers.
+    pub days: bool,
+    /// Reviews, or what campaigns spent: known for the market only, not by sales channel.
+    pub market: bool,
+}
+
+/// What a time came to in one scope: all sales, or those of a sales channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Days.
+    pub days: u32,
+    /// Minor units that buyers paid.
+    pub gmv: i128,
+    /// Minor units of that which went back.
+    pub refunded: i128,
+    /// Paid orders.
+    pub orders: u64,
+    /// Distinct buyers.
+    pub buyers: u64,
+    /// Of the orders, those that a recorded visit led to, with their buyers and minor units.
+    pub tracked: Tracked,
+    /// Distinct visitors.
+    pub uv: u64,
+    /// Distinct visitors who were not paid for.
+    pub free_uv: u64,
+    /// Distinct visitors who were paid for.
+    pub paid_uv: u64,
+    /// Visitors first seen in the time.
+    pub new_uv: u64,
+    /// Page views as the definition counts them.
+    pub pv: u64,
+    /// Visits.
+    pub visits: u64,
+    /// Visits that bounced.
+    pub bounces: u64,
+    /// How long visits lasted together, in microseconds.
+    pub stay: i64,
+    /// Each day's own, added up.
+    pub daily: Daily,
+    /// Reviews.
+    pub reviews: u64,
+    /// Of them, those of 4 or 5.
+    pub positive: u64,
+    /// Minor units that campaigns of the market spent.
+    pub spend: i128,
+}
+
+/// Orders that a recorded visit led to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tracked {
+    /// Orders.
+    pub orders: u64,
+    /// Distinct buyers.
+    pub buyers: u64,
+    /// Minor units that they paid.
+    pub gmv: i128,
+}
+
+/// Distinct within each day, and added up over the days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Daily {
+    /// Visitors.
+    pub uv: u64,
+    /// Free ones.
+    pub free_uv: u64,
+    /// Paid ones.
+    pub paid_uv: u64,
+    /// Buyers.
+    pub buyers: u64,
+    /// Buyers of tracked orders.
+    pub tracked_buyers: u64,
+}
+
+const MICROSECONDS: i128 = 1_000_000;
+
+impl Metric {
+    /// All of them.
+    pub const ALL: [Self; 29] = [
+        Self::Gmv,
+        Self::NetGmv,
+        Self::Orders,
+        Self::Buyers,
+        Self::Uv,
+        Self::FreeUv,
+        Self::PaidUv,
+        Self::NewUv,
+        Self::Pv,
+        Self::Visits,
+        Self::Spend,
+        Self::DailyGmv,
+        Self::DailyOrders,
+        Self::DailyBuyers,
+        Self::DailyUv,
+        Self::DailyFreeUv,
+        Self::DailyPaidUv,
+        Self::Conversion,
+        Self::DailyConversion,
+        Self::UnitPrice,
+        Self::OrderValue,
+        Self::OrdersPerBuyer,
+        Self::PvPerUv,
+        Self::AverageStay,
+        Self::BounceRate,
+        Self::NewUvShare,
+        Self::RefundedShare,
+        Self::PositiveRate,
+        Self::CostPerUv,
+    ];
+
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gmv => "gmv",
+            Self::NetGmv => "net_gmv",
+            Self::Orders => "orders",
+            Self::Buyers => "buyers",
+            Self::Uv => "uv",
+            Self::FreeUv => "free_uv",
+            Self::PaidUv => "paid_uv",
+            Self::NewUv => "new_uv",
+            Self::Pv => "pv",
+            Self::Visits => "visits",
+            Self::Spend => "spend",
+            Self::DailyGmv => "daily_gmv",
+            Self::DailyOrders => "daily_orders",
+            Self::DailyBuyers => "daily_buyers",
+            Self::DailyUv => "daily_uv",
+            Self::DailyFreeUv => "daily_free_uv",
+            Self::DailyPaidUv => "daily_paid_uv",
+            Self::Conversion => "conversion",
+            Self::DailyConversion => "daily_conversion",
+            Self::UnitPrice => "unit_price",
+            Self::OrderValue => "order_value",
+            Self::OrdersPerBuyer => "orders_per_buyer",
+            Self::PvPerUv => "pv_per_uv",
+            Self::AverageStay => "average_stay_s",
+            Self::BounceRate => "bounce_rate",
+            Self::NewUvShare => "new_uv_share",
+            Self::RefundedShare => "refunded_share",
+            Self::PositiveRate => "positive_rate",
+            Self::CostPerUv => "cost_per_uv",
+        }
+    }
+
+    /// How it behaves over time.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Gmv | Self::NetGmv | Self::Orders | Self::NewUv | Self::Pv | Self::Visits | Self::Spend => {
+                Kind::Sum
+            }
+            Self::Buyers | Self::Uv | Self::FreeUv | Self::PaidUv => Kind::Distinct,
+            Self::DailyGmv
+            | Self::DailyOrders
+            | Self::DailyBuyers
+            | Self::DailyUv
+            | Self::DailyFreeUv
+            | Self::DailyPaidUv => Kind::Daily,
+            _ => Kind::Ratio,
+        }
+    }
+
+    /// What it is counted in.
+    #[must_use]
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::Gmv
+            | Self::NetGmv
+            | Self::Spend
+            | Self::DailyGmv
+            | Self::UnitPrice
+            | Self::OrderValue
+            | Self::CostPerUv => Unit::Money,
+            Self::Conversion
+            | Self::DailyConversion
+            | Self::BounceRate
+            | Self::NewUvShare
+            | Self::RefundedShare
+            | Self::PositiveRate => Unit::Share,
+            Self::OrdersPerBuyer | Self::PvPerUv | Self::AverageStay => Unit::Number,
+            _ => Unit::Count,
+        }
+    }
+
+    /// What is to be counted for it, beside orders and what was paid for them.
+    #[must_use]
+    pub const fn needs(self) -> Needs {
+        let none = Needs { traffic: false, apart: false, days: false, market: false };
+        match self {
+            Self::FreeUv | Self::PaidUv => Needs { apart: true, ..none },
+            Self::Uv
+            | Self::NewUv
+            | Self::Pv
+            | Self::Visits
+            | Self::Conversion
+            | Self::PvPerUv
+            | Self::AverageStay
+            | Self::BounceRate
+            | Self::NewUvShare => Needs { traffic: true, ..none },
+            Self::DailyBuyers | Self::DailyUv | Self::DailyConversion => Needs { days: true, ..none },
+            Self::DailyFreeUv | Self::DailyPaidUv => Needs { days: true, apart: true, ..none },
+            Self::Spend | Self::PositiveRate => Needs { market: true, ..none },
+            Self::CostPerUv => Needs { market: true, traffic: true, ..none },
+            _ => none,
+        }
+    }
+
+    /// What it came to: nothing where there is nothing to divide by.
+    #[must_use]
+    pub fn actual(self, of: &Counts) -> Option<Fraction> {
+        let whole = |n: u64| Some(Fraction::whole(i128::from(n)));
+        let through = |upper: u64, lower: u64| Fraction::new(upper.into(), lower.into());
+        let a_day = |n: u64| through(n, of.days.into());
+        let each = |money: i128, count: u64| Fraction::new(money, count.into());
+        match self {
+            Self::Gmv => Some(Fraction::whole(of.gmv)),
+            Self::NetGmv => Some(Fraction::whole(of.gmv.checked_sub(of.refunded)?)),
+            Self::Spend => Some(Fraction::whole(of.spend)),
+            Self::Orders => whole(of.orders),
+            Self::Buyers => whole(of.buyers),
+            Self::Uv => whole(of.uv),
+            Self::FreeUv => whole(of.free_uv),
+            Self::PaidUv => whole(of.paid_uv),
+            Self::NewUv => whole(of.new_uv),
+            Self::Pv => whole(of.pv),
+            Self::Visits => whole(of.visits),
+            Self::DailyGmv => each(of.gmv, of.days.into()),
+            Self::DailyOrders => a_day(of.orders),
+            Self::DailyBuyers => a_day(of.daily.buyers),
+            Self::DailyUv => a_day(of.daily.uv),
+            Self::DailyFreeUv => a_day(of.daily.free_uv),
+            Self::DailyPaidUv => a_day(of.daily.paid_uv),
+            Self::Conversion => through(of.tracked.buyers, of.uv),
+            Self::DailyConversion => through(of.daily.tracked_buyers, of.daily.uv),
+            Self::UnitPrice => each(of.gmv, of.buyers),
+            Self::OrderValue => each(of.gmv, of.orders),
+            Self::OrdersPerBuyer => through(of.orders, of.buyers),
+            Self::PvPerUv => through(of.pv, of.uv),
+            Self::AverageStay => {
+                Fraction::new(of.stay.into(), i128::from(of.visits).checked_mul(MICROSECONDS)?)
+            }
+            Self::BounceRate => through(of.bounces, of.visits),
+            Self::NewUvShare => through(of.new_uv, of.uv),
+            Self::RefundedShare => Fraction::new(of.refunded, of.gmv),
+            Self::PositiveRate => through(of.positive, of.reviews),
+            Self::CostPerUv => each(of.spend, of.uv),
+        }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Metric {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|metric| metric.as_str() == text).ok_or_else(|| {
+            let all = Self::ALL.map(Self::as_str).join(", ");
+            format!("{text:?} is no metric of a plan: name one of {all}")
+        })
+    }
+}
