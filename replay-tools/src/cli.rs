@@ -76,6 +76,7 @@ pub enum Command {
     ExplainGmv(cmd::explain_gmv::Args),
     Attribution(cmd::attribution::Args),
     Roi(cmd::roi::Args),
+    Plan(cmd::plan::Args),
     Period(cmd::period::Args),
     Voucher(cmd::voucher::Args),
     Order(cmd::order::Args),

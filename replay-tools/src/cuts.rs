@@ -1,5 +1,6 @@
 //! The cuts of the books, for every subcommand that answers as of a moment.
 
+use chrono::NaiveDate;
 use daybook_commands::{Clock, SystemClock};
 use daybook_domain::books::Month;
 use daybook_domain::{Code, Timestamp};
@@ -40,6 +41,16 @@ impl Cuts {
         let calendar = if days { models.calendar()? } else { Calendar::UTC };
         let end = |when: Option<When>| when.map(|when| when.end(calendar).0);
         Ok(AsOf { position: self.at_position, known: end(self.known_at), business: end(self.as_of) })
+    }
+}
+
+impl Cuts {
+    /// The moment that was asked for, and the business day it lies in: today where none was asked for.
+    pub fn moment(&self, models: &ReadModels) -> Result<(AsOf, NaiveDate), Failure> {
+        let at = self.at(models)?;
+        let now = [Some(SystemClock.now()), at.business, at.known].into_iter().flatten().min();
+        let calendar = models.calendar()?;
+        Ok((at, now.map_or(NaiveDate::MIN, |now| calendar.day(Timestamp(now)))))
     }
 }
 

@@ -49,6 +49,16 @@ impl Rules {
         SessionRule { definition: self.definition, timeout: i64::from(self.timeout) * 60 * SECOND }
     }
 
+    /// Refuses a currency asked for that is not the one that everything is in.
+    pub fn only(&self, currency: Currency) -> Result<(), Failure> {
+        match self.currency.filter(|asked| *asked != currency) {
+            None => Ok(()),
+            Some(asked) => Err(Failure::Usage(format!(
+                "--currency {asked}: the plan is in {currency}; leave it out, or write a plan in {asked}"
+            ))),
+        }
+    }
+
     fn channels(&self) -> Result<ChannelRule, Failure> {
         let sites = match &self.sites {
             None => MarketSites::default(),

@@ -12,6 +12,7 @@ mod figures;
 mod open;
 mod output;
 mod parse;
+mod plans;
 mod progress;
 mod rows;
 mod value;

@@ -45,6 +45,7 @@ impl Value {
     pub fn pretty(&self) -> String {
         match self {
             Self::Int(n) => grouped(&n.to_string()),
+            Self::Ratio(ratio) => grouped(&ratio.to_string()),
             Self::Money(money) => grouped(&money.amount().to_string()),
             Self::Time(time) => time.to_string().replacen('T', " ", 1),
             other => other.plain(),

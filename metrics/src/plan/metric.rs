@@ -56,7 +56,7 @@ pub enum Metric {
     PvPerUv,
     /// How long a visit lasts, in seconds.
     AverageStay,
-    /// Visits that bounced.
+    /// Visitors or visits that bounced, as the definition counts them.
     BounceRate,
     /// Visitors who are new.
     NewUvShare,
@@ -120,8 +120,8 @@ pub struct Counts {
     pub orders: u64,
     /// Distinct buyers.
     pub buyers: u64,
-    /// Of the orders, those that a recorded visit led to, with their buyers and minor units.
-    pub tracked: Tracked,
+    /// Distinct buyers of orders that a visit led to.
+    pub tracked_buyers: u64,
     /// Distinct visitors.
     pub uv: u64,
     /// Distinct visitors who were not paid for.
@@ -134,8 +134,10 @@ pub struct Counts {
     pub pv: u64,
     /// Visits.
     pub visits: u64,
-    /// Visits that bounced.
-    pub bounces: u64,
+    /// Those that bounced, visitors or visits as the definition counts them.
+    pub bounced: u64,
+    /// Of so many visitors or visits.
+    pub bounced_of: u64,
     /// How long visits lasted together, in microseconds.
     pub stay: i64,
     /// Each day's own, added up.
@@ -148,12 +150,12 @@ pub struct Counts {
     pub spend: i128,
 }
 
-/// Orders that a recorded visit led to.
+/// Orders that a visit led to, recorded or reported by the sales channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tracked {
     /// Orders.
     pub orders: u64,
-    /// Distinct buyers.
+    /// Buyers, distinct within each day.
     pub buyers: u64,
     /// Minor units that they paid.
     pub gmv: i128,
@@ -170,8 +172,8 @@ pub struct Daily {
     pub paid_uv: u64,
     /// Buyers.
     pub buyers: u64,
-    /// Buyers of tracked orders.
-    pub tracked_buyers: u64,
+    /// Orders that a visit led to.
+    pub tracked: Tracked,
 }
 
 const MICROSECONDS: i128 = 1_000_000;
@@ -334,8 +336,8 @@ impl Metric {
             Self::DailyUv => a_day(of.daily.uv),
             Self::DailyFreeUv => a_day(of.daily.free_uv),
             Self::DailyPaidUv => a_day(of.daily.paid_uv),
-            Self::Conversion => through(of.tracked.buyers, of.uv),
-            Self::DailyConversion => through(of.daily.tracked_buyers, of.daily.uv),
+            Self::Conversion => through(of.tracked_buyers, of.uv),
+            Self::DailyConversion => through(of.daily.tracked.buyers, of.daily.uv),
             Self::UnitPrice => each(of.gmv, of.buyers),
             Self::OrderValue => each(of.gmv, of.orders),
             Self::OrdersPerBuyer => through(of.orders, of.buyers),
@@ -343,7 +345,7 @@ impl Metric {
             Self::AverageStay => {
                 Fraction::new(of.stay.into(), i128::from(of.visits).checked_mul(MICROSECONDS)?)
             }
-            Self::BounceRate => through(of.bounces, of.visits),
+            Self::BounceRate => through(of.bounced, of.bounced_of),
             Self::NewUvShare => through(of.new_uv, of.uv),
             Self::RefundedShare => Fraction::new(of.refunded, of.gmv),
             Self::PositiveRate => through(of.positive, of.reviews),

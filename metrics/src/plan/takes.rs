@@ -114,7 +114,7 @@ impl Target {
             uv_cost: None,
             worth: None,
         };
-        let (uv, buyers) = (i128::from(last.daily.uv), i128::from(last.daily.tracked_buyers));
+        let (uv, buyers) = (i128::from(last.daily.uv), i128::from(last.daily.tracked.buyers));
         if of.tracked <= 0 || uv == 0 {
             return Some(takes);
         }
@@ -141,17 +141,17 @@ impl Target {
             takes.conversion = Some(lever(Fraction::new(buyers, uv)?)?);
             match self.metric {
                 Metric::Gmv | Metric::DailyGmv => {
-                    takes.unit_price = Some(lever(Fraction::new(last.tracked.gmv, buyers)?)?);
+                    takes.unit_price = Some(lever(Fraction::new(last.daily.tracked.gmv, buyers)?)?);
                 }
                 Metric::Orders | Metric::DailyOrders => {
-                    let each = Fraction::new(last.tracked.orders.into(), buyers)?;
+                    let each = Fraction::new(last.daily.tracked.orders.into(), buyers)?;
                     takes.orders_per_buyer = Some(lever(each)?);
                 }
                 _ => {}
             }
         }
         let missing = from_visits.minus(over(of.tracked)?)?;
-        let orders = missing.times(Fraction::new(last.tracked.orders.into(), of.tracked)?)?;
+        let orders = missing.times(Fraction::new(last.daily.tracked.orders.into(), of.tracked)?)?;
         takes.worth = match Fraction::new(rates.contribution, rates.orders.into()) {
             Some(each) => Some(orders.times(each)?),
             None => None,
@@ -163,9 +163,9 @@ impl Target {
 /// What of the last days a target is about; none of those that visitors do not bring about.
 fn measure(metric: Metric, last: &Counts) -> Option<Measure> {
     let (all, tracked) = match metric {
-        Metric::Gmv | Metric::DailyGmv => (last.gmv, last.tracked.gmv),
-        Metric::Orders | Metric::DailyOrders => (last.orders.into(), last.tracked.orders.into()),
-        Metric::DailyBuyers => (last.daily.buyers.into(), last.daily.tracked_buyers.into()),
+        Metric::Gmv | Metric::DailyGmv => (last.gmv, last.daily.tracked.gmv),
+        Metric::Orders | Metric::DailyOrders => (last.orders.into(), last.daily.tracked.orders.into()),
+        Metric::DailyBuyers => (last.daily.buyers.into(), last.daily.tracked.buyers.into()),
         Metric::DailyUv => (last.daily.uv.into(), last.daily.uv.into()),
         _ => return None,
     };

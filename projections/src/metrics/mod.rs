@@ -29,6 +29,7 @@ mod filing;
 mod funnel;
 mod history;
 mod names;
+mod planned;
 mod products;
 mod sales;
 
@@ -38,6 +39,7 @@ pub use cells::{Cell, Cells};
 pub use explained::{ExplainedCell, Explanation};
 pub use funnel::{Funnel, Steps};
 pub use history::{History, PAID_WITHIN};
+pub use planned::{Asked, MarketDays, Reached};
 pub use products::{Pareto, ProductFigures, Products};
 
 use std::fmt;

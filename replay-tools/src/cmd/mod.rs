@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod order;
 pub mod payout;
 pub mod period;
+pub mod plan;
 pub mod products;
 pub mod profit_loss;
 pub mod rebuild;
@@ -68,6 +69,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::ExplainGmv(args) => explain_gmv::run(global, &args),
         Command::Attribution(args) => attribution::run(global, &args),
         Command::Roi(args) => roi::run(global, &args),
+        Command::Plan(args) => plan::run(global, &args),
         Command::BalanceSheet(args) => balance_sheet::run(global, &args),
         Command::Period(args) => period::run(global, &args),
         Command::Voucher(args) => voucher::run(global, &args),
