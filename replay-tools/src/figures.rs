@@ -6,11 +6,12 @@ use chrono::{Months, NaiveDate};
 use daybook_domain::time::SECOND;
 use daybook_domain::{Currency, Money};
 use daybook_metrics::{ChannelRule, Definition, MarketSites, SessionRule};
-use daybook_projections::metrics::{Cell, Days, Dimension, History};
+use daybook_projections::metrics::{Aftermath, Cell, Days, Dimension, History};
 use daybook_projections::{AsOf, ReadModels};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::cli::Global;
+use crate::cuts::Cuts;
 use crate::failure::Failure;
 use crate::open::told;
 use crate::progress::Progress;
@@ -34,7 +35,7 @@ pub struct Rules {
     sites: Option<PathBuf>,
 }
 
-fn currency(text: &str) -> Result<Currency, String> {
+pub fn currency(text: &str) -> Result<Currency, String> {
     Currency::new(text).map_err(|error| error.to_string())
 }
 
@@ -93,20 +94,38 @@ impl Rules {
         at: AsOf,
     ) -> Result<(History, Currency), Failure> {
         let history = self.events(global, models, since, at)?;
-        let paid = history.currencies();
-        let currency = match (self.currency, paid.as_slice()) {
-            (Some(asked), _) => asked,
-            (None, [only]) => *only,
-            // nothing was sold: zero of any currency
-            (None, []) => Currency::new("CNY").map_err(|error| Failure::Usage(error.to_string()))?,
-            (None, several) => {
-                let all: Vec<&str> = several.iter().map(Currency::as_str).collect();
-                let why = format!("sales are in {}: name one with --currency", all.join(", "));
-                return Err(Failure::Usage(why));
-            }
-        };
+        let currency = of_sales(self.currency, &history.currencies())?;
         Ok((history, currency))
     }
+}
+
+/// The currency asked for, or the one that sales are in.
+fn of_sales(asked: Option<Currency>, paid: &[Currency]) -> Result<Currency, Failure> {
+    match (asked, paid) {
+        (Some(asked), _) => Ok(asked),
+        (None, [only]) => Ok(*only),
+        // nothing was sold: zero of any currency
+        (None, []) => Currency::new("CNY").map_err(|error| Failure::Usage(error.to_string())),
+        (None, several) => {
+            let all: Vec<&str> = several.iter().map(Currency::as_str).collect();
+            let why = format!("sales are in {}: name one with --currency", all.join(", "));
+            Err(Failure::Usage(why))
+        }
+    }
+}
+
+/// What became of orders and inquiries, and the currency of its sales.
+pub fn aftermath(
+    global: &Global,
+    cuts: &Cuts,
+    asked: Option<Currency>,
+) -> Result<(Aftermath, Currency), Failure> {
+    let models = global.read_models()?;
+    let at = cuts.at(&models)?;
+    let progress = Progress::new(!global.no_progress, "orders and inquiries", 1);
+    let found = models.aftermath(at, &mut told(&progress))?;
+    let currency = of_sales(asked, &found.currencies())?;
+    Ok((found, currency))
 }
 
 /// Days as an argument: `2018-05`, `2018-05-03`, or `2018-05-01..2018-05-15`.
@@ -215,6 +234,12 @@ pub fn put(table: &mut Table, words: usize, mut named: Vec<Value>, figures: Vec<
     named.resize(words, Value::None);
     named.extend(figures);
     table.push(named);
+}
+
+/// A time in units of so many seconds, to so many places.
+pub fn span(micros: Option<i64>, seconds: i64, places: u32) -> Value {
+    let of = |micros: i64| ratio(micros.into(), i128::from(seconds) * i128::from(SECOND), places);
+    micros.and_then(of).map(Value::Ratio).into()
 }
 
 /// A count by another, to four places.

@@ -245,7 +245,7 @@ impl<'q> Filing<'q> {
 }
 
 /// The first day of the period that a day lies in, as a number.
-fn period(dimension: Dimension, day: Day) -> u32 {
+pub(super) fn period(dimension: Dimension, day: Day) -> u32 {
     let of = date(day);
     let first = match dimension {
         Dimension::Week => of.checked_sub_days(Span::new(u64::from(of.weekday().num_days_from_monday()))),
@@ -260,6 +260,6 @@ pub(super) fn day_number(day: NaiveDate) -> Day {
     day.to_epoch_days()
 }
 
-fn date(day: Day) -> NaiveDate {
+pub(super) fn date(day: Day) -> NaiveDate {
     NaiveDate::from_epoch_days(day).unwrap_or_default()
 }

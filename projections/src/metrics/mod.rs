@@ -21,6 +21,9 @@
 //! a sales channel reported its own visitors of a day, they track what it sold on that day, in figures by channel and
 //! day: its visitors are known at no other grain.
 
+mod after_sales;
+mod aftermath;
+mod assessment;
 mod attributed;
 mod buyers;
 mod cells;
@@ -28,19 +31,26 @@ mod explained;
 mod filing;
 mod funnel;
 mod history;
+mod leads;
 mod names;
 mod planned;
 mod products;
 mod sales;
+mod service;
 
+pub use after_sales::{AfterSales, AfterSalesByCell, AfterSalesQuestion, Times};
+pub use aftermath::Aftermath;
+pub use assessment::{Assessment, AssessmentRules, Figure, Rule, Tier};
 pub use attributed::{Attributed, Earned, PARTS};
 pub use buyers::{BuyerFigures, BuyersByCell};
 pub use cells::{Cell, Cells};
 pub use explained::{ExplainedCell, Explanation};
 pub use funnel::{Funnel, Steps};
 pub use history::{History, PAID_WITHIN};
+pub use leads::LeadFigures;
 pub use planned::{Asked, MarketDays, Reached};
 pub use products::{Pareto, ProductFigures, Products};
+pub use service::{FAST, Service, ServiceFigures, ServiceQuestion};
 
 use std::fmt;
 use std::str::FromStr;

@@ -2,6 +2,8 @@
 
 pub mod access_log;
 pub mod adjustment;
+pub mod after_sales;
+pub mod assessment;
 pub mod attribution;
 pub mod backup;
 pub mod balance_sheet;
@@ -20,6 +22,7 @@ pub mod export;
 pub mod funnel;
 pub mod import;
 pub mod key;
+pub mod leads;
 pub mod ledger;
 pub mod merchant;
 pub mod merchants;
@@ -35,6 +38,7 @@ pub mod reconcile;
 pub mod restore;
 pub mod roi;
 pub mod serve;
+pub mod service;
 pub mod settle;
 pub mod settlement;
 pub mod statement;
@@ -66,6 +70,10 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Funnel(args) => funnel::run(global, &args),
         Command::Buyers(args) => buyers::run(global, &args),
         Command::Products(args) => products::run(global, &args),
+        Command::AfterSales(args) => after_sales::run(global, &args),
+        Command::Service(args) => service::run(global, &args),
+        Command::Assessment(args) => assessment::run(global, &args),
+        Command::Leads(args) => leads::run(global, &args),
         Command::ExplainGmv(args) => explain_gmv::run(global, &args),
         Command::Attribution(args) => attribution::run(global, &args),
         Command::Roi(args) => roi::run(global, &args),

@@ -1,0 +1,129 @@
+//! `daybook after-sales`
+
+use daybook_domain::Currency;
+use daybook_projections::metrics::{AfterSales, AfterSalesQuestion, Days, Dimension, MAX_DIMENSIONS};
+
+use crate::cli::Global;
+use crate::cuts::Cuts;
+use crate::failure::Failure;
+use crate::figures::{aftermath, currency, days, dimensions, put, share, span};
+use crate::output::{Format, Output, say};
+use crate::value::{Table, Value};
+
+/// Print what became of orders: refunds, returns, disputes, reviews, delivery against the promise
+///
+/// Each thing counts on its own day: an order where it was paid, shipped or delivered, a refund where it was granted, a dispute
+/// where it was opened, a review where it was posted. Rates say what became of the orders of those days, whenever. On time is on
+/// the day promised or before, as the market counts days; median and p95 are nearest ranks.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which business days: a month (2018-05), a day (2018-05-03), or from one to another (2018-05-01..2018-05-15)
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    days: Days,
+    /// By what, up to three with commas: day, week, month, merchant, sales_channel
+    #[arg(long, value_name = "DIMENSION", value_delimiter = ',')]
+    by: Vec<Dimension>,
+    /// Orders in this currency [default: the one there is]
+    #[arg(long, value_name = "CODE", value_parser = currency)]
+    currency: Option<Currency>,
+    /// At most so many rows
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
+    #[command(flatten)]
+    cuts: Cuts,
+}
+
+const COLUMNS: &[&str] = &[
+    "currency",
+    "orders",
+    "gmv",
+    "refunded",
+    "net_gmv",
+    "net_gmv_of_orders",
+    "refund_rate",
+    "refund_rate_before_release",
+    "refund_rate_after_release",
+    "delivered",
+    "return_rate",
+    "exchange_rate",
+    "dispute_rate",
+    "disputes",
+    "about",
+    "ruled_for_buyer",
+    "resolution_median_days",
+    "resolution_p95_days",
+    "reviews",
+    "positive_rate",
+    "shipped_on_time",
+    "delivered_on_time",
+    "delivery_median_days",
+    "delivery_p95_days",
+    "delivery_median_s",
+    "delivery_p95_s",
+];
+
+/// Times that people see in days only.
+const FOR_PROGRAMS: &[&str] = &["delivery_median_s", "delivery_p95_s"];
+
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    if args.by.len() > MAX_DIMENSIONS {
+        return Err(Failure::Usage(format!("--by takes {MAX_DIMENSIONS} dimensions at most")));
+    }
+    let (found, currency) = aftermath(global, &args.cuts, args.currency)?;
+    let question = AfterSalesQuestion { days: args.days, by: args.by.clone(), currency };
+    let (cells, total) = found.after_sales(&question)?;
+    let (columns, words) = dimensions(&args.by, COLUMNS);
+    let mut table = Table::new(&columns);
+    for (named, figures) in cells.iter().take(args.limit as usize) {
+        put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), values(figures)?);
+    }
+    put(&mut table, words, vec!["(all)".into()], values(&total)?);
+    let mut out = Output::new(global.format);
+    match out.format {
+        Format::Table => {
+            let shown: Vec<&str> =
+                columns.iter().filter(|column| !FOR_PROGRAMS.contains(column)).copied().collect();
+            out.table(&table.select(&shown).without_empty())?;
+        }
+        Format::Json | Format::Csv => out.table(&table)?,
+    }
+    out.finish()?;
+    let left = cells.len().saturating_sub(args.limit as usize);
+    if left > 0 {
+        say!("{left} more rows: raise --limit to see them");
+    }
+    Ok(())
+}
+
+fn values(of: &AfterSales) -> Result<Vec<Value>, Failure> {
+    let about: Vec<String> = of.about.iter().map(|(what, disputes)| format!("{what} {disputes}")).collect();
+    let less = |back| of.gmv.sub(back).map_err(|error| Failure::Refused(error.to_string()));
+    Ok(vec![
+        of.gmv.currency.as_str().into(),
+        of.orders.into(),
+        of.gmv.into(),
+        of.refunded.into(),
+        less(of.refunded)?.into(),
+        less(of.refunded_of_orders)?.into(),
+        share(of.orders_refunded, of.orders),
+        share(of.refunded_before_release, of.orders),
+        share(of.refunded_after_release, of.orders),
+        of.delivered.into(),
+        share(of.returns, of.delivered),
+        share(of.exchanges, of.delivered),
+        share(of.orders_disputed, of.orders),
+        of.disputes.into(),
+        (!about.is_empty()).then(|| about.join(", ")).into(),
+        share(of.ruled_for_buyer, of.ruled),
+        span(of.resolution.median, 86_400, 2),
+        span(of.resolution.p95, 86_400, 2),
+        of.reviews.into(),
+        share(of.positive, of.reviews),
+        share(of.shipped_on_time, of.shipped_promised),
+        share(of.delivered_on_time, of.delivered_promised),
+        span(of.delivery.median, 86_400, 2),
+        span(of.delivery.p95, 86_400, 2),
+        span(of.delivery.median, 1, 0),
+        span(of.delivery.p95, 1, 0),
+    ])
+}

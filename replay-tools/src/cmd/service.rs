@@ -1,0 +1,138 @@
+//! `daybook service`
+
+use daybook_domain::Currency;
+use daybook_projections::metrics::{Days, Service, ServiceQuestion};
+
+use crate::cli::Global;
+use crate::cuts::Cuts;
+use crate::failure::Failure;
+use crate::figures::{aftermath, currency, days, ratio, share, span};
+use crate::output::{Format, Output, say};
+use crate::value::{Table, Value};
+
+/// Print how agents serve: first response, conversion of inquiries, GMV, what comes back, bad reviews, violations
+///
+/// An inquiry counts for the agent that answered it first, else for the one it was given to; an order for the agent it names, else
+/// the last who answered before the payment. A guest converts who paid after asking, in the same period or within
+/// --window days. The GMV ratio is an agent's GMV by the mean of all agents of the period.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which business days: a month (2018-05), a day (2018-05-03), or from one to another (2018-05-01..2018-05-15)
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    days: Days,
+    /// Take all days as one period, not each calendar month for itself
+    #[arg(long)]
+    whole: bool,
+    /// Count payments within so many days after asking [default: within the period]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=365))]
+    window: Option<u32>,
+    /// Most guests whom an agent should serve at once
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    at_once: u32,
+    /// Most violations of an agent in a period
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    violations: u32,
+    /// Sales in this currency [default: the one there is]
+    #[arg(long, value_name = "CODE", value_parser = currency)]
+    currency: Option<Currency>,
+    /// At most so many agents
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
+    #[command(flatten)]
+    cuts: Cuts,
+}
+
+const COLUMNS: &[&str] = &[
+    "period",
+    "agent",
+    "currency",
+    "inquiries",
+    "answered",
+    "response_median_s",
+    "response_p95_s",
+    "within_30_s",
+    "most_at_once",
+    "crowded_share",
+    "received",
+    "converted",
+    "inquiry_conversion",
+    "orders",
+    "gmv",
+    "gmv_ratio",
+    "return_rate",
+    "exchange_rate",
+    "refund_rate",
+    "bad_reviews",
+    "violations",
+    "too_many_violations",
+];
+
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let (found, currency) = aftermath(global, &args.cuts, args.currency)?;
+    let question = ServiceQuestion {
+        days: args.days,
+        by_month: !args.whole,
+        currency,
+        window: args.window,
+        at_once: args.at_once,
+    };
+    let found = found.service(&question)?;
+    let mut table = Table::new(COLUMNS);
+    let mut left = args.limit as usize;
+    for all in &found.all {
+        let agents: Vec<&Service> = found.agents.iter().filter(|agent| agent.from == all.from).collect();
+        let gmv: i128 = agents.iter().map(|agent| i128::from(agent.gmv.minor)).sum();
+        for agent in agents.iter().take(left) {
+            table.push(row(agent, (gmv, agents.len()), args));
+        }
+        left = left.saturating_sub(agents.len());
+        table.push(row(all, (0, 0), args));
+    }
+    let mut out = Output::new(global.format);
+    match out.format {
+        Format::Table => out.table(&table.without_empty())?,
+        Format::Json | Format::Csv => out.table(&table)?,
+    }
+    out.finish()?;
+    let left = found.agents.len().saturating_sub(args.limit as usize);
+    if left > 0 {
+        say!("{left} more agents: raise --limit to see them");
+    }
+    Ok(())
+}
+
+/// `of_all` is the GMV of how many agents.
+fn row(of: &Service, of_all: (i128, usize), args: &Args) -> Vec<Value> {
+    let (gmv, agents) = of_all;
+    let agents = i128::try_from(agents).unwrap_or_default();
+    let too_many = of.agent.as_ref().map(|_| of.violations > u64::from(args.violations));
+    vec![
+        if args.whole {
+            format!("{}..{}", args.days.from, args.days.to)
+        } else {
+            of.from.format("%Y-%m").to_string()
+        }
+        .into(),
+        of.agent.as_deref().unwrap_or("(all)").into(),
+        of.gmv.currency.as_str().into(),
+        of.inquiries.into(),
+        of.answered.into(),
+        span(of.response.median, 1, 1),
+        span(of.response.p95, 1, 1),
+        share(of.fast, of.answered),
+        of.agent.as_ref().map(|_| of.most_at_once).into(),
+        ratio(of.crowded.into(), of.serving.into(), 4).map(Value::Ratio).into(),
+        of.received.into(),
+        of.converted.into(),
+        share(of.converted, of.received),
+        of.orders.into(),
+        of.gmv.into(),
+        ratio(i128::from(of.gmv.minor) * agents, gmv, 4).map(Value::Ratio).into(),
+        share(of.returns, of.orders),
+        share(of.exchanges, of.orders),
+        share(of.refunded, of.converted),
+        of.bad_reviews.into(),
+        of.violations.into(),
+        too_many.into(),
+    ]
+}
