@@ -3,3 +3,4 @@
 set -euo pipefail
 cargo build --release --quiet -p daybook
 python3 tests/check/olist.py "$1" "${CARGO_TARGET_DIR:-target}/release/daybook"
+python3 tests/check/olist_figures.py "$1" "${CARGO_TARGET_DIR:-target}/release/daybook"
