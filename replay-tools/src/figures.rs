@@ -171,8 +171,9 @@ pub const COLUMNS: &[&str] = &[
     "gmv",
     "conversion",
     "unit_price",
-    "order_value",
+    "average_order_value",
     "orders_per_buyer",
+    "order_value",
     "refunded",
     "traffic_by",
 ];
@@ -204,6 +205,7 @@ pub fn values(cell: &Cell, definition: Definition) -> Vec<Value> {
         per(cell.gmv, cell.buyers),
         per(cell.gmv, cell.orders),
         share(cell.orders, cell.buyers),
+        cell.order_value.into(),
         cell.refunded.into(),
         cell.reported.then_some("sales channel").into(),
     ]

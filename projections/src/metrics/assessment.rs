@@ -17,6 +17,9 @@ const PLACES: u32 = 4;
 /// Most periods looked back over for fails in a row.
 const MOST_PERIODS: u32 = 24;
 
+/// Figures, and what is deposited with what must be.
+type Standing = (AfterSales, Option<(Money, Money)>);
+
 /// A figure that a merchant is assessed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -263,7 +266,7 @@ impl Aftermath {
                 }
             }
         }
-        let assess = |(merchant, (figures, deposit)): (String, (AfterSales, Option<(Money, Money)>))| {
+        let assess = |(merchant, (figures, deposit)): (String, Standing)| {
             let scored = rules.score(&figures, deposit);
             let (score, beyond) = scored.map_or((None, Vec::new()), |(score, beyond)| (Some(score), beyond));
             let tier = score.and_then(|score| rules.tier(score));
@@ -289,7 +292,7 @@ impl Aftermath {
         &self,
         days: Days,
         currency: Currency,
-    ) -> Result<BTreeMap<String, (AfterSales, Option<(Money, Money)>)>, ReadModelError> {
+    ) -> Result<BTreeMap<String, Standing>, ReadModelError> {
         let by = vec![Dimension::Merchant];
         let (cells, _) = self.after_sales(&AfterSalesQuestion { days, by, currency })?;
         let named = cells.into_iter().map(|(words, figures)| (words.concat(), figures));

@@ -39,7 +39,9 @@ pub struct Cell {
     pub orders: u64,
     /// What buyers paid for them.
     pub gmv: Money,
-    /// What went back to them of that, whenever.
+    /// What merchants are credited for them before commission: with what the market added and bore.
+    pub order_value: Money,
+    /// What went back to buyers of what they paid, whenever.
     pub refunded: Money,
     /// Whether its visitors and pages are those that the sales channel itself reported.
     pub reported: bool,
@@ -84,6 +86,7 @@ struct Sum {
     buyers: VisitorSet,
     orders: u64,
     gmv: i128,
+    order_value: i128,
     refunded: i128,
     reported: bool,
 }
@@ -202,7 +205,7 @@ impl Filing<'_> {
 
     /// Files an order that no visit led to.
     fn unseen(&self, sale: &Sale, sums: &mut Sums) {
-        let whole = Share { paid: sale.paid, refunded: sale.refunded };
+        let whole = Share::whole(sale);
         if self.is_of_platforms() {
             let key = self.key(&self.of_sale(sale, paid_at(sale), None, None));
             sums.beside.entry(key).or_default().sell(sale, whole);
@@ -248,6 +251,7 @@ impl Sum {
         self.buyers.insert(sale.buyer);
         self.orders += 1;
         self.gmv += i128::from(share.paid);
+        self.order_value += i128::from(share.worth);
         self.refunded += i128::from(share.refunded);
     }
 
@@ -256,6 +260,7 @@ impl Sum {
         self.buyers = self.buyers.union(&sold.buyers);
         self.orders += sold.orders;
         self.gmv += sold.gmv;
+        self.order_value += sold.order_value;
         self.refunded += sold.refunded;
     }
 
@@ -278,6 +283,7 @@ impl Sum {
             buyers: self.buyers.len(),
             orders: self.orders,
             gmv: money(self.gmv)?,
+            order_value: money(self.order_value)?,
             refunded: money(self.refunded)?,
             reported: self.reported,
         })

@@ -61,8 +61,16 @@ pub(super) struct Filing<'q> {
 /// A share of an order: all of it, or the lines of one product or category.
 #[derive(Clone, Copy)]
 pub(super) struct Share {
+    pub worth: i64,
     pub paid: i64,
     pub refunded: i64,
+}
+
+impl Share {
+    /// All of an order.
+    pub const fn whole(sale: &Sale) -> Self {
+        Self { worth: sale.worth, paid: sale.paid, refunded: sale.refunded }
+    }
 }
 
 impl History {
@@ -180,7 +188,7 @@ impl<'q> Filing<'q> {
     /// product or category, the lines of one are a share.
     pub(super) fn shares(&self, sale: &Sale, facts: &Facts) -> BTreeMap<Key, Share> {
         let mut shares = BTreeMap::new();
-        let whole = Share { paid: sale.paid, refunded: sale.refunded };
+        let whole = Share::whole(sale);
         shares.insert(TOTAL, whole);
         if self.question.by.is_empty() {
             return shares;
@@ -191,7 +199,8 @@ impl<'q> Filing<'q> {
         }
         for line in self.history.lines_of(sale) {
             let facts = Facts { product: Some(line.product), category: Some(line.category), ..*facts };
-            let share = shares.entry(self.key(&facts)).or_insert(Share { paid: 0, refunded: 0 });
+            let share = shares.entry(self.key(&facts)).or_insert(Share { worth: 0, paid: 0, refunded: 0 });
+            share.worth = share.worth.saturating_add(line.worth);
             share.paid = share.paid.saturating_add(line.paid);
             share.refunded = share.refunded.saturating_add(line.refunded);
         }

@@ -18,6 +18,8 @@ pub(super) struct Sale {
     /// When its payment was complete.
     pub paid_at: Option<Timestamp>,
     pub currency: Currency,
+    /// What the merchant is credited for it, before commission: with what the market added and bore, and tax.
+    pub worth: i64,
     /// What the buyer paid.
     pub paid: i64,
     /// What went back to the buyer, by now.
@@ -39,6 +41,8 @@ pub(super) struct SoldLine {
     pub price: i64,
     /// What its goods are at the list price, where one was recorded.
     pub list: Option<i64>,
+    /// What the merchant is credited for it, before commission.
+    pub worth: i64,
     /// What the buyer is to pay for it; once paid, what was.
     pub paid: i64,
     /// What went back to the buyer of that.
@@ -63,6 +67,7 @@ impl History {
                 category,
                 price: goods.saturating_sub(added).max(0),
                 list: line.list_price.map(|price| price.minor.saturating_mul(pieces)),
+                worth: goods.saturating_add(beside),
                 paid: goods.saturating_add(beside).saturating_sub(added),
                 refunded: 0,
             };
@@ -76,6 +81,7 @@ impl History {
             sales_channel: self.names.number(order.sales_channel.as_str()),
             paid_at: None,
             currency: order.total.currency,
+            worth: order.total.minor,
             paid: 0,
             refunded: 0,
             first,

@@ -46,7 +46,7 @@ const COLUMNS: &[&str] = &[
     "new_gmv",
     "old_gmv",
     "unit_price",
-    "order_value",
+    "average_order_value",
 ];
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
