@@ -1,8 +1,11 @@
-"""Holds the figures of traffic to DuckDB: the same raw hits, counted by SQL that was written from the definitions.
+"""Holds the figures of traffic and sales to DuckDB: the same raw hits and orders, counted by SQL that was written from the
+definitions.
 
 Usage: traffic.py DAYBOOK_BINARY FOLDER (run with an interpreter that has the duckdb package)
-Ranges of a day, days, a week and a month; by day, week, month, channel, campaign, merchant, new or returning; under four
-definitions. Every number is equal, not close.
+Ranges of a day, days, a week and a month; by time, channel, campaign, merchant, sales channel, category, page, new or
+returning, and by two of them; under four definitions; in a zone without summer time and in one whose clocks change within
+the range. Views and acts, pages with tags and parameters, orders with and without a visitor. Every number is equal, not
+close.
 """
 
 import json
@@ -10,22 +13,18 @@ import os
 import random
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
+import time
+import urllib.error
+import urllib.request
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 import duckdb
 
 binary, folder = sys.argv[1], sys.argv[2]
-journal = f"sqlite:{os.path.join(folder, 'traffic.db')}"
-ZONE = timezone(timedelta(hours=8))  # Asia/Shanghai, the market's, which knows no summer time
-START = datetime(2025, 9, 1, tzinfo=ZONE)
-
-
-def daybook(*args):
-    done = subprocess.run([binary, "--journal", journal, "--no-progress", *args], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"daybook {' '.join(args)}: exit code {done.returncode}\n{done.stderr}")
-    return done.stdout
-
+DAY = 86_400
+EPOCH = date(1970, 1, 1)
 
 # How somebody comes: the referrer, the tags, and what that is called. Nothing here is read from Daybook's lists.
 WAYS = [
@@ -42,171 +41,425 @@ WAYS = [
     ({"click_id": "gclid:1"}, "paid_search", None),
 ]
 TAGS = ["utm_source", "utm_medium", "utm_campaign", "click_id"]
+ACTS = ["click", "favourite", "add_to_cart", "register"]
+CATEGORIES = ["home", "toys"]
 
 
-def make_hits():
-    dice = random.Random(20250901)
-    hits = []
-    for number in range(3_000):
-        # times of one visitor are distinct: what a tie means is no matter of definition
-        times = set()
-        for _ in range(dice.choice([1, 1, 2, 3, 5])):
-            at = dice.randrange(34 * 86_400)
-            for _ in range(dice.choice([1, 1, 2, 3, 6])):
-                times.add(at)
-                # pauses around the timeout are common, and so is one that is exact
-                at += dice.choice([3, 10, 11, 60, 600, 1_799, 1_800, 1_801, 2_400])
-        for turn, at in enumerate(sorted(times)):
-            came = dice.choice(WAYS) if turn == 0 or dice.random() < 0.3 else None
-            hit = {
-                "at": (START + timedelta(seconds=at)).isoformat(),
-                "visitor": f"v-{number}",
-                "page": f"/p/{dice.randrange(6)}",
-                "merchant": f"m-{dice.randrange(3)}",
-            }
-            hit |= came[0] if came else {"referrer": "https://shop.example/p/0"}
-            tag = "/".join(hit.get(name, "") for name in TAGS) if came and set(came[0]) & set(TAGS) else None
-            label = (came[1], came[2]) if came else (None, None)
-            hits.append((hit, tag, *label))
-    dice.shuffle(hits)
-    return hits
+def instant(second):
+    return datetime.fromtimestamp(second, ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-hits = make_hits()
-file = os.path.join(folder, "hits.jsonl")
-with open(file, "w", encoding="utf-8") as out:
-    out.writelines(json.dumps(hit) + "\n" for hit, *_ in hits)
-sites = os.path.join(folder, "sites.toml")
-with open(sites, "w", encoding="utf-8") as out:
-    out.write('own_hosts = ["shop.example"]\n')
-daybook("demo", "--days", "2", "--orders-per-day", "5")
-daybook("import", "page-views", file)
+class Market:
+    """A market of a zone, with hits and orders of 34 days from a day on, in Daybook and in DuckDB."""
 
-db = duckdb.connect()
-db.sql("CREATE TABLE raw (visitor TEXT, sec BIGINT, page TEXT, merchant TEXT, tag TEXT, channel TEXT, campaign TEXT)")
-rows = [
-    (h["visitor"], int(datetime.fromisoformat(h["at"]).timestamp()), h["page"], h["merchant"], tag, channel, campaign)
-    for h, tag, channel, campaign in hits
-]
-db.executemany("INSERT INTO raw VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    def __init__(self, zone, start, seed):
+        self.zone, self.dice = ZoneInfo(zone), random.Random(seed)
+        self.start = int(datetime(*start, tzinfo=self.zone).timestamp())
+        self.place = os.path.join(folder, zone.replace("/", "-"))
+        os.mkdir(self.place)
+        # an empty file is an empty journal: so the first command can be the one that says in which zone the market is
+        open(os.path.join(self.place, "market.db"), "wb").close()
+        self.journal = f"sqlite:{os.path.join(self.place, 'market.db')}"
+        self.sites = os.path.join(self.place, "sites.toml")
+        with open(self.sites, "w", encoding="utf-8") as out:
+            out.write('own_hosts = ["shop.example"]\n')
+        command = {"action": "open", "name": zone, "time_zone": zone, "currencies": ["CNY"]}
+        self.daybook("command", "--by", "li", json.dumps({"category": "market", "id": "main", "command": command}))
+        self.db = duckdb.connect()
+        self.db.sql("""CREATE TABLE raw (visitor TEXT, sec BIGINT, day INT, utc_day INT, act TEXT, page TEXT, product TEXT,
+            category TEXT, merchant TEXT, sales_channel TEXT, tag TEXT, channel TEXT, campaign TEXT)""")
+        self.db.sql("""CREATE TABLE orders (id TEXT, visitor TEXT, buyer TEXT, merchant TEXT, sales_channel TEXT,
+            placed BIGINT, placed_day INT, paid BIGINT, paid_day INT)""")
+        self.db.sql("CREATE TABLE lines (id TEXT, product TEXT, category TEXT, cents BIGINT)")
 
-# A visit begins after a pause beyond 30 minutes; under the plan's definition also with another campaign than the
-# visit's, under Matomo's only where the visit had one, and at midnight.
-BEGINS = {
-    "plan": ("pause", "tag IS NOT NULL AND tag IS DISTINCT FROM known"),
-    "ga4": ("pause", "false"),
-    "matomo": ("pause OR next_day", "tag IS NOT NULL AND known IS NOT NULL AND tag <> known"),
-    "plausible": ("pause", "false"),
-}
+    def daybook(self, *args):
+        done = subprocess.run(
+            [binary, "--journal", self.journal, "--no-progress", *args], capture_output=True, text=True
+        )
+        if done.returncode:
+            sys.exit(f"daybook {' '.join(args)}: exit code {done.returncode}\n{done.stderr}")
+        return done.stdout
 
+    def day(self, second):
+        return (datetime.fromtimestamp(second, self.zone).date() - EPOCH).days
 
-def visits(definition):
-    segment, campaign = BEGINS[definition]
-    # a campaign that is heard of late is the visit's, for Matomo
-    adopts = "true" if definition == "matomo" else "false"
-    db.sql(f"""
-        CREATE OR REPLACE TABLE hits AS
-        WITH days AS (SELECT *, (sec + 28800) // 86400 AS day, sec // 86400 AS utc_day FROM raw),
-        gaps AS (
-            SELECT *, sec - lag(sec) OVER w > 1800 AS pause, day <> lag(day) OVER w AS next_day
-            FROM days WINDOW w AS (PARTITION BY visitor ORDER BY sec)),
-        segments AS (
-            SELECT *, sum(CASE WHEN {segment} THEN 1 ELSE 0 END) OVER (PARTITION BY visitor ORDER BY sec) AS segment FROM gaps),
-        known AS (
-            SELECT *, last_value(tag IGNORE NULLS) OVER (PARTITION BY visitor, segment ORDER BY sec
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS known FROM segments),
-        begun AS (
-            SELECT *, sum(CASE WHEN {campaign} THEN 1 ELSE 0 END) OVER (PARTITION BY visitor, segment ORDER BY sec) AS part FROM known),
-        first AS (SELECT visitor, min(day) AS first_day FROM days GROUP BY visitor)
-        SELECT begun.*, first_day,
-            first_value(channel) OVER v AS entry_channel, first_value(campaign) OVER v AS entry_campaign,
-            first_value(CASE WHEN {adopts} AND tag IS NOT NULL THEN channel END IGNORE NULLS) OVER a AS late_channel,
-            first_value(CASE WHEN {adopts} AND tag IS NOT NULL THEN campaign END) OVER t AS late_campaign,
-            first_value(tag) OVER t AS late_tag
-        FROM begun JOIN first USING (visitor)
-        WINDOW v AS (PARTITION BY visitor, segment, part ORDER BY sec),
-               a AS (PARTITION BY visitor, segment, part ORDER BY sec ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING),
-               t AS (PARTITION BY visitor, segment, part ORDER BY tag IS NULL, sec
-                     ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
-    """)
+    def hits(self):
+        dice, hits, rows = self.dice, [], []
+        for number in range(2_000):
+            # times of one visitor are distinct: what a tie means is no matter of definition
+            times = set()
+            for _ in range(dice.choice([1, 1, 2, 3, 5])):
+                at = dice.randrange(34 * DAY)
+                for _ in range(dice.choice([1, 1, 2, 3, 6])):
+                    times.add(at)
+                    # pauses around the timeout are common, and so is one that is exact
+                    at += dice.choice([3, 10, 11, 60, 600, 1_799, 1_800, 1_801, 2_400])
+            for turn, at in enumerate(sorted(times)):
+                act = dice.choice(ACTS) if dice.random() < 0.25 else None
+                came = dice.choice(WAYS) if act is None and (turn == 0 or dice.random() < 0.3) else None
+                product = dice.randrange(8)
+                page = f"/p/{product}" + dice.choice(["", "", "", "?color=red"])
+                hit = {
+                    "at": instant(self.start + at),
+                    "visitor": f"v-{number}",
+                    "merchant": f"m-{dice.randrange(3)}",
+                    "sales_channel": dice.choice(["own", "app"]),
+                    "product": f"p{product}",
+                }
+                address = page
+                if came and set(came[0]) & set(TAGS) and "click_id" not in came[0] and dice.random() < 0.5:
+                    # the tags stand in the page's own address
+                    address += ("&" if "?" in page else "?") + "&".join(f"{k}={v}" for k, v in came[0].items())
+                else:
+                    hit |= came[0] if came else {"referrer": "https://shop.example/p/0"}
+                hit |= {"page": address + dice.choice(["", "#top"])}
+                if act:
+                    hit["act"] = act
+                tag = "/".join(came[0].get(name, "") for name in TAGS) if came and set(came[0]) & set(TAGS) else None
+                label = (came[1], came[2]) if came else (None, None)
+                hits.append(hit)
+                sec = self.start + at
+                category = CATEGORIES[product % 2]
+                rows.append(
+                    (hit["visitor"], sec, self.day(sec), sec // DAY, act, page, hit["product"], category)
+                    + (hit["merchant"], hit["sales_channel"], tag, *label)
+                )
+        dice.shuffle(hits)
+        file = os.path.join(self.place, "hits.jsonl")
+        with open(file, "w", encoding="utf-8") as out:
+            out.writelines(json.dumps(hit) + "\n" for hit in hits)
+        self.daybook("import", "page-views", file)
+        self.db.executemany(f"INSERT INTO raw VALUES ({', '.join('?' * 13)})", rows)
+        return len(hits)
 
+    def orders(self):
+        """Orders through the API, as a back fill: most of visitors who came before, some of nobody, some never paid."""
+        dice, items, count = self.dice, [], 500
+        seen = self.db.sql("SELECT visitor, sec FROM raw WHERE act IS NULL ORDER BY visitor, sec").fetchall()
 
-def word(by, day):
-    return {
-        "day": f"strftime(DATE '1970-01-01' + {day}::INT, '%Y-%m-%d')",
-        "week": f"strftime(date_trunc('week', DATE '1970-01-01' + {day}::INT), '%Y-%m-%d')",
-        "month": f"strftime(DATE '1970-01-01' + {day}::INT, '%Y-%m')",
-        "channel": "coalesce(late_channel, entry_channel, 'direct')",
-        "campaign": "coalesce(CASE WHEN late_channel IS NULL THEN entry_campaign ELSE late_campaign END, '')",
-        "merchant": "merchant",
-        "visitor": "CASE WHEN first_day BETWEEN {first} AND {last} THEN 'new' ELSE 'returning' END",
-        None: "'(tracked)'",
-    }[by]
+        def ask(path, at, body):
+            key = f"{path}-{len(items)}"
+            items.append({"path": path, "idempotency_key": key, "body": body | {"occurred_at": instant(at)}})
 
+        def cny(cents):
+            return {"amount": f"{cents // 100}.{cents % 100:02}", "currency": "CNY"}
 
-STAY = {"matomo": "max(sec) - min(sec) + (count(*) > 1)::INT"}
-BOUNCE = {
-    "plan": "count(DISTINCT page || merchant) = 1",
-    "ga4": "count(*) < 2 AND max(sec) - min(sec) <= 10",
-    "matomo": "count(*) < 2",
-    "plausible": "count(*) < 2",
-}
+        for number in range(count):
+            order, visitor, sec = f"o-{number}", *dice.choice(seen)
+            # minutes after a view, or long after, beyond the look-back
+            placed = sec + dice.choice([0, 5, 600, 3_600, 2 * DAY, 29 * DAY, 30 * DAY, 30 * DAY + 1])
+            visitor = None if dice.random() < 0.2 else visitor
+            buyer, merchant = f"b-{dice.randrange(200)}", f"m-{dice.randrange(3)}"
+            channel = dice.choice(["own", "app", "tmall"])
+            lines, total = [], 0
+            for line in range(dice.choice([1, 1, 2, 3])):
+                product, cents, pieces = dice.randrange(8), dice.randrange(100, 20_000), dice.choice([1, 1, 2])
+                off = dice.randrange(0, cents)
+                amount = cents * pieces - off
+                total += amount
+                lines.append(
+                    {"line": str(line), "product": f"p{product}", "category": CATEGORIES[product % 2]}
+                    | {"quantity": pieces, "unit_price": cny(cents), "discount": cny(off), "commission_rate": "0.1"}
+                )
+                self.db.execute("INSERT INTO lines VALUES (?, ?, ?, ?)", [order, f"p{product}", CATEGORIES[product % 2], amount])
+            place = {"checkout": order, "buyer": buyer, "merchant": merchant, "lines": lines}
+            place |= {"shipping": cny(0), "sales_channel": channel} | ({"visitor": visitor} if visitor else {})
+            ask(f"/v1/orders/{order}/place", placed, place)
+            basket = [{"order": order, "merchant": merchant, "buyer_pays": cny(total)}]
+            ask(f"/v1/checkouts/{order}/open", placed, {"buyer": buyer, "currency": "CNY", "orders": basket})
+            paid = None if dice.random() < 0.1 else placed + dice.choice([0, 30, 3_600, DAY, 3 * DAY])
+            if paid is not None:
+                capture = {"payment": "1", "method": "wallet", "provider": "alipay", "provider_ref": order, "amount": cny(total)}
+                ask(f"/v1/checkouts/{order}/capture", paid, capture)
+            row = [order, visitor, buyer, merchant, channel, placed, self.day(placed), paid, paid and self.day(paid)]
+            self.db.execute(f"INSERT INTO orders VALUES ({', '.join('?' * 9)})", row)
+        self.send(items)
+        return count
 
+    def send(self, items):
+        key = json.loads(self.daybook("key", "create", "--role", "operator", "--format", "json"))
+        key = (key[0] if isinstance(key, list) else key)["key"]
+        settings = os.path.join(self.place, "daybook.toml")
+        with open(settings, "w", encoding="utf-8") as out:
+            out.write('listen = "127.0.0.1:0"\nlog_level = "warn"\n[access]\nrates = { operator = "0/0" }\n')
+        command = [binary, "--journal", self.journal, "--no-progress", "serve", "--config", settings]
+        with open(os.path.join(self.place, "serve.log"), "w+", encoding="utf-8") as log:
+            server = subprocess.Popen(command, stderr=log)
+            try:
+                url = None
+                while url is None:
+                    time.sleep(0.1)
+                    if server.poll() is not None:
+                        log.seek(0)
+                        sys.exit(f"serve ended: {log.read()}")
+                    log.seek(0)
+                    said = [line for line in log.read().splitlines() if line.startswith("listening on ")]
+                    url = said[0].removeprefix("listening on ") if said else None
+                while True:
+                    try:
+                        urllib.request.urlopen(f"{url}/readyz").close()
+                        break
+                    except urllib.error.HTTPError:
+                        time.sleep(0.1)
+                for first in range(0, len(items), 600):
+                    body = json.dumps({"items": items[first : first + 600], "import": True}).encode()
+                    request = urllib.request.Request(f"{url}/v1/batch", body, method="POST")
+                    request.add_header("authorization", f"Bearer {key}")
+                    request.add_header("content-type", "application/json")
+                    with urllib.request.urlopen(request) as answer:
+                        for result in json.load(answer)["results"]:
+                            if result["status"] >= 300:
+                                sys.exit(f"a command was refused: {result}")
+            finally:
+                server.terminate()
+                server.wait()
 
-def expected(definition, first, last, by):
-    within = {"first": first, "last": last}
-    cell = word(by, "day").format(**within)
-    pages = "count(DISTINCT (visitor, page, day))" if definition == "plan" else "count(*)"
-    uv = "count(DISTINCT (visitor, utc_day))" if definition == "plausible" else "count(DISTINCT visitor)"
-    same = f"{cell} = {word(by, 'first_day')}" if by in ("day", "week", "month") else "true"
-    new = f"count(DISTINCT visitor) FILTER (first_day BETWEEN {first} AND {last} AND {same})"
-    views = f"""SELECT {cell} AS cell, {uv}, {new}, {pages}, count(*) FROM hits
-                WHERE day BETWEEN {first} AND {last} GROUP BY cell"""
-    # a visit is in the cell of each page it saw, with all of itself
-    began = f"""
-        WITH visits AS (
-            SELECT visitor, segment, part, min(day) AS began, max(first_day) AS first_day,
+    # A visit begins after a pause beyond 30 minutes; under the plan's definition also with another campaign than the
+    # visit's, under Matomo's only where the visit had one, and at midnight. The plan's visits are made of views.
+    BEGINS = {
+        "plan": ("pause", "tag IS NOT NULL AND tag IS DISTINCT FROM known"),
+        "ga4": ("pause", "false"),
+        "matomo": ("pause OR next_day", "tag IS NOT NULL AND known IS NOT NULL AND tag <> known"),
+        "plausible": ("pause", "false"),
+    }
+    STAY = {"matomo": "max(sec) - min(sec) + (count(*) > 1)::INT"}
+    BOUNCE = {
+        "plan": "count(DISTINCT page || merchant || sales_channel) = 1",
+        "ga4": "count(*) FILTER (act IS NULL) < 2 AND count(*) FILTER (act = 'register') = 0 AND max(sec) - min(sec) <= 10",
+        "matomo": "count(*) < 2",
+        "plausible": "count(*) < 2",
+    }
+
+    def visits(self, definition):
+        segment, campaign = self.BEGINS[definition]
+        # a campaign that is heard of late is the visit's, for Matomo
+        adopts = "true" if definition == "matomo" else "false"
+        looked_at = "act IS NULL" if definition == "plan" else "true"
+        self.db.sql(f"""
+            CREATE OR REPLACE TABLE hits AS
+            WITH gaps AS (
+                SELECT *, sec - lag(sec) OVER w > 1800 AS pause, day <> lag(day) OVER w AS next_day
+                FROM raw WHERE {looked_at} WINDOW w AS (PARTITION BY visitor ORDER BY sec)),
+            segments AS (
+                SELECT *, sum(CASE WHEN {segment} THEN 1 ELSE 0 END) OVER (PARTITION BY visitor ORDER BY sec) AS segment FROM gaps),
+            known AS (
+                SELECT *, last_value(tag IGNORE NULLS) OVER (PARTITION BY visitor, segment ORDER BY sec
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS known FROM segments),
+            begun AS (
+                SELECT *, sum(CASE WHEN {campaign} THEN 1 ELSE 0 END) OVER (PARTITION BY visitor, segment ORDER BY sec) AS part FROM known),
+            first AS (
+                SELECT visitor, coalesce(min(day) FILTER (act IS NULL), min(day)) AS first_day FROM raw GROUP BY visitor)
+            SELECT begun.*, first_day,
+                first_value(channel) OVER v AS entry_channel, first_value(campaign) OVER v AS entry_campaign,
+                first_value(CASE WHEN {adopts} AND tag IS NOT NULL THEN channel END IGNORE NULLS) OVER a AS late_channel,
+                first_value(CASE WHEN {adopts} AND tag IS NOT NULL THEN campaign END) OVER t AS late_campaign
+            FROM begun JOIN first USING (visitor)
+            WINDOW v AS (PARTITION BY visitor, segment, part ORDER BY sec),
+                   a AS (PARTITION BY visitor, segment, part ORDER BY sec ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING),
+                   t AS (PARTITION BY visitor, segment, part ORDER BY tag IS NULL, sec
+                         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+        """)
+        self.db.sql(f"""
+            CREATE OR REPLACE TABLE visits AS
+            SELECT visitor, segment, part, min(sec) AS began_sec, min(day) AS began, any_value(first_day) AS first_day,
                 any_value(entry_channel) AS entry_channel, any_value(entry_campaign) AS entry_campaign,
                 any_value(late_channel) AS late_channel, any_value(late_campaign) AS late_campaign,
-                list(DISTINCT merchant) AS merchants,
-                {STAY.get(definition, "max(sec) - min(sec)")} AS stay, {BOUNCE[definition]} AS bounced
-            FROM hits GROUP BY visitor, segment, part),
-        filed AS (SELECT * EXCLUDE merchants, {"unnest(merchants)" if by == "merchant" else "NULL"} AS merchant FROM visits)
-        SELECT {word(by, "began").format(**within)} AS cell, count(*), count(*) FILTER (bounced), sum(stay)
-        FROM filed WHERE began BETWEEN {first} AND {last} GROUP BY cell"""
-    cells = {row[0]: [*row[1:], 0, 0, 0] for row in db.sql(views).fetchall()}
-    for name, *figures in db.sql(began).fetchall():
-        cells.setdefault(name, [0] * 7)[4:] = figures
-    return cells
+                {self.STAY.get(definition, "max(sec) - min(sec)")} AS stay, {self.BOUNCE[definition]} AS bounced,
+                count(*) FILTER (act IS NULL) AS views
+            FROM hits GROUP BY visitor, segment, part
+        """)
+        # an order is credited to the last visit before it, at most 30 days back
+        self.db.sql("""
+            CREATE OR REPLACE TABLE sales AS
+            WITH credited AS (
+                SELECT o.id, max_by(v, v.began_sec) AS v
+                FROM orders o JOIN visits v ON v.visitor = o.visitor AND v.began_sec BETWEEN o.placed - 30 * 86400 AND o.placed
+                GROUP BY o.id)
+            SELECT o.*, l.product, l.category, l.cents, v.began_sec IS NOT NULL AS tracked, v.first_day AS first_day,
+                v.entry_channel AS entry_channel, v.entry_campaign AS entry_campaign, v.late_channel AS late_channel,
+                v.late_campaign AS late_campaign, NULL AS page
+            FROM orders o JOIN lines l USING (id) LEFT JOIN credited USING (id) WHERE o.paid IS NOT NULL
+        """)
+
+    def word(self, by, day, within):
+        first, last = within
+        times = {
+            "day": f"strftime(DATE '1970-01-01' + {day}::INT, '%Y-%m-%d')",
+            "week": f"strftime(date_trunc('week', DATE '1970-01-01' + {day}::INT), '%Y-%m-%d')",
+            "month": f"strftime(DATE '1970-01-01' + {day}::INT, '%Y-%m')",
+        }
+        words = []
+        for one in by:
+            if one == "visitor":
+                # new in the cell: first seen in the range, and in the day, week or month of it
+                same = " AND ".join(
+                    [f"first_day BETWEEN {first} AND {last}"]
+                    + [f"{times[of]} = {times[of].replace(day, 'first_day')}" for of in by if of in times]
+                )
+                words.append(f"CASE WHEN {same} THEN 'new' ELSE 'returning' END")
+            else:
+                words.append(
+                    times.get(one)
+                    or {
+                        "channel": "coalesce(late_channel, entry_channel, 'direct')",
+                        "campaign": "coalesce(CASE WHEN late_channel IS NULL THEN entry_campaign ELSE late_campaign END, '')",
+                        "page": "coalesce(page, '')",
+                    }.get(one, one)
+                )
+        return " || '|' || ".join(words) or "'(tracked)'"
+
+    def expected(self, definition, within, by):
+        first, last = within
+        cell = self.word(by, "day", within)
+        pages = "count(DISTINCT (visitor, page, day))" if definition == "plan" else "count(*)"
+        uv = "count(DISTINCT (visitor, utc_day))" if definition == "plausible" else "count(DISTINCT visitor)"
+        times = [of for of in by if of in ("day", "week", "month")]
+        same = " AND ".join([f"first_day BETWEEN {first} AND {last}"] + [
+            f"{self.word([of], 'day', within)} = {self.word([of], 'first_day', within)}" for of in times])
+        views = f"""SELECT {cell} AS cell, {uv}, count(DISTINCT visitor) FILTER ({same}),
+                    {pages.replace("(*)", "(*) FILTER (act IS NULL)")}, count(*) FILTER (act IS NULL)
+                    FROM hits WHERE day BETWEEN {first} AND {last} GROUP BY cell"""
+        # a visit is in the cell of each page it saw, with all of itself; one of acts alone in those of its acts
+        began_cell = self.word(by, "began", within)
+        began = f"""
+            WITH filed AS (
+                SELECT DISTINCT v.visitor, v.segment, v.part, v.began, v.stay, v.bounced, {began_cell.replace("first_day", "v.first_day")
+                    .replace("entry_c", "v.entry_c").replace("late_c", "v.late_c")} AS cell
+                FROM visits v JOIN hits h USING (visitor, segment, part) WHERE h.act IS NULL OR v.views = 0)
+            SELECT cell, count(*), count(*) FILTER (bounced), sum(stay), count(DISTINCT visitor) FILTER (bounced)
+            FROM filed WHERE began BETWEEN {first} AND {last} GROUP BY cell"""
+        sold_cell = self.word(by, "paid_day", within)
+        sold = f"""SELECT {sold_cell} AS cell, count(DISTINCT buyer), count(DISTINCT id), sum(cents) FROM sales
+                   WHERE tracked AND paid_day BETWEEN {first} AND {last} GROUP BY cell"""
+        cells = {row[0]: [*row[1:], 0, 0, 0, 0, 0, 0, 0] for row in self.db.sql(views).fetchall()}
+        for name, *figures in self.db.sql(began).fetchall():
+            cells.setdefault(name, [0] * 11)[4:8] = figures
+        for name, *figures in self.db.sql(sold).fetchall():
+            cells.setdefault(name, [0] * 11)[8:] = map(int, figures)
+        untracked = f"""SELECT count(DISTINCT buyer), count(DISTINCT id), coalesce(sum(cents), 0) FROM sales
+                        WHERE NOT tracked AND paid_day BETWEEN {first} AND {last}"""
+        cells["(untracked)"] = [0] * 8 + [int(figure) for figure in self.db.sql(untracked).fetchall()[0]]
+        return {cell: figures + ratios(definition, figures) for cell, figures in cells.items()}
+
+    def told(self, definition, days, by):
+        args = ["metrics", "--days", days, "--definition", definition, "--sites", self.sites, "--format", "json"]
+        cells = {}
+        for row in json.loads(self.daybook(*args, *(["--by", ",".join(by)] if by else []))):
+            words = [row[one] or "" for one in by] or [row["row"]]
+            cell = words[0] if words[0] in ("(tracked)", "(untracked)") else "|".join(words)
+            if by and cell == "(tracked)":
+                continue
+            names = ["uv", "new_uv", "pv", "views", "visits", "bounces"]
+            figures = [row[name] for name in names] + [round(float(row["stay_s"])), row["bouncers"], row["buyers"], row["orders"]]
+            figures += [cents(row["gmv"]), row["bounce_rate"], row["conversion"], row["unit_price"] and cents(row["unit_price"])]
+            cells[cell] = figures
+        cells.setdefault("(untracked)", [0] * 11 + [None, None, None])
+        return cells
+
+    def funnel(self, within, by):
+        """Each step after the one before, of one visitor, in the same cell; the visit is that of the first."""
+        first, last = within
+        loose = [of for of in by if of != "channel"]
+
+        def cell(day, of):
+            return self.word(of, day, within)
+
+        steps = self.db.sql(f"""
+            WITH viewed AS (
+                SELECT visitor, {cell("day", by)} AS cell, {cell("day", loose)} AS loose, min(sec) AS at FROM hits
+                WHERE act IS NULL AND day BETWEEN {first} AND {last} GROUP BY ALL),
+            carted AS (
+                SELECT viewed.visitor, cell, viewed.loose, min(c.sec) AS at FROM viewed JOIN (
+                    SELECT visitor, {cell("day", loose)} AS loose, sec FROM raw
+                    WHERE act = 'add_to_cart' AND day BETWEEN {first} AND {last}) c
+                ON c.visitor = viewed.visitor AND c.loose = viewed.loose AND c.sec >= viewed.at GROUP BY ALL),
+            placed AS (
+                SELECT DISTINCT o.id, o.visitor, {cell("placed_day", loose)} AS loose, placed FROM orders o JOIN lines USING (id)
+                WHERE placed_day BETWEEN {first} AND {last}),
+            paid AS (
+                SELECT DISTINCT o.id, o.visitor, {cell("paid_day", loose)} AS loose, placed FROM orders o JOIN lines USING (id)
+                WHERE paid_day BETWEEN {first} AND {last})
+            SELECT cell, count(*), count(*) FILTER (carted), count(*) FILTER (ordered), count(*) FILTER (paid) FROM (
+                SELECT v.cell, c.at IS NOT NULL AS carted,
+                    EXISTS (SELECT 1 FROM placed o WHERE o.visitor = v.visitor AND o.loose = v.loose AND o.placed >= c.at) AS ordered,
+                    EXISTS (SELECT 1 FROM paid o WHERE o.visitor = v.visitor AND o.loose = v.loose AND o.placed >= c.at) AS paid
+                FROM viewed v LEFT JOIN carted c ON c.visitor = v.visitor AND c.cell = v.cell) GROUP BY cell""")
+        return {"(all)" if name == "(tracked)" else name: figures for name, *figures in steps.fetchall()}
+
+    def funnel_told(self, days, by):
+        args = ["funnel", "--days", days, "--sites", self.sites, "--format", "json"]
+        cells = {}
+        for row in json.loads(self.daybook(*args, *(["--by", ",".join(by)] if by else []))):
+            words = [row[one] or "" for one in by] or [row["row"]]
+            if words[0] == "(any order)" or (by and words[0] == "(all)"):
+                continue
+            cells["|".join(words)] = [row[step] for step in ("viewed", "carted", "ordered", "paid")]
+        return cells
 
 
-def told(definition, days, by):
-    args = ["metrics", "--days", days, "--definition", definition, "--sites", sites, "--format", "json"]
-    rows = json.loads(daybook(*args, *(["--by", by] if by else [])))
-    names = ["uv", "new_uv", "pv", "views", "visits", "bounces"]
-    cells = {}
-    for row in rows:
-        cell = row[by or "row"] or ""
-        if cell == "(untracked)" or (by and cell == "(tracked)"):
-            continue
-        cells[cell] = [row[name] for name in names] + [round(float(row["stay_s"]))]
-    return cells
+def cents(money):
+    return int(money["amount"].replace(".", ""))
 
 
-RANGES = ["2025-09-03", "2025-09-03..2025-09-05", "2025-09-08..2025-09-14", "2025-09", "2025-09-20..2025-10-03"]
-BY = [None, "day", "week", "month", "channel", "campaign", "merchant", "visitor"]
-compared = 0
-for definition in BEGINS:
-    visits(definition)
-    for days in RANGES:
-        first, last = ("2025-09-01", "2025-09-30") if days == "2025-09" else (days[:10], days[-10:])
-        numbers = [(datetime.fromisoformat(day).date() - datetime(1970, 1, 1).date()).days for day in (first, last)]
-        for by in BY:
-            theirs, ours = expected(definition, *numbers, by), told(definition, days, by)
-            if theirs != ours:
-                for cell in sorted(set(theirs) | set(ours)):
-                    if theirs.get(cell) != ours.get(cell):
-                        print(f"{definition} {days} by {by}: {cell!r}: DuckDB {theirs.get(cell)}, Daybook {ours.get(cell)}")
-                sys.exit(1)
-            compared += 7 * len(ours)
-print(f"DuckDB {duckdb.__version__}: {len(hits):,} hits, {compared:,} figures under 4 definitions are equal")
+def rounded(of, through, places):
+    """Half to even; none of nothing."""
+    return round(Fraction(of, through) * 10**places) if through else None
+
+
+def four(of, through):
+    whole = rounded(of, through, 4)
+    return None if whole is None else f"{whole // 10_000}.{whole % 10_000:04}"
+
+
+def ratios(definition, figures):
+    """Bounce rate, conversion and unit price; uv, new_uv, pv, views, visits, bounces, stay, bouncers, buyers, orders, gmv."""
+    uv, visits, bounces, bouncers, buyers, gmv = (figures[n] for n in (0, 4, 5, 7, 8, 10))
+    bounce = four(bouncers, uv) if definition == "plan" else four(bounces, visits)
+    return [bounce, four(buyers, uv), rounded(gmv, buyers, 0)]
+
+
+BY = [
+    [], ["day"], ["week"], ["month"], ["channel"], ["campaign"], ["merchant"], ["sales_channel"], ["category"], ["page"],
+    ["visitor"], ["channel", "day"], ["merchant", "week"], ["visitor", "week"],
+]
+FUNNELS = [[], ["channel"], ["merchant"], ["category"], ["product", "week"]]
+MARKETS = [
+    # no summer time
+    ("Asia/Shanghai", (2025, 9, 1), 20250901,
+     ["2025-09-03", "2025-09-03..2025-09-05", "2025-09-08..2025-09-14", "2025-09", "2025-09-20..2025-10-03"]),
+    # the clocks go back on 26 October: a day of 25 hours
+    ("Europe/Berlin", (2025, 10, 1), 20251001, ["2025-10-26", "2025-10-24..2025-10-27", "2025-10", "2025-10-20..2025-11-02"]),
+]
+
+
+def bounds(days):
+    if len(days) == 7:
+        first = date.fromisoformat(days + "-01")
+        return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return date.fromisoformat(days[:10]), date.fromisoformat(days[-10:])
+
+
+def compare(what, theirs, ours):
+    if theirs == ours:
+        return sum(len(figures) for figures in ours.values())
+    for cell in sorted(set(theirs) | set(ours)):
+        if theirs.get(cell) != ours.get(cell):
+            print(f"{what}: {cell!r}: DuckDB {theirs.get(cell)}, Daybook {ours.get(cell)}")
+    sys.exit(1)
+
+
+for zone, start, seed, ranges in MARKETS:
+    market = Market(zone, start, seed)
+    hits, orders, compared = market.hits(), market.orders(), 0
+    for definition in Market.BEGINS:
+        market.visits(definition)
+        for days in ranges:
+            within = [(day - EPOCH).days for day in bounds(days)]
+            for by in BY:
+                what = f"{zone} {definition} {days} by {','.join(by)}"
+                compared += compare(what, market.expected(definition, within, by), market.told(definition, days, by))
+            if definition == "plan":
+                for by in FUNNELS:
+                    what = f"{zone} funnel {days} by {','.join(by)}"
+                    compared += compare(what, market.funnel(within, by), market.funnel_told(days, by))
+    print(f"DuckDB {duckdb.__version__}, {zone}: {hits:,} hits, {orders} orders, {compared:,} figures under 4 definitions are equal")

@@ -141,7 +141,7 @@ impl Filing<'_> {
     fn add(&self, visitor: &Visitor, bought: &[&Sale], sums: &mut Sums) {
         let history = self.history;
         let rule = &self.question.sessions;
-        let first = visitor.first_view.map(|at| history.day(at));
+        let first = visitor.first().map(|at| history.day(at));
         let mut hits: Vec<Hit<u32, u32>> = visitor.hits.iter().map(|seen| history.hit(seen)).collect();
         let visits = rule.visits(&mut hits);
         let mut own: BTreeMap<Key, Own> = BTreeMap::new();

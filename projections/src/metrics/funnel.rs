@@ -108,7 +108,7 @@ impl Filing<'_> {
     /// What a visitor did in the question's days.
     fn done(&self, visitor: &Visitor, bought: &[&Sale], carted: &[&Carted]) -> Done {
         let history = self.history;
-        let first = visitor.first_view.map(|at| history.day(at));
+        let first = visitor.first().map(|at| history.day(at));
         let mut done = Done::default();
         let mut hits: Vec<Hit<u32, u32>> = visitor.hits.iter().map(|seen| history.hit(seen)).collect();
         for visit in self.question.sessions.visits(&mut hits) {

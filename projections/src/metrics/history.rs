@@ -133,6 +133,13 @@ pub(super) struct Report {
     pub pv: u64,
 }
 
+impl Visitor {
+    /// When it was first seen: shown a page, or, who never was, doing something.
+    pub fn first(&self) -> Option<Timestamp> {
+        self.first_view.or_else(|| self.hits.iter().map(|seen| seen.at).min())
+    }
+}
+
 impl ReadModels {
     /// The history that questions about days from `since` on rest on, as of a moment: one pass over the journal. Visits
     /// `look_back` microseconds before an order of those days are in it, for orders paid within [`PAID_WITHIN`].
