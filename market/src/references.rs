@@ -1,4 +1,4 @@
-//! References of providers: each names money that moved once, so no two streams may rest on the same.
+//! References of providers and banks: each names money that moved once, so no two streams may rest on the same.
 //!
 //! A stream sees its own references and no others, and none can be asked before another is written. Who uses one is
 //! therefore decided here: a command that names a reference takes it before it is decided, and gives it back when it is
@@ -14,11 +14,13 @@ use std::time::{Duration, Instant};
 use ahash::HashMap;
 use daybook_commands::{CommandError, Executed};
 use daybook_domain::account::commands::AccountCommand;
+use daybook_domain::books::commands::BooksCommand;
+use daybook_domain::campaign::commands::CampaignCommand;
 use daybook_domain::checkout::commands::CheckoutCommand;
 use daybook_domain::checkout::events::RefundPart;
 use daybook_domain::deposit::commands::DepositCommand;
 use daybook_domain::order::commands::OrderCommand;
-use daybook_domain::{Event, EventKind, ProviderId, Reference, RefundId, Rejection};
+use daybook_domain::{BankAccountId, Event, EventKind, ProviderId, Reference, RefundId, Rejection};
 use daybook_journal::{Filter, Position, Recorded};
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -33,6 +35,11 @@ pub(crate) const RESTING: &[EventKind] = &[
     EventKind::RefundPaid,
     EventKind::UnallocatedRefunded,
     EventKind::PayoutSent,
+    EventKind::ProviderPaidOut,
+    EventKind::TaxRemitted,
+    EventKind::PayableSettled,
+    EventKind::OwnFundsMoved,
+    EventKind::AffiliateCommissionPaid,
 ];
 
 /// References that are written down at once.
@@ -44,6 +51,10 @@ pub(crate) enum Sort {
     Payment,
     Refund,
     Payout,
+    /// What a provider paid out to the market's bank.
+    Remittance,
+    /// What left an account of the market's for anyone but a merchant.
+    Transfer,
 }
 
 impl Sort {
@@ -52,15 +63,38 @@ impl Sort {
             Self::Payment => "payment",
             Self::Refund => "refund",
             Self::Payout => "payout",
+            Self::Remittance => "remittance",
+            Self::Transfer => "transfer",
         }
     }
 }
 
-/// A reference as its provider gave it; a payout's is the bank's, whichever that is.
+/// Who gave a reference: it is unique only with its giver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Giver {
+    Provider(ProviderId),
+    /// The bank with this account of the market's.
+    Bank(BankAccountId),
+    /// A bank, whichever it is.
+    SomeBank,
+}
+
+impl Giver {
+    /// Its name; an empty one of [`Giver::SomeBank`].
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Provider(provider) => provider.as_str(),
+            Self::Bank(account) => account.as_str(),
+            Self::SomeBank => "",
+        }
+    }
+}
+
+/// A reference as it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Name {
     pub sort: Sort,
-    pub provider: Option<ProviderId>,
+    pub giver: Giver,
     pub reference: Reference,
 }
 
@@ -256,12 +290,16 @@ impl Market {
 }
 
 fn used(name: &Name, by: &str) -> Rejection {
-    let Name { sort, provider, reference } = name;
-    let of = provider.map_or_else(String::new, |provider| format!(" of {provider}"));
+    let Name { sort, giver, reference } = name;
+    let of = if *giver == Giver::SomeBank { String::new() } else { format!(" of {}", giver.as_str()) };
     let by = by.split(' ').next().unwrap_or(by);
-    let code = if *sort == Sort::Payout { "reference_used" } else { "provider_ref_used" };
+    let (code, field) = match sort {
+        Sort::Payment | Sort::Refund => ("provider_ref_used", "provider_ref"),
+        Sort::Payout => ("reference_used", "provider_ref"),
+        Sort::Remittance | Sort::Transfer => ("reference_used", "reference"),
+    };
     let message = format!(
-        "provider_ref {reference}{of} stands for a {} on {by} already: each names money that moved once",
+        "{field} {reference}{of} stands for a {} on {by} already: each names money that moved once",
         sort.as_str()
     );
     Rejection::new(code, message)
@@ -274,10 +312,10 @@ fn of_command(request: &AnyRequest) -> Vec<Resting> {
     match &request.command {
         AnyCommand::Checkout { command: Capture { provider, provider_ref, .. }, .. }
         | AnyCommand::Deposit { command: DepositCommand::Pay { provider, provider_ref, .. }, .. } => {
-            vec![one(Sort::Payment, Some(*provider), *provider_ref, stream())]
+            vec![one(Sort::Payment, Giver::Provider(*provider), *provider_ref, stream())]
         }
         AnyCommand::Deposit { command: DepositCommand::Refund { provider, provider_ref, .. }, .. } => {
-            vec![one(Sort::Refund, Some(*provider), *provider_ref, stream())]
+            vec![one(Sort::Refund, Giver::Provider(*provider), *provider_ref, stream())]
         }
         AnyCommand::Order { command: OrderCommand::PayRefund { refund, parts }, .. } => {
             of_refund(&stream(), *refund, parts)
@@ -286,7 +324,21 @@ fn of_command(request: &AnyRequest) -> Vec<Resting> {
             of_unallocated(&stream(), request.command_id, parts)
         }
         AnyCommand::Account { command: AccountCommand::SendPayout { payout, provider_ref }, .. } => {
-            vec![one(Sort::Payout, None, *provider_ref, format!("{} {payout}", stream()))]
+            vec![one(Sort::Payout, Giver::SomeBank, *provider_ref, format!("{} {payout}", stream()))]
+        }
+        AnyCommand::Books { command, .. } => match command {
+            BooksCommand::RecordProviderPayout { provider, reference, .. } => {
+                vec![one(Sort::Remittance, Giver::Provider(*provider), *reference, stream())]
+            }
+            BooksCommand::RemitTax { bank, reference, .. }
+            | BooksCommand::SettlePayable { bank, reference, .. }
+            | BooksCommand::MoveOwnFunds { from: bank, reference, .. } => {
+                vec![one(Sort::Transfer, Giver::Bank(*bank), *reference, stream())]
+            }
+            _ => Vec::new(),
+        },
+        AnyCommand::Campaign { command: CampaignCommand::PayCommission { bank, reference, .. }, .. } => {
+            vec![one(Sort::Transfer, Giver::Bank(*bank), *reference, stream())]
         }
         _ => Vec::new(),
     }
@@ -297,25 +349,36 @@ pub(crate) fn of_event(recorded: &Recorded<'_>, event: &Event) -> Vec<Resting> {
     let stream = recorded.stream;
     match event {
         Event::PaymentCaptured(e) => {
-            vec![one(Sort::Payment, Some(e.provider), e.provider_ref, stream.to_owned())]
+            vec![one(Sort::Payment, Giver::Provider(e.provider), e.provider_ref, stream.to_owned())]
         }
         Event::DepositPaid(e) => {
-            vec![one(Sort::Payment, Some(e.provider), e.provider_ref, stream.to_owned())]
+            vec![one(Sort::Payment, Giver::Provider(e.provider), e.provider_ref, stream.to_owned())]
         }
         Event::DepositRefunded(e) => {
-            vec![one(Sort::Refund, Some(e.provider), e.provider_ref, stream.to_owned())]
+            vec![one(Sort::Refund, Giver::Provider(e.provider), e.provider_ref, stream.to_owned())]
         }
         Event::RefundPaid(e) => of_refund(stream, e.refund, &e.parts),
         Event::UnallocatedRefunded(e) => of_unallocated(stream, recorded.command, &e.parts),
         Event::PayoutSent(e) => {
-            vec![one(Sort::Payout, None, e.provider_ref, format!("{stream} {}", e.payout))]
+            vec![one(Sort::Payout, Giver::SomeBank, e.provider_ref, format!("{stream} {}", e.payout))]
         }
+        Event::ProviderPaidOut(e) => {
+            vec![one(Sort::Remittance, Giver::Provider(e.provider), e.reference, stream.to_owned())]
+        }
+        Event::TaxRemitted(e) => transfer(e.bank, e.reference, stream),
+        Event::PayableSettled(e) => transfer(e.bank, e.reference, stream),
+        Event::OwnFundsMoved(e) => transfer(e.from, e.reference, stream),
+        Event::AffiliateCommissionPaid(e) => transfer(e.bank, e.reference, stream),
         _ => Vec::new(),
     }
 }
 
-fn one(sort: Sort, provider: Option<ProviderId>, reference: Reference, by: String) -> Resting {
-    Resting { name: Name { sort, provider, reference }, by }
+fn transfer(bank: BankAccountId, reference: Reference, stream: &str) -> Vec<Resting> {
+    vec![one(Sort::Transfer, Giver::Bank(bank), reference, stream.to_owned())]
+}
+
+fn one(sort: Sort, giver: Giver, reference: Reference, by: String) -> Resting {
+    Resting { name: Name { sort, giver, reference }, by }
 }
 
 /// A part that is told again is the same in all that it says.
@@ -329,7 +392,9 @@ fn of_unallocated(stream: &str, command: Uuid, parts: &[RefundPart]) -> Vec<Rest
 
 fn of_parts(parts: &[RefundPart], by: impl Fn(&RefundPart) -> String) -> Vec<Resting> {
     let named = parts.iter().filter_map(|part| Some((part, part.provider_ref?)));
-    named.map(|(part, reference)| one(Sort::Refund, Some(part.provider), reference, by(part))).collect()
+    named
+        .map(|(part, reference)| one(Sort::Refund, Giver::Provider(part.provider), reference, by(part)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -338,7 +403,7 @@ mod tests {
 
     fn resting(by: &str) -> Resting {
         let (provider, reference) = (ProviderId::new("card").unwrap(), Reference::new("txn").unwrap());
-        one(Sort::Payment, Some(provider), reference, by.to_owned())
+        one(Sort::Payment, Giver::Provider(provider), reference, by.to_owned())
     }
 
     fn taken<'r>(references: &'r References, by: &str) -> Taken<'r> {

@@ -39,9 +39,11 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS provider_references (
       sort TEXT NOT NULL, provider TEXT NOT NULL, reference TEXT NOT NULL, resting TEXT NOT NULL,
       PRIMARY KEY (sort, provider, reference)) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS provider_references_through (
+    -- of a version that knew of no transfers: all is looked at again
+    DROP TABLE IF EXISTS provider_references_through;
+    CREATE TABLE IF NOT EXISTS references_through (
       one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL);
-    INSERT OR IGNORE INTO provider_references_through(one, position) VALUES (1, 0);";
+    INSERT OR IGNORE INTO references_through(one, position) VALUES (1, 0);";
 
 /// A reaction or deadline whose command was refused, and nothing was foreseen for that.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -155,7 +157,7 @@ impl Side {
         tracing::warn!(position, "the market's own file is not of this journal: its reactors start over");
         conn.execute_batch(
             "BEGIN; DELETE FROM progress; DELETE FROM reacted_to; DELETE FROM deadlines; DELETE FROM imports;
-             DELETE FROM provider_references; UPDATE provider_references_through SET position = 0; COMMIT",
+             DELETE FROM provider_references; UPDATE references_through SET position = 0; COMMIT",
         )
         .map_err(|e| unavailable("start over", &e))
     }
@@ -210,8 +212,7 @@ impl Side {
         let sql =
             "SELECT resting FROM provider_references WHERE sort = ?1 AND provider = ?2 AND reference = ?3";
         let read = || -> rusqlite::Result<Option<String>> {
-            let provider = name.provider.as_ref().map_or("", |provider| provider.as_str());
-            let by = params![name.sort.as_str(), provider, name.reference.as_str()];
+            let by = params![name.sort.as_str(), name.giver.as_str(), name.reference.as_str()];
             conn.prepare_cached(sql)?.query_row(by, |row| row.get(0)).optional()
         };
         read().map_err(|e| unavailable("look a reference up", &e))
@@ -219,7 +220,7 @@ impl Side {
 
     /// The references of everything up to here are known.
     pub(crate) fn references_through(&self) -> Result<Position, MarketError> {
-        let sql = "SELECT position FROM provider_references_through";
+        let sql = "SELECT position FROM references_through";
         let position = self.own.lock().query_row(sql, [], |row| row.get(0));
         position.map_err(|e| unavailable("read how far references are known", &e))
     }
@@ -375,14 +376,11 @@ fn note(
          ON CONFLICT DO NOTHING",
     )?;
     for Resting { name, by } in references {
-        let provider = name.provider.as_ref().map_or("", |provider| provider.as_str());
-        insert.execute(params![name.sort.as_str(), provider, name.reference.as_str(), by])?;
+        insert.execute(params![name.sort.as_str(), name.giver.as_str(), name.reference.as_str(), by])?;
     }
-    conn.prepare_cached(
-        "UPDATE provider_references_through SET position = ?2 WHERE position BETWEEN ?1 AND ?2",
-    )?
-    .execute([after, through])
-    .map(drop)
+    conn.prepare_cached("UPDATE references_through SET position = ?2 WHERE position BETWEEN ?1 AND ?2")?
+        .execute([after, through])
+        .map(drop)
 }
 
 fn list(conn: &Connection, refused: &RefusedReaction) -> rusqlite::Result<()> {

@@ -1,7 +1,6 @@
-//! The log itself: invariants 10 (a command and a provider's reference are used once) and 11 (dense, in order).
+//! The log itself: invariants 10 (a command and a reference are used once) and 11 (dense, in order).
 
 use ahash::RandomState;
-use daybook_domain::Event;
 use daybook_journal::{Position, Version};
 use hashbrown::{HashMap, HashSet};
 use uuid::Uuid;
@@ -9,6 +8,7 @@ use uuid::Uuid;
 use super::books::{Books, place};
 use super::report::{Check, Report};
 use super::{Group, Seen};
+use crate::references::{Name, Resting, of_event};
 
 /// What a stream has come to: its last version, and the command being written.
 struct Stream {
@@ -28,7 +28,7 @@ pub struct Log {
     versions: Check,
     clock: Check,
     once: Check,
-    providers: Check,
+    references_once: Check,
 }
 
 impl Default for Log {
@@ -44,7 +44,7 @@ impl Default for Log {
             versions: Check::new(11, "the versions of each stream are dense", "streams"),
             clock: Check::new(11, "the time of recording never decreases", "events"),
             once: Check::new(10, "a command takes effect once in its stream", "commands"),
-            providers: Check::new(10, "a provider's reference is used once", "references"),
+            references_once: Check::new(10, "a reference of a provider or a bank is used once", "references"),
         }
     }
 }
@@ -55,12 +55,14 @@ impl Log {
         (high << 64) | u128::from(self.hashers.1.hash_one(value))
     }
 
-    fn reference(&mut self, seen: &Seen<'_>, sort: &str, provider: &str, reference: &str) {
-        let hash = self.hash((sort, provider, reference));
+    fn reference(&mut self, seen: &Seen<'_>, name: &Name) {
+        let (sort, giver, reference) = (name.sort.as_str(), name.giver.as_str(), name.reference.as_str());
+        let hash = self.hash((sort, giver, reference));
         let new = self.references.insert(hash);
+        let of = if giver.is_empty() { "a bank" } else { giver };
         let wrong =
-            (!new).then(|| format!("{sort} reference {reference} of {provider} stands there a second time"));
-        self.providers.look(|| place(seen.recorded), wrong);
+            (!new).then(|| format!("{sort} reference {reference} of {of} stands there a second time"));
+        self.references_once.look(|| place(seen.recorded), wrong);
     }
 
     fn in_stream(&mut self, seen: &Seen<'_>) {
@@ -107,40 +109,13 @@ impl Group for Log {
         self.recorded_at = event.recorded_at;
 
         self.in_stream(seen);
-        match seen.event {
-            Event::PaymentCaptured(e) => {
-                self.reference(seen, "payment", e.provider.as_str(), e.provider_ref.as_str());
-            }
-            Event::DepositPaid(e) => {
-                self.reference(seen, "payment", e.provider.as_str(), e.provider_ref.as_str());
-            }
-            Event::DepositRefunded(e) => {
-                self.reference(seen, "refund", e.provider.as_str(), e.provider_ref.as_str());
-            }
-            Event::RefundPaid(e) => {
-                for part in &e.parts {
-                    if let Some(reference) = &part.provider_ref {
-                        self.reference(seen, "refund", part.provider.as_str(), reference.as_str());
-                    }
-                }
-            }
-            Event::UnallocatedRefunded(e) => {
-                for part in &e.parts {
-                    if let Some(reference) = &part.provider_ref {
-                        self.reference(seen, "refund", part.provider.as_str(), reference.as_str());
-                    }
-                }
-            }
-            Event::PayoutSent(e) => self.reference(seen, "payout", "", e.provider_ref.as_str()),
-            Event::ProviderPaidOut(e) => {
-                self.reference(seen, "remittance", e.provider.as_str(), e.reference.as_str());
-            }
-            _ => {}
+        for Resting { name, .. } in of_event(event, seen.event) {
+            self.reference(seen, &name);
         }
     }
 
     fn finish(self: Box<Self>, _: &Books, report: &mut Report) {
-        for check in [self.once, self.providers, self.dense, self.versions, self.clock] {
+        for check in [self.once, self.references_once, self.dense, self.versions, self.clock] {
             report.add(check);
         }
     }
