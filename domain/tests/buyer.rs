@@ -60,6 +60,30 @@ fn what_an_order_earned_comes_back_as_far_as_it_was_not_spent() {
 }
 
 #[test]
+fn points_that_leave_name_the_campaign_that_paid_for_them_where_it_can_be_told() {
+    let by = |order: &str, campaign: Option<&str>| Ask::EarnPoints {
+        order: id(order),
+        points: 100,
+        value: cny(100),
+        campaign: campaign.map(id),
+    };
+    let named = |mut of: Scenario<Buyer>, ask: Ask| match &of.ask(&ask).unwrap()[..] {
+        [Event::PointsReversed(e)] => e.campaign,
+        [Event::PointsExpired(e)] => e.campaign,
+        other => panic!("{other:?}"),
+    };
+    let one = new().and(by("o1", Some("spring"))).and(by("o2", Some("spring")));
+    assert_eq!(named(one.clone(), reverse("o1", None)), Some(id("spring")));
+    assert_eq!(named(one.clone(), expire("e1", 10)), Some(id("spring")));
+    for other in [None, Some("autumn")] {
+        let mixed = one.clone().and(by("o3", other)).and(by("o4", Some("spring")));
+        assert_eq!(named(mixed.clone(), reverse("o2", None)), Some(id("spring")));
+        assert_eq!(named(mixed.clone(), reverse("o3", None)), other.map(id));
+        assert_eq!(named(mixed, expire("e1", 10)), None, "nobody can tell whose points these are");
+    }
+}
+
+#[test]
 fn every_state_answers_every_command() {
     let states = [
         ("unknown", new()),

@@ -55,7 +55,9 @@ event! {
         value: Money,
         /// Points of the order that the buyer had spent already.
         spent: u64,
-        reason: String,
+        reason: String;
+        /// The campaign that had paid for them.
+        campaign: CampaignId,
     }
 }
 event! {
@@ -64,6 +66,8 @@ event! {
         /// New for the buyer.
         expiry: Reference,
         points: u64,
-        value: Money,
+        value: Money;
+        /// The campaign that had paid for them: where one has paid for all that the buyer ever earned.
+        campaign: CampaignId,
     }
 }

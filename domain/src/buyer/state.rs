@@ -7,7 +7,8 @@ use super::events::*;
 use crate::decider::{Numbers, not_negative, said};
 use crate::money::allocate;
 use crate::{
-    Aggregate, BuyerId, Code, Context, Event, Money, OrderId, Reference, Refs, Rejection, Timestamp,
+    Aggregate, BuyerId, CampaignId, Code, Context, Event, Money, OrderId, Reference, Refs, Rejection,
+    Timestamp,
 };
 
 /// Most points of one command: far beyond any programme, and their products stay within range.
@@ -22,8 +23,10 @@ pub struct Buyer {
     points: u64,
     /// What they are worth; none before the first were earned.
     value: Option<Money>,
-    /// Points of each order that have not been taken back.
-    earned: BTreeMap<OrderId, u64>,
+    /// Points of each order that have not been taken back, and the campaign that paid for them.
+    earned: BTreeMap<OrderId, (u64, Option<CampaignId>)>,
+    /// The campaign that paid for all points; none before the first.
+    paid_by: Option<Option<CampaignId>>,
     awards: Numbers<OrderId>,
     /// Conversions and expiries taken.
     taken: Numbers<Reference>,
@@ -85,7 +88,7 @@ impl Buyer {
         said("reason", reason)?;
         let unknown =
             || Rejection::new("points_unknown", format!("order {order} earned this buyer no points"));
-        let left = *self.earned.get(&order).ok_or_else(unknown)?;
+        let (left, campaign) = *self.earned.get(&order).ok_or_else(unknown)?;
         let asked = points.unwrap_or(left);
         if asked > left {
             let message = format!("points is {asked}, and {left} of order {order} are left");
@@ -97,7 +100,7 @@ impl Buyer {
         let points = asked.min(self.points);
         let value = if points == 0 { Money::zero(self.currency()?) } else { self.share(points)? };
         let (spent, reason) = (asked - points, reason.to_owned());
-        Ok(vec![PointsReversed { order, points, value, spent, reason }.into()])
+        Ok(vec![PointsReversed { order, points, value, spent, reason, campaign }.into()])
     }
 
     fn currency(&self) -> Result<crate::Currency, Rejection> {
@@ -164,7 +167,8 @@ impl Aggregate for Buyer {
                 }
                 self.within(*points)?;
                 let value = self.share(*points)?;
-                Ok(vec![PointsExpired { expiry: *expiry, points: *points, value }.into()])
+                let campaign = self.paid_by.flatten();
+                Ok(vec![PointsExpired { expiry: *expiry, points: *points, value, campaign }.into()])
             }
         }
     }
@@ -175,7 +179,9 @@ impl Aggregate for Buyer {
             Event::MembershipChanged(e) => self.tier = Some(e.tier),
             Event::PointsEarned(e) => {
                 self.awards.take(e.order, e);
-                self.earned.insert(e.order, e.points);
+                self.earned.insert(e.order, (e.points, e.campaign));
+                let same = self.paid_by.is_none_or(|paid_by| paid_by == e.campaign);
+                self.paid_by = Some(e.campaign.filter(|_| same));
                 self.points = self.points.saturating_add(e.points);
                 let held = self.value.get_or_insert(Money::zero(e.value.currency));
                 held.minor = held.minor.saturating_add(e.value.minor);
@@ -189,7 +195,7 @@ impl Aggregate for Buyer {
                 self.leave(e.points, e.value);
             }
             Event::PointsReversed(e) => {
-                if let Some(left) = self.earned.get_mut(&e.order) {
+                if let Some((left, _)) = self.earned.get_mut(&e.order) {
                     *left = left.saturating_sub(e.points + e.spent);
                 }
                 self.leave(e.points, e.value);
