@@ -19,6 +19,7 @@ mod market;
 pub mod olist;
 mod open;
 pub mod page_views;
+mod partners;
 pub mod payouts;
 mod pending;
 pub mod periods;

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::campaign_names::Planned;
 use crate::open::StoreUrl;
+use crate::partners::Payables;
 use crate::payouts::{self, Runs};
 use crate::pending::Pending;
 use crate::pump::interest;
@@ -78,6 +79,8 @@ pub struct Market {
     pub(crate) driving: tokio::sync::Mutex<()>,
     /// Campaigns planned so far; held by who plans one.
     pub(crate) planned: tokio::sync::Mutex<Planned>,
+    /// What advertising channels are owed so far; held by who settles a payable.
+    pub(crate) payables: tokio::sync::Mutex<Payables>,
     market: MarketId,
     url: StoreUrl,
     opening: Opening,
@@ -133,6 +136,7 @@ impl Market {
             references: References::default(),
             driving: tokio::sync::Mutex::new(()),
             planned: tokio::sync::Mutex::default(),
+            payables: tokio::sync::Mutex::default(),
             market: options.market,
             url: StoreUrl::Memory,
             opening: options.opening,
@@ -195,7 +199,8 @@ impl Market {
     /// # Errors
     /// As [`Commands::execute`]; `follows_by_itself` for a command that only reactors send
     /// ([`AnyCommand::follows_from`]); `campaign_name_taken` for a plan; `books_moved_on` for a close of a period by books that leave part of it out;
-    /// `provider_ref_used` or `reference_used` where another movement rests on a provider's reference.
+    /// `provider_ref_used` or `reference_used` where another movement rests on a provider's or a bank's reference;
+    /// `more_than_owed` for a payable of a partner that its campaigns are to pay.
     pub async fn execute(&self, request: AnyRequest) -> Result<Executed, MarketError> {
         if let Some(instead) = request.command.follows_from() {
             let rejection = Rejection::new("follows_by_itself", instead);
@@ -208,6 +213,7 @@ impl Market {
         }
         self.counts_all(&request.command)?;
         let _others_who_plan_wait = self.name_is_free(&request.command).await?;
+        let _others_who_settle_wait = self.is_no_commission(&request).await?;
         let mut taken = self.take_references(&request).await?;
         taken.sent();
         let came = request.execute(&self.commands).await;

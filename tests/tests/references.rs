@@ -209,3 +209,67 @@ async fn over_http_the_second_checkout_hears_which_has_the_money_and_nothing_is_
     assert_eq!((replayed.status, replayed.header("idempotency-replayed")), (200, "true"));
     site.stop().await;
 }
+
+fn of_bank(action: &str, to: &str, bank: &str, amount: &str, reference: &str) -> Value {
+    let whom = if action == "pay_commission" { "partner" } else { "channel" };
+    json!({"action": action, whom: to, "amount": cny(amount), "bank": bank, "reference": reference})
+}
+
+fn plan(name: &str) -> Value {
+    json!({"action": "plan", "name": name, "kind": "affiliate", "starts": "2018-01-01T00:00:00Z",
+        "ends": "2018-12-31T00:00:00Z", "budget": cny("0.00")})
+}
+
+fn accrue(number: &str, base: &str) -> Value {
+    json!({"action": "accrue_commission", "accrual": number, "order": "o1", "partner": "p1", "base": cny(base),
+        "rate": "0.1", "funded_by": "market"})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_of_a_bank_pays_one_thing_in_whatever_stream() {
+    let mut stage = Stage::in_memory();
+    for campaign in ["a", "b"] {
+        stage.ask("campaign", campaign, plan(campaign)).await;
+        stage.ask("campaign", campaign, accrue("a1", "1000.00")).await;
+    }
+    let pay = |bank: &str, reference: &str| of_bank("pay_commission", "p1", bank, "50.00", reference);
+    let settle = |reference: &str| of_bank("settle_payable", "baidu", "main", "50.00", reference);
+    stage.ask("campaign", "a", pay("main", "TX-1")).await;
+    for settled in [false, true] {
+        if settled {
+            stage.settle().await;
+        }
+        assert_eq!(stage.refused("campaign", "b", pay("main", "TX-1")).await, "reference_used");
+        assert_eq!(stage.refused("books", "main", settle("TX-1")).await, "reference_used");
+    }
+    let refused = stage.market.refused_commands(1).unwrap();
+    let says = "reference TX-1 of main stands for a transfer on campaign-a already";
+    assert!(refused[0].reason.contains(says), "{refused:?}");
+    // another bank numbers for itself
+    stage.ask("campaign", "b", pay("second", "TX-1")).await;
+    stage.ask("books", "main", settle("TX-2")).await;
+    assert_eq!(stage.refused("campaign", "a", pay("main", "TX-2")).await, "reference_used");
+    stage.keeps_invariants("transfers");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partner_is_paid_its_commission_by_its_campaign_and_only_bills_otherwise() {
+    let mut stage = Stage::in_memory();
+    stage.ask("campaign", "a", plan("a")).await;
+    stage.ask("campaign", "a", accrue("a1", "1000.00")).await;
+    let settle = |amount: &str, reference: &str| of_bank("settle_payable", "p1", "main", amount, reference);
+    assert_eq!(stage.refused("books", "main", settle("100.00", "TX-1")).await, "more_than_owed");
+    // it is an advertising channel as well: its bill is another thing
+    let spend = json!({"action": "record_spend", "spend": "bill-1", "channel": "p1", "day": "2018-03-01",
+        "kind": "media", "amount": cny("30.00"), "funded_by": "market"});
+    stage.ask("campaign", "a", spend).await;
+    assert_eq!(stage.refused("books", "main", settle("30.01", "TX-1")).await, "more_than_owed");
+    let bill = request(77, "books", "main", &settle("30.00", "TX-1"));
+    let first = stage.market.execute(bill.clone()).await.unwrap();
+    let again = stage.market.execute(bill).await.unwrap();
+    assert!(again.receipt.unwrap().replayed && again.position == first.position);
+    stage.ask("campaign", "a", of_bank("pay_commission", "p1", "main", "100.00", "TX-2")).await;
+    assert_eq!(stage.account("Liabilities:Payable:p1"), "0.00");
+    assert_eq!(stage.refused("books", "main", settle("0.01", "TX-3")).await, "more_than_owed");
+    stage.keeps_invariants("partners");
+}
