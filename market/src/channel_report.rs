@@ -112,6 +112,8 @@ fn read(file: &TextFile, report: &mut ChannelReport) -> Result<Vec<Row>, Channel
         found.map(|place| Place::At(place, FIELDS[place])).ok_or_else(unknown)
     };
     let mut rows = Vec::new();
+    // where each day of a channel stands, by who says it
+    let mut said: BTreeMap<(Code, NaiveDate, Code), u64> = BTreeMap::new();
     file.csv::<ChannelReportError>(&place, &["channel", "day", "uv", "pv"], &mut |line, cells| {
         let mut row: [String; FIELDS.len()] = Default::default();
         cells.for_each(|(place, cell)| row[place] = cell.trim().to_owned());
@@ -144,18 +146,23 @@ fn read(file: &TextFile, report: &mut ChannelReport) -> Result<Vec<Row>, Channel
                 report.samples.push(format!("line {line}: {pv} pages, {uv} visitors"));
             }
         }
+        let channel = channel.parse().map_err(|e| wrong("channel", format!("{e}")))?;
+        let source = source.parse().map_err(|e| wrong("source", format!("{e}")))?;
+        if let Some(first) = said.insert((channel, date, source), line) {
+            let why = format!("line {first} reports this day of {channel} by {source}: leave one of the two");
+            return Err(wrong("day", why).into());
+        }
         let command = ChannelCommand::Report {
             day: day.parse().map_err(|e| wrong("day", format!("{e}")))?,
             uv,
             pv,
-            source: source.parse().map_err(|e| wrong("source", format!("{e}")))?,
+            source,
             free_uv: some("free_uv", free_uv)?,
             paid_uv: some("paid_uv", paid_uv)?,
             buyers: some("buyers", buyers)?,
             orders: some("orders", orders)?,
             gmv: money()?,
         };
-        let channel = channel.parse().map_err(|e| wrong("channel", format!("{e}")))?;
         rows.push(Row { line, channel, day: date, command });
         Ok(())
     })?;

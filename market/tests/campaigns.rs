@@ -119,6 +119,63 @@ async fn spend_that_cannot_be_is_refused_before_anything_is_recorded() {
     }
 }
 
+/// Rows of a file with a good day each, and one of them as given.
+fn many(rows: usize, bad: usize, row: &str) -> String {
+    let good = |n: usize| format!("a,baidu,2018-03-01,USD,1.00,k{n}");
+    let rows = (1..=rows).map(|n| if n == bad { row.to_owned() } else { good(n) });
+    format!("campaign,channel,day,currency,spend,keyword\n{}\n", rows.collect::<Vec<_>>().join("\n"))
+}
+
+#[tokio::test]
+async fn whatever_a_campaign_would_refuse_is_refused_before_the_first_row_is_recorded() {
+    let (market, files) = (market(), Files::new());
+    market.begin().await.unwrap();
+    let head = market.journal().head().unwrap();
+    let options = AdSpendOptions { plan: true, ..AdSpendOptions::default() };
+    let long = "x".repeat(2_001);
+    for (row, says) in [
+        (
+            "a,baidu,2018-3-1,USD,1.00,k".to_owned(),
+            "line 2001, field day: day is \"2018-3-1\": write a day as",
+        ),
+        ("a,baidu,2999-03-01,USD,1.00,k".to_owned(), "line 2001, field day: 2999-03-01 has not begun"),
+        (format!("a,baidu,2018-03-01,USD,1.00,{long}"), "line 2001, field keyword"),
+        ("A,baidu,2018-03-01,USD,1.00,k".to_owned(), "campaigns A and a differ in case only"),
+    ] {
+        let path = files.with("spend.csv", &many(3_000, 2_000, &row));
+        let refused = import(&market, &path, &options).await.unwrap_err();
+        assert!(refused.contains(says), "{refused}");
+        assert_eq!(market.journal().head().unwrap(), head, "{says}");
+    }
+    let report = import(&market, &files.with("spend.csv", &many(3_000, 0, "")), &options).await.unwrap();
+    assert_eq!((report.recorded, report.planned), (3_000, 1));
+}
+
+#[tokio::test]
+async fn rows_without_a_number_are_known_by_all_that_they_say() {
+    let (market, files) = (market(), Files::new());
+    let head = "campaign,channel,day,currency,spend,impressions,clicks\n";
+    let row = |spend: &str, clicks: u32| format!("a,baidu,2018-03-01,USD,{spend},100,{clicks}\n");
+    let file = |rows: &[String]| files.with("spend.csv", &format!("{head}{}", rows.concat()));
+    let of = |source: Option<&str>| AdSpendOptions {
+        plan: true,
+        source: source.map(|source| source.parse().unwrap()),
+        ..AdSpendOptions::default()
+    };
+    let done = |report: AdSpendReport| (report.recorded, report.repeated);
+    let first = import(&market, &file(&[row("1.00", 1), row("2.00", 1)]), &of(None)).await.unwrap();
+    assert_eq!(done(first), (2, 0));
+    // in another order, with a further one: nothing is taken for something else
+    let more = [row("2.00", 1), row("2.00", 3), row("1.00", 1)];
+    assert_eq!(done(import(&market, &file(&more), &of(None)).await.unwrap()), (1, 2));
+    let other = import(&market, &file(&[row("1.00", 1)]), &of(Some("account-2"))).await.unwrap();
+    assert_eq!(done(other), (1, 0));
+    let refused = import(&market, &file(&[row("3.00", 1), row("3.00", 1)]), &of(None)).await.unwrap_err();
+    assert!(refused.contains("line 3, field id: line 2 says the same"), "{refused}");
+    let (state, _) = market.commands().state::<Campaign>("a").unwrap();
+    assert_eq!(state.spent().unwrap().to_string(), "6.00 USD");
+}
+
 #[tokio::test]
 async fn a_row_recorded_before_with_other_content_is_refused() {
     let (market, files) = (market(), Files::new());
@@ -166,6 +223,10 @@ async fn what_channels_report_is_recorded_and_corrected() {
         ("channel,day,uv,pv\ntmall,2018-03-01,x,1\n", "line 2, field uv: \"x\" is not a whole number"),
         ("channel,day,uv,pv,gmv,currency\ntmall,2018-03-01,1,1,5,XX\n", "field currency"),
         ("channel,day,uv,pv,buyers\ntmall,2018-03-01,1,1,2\n", "part_exceeds_whole"),
+        (
+            "channel,day,uv,pv\ntmall,2018-03-05,1,1\ntmall,2018-03-05,2,2\n",
+            "line 3, field day: line 2 reports this day of tmall by platform",
+        ),
     ] {
         let refused =
             channel_report::import(&market, &files.with("bad.csv", content)).await.unwrap_err().to_string();
@@ -193,6 +254,7 @@ async fn the_advertisements_of_the_public_data_set_come_to_what_it_is_known_to_h
         day: Some("2017-08-17".parse().unwrap()),
         currency: Some(Currency::new("USD").unwrap()),
         plan: true,
+        source: None,
     };
     let market = market();
     let report = import(&market, &path, &options).await.unwrap();

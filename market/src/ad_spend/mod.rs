@@ -4,21 +4,23 @@
 //! from a binary fraction (1.429999948) is taken as the amount it stands for and declared as a finding, with what
 //! that changed; what is finer than the currency for any other reason is refused.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod check;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::NaiveDate;
 use daybook_commands::{CommandError, Request};
 use daybook_domain::campaign::Campaign;
 use daybook_domain::campaign::commands::CampaignCommand;
-use daybook_domain::campaign::events::{CampaignKind, FundedBy, SpendKind};
+use daybook_domain::campaign::events::{FundedBy, SpendKind};
 use daybook_domain::{CampaignId, Code, Currency, Money, PartyId, Rate, Reference};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::lines::{Place, TextFile};
 use crate::olist::InputError;
-use crate::{AnyCommand, AnyRequest, Calendar, Market, MarketError};
+use crate::{Market, MarketError};
 
 /// Rows shown of a finding.
 const SAMPLES: usize = 5;
@@ -47,6 +49,8 @@ pub struct AdSpendOptions {
     pub currency: Option<Currency>,
     /// Plans campaigns that are not known, named by their ids, from the first to the last day of the file.
     pub plan: bool,
+    /// Whose rows these are, where rows have no numbers: those of two accounts with a platform may be alike.
+    pub source: Option<Code>,
 }
 
 /// Why an import of spend stopped.
@@ -141,7 +145,7 @@ pub async fn import(
     let rows = read(&file, options, &mut report)?;
     market.begin().await?;
     let calendar = market.calendar()?;
-    for plan in unknown(market, &file, &rows, options, calendar)? {
+    for plan in check::all(market, &file, &rows, options, calendar).await? {
         market.execute(plan).await?;
         report.planned += 1;
     }
@@ -153,11 +157,9 @@ pub async fn import(
                 .at(calendar.start_of(row.day))
                 .imported();
             let added = batch.add(&request).map_err(|error| match error {
-                CommandError::Rejected(rejection) => file.wrong(row.line, "", rejection.to_string()).into(),
-                CommandError::Reused { .. } => {
-                    let problem = format!("spend {} was recorded before with other content", row.spend);
-                    file.wrong(row.line, "id", problem).into()
-                }
+                // somebody recorded something else since the file was checked
+                CommandError::Rejected(rejection) => check::refused(&file, row, &rejection),
+                CommandError::Reused { .. } => check::otherwise(&file, row),
                 other => AdSpendError::from(other),
             })?;
             match added.events.len() {
@@ -227,8 +229,8 @@ struct Checked<'f> {
     report: &'f mut AdSpendReport,
     rows: Vec<Spend>,
     totals: BTreeMap<CampaignId, CampaignSpend>,
-    /// How often a row without a number of its own came: channel, day and keyword of a campaign.
-    seen: BTreeMap<String, u32>,
+    /// The lines of rows without a number, by their numbers made of what they say.
+    seen: BTreeMap<Reference, u64>,
 }
 
 impl Checked<'_> {
@@ -260,11 +262,20 @@ impl Checked<'_> {
         let amount = amount(spend, currency, line, noise).map_err(|why| wrong("spend", why))?;
         let spend = match id.as_str() {
             "" => {
-                let name = format!("{campaign}/{channel}/{date}/{kind}/{keyword}");
-                let times = self.seen.entry(name.clone()).or_default();
-                *times += 1;
-                let id = Uuid::new_v5(&NAMESPACE, format!("spend/{name}/{times}").as_bytes());
-                Reference::new(&id.to_string()).expect("invariant: a UUID is an id")
+                let source = self.options.source.map_or_else(String::new, |source| format!("/of {source}"));
+                let name = format!(
+                    "{campaign}/{channel}/{date}/{kind}/{keyword}/{amount}/{impressions}/{clicks}{source}"
+                );
+                let id = Uuid::new_v5(&NAMESPACE, format!("spend/{name}").as_bytes());
+                let id = Reference::new(&id.to_string()).expect("invariant: a UUID is an id");
+                if let Some(first) = self.seen.insert(id, line) {
+                    let why = format!(
+                        "line {first} says the same, and neither row has a number: give the rows an id, or take one out if it \
+                         stands here twice"
+                    );
+                    return Err(wrong("id", why));
+                }
+                id
             }
             id => id.parse().map_err(|e| wrong("id", format!("{e}")))?,
         };
@@ -336,61 +347,6 @@ fn amount(
         }
     }
     Ok(amount)
-}
-
-/// The plans of campaigns that the market does not know, where they are to be planned.
-fn unknown(
-    market: &Market,
-    file: &TextFile,
-    rows: &[Spend],
-    options: &AdSpendOptions,
-    calendar: Calendar,
-) -> Result<Vec<AnyRequest>, AdSpendError> {
-    let mut campaigns: BTreeMap<CampaignId, Vec<&Spend>> = BTreeMap::new();
-    rows.iter().for_each(|row| campaigns.entry(row.campaign).or_default().push(row));
-    let mut plans = Vec::new();
-    for (campaign, rows) in campaigns {
-        let (state, _) = market.commands().state::<Campaign>(campaign)?;
-        let first = rows[0];
-        if let Some(plan) = state.plan() {
-            let other = rows.iter().find(|row| row.amount.currency != plan.budget.currency);
-            if let Some(row) = other {
-                let (is, planned) = (row.amount, plan.budget.currency);
-                let problem =
-                    format!("{is}, and campaign {campaign} is planned in {planned}: convert it first");
-                return Err(file.wrong(row.line, "currency", problem).into());
-            }
-            continue;
-        }
-        if !options.plan {
-            let problem =
-                format!("campaign {campaign} is not known: plan it first, or have it planned with --plan");
-            return Err(file.wrong(first.line, "campaign", problem).into());
-        }
-        let days = || rows.iter().map(|row| row.day);
-        let (from, to) = (days().min().unwrap_or(first.day), days().max().unwrap_or(first.day));
-        let budget = rows.iter().try_fold(Money::zero(first.amount.currency), |sum, row| sum.add(row.amount));
-        let command = CampaignCommand::Plan {
-            name: campaign.to_string(),
-            kind: CampaignKind::PaidAds,
-            starts: calendar.start_of(from),
-            ends: calendar.end_of(to).plus(1),
-            budget: budget.map_err(|error| file.wrong(first.line, "spend", error.to_string()))?,
-            daily_cap: None,
-            discount_floor: None,
-            channels: rows.iter().map(|row| row.channel).collect::<BTreeSet<_>>().into_iter().collect(),
-            pages: Vec::new(),
-            targets: Vec::new(),
-            holdout: None,
-            merchant: None,
-        };
-        let id = Uuid::new_v5(&NAMESPACE, format!("plan/{campaign}").as_bytes());
-        let mut request = AnyRequest::new(AnyCommand::Campaign { id: campaign, command }, id, actor());
-        request.occurred_at = Some(calendar.start_of(from));
-        request.import = true;
-        plans.push(request);
-    }
-    Ok(plans)
 }
 
 fn actor() -> PartyId {

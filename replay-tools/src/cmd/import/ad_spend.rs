@@ -35,6 +35,9 @@ pub struct Args {
     /// Plan campaigns that are not known, named by their ids
     #[arg(long)]
     plan: bool,
+    /// Which of several accounts with a platform the file is of, where its rows have no ids: their rows may be alike
+    #[arg(long, value_name = "ACCOUNT")]
+    source: Option<Code>,
 }
 
 fn named(text: &str) -> Result<(String, String), String> {
@@ -49,6 +52,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         day: args.day,
         currency: args.currency,
         plan: args.plan,
+        source: args.source,
     };
     let market = global.market()?;
     let report = global.runtime()?.block_on(import(&market, &args.file, &options))?;

@@ -28,7 +28,7 @@ pub struct Args {
 enum Source {
     Olist(Olist),
     PageViews(page_views::Args),
-    AdSpend(ad_spend::Args),
+    AdSpend(Box<ad_spend::Args>),
     ChannelReport(channel_report::Args),
 }
 
