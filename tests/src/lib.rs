@@ -2,5 +2,6 @@
 
 pub mod finance;
 pub mod schema;
+pub mod shop;
 pub mod site;
 pub mod stage;

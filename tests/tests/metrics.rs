@@ -2,17 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 use chrono::NaiveDate;
-use daybook_domain::traffic::{Incoming, RawHit};
-use daybook_domain::{Currency, PartyId, Timestamp};
+use daybook_domain::Currency;
 use daybook_metrics::attribution::{AttributionRule, DEFAULT_LOOK_BACK, Model};
 use daybook_metrics::{ChannelRule, Definition, MarketSites, SessionRule};
 use daybook_projections::AsOf;
 use daybook_projections::metrics::{Cell, Cells, Days, Dimension, Explanation, History, Question};
+use daybook_tests::shop::{View, at, order, record};
 use daybook_tests::stage::{Stage, cny};
 use serde_json::json;
-
-/// Who was shown what, when, by which link.
-type View = (&'static str, &'static str, &'static str, &'static str);
 
 /// Three days of March 2026 in Shanghai: two visitors come by Baidu, one by a campaign's mail, one by itself.
 const VIEWS: &[View] = &[
@@ -25,52 +22,6 @@ const VIEWS: &[View] = &[
     ("v4", "2026-03-04T09:00:00+08:00", "/", ""),
     ("v1", "2026-03-04T11:00:00+08:00", "/", ""),
 ];
-
-async fn record(stage: &Stage, views: &[View]) {
-    let hits = views
-        .iter()
-        .map(|(visitor, at, page, referrer)| {
-            let hit = RawHit {
-                visitor: (*visitor).into(),
-                at: (*at).into(),
-                page: (*page).into(),
-                referrer: (*referrer).into(),
-                merchant: "m1".into(),
-                sales_channel: "own".into(),
-                ..RawHit::default()
-            };
-            hit.check(&Incoming {
-                earliest: Timestamp(0),
-                latest: Timestamp(i64::MAX),
-                arrived: None,
-                number: None,
-            })
-            .unwrap()
-        })
-        .collect();
-    stage.market.traffic().record(hits, PartyId::new("collector").unwrap()).await.unwrap();
-}
-
-/// An order of a buyer, placed and paid now.
-async fn order(stage: &mut Stage, id: &str, buyer: &str, visitor: Option<&str>, price: &str) {
-    let line = json!({"line": "1", "product": "p-1", "category": "toys", "quantity": 1,
-        "unit_price": cny(price), "discount": cny("0.00")});
-    let mut place = json!({"action": "place", "checkout": id, "buyer": buyer, "merchant": "m1",
-        "lines": [line], "shipping": cny("0.00"), "sales_channel": "own"});
-    if let Some(visitor) = visitor {
-        place["visitor"] = json!(visitor);
-    }
-    stage.ask("order", id, place).await;
-    let orders = json!([{"order": id, "merchant": "m1", "buyer_pays": cny(price)}]);
-    stage
-        .ask("checkout", id, json!({"action": "open", "buyer": buyer, "currency": "CNY", "orders": orders}))
-        .await;
-    stage.pay(id, "p1", price).await;
-}
-
-fn at(stage: &Stage, text: &str) {
-    stage.clock.set(Timestamp::parse(text).unwrap().0);
-}
 
 /// A shop with the views above, in the order given, and four orders.
 async fn shop(views: &[View]) -> Stage {

@@ -6,7 +6,7 @@ use daybook_domain::{Currency, Money, MoneyError, allocate};
 use daybook_metrics::Channel;
 use daybook_metrics::attribution::{AttributionRule, Credits, Touch};
 
-use super::filing::Filing;
+use super::filing::{Came, Filing};
 use super::history::History;
 use super::sales::Sale;
 use super::{Dimension, Question};
@@ -95,7 +95,7 @@ impl History {
         let visits = question.sessions.visits(&mut hits);
         let touch = |visit: &daybook_metrics::sessions::Visit<u32, u32>| Touch {
             at: visit.from,
-            key: self.way_code(by, visit.arrival),
+            key: self.way_code(by, Came::by(visit)),
             direct: self.channel(visit.arrival) == Channel::Direct,
         };
         visits.iter().map(touch).collect()

@@ -7,7 +7,7 @@ use daybook_domain::{Currency, Money};
 use daybook_metrics::sessions::Day;
 use hashbrown::HashMap;
 
-use super::filing::{Facts, Filing, Key, TOTAL};
+use super::filing::{Came, Facts, Filing, Key, TOTAL};
 use super::history::History;
 use super::{Dimension, MAX_DIMENSIONS, Question};
 use crate::engine::ReadModelError;
@@ -72,7 +72,7 @@ impl History {
         let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
         for sale in filing.sales() {
             let Some(at) = sale.paid_at else { continue };
-            let facts = filing.of_sale(sale, at, None, firsts.get(&sale.buyer).copied());
+            let facts = filing.of_sale(sale, at, Came::UNKNOWN, firsts.get(&sale.buyer).copied());
             for (key, share) in filing.shares(sale, &facts) {
                 let sum = sums.entry(key).or_default();
                 *sum.buyers.entry(sale.buyer).or_default() += 1;

@@ -7,7 +7,7 @@ use daybook_metrics::attribution::{AttributionRule, Touch};
 use daybook_metrics::sessions::{Day, Deed, Figures, Hit, Tally, Visit};
 use daybook_metrics::{Definition, VisitorSet};
 
-use super::filing::{Facts, Filing, Key, Share, TOTAL};
+use super::filing::{Came, Facts, Filing, Key, Share, TOTAL};
 use super::history::{History, Visitor};
 use super::sales::Sale;
 use super::{MAX_DIMENSIONS, Question};
@@ -155,7 +155,7 @@ impl Filing<'_> {
                 if !viewed && rule.definition == Definition::Plan {
                     continue; // lies within a visit, which is made of views
                 }
-                let facts = history.of_page(page, hit.at, visit.arrival, first);
+                let facts = history.of_page(page, hit.at, Came::by(visit), first);
                 if viewed || visit.views == 0 {
                     began.extend(self.keys(&Facts { at: visit.from, day: visit.day, ..facts }));
                 }
@@ -197,7 +197,7 @@ impl Filing<'_> {
             visits[..before].last().map(|visit| Touch { at: visit.from, key: before - 1, direct: false });
         let credits = AttributionRule::default().credits(sale.placed_at, last.as_slice());
         let Some((credited, _)) = credits.weights().first() else { return self.unseen(sale, sums) };
-        let facts = self.of_sale(sale, paid_at(sale), visits[*credited].arrival, first);
+        let facts = self.of_sale(sale, paid_at(sale), Came::by(&visits[*credited]), first);
         for (key, share) in self.shares(sale, &facts) {
             sums.by.entry(key).or_default().sell(sale, share);
         }
@@ -207,7 +207,7 @@ impl Filing<'_> {
     fn unseen(&self, sale: &Sale, sums: &mut Sums) {
         let whole = Share::whole(sale);
         if self.is_of_platforms() {
-            let key = self.key(&self.of_sale(sale, paid_at(sale), None, None));
+            let key = self.key(&self.of_sale(sale, paid_at(sale), Came::UNKNOWN, None));
             sums.beside.entry(key).or_default().sell(sale, whole);
         } else {
             sums.untracked.sell(sale, whole);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike as _, Days as Span, NaiveDate, Weekday};
 use daybook_domain::Timestamp;
 use daybook_metrics::Channel;
-use daybook_metrics::sessions::Day;
+use daybook_metrics::sessions::{Day, Visit};
 
 use super::history::{History, Way};
 use super::sales::Sale;
@@ -18,12 +18,29 @@ pub(super) const TOTAL: Key = [u32::MAX; MAX_DIMENSIONS];
 /// Where a dimension is not known, or not asked for.
 pub(super) const NOTHING: u32 = u32::MAX - 1;
 
+/// How a visit came, and when: the name of a campaign is another's next year.
+#[derive(Clone, Copy)]
+pub(super) struct Came {
+    pub way: Option<u32>,
+    pub at: Timestamp,
+}
+
+impl Came {
+    /// Nobody knows.
+    pub const UNKNOWN: Self = Self { way: None, at: Timestamp(0) };
+
+    /// As a visit did.
+    pub fn by(visit: &Visit<u32, u32>) -> Self {
+        Self { way: visit.arrival, at: visit.from }
+    }
+}
+
 /// What a view, a visit or an order is filed by.
 #[derive(Clone, Copy)]
 pub(super) struct Facts {
     pub at: Timestamp,
     pub day: Day,
-    pub way: Option<u32>,
+    pub came: Came,
     pub path: Option<u32>,
     pub topic: Option<u32>,
     pub product: Option<u32>,
@@ -39,7 +56,7 @@ impl Facts {
     pub const NOTHING: Self = Self {
         at: Timestamp(0),
         day: 0,
-        way: None,
+        came: Came::UNKNOWN,
         path: None,
         topic: None,
         product: None,
@@ -87,12 +104,16 @@ impl History {
         self.came.get(way? as usize)
     }
 
-    /// What a way is filed by.
-    pub(super) fn way_code(&self, by: Dimension, way: Option<u32>) -> u32 {
+    /// The campaign that a visit came by.
+    pub(super) fn campaign(&self, Came { way, at }: Came) -> Option<u32> {
+        self.how(way)?.campaign.map(|word| self.called.campaign(word, at))
+    }
+
+    /// What a visit that came so is filed by.
+    pub(super) fn way_code(&self, by: Dimension, came: Came) -> u32 {
+        let way = came.way;
         let word = match by {
-            Dimension::Campaign => {
-                self.how(way).and_then(|way| way.campaign).map(|word| self.campaign_called(word))
-            }
+            Dimension::Campaign => self.campaign(came),
             Dimension::Site => self.how(way).and_then(|way| way.site),
             Dimension::Paid => Some(u32::from(self.how(way).is_some_and(|way| way.paid))),
             _ => Some(self.channel(way) as u32),
@@ -129,12 +150,12 @@ impl History {
     }
 
     /// What a page belongs to.
-    pub(super) fn of_page(&self, page: u32, at: Timestamp, way: Option<u32>, first: Option<Day>) -> Facts {
+    pub(super) fn of_page(&self, page: u32, at: Timestamp, came: Came, first: Option<Day>) -> Facts {
         let shown = &self.shown[page as usize];
         Facts {
             at,
             day: self.day(at),
-            way,
+            came,
             path: Some(shown.path),
             topic: shown.topic,
             product: shown.product,
@@ -172,11 +193,11 @@ impl<'q> Filing<'q> {
     }
 
     /// What an order is filed by at an instant, its lines apart.
-    pub(super) fn of_sale(&self, sale: &Sale, at: Timestamp, way: Option<u32>, first: Option<Day>) -> Facts {
+    pub(super) fn of_sale(&self, sale: &Sale, at: Timestamp, came: Came, first: Option<Day>) -> Facts {
         Facts {
             at,
             day: self.history.day(at),
-            way,
+            came,
             merchant: Some(sale.merchant),
             sales_channel: Some(sale.sales_channel),
             first,
@@ -223,7 +244,7 @@ impl<'q> Filing<'q> {
         let word = match dimension {
             Dimension::Day | Dimension::Week | Dimension::Month => return period(dimension, facts.day),
             Dimension::Channel | Dimension::Campaign | Dimension::Site | Dimension::Paid => {
-                return self.history.way_code(dimension, facts.way);
+                return self.history.way_code(dimension, facts.came);
             }
             Dimension::Visitor => return u32::from(self.is_new(facts, false)),
             Dimension::Hour => Some(self.history.calendar.hour(facts.at)),

@@ -6,7 +6,7 @@ use daybook_domain::Timestamp;
 use daybook_domain::traffic::events::Act;
 use daybook_metrics::sessions::{Deed, Hit};
 
-use super::filing::{Filing, Key, NOTHING, TOTAL};
+use super::filing::{Came, Filing, Key, NOTHING, TOTAL};
 use super::history::{Carted, History, Page, Visitor};
 use super::sales::Sale;
 use super::{Dimension, MAX_DIMENSIONS, Question};
@@ -115,7 +115,7 @@ impl Filing<'_> {
             for hit in &hits[visit.hits.clone()] {
                 let Deed::View(page) = hit.deed else { continue };
                 if self.holds(hit.day) && history.shows_a_product(&history.shown[page as usize]) {
-                    for key in self.keys(&history.of_page(page, hit.at, visit.arrival, first)) {
+                    for key in self.keys(&history.of_page(page, hit.at, Came::by(&visit), first)) {
                         let at = done.viewed.entry(key).or_insert(hit.at);
                         *at = hit.at.min(*at);
                     }
@@ -126,7 +126,7 @@ impl Filing<'_> {
         let acts =
             acts.map(|seen| (seen.at, seen.page)).chain(carted.iter().map(|item| (item.at, item.page)));
         for (at, page) in acts.filter(|(at, _)| self.holds(history.day(*at))) {
-            for key in self.keys(&history.of_page(page, at, None, first)) {
+            for key in self.keys(&history.of_page(page, at, Came::UNKNOWN, first)) {
                 done.carted.entry(self.loose(&key)).or_default().push(at);
             }
         }
@@ -135,7 +135,7 @@ impl Filing<'_> {
                 if !self.holds(history.day(at)) {
                     return;
                 }
-                for key in self.shares(sale, &self.of_sale(sale, at, None, first)).keys() {
+                for key in self.shares(sale, &self.of_sale(sale, at, Came::UNKNOWN, first)).keys() {
                     let last = last.entry(self.loose(key)).or_insert(sale.placed_at);
                     *last = sale.placed_at.max(*last);
                 }

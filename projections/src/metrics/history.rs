@@ -1,9 +1,9 @@
 //! What metrics rest on, folded once from the journal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use daybook_domain::order::events::{LineRefund, Subsidy};
+use daybook_domain::order::events::{ChargebackOutcome, LineRefund, Subsidy};
 use daybook_domain::time::DAY;
 use daybook_domain::traffic::events::{Act, PageViewed, Tags as RecordedTags, VisitorActed};
 use daybook_domain::{
@@ -14,6 +14,7 @@ use daybook_metrics::sessions::{Day, Deed, Hit};
 use daybook_metrics::{Channel, ChannelRule, Tags};
 use hashbrown::HashMap;
 
+use super::called::Called;
 use super::filing::day_number;
 use super::names::Names;
 use super::sales::{Sale, SoldLine};
@@ -29,6 +30,7 @@ const KINDS: KindSet = KindSet::of(&[
     EventKind::EscrowFunded,
     EventKind::EscrowRefunded,
     EventKind::RefundIssued,
+    EventKind::ChargebackClosed,
     EventKind::CampaignPlanned,
     EventKind::CartItemAdded,
     EventKind::BuyerRegistered,
@@ -67,11 +69,8 @@ pub struct History {
     pub(super) registered: Vec<(Timestamp, Option<u32>)>,
     /// What sales channels say of their own visitors, by channel and day; of several reports the last one recorded.
     pub(super) reports: BTreeMap<(u32, Day), Report>,
-    /// The campaigns there are.
-    campaigns: BTreeSet<u32>,
-    /// Campaigns by their names in lower case, which links may say instead of their ids; none of a name that several
-    /// campaigns have had, one after the other.
-    called: BTreeMap<String, Option<u32>>,
+    /// What links call campaigns.
+    pub(super) called: Called,
     /// What the market added to orders for each campaign, less what came back.
     subsidies: BTreeMap<(CampaignId, Currency), i64>,
 }
@@ -186,19 +185,9 @@ impl History {
             carted: Vec::new(),
             registered: Vec::new(),
             reports: BTreeMap::new(),
-            campaigns: BTreeSet::new(),
-            called: BTreeMap::new(),
+            called: Called::default(),
             subsidies: BTreeMap::new(),
         }
-    }
-
-    /// The campaign that a link's word stands for: an id before a name.
-    pub(super) fn campaign_called(&self, word: u32) -> u32 {
-        if self.campaigns.contains(&word) {
-            return word;
-        }
-        let name = self.names.text(word).to_lowercase();
-        self.called.get(&name).copied().flatten().unwrap_or(word)
     }
 
     /// What the market added to orders for a campaign, less what came back, in minor units.
@@ -264,14 +253,21 @@ impl History {
                 let channel = self.names.number(said.channel.as_str());
                 self.reports.insert((channel, day_number(day)), Report { uv: said.uv, pv: said.pv });
             }
+            // what the bank took beyond what the order had (`loss`), and what refunds owed already, is no revenue of it
+            Event::ChargebackClosed(closed) if closed.outcome == ChargebackOutcome::Lost => {
+                if let Some(taken) = &closed.from_escrow {
+                    self.subsidise(&taken.subsidies_back, true);
+                    self.refund(e, taken.to_buyer, &taken.lines);
+                }
+                closed.borne_by.iter().for_each(|share| self.subsidise(&share.subsidies_back, true));
+                let borne =
+                    closed.borne_by.iter().fold(0i64, |sum, of| sum.saturating_add(of.to_buyer.minor));
+                self.refund(e, Money::new(borne, closed.amount.currency), &closed.lines);
+            }
             Event::CampaignPlanned(planned) => {
                 let Some(id) = e.refs.campaign else { return };
-                let id = self.names.number(id.as_str());
-                self.campaigns.insert(id);
-                let of = self.called.entry(planned.name.to_lowercase()).or_insert(Some(id));
-                if *of != Some(id) {
-                    *of = None;
-                }
+                let campaign = self.names.number(id.as_str());
+                self.called.plan(campaign, planned, &mut self.names);
             }
             _ => {}
         }
@@ -380,6 +376,9 @@ impl History {
         };
         let next = number_of(&self.came);
         Some(*self.ways.entry(way).or_insert_with(|| {
+            if let Some(word) = way.campaign {
+                self.called.said(word, &mut self.names);
+            }
             self.came.push(way);
             next
         }))

@@ -26,6 +26,7 @@ mod aftermath;
 mod assessment;
 mod attributed;
 mod buyers;
+mod called;
 mod cells;
 mod explained;
 mod filing;
