@@ -21,15 +21,23 @@ use crate::value::{Table, Value};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Definitions")]
 pub struct Rules {
+    #[command(flatten)]
+    visits: Visits,
+    /// Sales in this currency [default: the one there is]
+    #[arg(long, value_name = "CODE", value_parser = currency)]
+    currency: Option<Currency>,
+}
+
+/// What visits and channels are.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Definitions")]
+pub struct Visits {
     /// Whose definition of visits, bounces and page views: plan, ga4, matomo or plausible
     #[arg(long, value_name = "WHOSE", default_value = "plan")]
     definition: Definition,
     /// The longest pause within a visit
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1_440))]
     timeout: u32,
-    /// Sales in this currency [default: the one there is]
-    #[arg(long, value_name = "CODE", value_parser = currency)]
-    currency: Option<Currency>,
     /// A TOML file of the market's own hosts, and of search engines, social networks and partners of its own
     #[arg(long, value_name = "FILE")]
     sites: Option<PathBuf>,
@@ -39,15 +47,35 @@ pub fn currency(text: &str) -> Result<Currency, String> {
     Currency::new(text).map_err(|error| error.to_string())
 }
 
+impl Visits {
+    /// What a visit is.
+    pub fn sessions(&self) -> SessionRule {
+        SessionRule { definition: self.definition, timeout: i64::from(self.timeout) * 60 * SECOND }
+    }
+
+    /// How a visitor came.
+    pub fn channels(&self) -> Result<ChannelRule, Failure> {
+        let sites = match &self.sites {
+            None => MarketSites::default(),
+            Some(path) => {
+                let why = |why: String| Failure::Usage(format!("--sites {}: {why}", path.display()));
+                let text = std::fs::read_to_string(path).map_err(|error| why(error.to_string()))?;
+                toml::from_str(&text).map_err(|error| why(error.to_string()))?
+            }
+        };
+        ChannelRule::new(&sites).map_err(|error| Failure::Usage(format!("--sites: {error}")))
+    }
+}
+
 impl Rules {
     /// Whose definition is asked for.
     pub fn definition(&self) -> Definition {
-        self.definition
+        self.visits.definition
     }
 
     /// What a visit is.
     pub fn sessions(&self) -> SessionRule {
-        SessionRule { definition: self.definition, timeout: i64::from(self.timeout) * 60 * SECOND }
+        self.visits.sessions()
     }
 
     /// Refuses a currency asked for that is not the one that everything is in.
@@ -60,18 +88,6 @@ impl Rules {
         }
     }
 
-    fn channels(&self) -> Result<ChannelRule, Failure> {
-        let sites = match &self.sites {
-            None => MarketSites::default(),
-            Some(path) => {
-                let why = |why: String| Failure::Usage(format!("--sites {}: {why}", path.display()));
-                let text = std::fs::read_to_string(path).map_err(|error| why(error.to_string()))?;
-                toml::from_str(&text).map_err(|error| why(error.to_string()))?
-            }
-        };
-        ChannelRule::new(&sites).map_err(|error| Failure::Usage(format!("--sites: {error}")))
-    }
-
     /// The history from a day on, with what its orders look back on.
     pub fn events(
         &self,
@@ -80,7 +96,7 @@ impl Rules {
         (since, look_back): (NaiveDate, i64),
         at: AsOf,
     ) -> Result<History, Failure> {
-        let rule = self.channels()?;
+        let rule = self.visits.channels()?;
         let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
         Ok(models.history(since, look_back, rule, at, &mut told(&progress))?)
     }

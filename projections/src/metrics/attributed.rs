@@ -15,6 +15,9 @@ use crate::engine::ReadModelError;
 /// An order is a million parts when its credit is shared.
 pub const PARTS: i64 = 1_000_000;
 
+/// What is done with each order, its place among all and its credits.
+pub(super) type EachCredited<'e> = &'e mut dyn FnMut(usize, &Sale, &Credits<u32>) -> Result<(), MoneyError>;
+
 /// What was earned of orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Earned {
@@ -38,7 +41,7 @@ pub struct Attributed {
 }
 
 impl Earned {
-    fn nothing(currency: Currency) -> Self {
+    pub(super) fn nothing(currency: Currency) -> Self {
         Self { orders: 0, gmv: Money::zero(currency), net: Money::zero(currency) }
     }
 
@@ -67,26 +70,38 @@ impl History {
             let why = "orders are credited by channel or by campaign: name one of them".to_owned();
             return Err(ReadModelError::BadQuestion(why));
         }
-        let beyond = |error: MoneyError| ReadModelError::BadQuestion(error.to_string());
-        let filing = Filing::of(self, question);
         let nothing = Earned::nothing(question.currency);
         let (mut earned, mut unattributed) = (BTreeMap::new(), nothing);
-        // a visitor's orders stand together, so that its visits are cut once
-        let mut sold: BTreeMap<Option<u32>, Vec<&Sale>> = BTreeMap::new();
-        for sale in filing.sales() {
-            sold.entry(sale.visitor).or_default().push(sale);
-        }
-        for (visitor, sales) in sold {
-            let touches = visitor.map_or_else(Vec::new, |visitor| self.touches(visitor, question, by));
-            for sale in sales {
-                let credits = rule.credits(sale.placed_at, &touches);
-                share(sale, &credits, &mut earned, &mut unattributed, nothing).map_err(beyond)?;
-            }
-        }
+        self.credit(question, rule, by, &mut |_, sale, credits| {
+            share(sale, credits, &mut earned, &mut unattributed, nothing)
+        })?;
         let mut total = unattributed;
         earned.values().try_for_each(|of| total.add(of)).map_err(beyond)?;
         let earned = earned.into_iter().map(|(code, of)| (self.word(by, code), of)).collect();
         Ok(Attributed { earned, unattributed, total })
+    }
+
+    /// Credits each of the question's orders, given with its place among all.
+    pub(super) fn credit(
+        &self,
+        question: &Question,
+        rule: &AttributionRule,
+        by: Dimension,
+        each: EachCredited<'_>,
+    ) -> Result<(), ReadModelError> {
+        let filing = Filing::of(self, question);
+        // a visitor's orders stand together, so that its visits are cut once
+        let mut sold: BTreeMap<Option<u32>, Vec<(usize, &Sale)>> = BTreeMap::new();
+        for (at, sale) in self.sales.iter().enumerate().filter(|(_, sale)| filing.asks_for(sale)) {
+            sold.entry(sale.visitor).or_default().push((at, sale));
+        }
+        for (visitor, sales) in sold {
+            let touches = visitor.map_or_else(Vec::new, |visitor| self.touches(visitor, question, by));
+            for (at, sale) in sales {
+                each(at, sale, &rule.credits(sale.placed_at, &touches)).map_err(beyond)?;
+            }
+        }
+        Ok(())
     }
 
     /// A visitor's arrivals, each under the code of its channel or campaign.
@@ -102,8 +117,12 @@ impl History {
     }
 }
 
+fn beyond(error: MoneyError) -> ReadModelError {
+    ReadModelError::BadQuestion(error.to_string())
+}
+
 /// Shares one order.
-fn share(
+pub(super) fn share(
     sale: &Sale,
     credits: &Credits<u32>,
     earned: &mut BTreeMap<u32, Earned>,

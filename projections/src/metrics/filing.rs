@@ -175,8 +175,13 @@ impl<'q> Filing<'q> {
 
     /// The orders that were paid in the question's days and currency.
     pub(super) fn sales(&self) -> impl Iterator<Item = &'q Sale> {
-        let paid = |sale: &&Sale| sale.paid_at.is_some_and(|at| self.holds(self.history.day(at)));
-        self.history.sales.iter().filter(|sale| sale.currency == self.question.currency).filter(paid)
+        self.history.sales.iter().filter(|sale| self.asks_for(sale))
+    }
+
+    /// Whether an order was paid in the question's days and currency.
+    pub(super) fn asks_for(&self, sale: &Sale) -> bool {
+        let paid = || sale.paid_at.is_some_and(|at| self.holds(self.history.day(at)));
+        sale.currency == self.question.currency && paid()
     }
 
     pub(super) fn holds(&self, day: Day) -> bool {

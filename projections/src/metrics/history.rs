@@ -46,8 +46,8 @@ pub struct History {
     pub(super) calendar: Calendar,
     rule: ChannelRule,
     /// Hits before this are known of only as the first sight of a visitor.
-    since: Timestamp,
-    visitors: Names,
+    pub(super) since: Timestamp,
+    pub(super) visitors: Names,
     pub(super) seen: Vec<Visitor>,
     pages: HashMap<Page, u32, ahash::RandomState>,
     /// By the number of a hit's page.
@@ -57,7 +57,7 @@ pub struct History {
     pub(super) came: Vec<Way>,
     /// Paths, merchants, sales channels, campaigns and buyers by their numbers.
     pub(super) names: Names,
-    orders: HashMap<OrderId, u32, ahash::RandomState>,
+    pub(super) orders: HashMap<OrderId, u32, ahash::RandomState>,
     pub(super) sales: Vec<Sale>,
     /// The lines of all orders; an order knows which are its own.
     pub(super) lines: Vec<SoldLine>,
@@ -153,10 +153,7 @@ impl ReadModels {
         at: AsOf,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<History, ReadModelError> {
-        let calendar = self.calendar()?;
-        let since =
-            Timestamp(calendar.start_of(since).0.saturating_sub(look_back.saturating_add(PAID_WITHIN)));
-        let mut history = History::new(calendar, rule, since);
+        let mut history = History::beginning(self.calendar()?, rule, (since, look_back));
         self.each_event(KINDS, at, progress, &mut |e| {
             history.fold(e);
             ControlFlow::Continue(())
@@ -166,6 +163,19 @@ impl ReadModels {
 }
 
 impl History {
+    /// What a history looks at.
+    pub(super) const KINDS: KindSet = KINDS;
+
+    /// A history of days from `since` on, with what their orders look back on.
+    pub(super) fn beginning(
+        calendar: Calendar,
+        rule: ChannelRule,
+        (since, look_back): (chrono::NaiveDate, i64),
+    ) -> Self {
+        let before = look_back.saturating_add(PAID_WITHIN);
+        Self::new(calendar, rule, Timestamp(calendar.start_of(since).0.saturating_sub(before)))
+    }
+
     pub(super) fn new(calendar: Calendar, rule: ChannelRule, since: Timestamp) -> Self {
         Self {
             calendar,
@@ -288,7 +298,7 @@ impl History {
         self.sale(e, |sale, lines| sale.refund(to_buyer.minor, &of, lines));
     }
 
-    fn visitor(&mut self, id: &str) -> u32 {
+    pub(super) fn visitor(&mut self, id: &str) -> u32 {
         let visitor = self.visitors.number(id);
         if visitor as usize == self.seen.len() {
             self.seen.push(Visitor { first_view: None, hits: Vec::new() });

@@ -21,12 +21,14 @@
 //! a sales channel reported its own visitors of a day, they track what it sold on that day, in figures by channel and
 //! day: its visitors are known at no other grain.
 
+mod activity;
 mod after_sales;
 mod aftermath;
 mod assessment;
 mod attributed;
 mod buyers;
 mod called;
+mod campaign;
 mod cells;
 mod explained;
 mod filing;
@@ -39,11 +41,13 @@ mod products;
 mod sales;
 mod service;
 
+pub use activity::{Activity, HeldOut, Side};
 pub use after_sales::{AfterSales, AfterSalesByCell, AfterSalesQuestion, Times};
 pub use aftermath::Aftermath;
 pub use assessment::{Assessment, AssessmentRules, Figure, Rule, Tier};
 pub use attributed::{Attributed, Earned, PARTS};
 pub use buyers::{BuyerFigures, BuyersByCell};
+pub use campaign::{Brought, CampaignBooks, Campaigns, Credited};
 pub use cells::{Cell, Cells};
 pub use explained::{ExplainedCell, Explanation};
 pub use funnel::{Funnel, Steps};
