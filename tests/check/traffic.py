@@ -213,6 +213,9 @@ class Market:
             finally:
                 server.terminate()
                 server.wait()
+        # what follows from the last payments may have been cut off: another command lets it follow
+        lead = {"action": "capture", "origin": "fair", "first_contact": instant(self.start)}
+        self.daybook("command", "--by", "li", json.dumps({"category": "lead", "id": "l-1", "command": lead}))
 
     # A visit begins after a pause beyond 30 minutes; under the plan's definition also with another campaign than the
     # visit's, under Matomo's only where the visit had one, and at midnight. The plan's visits are made of views.
