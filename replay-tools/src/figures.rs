@@ -6,7 +6,7 @@ use chrono::{Months, NaiveDate};
 use daybook_domain::time::SECOND;
 use daybook_domain::{Currency, Money};
 use daybook_metrics::{ChannelRule, Definition, MarketSites, SessionRule};
-use daybook_projections::metrics::{Aftermath, Cell, Days, Dimension, History};
+use daybook_projections::metrics::{Aftermath, Cell, Days, Dimension, History, MAX_DIMENSIONS};
 use daybook_projections::{AsOf, ReadModels};
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -234,6 +234,17 @@ pub fn per(money: Money, of: u64) -> Value {
         .and_then(|value| i64::try_from(value.mantissa()).ok())
         .map(|m| Money::new(m, money.currency))
         .into()
+}
+
+/// Whether figures can be asked by these.
+pub fn askable(by: &[Dimension]) -> Result<(), Failure> {
+    if by.len() > MAX_DIMENSIONS {
+        return Err(Failure::Usage(format!("--by takes {MAX_DIMENSIONS} dimensions at most")));
+    }
+    match by.iter().enumerate().find(|(at, dimension)| by[..*at].contains(dimension)) {
+        Some((_, twice)) => Err(Failure::Usage(format!("--by names {twice} twice: name it once"))),
+        None => Ok(()),
+    }
 }
 
 /// The columns of a table by some dimensions, and how many of them name a row.

@@ -62,8 +62,8 @@ impl History {
         };
         let start = Explained::zero(question.currency);
         let sum = cells.iter().chain([&untracked]).try_fold(start, |sum, cell| sum.and(&cell.explained));
-        let total =
-            row(String::new(), Some(before.total), Some(after.total), sum.map_err(ExplainError::from))?;
+        // its GMV is that of untracked sales too, which have no visitors: none stand beside it
+        let total = row(String::new(), None, None, sum.map_err(ExplainError::from))?;
         Ok(Explanation { cells, untracked, total })
     }
 }

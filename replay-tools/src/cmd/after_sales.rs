@@ -1,12 +1,12 @@
 //! `daybook after-sales`
 
 use daybook_domain::Currency;
-use daybook_projections::metrics::{AfterSales, AfterSalesQuestion, Days, Dimension, MAX_DIMENSIONS};
+use daybook_projections::metrics::{AfterSales, AfterSalesQuestion, Days, Dimension};
 
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{aftermath, currency, days, dimensions, put, share, span};
+use crate::figures::{aftermath, askable, currency, days, dimensions, put, share, span};
 use crate::output::{Format, Output, say};
 use crate::value::{Table, Value};
 
@@ -62,13 +62,11 @@ const COLUMNS: &[&str] = &[
     "delivery_p95_s",
 ];
 
-/// Times that people see in days only.
-const FOR_PROGRAMS: &[&str] = &["delivery_median_s", "delivery_p95_s"];
+/// What is too much for a line, and times that people see in days only.
+const FOR_PROGRAMS: &[&str] = &["about", "delivery_median_s", "delivery_p95_s"];
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    if args.by.len() > MAX_DIMENSIONS {
-        return Err(Failure::Usage(format!("--by takes {MAX_DIMENSIONS} dimensions at most")));
-    }
+    askable(&args.by)?;
     let (found, currency) = aftermath(global, &args.cuts, args.currency)?;
     let question = AfterSalesQuestion { days: args.days, by: args.by.clone(), currency };
     let (cells, total) = found.after_sales(&question)?;

@@ -1,12 +1,12 @@
 //! `daybook buyers`
 
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
-use daybook_projections::metrics::{BuyerFigures, Days, Dimension, MAX_DIMENSIONS, Question};
+use daybook_projections::metrics::{BuyerFigures, Days, Dimension, Question};
 
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{Rules, days, dimensions, per, put, share};
+use crate::figures::{Rules, askable, days, dimensions, per, put, share};
 use crate::output::{Format, Output, say};
 use crate::value::{Table, Value};
 
@@ -50,9 +50,7 @@ const COLUMNS: &[&str] = &[
 ];
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    if args.by.len() > MAX_DIMENSIONS {
-        return Err(Failure::Usage(format!("--by takes {MAX_DIMENSIONS} dimensions at most")));
-    }
+    askable(&args.by)?;
     let models = global.read_models()?;
     let at = args.cuts.at(&models)?;
     let (history, currency) = args.rules.history(global, &models, (args.days.from, DEFAULT_LOOK_BACK), at)?;

@@ -1,12 +1,12 @@
 //! `daybook funnel`
 
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
-use daybook_projections::metrics::{Days, Dimension, MAX_DIMENSIONS, Question, Steps};
+use daybook_projections::metrics::{Days, Dimension, Question, Steps};
 
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{Rules, days, dimensions, put, share};
+use crate::figures::{Rules, askable, days, dimensions, put, share};
 use crate::output::{Output, say};
 use crate::value::{Table, Value};
 
@@ -36,9 +36,7 @@ const COLUMNS: &[&str] =
     &["viewed", "carted", "carted_rate", "ordered", "ordered_rate", "paid", "paid_rate", "viewed_to_paid"];
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    if args.by.len() > MAX_DIMENSIONS {
-        return Err(Failure::Usage(format!("--by takes {MAX_DIMENSIONS} dimensions at most")));
-    }
+    askable(&args.by)?;
     let models = global.read_models()?;
     let at = args.cuts.at(&models)?;
     let (history, currency) = args.rules.history(global, &models, (args.days.from, DEFAULT_LOOK_BACK), at)?;

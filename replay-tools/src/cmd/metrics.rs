@@ -1,12 +1,14 @@
 //! `daybook metrics`
 
+use std::cmp::Reverse;
+
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
-use daybook_projections::metrics::{Days, Dimension, MAX_DIMENSIONS, Question};
+use daybook_projections::metrics::{Days, Dimension, Question};
 
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{COLUMNS, FOR_PROGRAMS, Rules, days, dimensions, put, values};
+use crate::figures::{COLUMNS, FOR_PROGRAMS, Rules, askable, days, dimensions, put, values};
 use crate::output::{Format, Output, say};
 use crate::value::{Table, Value};
 
@@ -29,7 +31,7 @@ pub struct Args {
     /// sales_channel, category, product, page, topic, visitor
     #[arg(long, value_name = "DIMENSION", value_delimiter = ',')]
     by: Vec<Dimension>,
-    /// At most so many rows
+    /// At most so many rows: those with the most GMV, then UV
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
     #[command(flatten)]
@@ -39,9 +41,7 @@ pub struct Args {
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    if args.by.len() > MAX_DIMENSIONS {
-        return Err(Failure::Usage(format!("--by takes {MAX_DIMENSIONS} dimensions at most")));
-    }
+    askable(&args.by)?;
     let models = global.read_models()?;
     let at = args.cuts.at(&models)?;
     let (history, currency) = args.rules.history(global, &models, (args.days.from, DEFAULT_LOOK_BACK), at)?;
@@ -52,7 +52,15 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let mut table = Table::new(&columns);
     let mut row =
         |named: Vec<Value>, cell| put(&mut table, words, named, values(cell, args.rules.definition()));
-    for (named, cell) in found.cells.iter().take(args.limit as usize) {
+    let left = found.cells.len().saturating_sub(args.limit as usize);
+    let mut cells = found.cells;
+    if left > 0 {
+        // whoever makes up names must not push those out that sold something
+        cells.sort_by_key(|(_, cell)| Reverse((cell.gmv.minor, cell.uv)));
+        cells.truncate(args.limit as usize);
+        cells.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+    for (named, cell) in &cells {
         row(named.iter().map(|word| word.as_str().into()).collect(), cell);
     }
     row(vec!["(tracked)".into()], &found.total);
@@ -72,7 +80,6 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         Format::Json | Format::Csv => out.table(&table)?,
     }
     out.finish()?;
-    let left = found.cells.len().saturating_sub(args.limit as usize);
     if left > 0 {
         say!("{left} more rows: raise --limit to see them");
     }

@@ -1,0 +1,112 @@
+//! Figures by the command line, on a simulated market: what several commands say of the same sales is the same.
+#![allow(clippy::unwrap_used)] // a test may fail here
+
+mod place;
+
+use place::Place;
+use serde_json::Value;
+
+const DAYS: [&str; 2] = ["--days", "2025-09"];
+
+fn cents(money: &Value) -> i64 {
+    money["amount"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{money} is no money"))
+        .replace('.', "")
+        .parse()
+        .unwrap()
+}
+
+fn sum(rows: &Value, column: &str) -> i64 {
+    rows.as_array().unwrap().iter().map(|row| cents(&row[column])).sum()
+}
+
+fn named<'v>(rows: &'v Value, column: &str, name: &str) -> &'v Value {
+    let found = rows.as_array().unwrap().iter().find(|row| row[column] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {rows}"))
+}
+
+#[test]
+fn gmv_is_the_same_by_whatever_command_and_dimension() {
+    let place = Place::empty();
+    assert_eq!(place.run(&["demo", "--days", "5", "--orders-per-day", "30", "--no-progress"]).code, 0);
+    let ask = |args: &[&str]| place.json(&[&args[..1], &DAYS, &args[1..]].concat());
+    let all = ask(&["buyers"]);
+    let all = named(&all, "row", "(all)");
+    let (gmv, orders) = (cents(&all["gmv"]), all["orders"].as_i64().unwrap());
+    assert!(gmv > 0 && orders > 100, "{all}");
+    assert_eq!(cents(&all["new_gmv"]) + cents(&all["old_gmv"]), gmv);
+    // tracked and untracked
+    for by in [&[][..], &["--by", "channel"], &["--by", "category,day"]] {
+        let rows = ask(&[&["metrics"], by].concat());
+        let column = if by.is_empty() { "row" } else { by[1].split(',').next().unwrap() };
+        let of = |name: &str| {
+            let found = rows.as_array().unwrap().iter().find(|row| row[column] == name);
+            found.map_or(0, |row| cents(&row["gmv"]))
+        };
+        assert_eq!(of("(tracked)") + of("(untracked)"), gmv, "{rows}");
+        let cells =
+            rows.as_array().unwrap().iter().filter(|row| !row[column].as_str().unwrap().starts_with('('));
+        if !by.is_empty() {
+            assert_eq!(cells.map(|row| cents(&row["gmv"])).sum::<i64>(), of("(tracked)"), "{rows}");
+        }
+    }
+    for by in ["category", "merchant", "week"] {
+        let rows = ask(&["buyers", "--by", by]);
+        assert_eq!(sum(&rows, "gmv"), 2 * gmv, "the rows and their sum, by {by}: {rows}");
+    }
+    assert_eq!(sum(&ask(&["products", "--limit", "100000"]), "gmv"), gmv);
+    let after = ask(&["after-sales"]);
+    assert_eq!((cents(&after[0]["gmv"]), after[0]["orders"].as_i64()), (gmv, Some(orders)));
+    let merchants = ask(&["assessment"]);
+    assert_eq!((sum(&merchants, "gmv"), sum(&merchants, "net_gmv")), (gmv, cents(&after[0]["net_gmv"])));
+    let earned = ask(&["attribution"]);
+    let last = earned.as_array().unwrap().last().unwrap();
+    assert_eq!(cents(&last["gmv"]), gmv, "{earned}");
+}
+
+#[test]
+fn a_change_by_category_is_explained_to_the_cent() {
+    let place = Place::empty();
+    assert_eq!(place.run(&["demo", "--days", "4", "--orders-per-day", "20", "--no-progress"]).code, 0);
+    let (from, to) = ("2025-09-01..2025-09-02", "2025-09-03..2025-09-04");
+    for by in [&[][..], &["--by", "category"], &["--by", "merchant"]] {
+        let rows = place.json(&[&["explain-gmv", "--from", from, "--to", to], by].concat());
+        let all = rows.as_array().unwrap().last().unwrap();
+        let parts: i64 = ["traffic", "mix", "conversion", "unit_price", "untracked"]
+            .iter()
+            .map(|part| cents(&all[*part]))
+            .sum();
+        assert_eq!(parts, cents(&all["change"]), "{rows}");
+        assert_eq!(cents(&all["gmv_after"]) - cents(&all["gmv_before"]), parts);
+        assert!(parts != 0 && all["uv_before"].is_null(), "visitors of all rows do not add up: {all}");
+        let others = rows.as_array().unwrap().len() - 1;
+        let changes = rows.as_array().unwrap()[..others].iter().map(|row| cents(&row["change"]));
+        assert_eq!(changes.sum::<i64>(), parts);
+    }
+}
+
+#[test]
+fn what_cannot_be_asked_is_said() {
+    let place = Place::with_a_sale();
+    for (args, said) in [
+        (&["metrics", "--by", "day,day"][..], "--by names day twice: name it once"),
+        (&["metrics", "--by", "day,week,month,channel"], "--by takes 3 dimensions at most"),
+        (&["funnel", "--by", "colour"], "\"colour\" is nothing to ask by: use day, week"),
+        (&["assessment", "--rules", "none.toml"], "--rules none.toml: "),
+        (&["service", "--window", "0"], "0 is not in 1..=365"),
+    ] {
+        let ran = place.run(&[&args[..1], &DAYS, &args[1..]].concat());
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(said), "{args:?}: {}", ran.err);
+    }
+    let after_sales = place.run(&["after-sales", "--days", "2025-09", "--by", "channel"]);
+    assert!(after_sales.err.contains("day, week, month, merchant, sales_channel"), "{}", after_sales.err);
+    let rules = place.run(&["assessment", "--print-rules"]);
+    assert_eq!(rules.code, 0, "{}", rules.err);
+    std::fs::write(place.path("mine.toml"), rules.out.replace("weight = 25", "weight = 0")).unwrap();
+    let ran = place.run(&["assessment", "--days", "2025-09", "--rules", "mine.toml"]);
+    assert_eq!((ran.code, ran.err.contains("each with a weight of 1 to 1000")), (2, true), "{}", ran.err);
+    std::fs::write(place.path("mine.toml"), rules.out).unwrap();
+    assert_eq!(place.run(&["assessment", "--days", "2025-09", "--rules", "mine.toml"]).code, 0);
+}
