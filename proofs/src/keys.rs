@@ -1,0 +1,165 @@
+//! Keys: the market's, with which it signs checkpoints, and those of witnesses, which sign them too.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use ed25519_dalek::{Signature, SigningKey, Verifier as _, VerifyingKey};
+use signed_note::{Signer, StandardSigner, Verifier, is_key_name_valid, key_id};
+
+use crate::ProofError;
+
+/// Signs a note as it stands (C2SP signed-note).
+const PLAIN: u8 = 1;
+/// Signs a note with the time at which it was seen (C2SP tlog-cosignature).
+const COSIGNATURE: u8 = 4;
+
+/// A market's secret key.
+#[derive(Clone)]
+pub struct MarketKey {
+    signer: StandardSigner,
+    public: String,
+}
+
+impl MarketKey {
+    /// A new key by the name of its market, from 32 bytes of chance: the text to keep secret.
+    ///
+    /// # Errors
+    /// [`ProofError::Malformed`] for a name that is empty, or has a space or a plus.
+    pub fn generate(name: &str, chance: [u8; 32]) -> Result<String, ProofError> {
+        if !is_key_name_valid(name) {
+            let why = format!("{name:?} is no name of a key: leave out spaces and pluses");
+            return Err(ProofError::malformed("the name", why));
+        }
+        let secret = SigningKey::from_bytes(&chance);
+        let id = key_id(name, &encoded(PLAIN, &secret.verifying_key()));
+        let key = BASE64_STANDARD.encode([&[PLAIN][..], &chance].concat());
+        Ok(format!("PRIVATE+KEY+{name}+{id:08x}+{key}"))
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// [`ProofError::Malformed`].
+    pub fn parse(text: &str) -> Result<Self, ProofError> {
+        let bad = || ProofError::malformed("the secret key", "it is none that `daybook log key` makes");
+        let text = text.trim();
+        let signer = StandardSigner::new(text).map_err(|_| bad())?;
+        let secret = text.rsplit('+').next().and_then(|key| BASE64_STANDARD.decode(key).ok());
+        let seed: [u8; 32] =
+            secret.as_deref().and_then(|key| key.get(1..)?.try_into().ok()).ok_or_else(bad)?;
+        let public = SigningKey::from_bytes(&seed).verifying_key();
+        let public = PublicKey::of(signer.name(), PLAIN, &public);
+        Ok(Self { signer, public })
+    }
+
+    /// The name of its market.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.signer.name()
+    }
+
+    /// What everybody may know of it: what checkpoints are checked with.
+    #[must_use]
+    pub fn public(&self) -> &str {
+        &self.public
+    }
+
+    pub(crate) fn signer(&self) -> &dyn Signer {
+        &self.signer
+    }
+}
+
+/// A key to check signatures with: a market's or a witness's, as its text says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    name: String,
+    id: u32,
+    kind: u8,
+    key: VerifyingKey,
+}
+
+impl PublicKey {
+    /// Reads one: `name+id+key`.
+    ///
+    /// # Errors
+    /// [`ProofError::Malformed`].
+    pub fn parse(text: &str) -> Result<Self, ProofError> {
+        let bad = |why: &str| ProofError::malformed("the public key", why);
+        let mut parts = text.trim().splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(bad("it is not name+id+key, as `daybook log key` prints it"));
+        };
+        let key = BASE64_STANDARD.decode(key).map_err(|_| bad("its key is not base64"))?;
+        let (kind @ (PLAIN | COSIGNATURE), bytes) =
+            key.split_first().map(|(kind, rest)| (*kind, rest)).ok_or_else(|| bad("it has no key"))?
+        else {
+            return Err(bad(
+                "it is of an algorithm that is not known here: Ed25519 and its cosignatures are",
+            ));
+        };
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| bad("its key has not 32 bytes"))?;
+        let found = VerifyingKey::from_bytes(&bytes).map_err(|_| bad("its key is no point of the curve"))?;
+        let said = u32::from_str_radix(id, 16).ok().filter(|_| id.len() == 8);
+        if !is_key_name_valid(name) || said != Some(key_id(name, &key)) {
+            return Err(bad("its id is not that of its name and key: a part of it was changed"));
+        }
+        Ok(Self { name: name.to_owned(), id: key_id(name, &key), kind, key: found })
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is a witness's.
+    #[must_use]
+    pub fn is_witness(&self) -> bool {
+        self.kind == COSIGNATURE
+    }
+
+    fn of(name: &str, kind: u8, key: &VerifyingKey) -> String {
+        let bytes = encoded(kind, key);
+        format!("{name}+{:08x}+{}", key_id(name, &bytes), BASE64_STANDARD.encode(bytes))
+    }
+}
+
+fn encoded(kind: u8, key: &VerifyingKey) -> Vec<u8> {
+    [&[kind][..], key.as_bytes()].concat()
+}
+
+/// When a witness says that it saw what it signed, in seconds since 1970, and its signature.
+pub(crate) fn witnessed(signature: &[u8]) -> Option<(u64, &[u8])> {
+    let (time, signature) = signature.split_at_checked(8)?;
+    Some((u64::from_be_bytes(time.try_into().ok()?), signature))
+}
+
+impl Verifier for PublicKey {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn key_id(&self) -> u32 {
+        self.id
+    }
+
+    fn verify(&self, text: &[u8], signature: &[u8]) -> bool {
+        let (text, signature) = match self.kind {
+            COSIGNATURE => {
+                let Some((time, signature)) = witnessed(signature) else { return false };
+                let head = format!("cosignature/v1\ntime {time}\n");
+                ([head.as_bytes(), text].concat(), signature)
+            }
+            _ => (text.to_vec(), signature),
+        };
+        Signature::from_slice(signature).is_ok_and(|signature| self.key.verify(&text, &signature).is_ok())
+    }
+}
+
+/// Who signed a checkpoint, as far as the keys at hand tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignedBy {
+    /// Names of the market's keys.
+    pub market: Vec<String>,
+    /// Names of witnesses, and when each says that it saw it, in seconds since 1970.
+    pub witnesses: Vec<(String, u64)>,
+}

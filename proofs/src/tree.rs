@@ -1,0 +1,148 @@
+//! The tree while it grows: of each level only the tile at its right edge is held.
+
+use tlog_tiles::{EMPTY_HASH, Hash, node_hash};
+
+/// Hashes of a full tile.
+pub(crate) const TILE: usize = 256;
+/// Its height: so many levels of the tree lie in one tile.
+pub(crate) const HEIGHT: u8 = 8;
+
+/// A Merkle tree (RFC 6962) that leaves are added to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tree {
+    size: u64,
+    /// Of each level of tiles, from the leaves up, the hashes of the tile that is not full.
+    edge: Vec<Vec<Hash>>,
+}
+
+/// A tile that became full.
+#[derive(Debug)]
+pub(crate) struct Full {
+    pub level: u8,
+    /// Which of its level.
+    pub number: u64,
+    pub hashes: Vec<Hash>,
+}
+
+impl Tree {
+    /// How many leaves it has.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The hash of its root.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        let mut below: Option<Hash> = None;
+        for level in &self.edge {
+            let all: Vec<Hash> = level.iter().copied().chain(below).collect();
+            below = over(&all).or(below);
+        }
+        below.unwrap_or(EMPTY_HASH)
+    }
+
+    /// Adds a leaf; tells the tiles that became full by it, from below.
+    pub(crate) fn push(&mut self, leaf: Hash, mut full: impl FnMut(Full)) {
+        self.size += 1;
+        let (mut hash, mut level) = (leaf, 0u8);
+        let mut complete = self.size;
+        loop {
+            if self.edge.len() == usize::from(level) {
+                self.edge.push(Vec::with_capacity(TILE));
+            }
+            let tile = &mut self.edge[usize::from(level)];
+            tile.push(hash);
+            if tile.len() < TILE {
+                return;
+            }
+            let hashes = std::mem::replace(tile, Vec::with_capacity(TILE));
+            hash = over(&hashes).expect("invariant: a full tile has hashes");
+            complete >>= HEIGHT;
+            full(Full { level, number: complete - 1, hashes });
+            level += 1;
+        }
+    }
+
+    /// Adds the leaf of these bytes.
+    pub fn append(&mut self, entry: &[u8]) {
+        self.push(crate::entry::leaf(entry), |_| {});
+    }
+
+    /// The tiles at the right edge that are not full: level, number, hashes.
+    pub(crate) fn partial(&self) -> impl Iterator<Item = (u8, u64, &[Hash])> {
+        let size = self.size;
+        self.edge.iter().enumerate().filter(|(_, hashes)| !hashes.is_empty()).map(move |(level, hashes)| {
+            let level = u8::try_from(level).expect("invariant: 2^64 leaves have 8 levels of tiles");
+            (level, size >> (u32::from(level + 1) * u32::from(HEIGHT)), hashes.as_slice())
+        })
+    }
+
+    /// A tree of which the partial tiles are known; `tile` gives the hashes of one by level, number and width.
+    pub(crate) fn load<E>(
+        size: u64,
+        mut tile: impl FnMut(u8, u64, usize) -> Result<Vec<Hash>, E>,
+    ) -> Result<Self, E> {
+        let mut edge = Vec::new();
+        let (mut at_level, mut level) = (size, 0u8);
+        while at_level > 0 {
+            let width = usize::try_from(at_level % TILE as u64).expect("invariant: below 256");
+            let number = at_level >> HEIGHT;
+            edge.push(if width == 0 { Vec::new() } else { tile(level, number, width)? });
+            at_level = number;
+            level += 1;
+        }
+        Ok(Self { size, edge })
+    }
+}
+
+/// The hash over some hashes of one level, as RFC 6962 splits them; none over nothing.
+fn over(hashes: &[Hash]) -> Option<Hash> {
+    match hashes {
+        [] => None,
+        [one] => Some(*one),
+        many => {
+            let half = many.len().next_power_of_two() / 2;
+            let (left, right) = many.split_at(half);
+            Some(node_hash(over(left)?, over(right)?))
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use tlog_tiles::{Error, HashReader, stored_hashes, tree_hash};
+
+    struct Stored(Vec<Hash>);
+
+    impl HashReader for Stored {
+        fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, Error> {
+            Ok(indexes.iter().map(|at| self.0[usize::try_from(*at).unwrap()]).collect())
+        }
+    }
+
+    #[test]
+    fn the_root_is_that_of_rfc_6962_at_every_size() {
+        let mut tree = Tree::default();
+        let mut stored = Stored(Vec::new());
+        assert_eq!(tree.root(), tree_hash(0, &stored).unwrap());
+        for n in 0..70_000u64 {
+            let leaf = n.to_be_bytes();
+            let new = stored_hashes(n, &leaf, &stored).unwrap();
+            stored.0.extend(new);
+            tree.append(&leaf);
+            if n < 2_000 || n % 997 == 0 || (n + 1) % 256 == 0 {
+                assert_eq!(tree.root(), tree_hash(n + 1, &stored).unwrap(), "{n}");
+            }
+        }
+        let known: Vec<_> = tree.partial().map(|(l, n, hashes)| ((l, n), hashes.to_vec())).collect();
+        let find = |l, n, width| {
+            let (_, hashes) = known.iter().find(|(at, _)| *at == (l, n)).ok_or(())?;
+            assert_eq!(hashes.len(), width);
+            Ok::<_, ()>(hashes.clone())
+        };
+        assert_eq!(Tree::load(tree.size(), find).unwrap(), tree);
+    }
+}

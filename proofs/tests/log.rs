@@ -1,0 +1,356 @@
+//! The log grows with a journal, its proofs hold, and nothing that was touched holds.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use daybook_proofs::{Checkpoint, Consistency, Entry, Log, MarketKey, Proof, ProofError, PublicKey};
+use ed25519_dalek::{Signer as _, SigningKey};
+use proptest::prelude::*;
+
+fn key(name: &str, chance: u8) -> MarketKey {
+    MarketKey::parse(&MarketKey::generate(name, [chance; 32]).unwrap()).unwrap()
+}
+
+fn public(key: &MarketKey) -> PublicKey {
+    PublicKey::parse(key.public()).unwrap()
+}
+
+/// The event at a position, in one of two histories.
+fn entry(position: u64, data: &str) -> Entry<'_> {
+    Entry {
+        position,
+        stream: "order-o1",
+        version: position,
+        id: [7; 16],
+        kind: "OrderPlaced",
+        schema: 1,
+        occurred_at: 1_700_000_000_000_000,
+        recorded_at: 1_700_000_000_000_001,
+        command: [1; 16],
+        fingerprint: [2; 16],
+        correlation: [3; 16],
+        actor: "test",
+        refs: "{}",
+        data,
+    }
+}
+
+fn grow(log: &mut Log, upto: u64) {
+    for position in log.size() + 1..=upto {
+        log.append(&entry(position, &format!("{{\"n\":{position}}}"))).unwrap();
+    }
+}
+
+/// A log with checkpoints of these sizes.
+fn log_of(folder: &Path, key: &MarketKey, sizes: &[u64]) -> Vec<Checkpoint> {
+    let mut log = Log::open(folder).unwrap();
+    let at = |size: &u64| {
+        grow(&mut log, *size);
+        log.checkpoint(std::slice::from_ref(key), &[format!("time {size}")]).unwrap()
+    };
+    sizes.iter().map(at).collect()
+}
+
+fn recount(
+    folder: &Path,
+    keys: Vec<PublicKey>,
+    history: impl Iterator<Item = (u64, String)>,
+) -> (Vec<String>, u64) {
+    let mut recount = Log::read(folder).unwrap().recount(keys).unwrap();
+    for (position, data) in history {
+        recount.take(&entry(position, &data)).unwrap();
+    }
+    recount.finish().unwrap()
+}
+
+fn history(upto: u64) -> impl Iterator<Item = (u64, String)> {
+    (1..=upto).map(|n| (n, format!("{{\"n\":{n}}}")))
+}
+
+#[test]
+fn every_event_is_proved_under_every_checkpoint_that_has_it_and_every_checkpoint_adds_to_those_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = key("shop.example/ledger", 1);
+    let sizes = [1, 2, 255, 256, 257, 600];
+    let checkpoints = log_of(folder.path(), &market, &sizes);
+    let log = Log::read(folder.path()).unwrap();
+    let keys = [public(&market)];
+    for under in &checkpoints {
+        for position in (1..=under.size).filter(|n| n % 37 == 1 || *n == under.size) {
+            let data = format!("{{\"n\":{position}}}");
+            let text = log.prove(&entry(position, &data), under).unwrap().to_text();
+            let proof = Proof::parse(&text).unwrap();
+            let (found, by) = proof.verify(&keys).unwrap();
+            assert_eq!((found.position, found.data), (position, &*data));
+            assert_eq!(by.market, ["shop.example/ledger"]);
+        }
+        for old in checkpoints.iter().filter(|old| old.size <= under.size) {
+            let text = log.consistency(old, under).unwrap().to_text();
+            Consistency::parse(&text).unwrap().verify(&keys).unwrap();
+        }
+        assert_eq!(log.of_size(under.size).unwrap(), *under);
+    }
+    assert_eq!(log.newest().unwrap().unwrap().size, 600);
+    assert!(matches!(log.prove(&entry(601, "{}"), &checkpoints[5]), Err(ProofError::Broken(_))));
+    assert!(log.prove(&entry(5, "{\"n\":6}"), &checkpoints[5]).is_err(), "another event than was logged");
+}
+
+#[test]
+fn a_log_goes_on_where_it_was_left_and_two_do_not_write_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = key("m", 1);
+    let mut log = Log::open(folder.path()).unwrap();
+    assert!(matches!(Log::open(folder.path()), Err(ProofError::Busy(_))));
+    grow(&mut log, 300);
+    log.save().unwrap();
+    grow(&mut log, 310); // not saved: the journal has them
+    drop(log);
+    let mut log = Log::open(folder.path()).unwrap();
+    assert_eq!(log.size(), 300);
+    assert!(matches!(log.append(&entry(302, "{}")), Err(ProofError::Broken(_))));
+    grow(&mut log, 700);
+    let stepwise = log.checkpoint(std::slice::from_ref(&market), &[]).unwrap();
+    assert_eq!(log.checkpoint(std::slice::from_ref(&market), &[]).unwrap(), stepwise, "nothing came since");
+    let whole = tempfile::tempdir().unwrap();
+    assert_eq!(log_of(whole.path(), &market, &[700])[0].root, stepwise.root);
+    // what is no longer at the edge is gone
+    assert!(
+        folder.path().join("tile/0/000").exists() && !folder.path().join("tile/0/001.p").join("44").exists()
+    );
+    assert!(folder.path().join("tile/0/002.p/188").exists() && folder.path().join("tile/1/000.p/2").exists());
+}
+
+#[test]
+fn of_another_history_nothing_is_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = key("m", 1);
+    log_of(folder.path(), &market, &[500]);
+    for file in ["tile", "state"] {
+        let path = folder.path().join(file);
+        if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+    }
+    for (changed, upto) in [(Some(3), 600), (None, 499)] {
+        let mut log = Log::open(folder.path()).unwrap();
+        for n in 1..=upto {
+            let data = if changed == Some(n) { "{}".to_owned() } else { format!("{{\"n\":{n}}}") };
+            log.append(&entry(n, &data)).unwrap();
+        }
+        let error = log.checkpoint(std::slice::from_ref(&market), &[]).unwrap_err();
+        assert!(error.to_string().contains("nothing is signed"), "{error}");
+        drop(log);
+        fs::remove_file(folder.path().join("state")).unwrap();
+    }
+}
+
+#[test]
+fn a_recount_finds_what_was_changed_dropped_or_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = key("m", 1);
+    log_of(folder.path(), &market, &[10, 400, 700]);
+    let keys = || vec![public(&market)];
+    assert_eq!(recount(folder.path(), keys(), history(700)), (vec![], 3));
+    assert_eq!(
+        recount(folder.path(), keys(), history(900)),
+        (vec![], 3),
+        "what came since is not logged yet"
+    );
+    let found = |history: &mut dyn Iterator<Item = (u64, String)>| recount(folder.path(), keys(), history).0;
+    let changed =
+        found(&mut history(700).map(|(n, data)| if n == 300 { (n, "{}".to_owned()) } else { (n, data) }));
+    assert!(
+        changed[0].contains("position 300") && changed[1].contains("the first 400 events"),
+        "{changed:?}"
+    );
+    let dropped = found(&mut history(700).filter(|(n, _)| *n != 20));
+    assert!(dropped[0].contains("position 20 is missing"), "{dropped:?}");
+    let cut = found(&mut history(650));
+    assert!(cut.last().unwrap().contains("its tail is gone"), "{cut:?}");
+    let other = recount(folder.path(), vec![public(&key("m", 2))], history(700)).0;
+    assert_eq!(other.len(), 3, "{other:?}");
+    let tile = folder.path().join("tile/1/000.p/2");
+    let mut bytes = fs::read(&tile).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&tile, bytes).unwrap();
+    assert!(Log::read(folder.path()).unwrap_err().to_string().contains("are damaged"));
+}
+
+/// A witness's key, and its signature under a note.
+fn witness(note: &str, seconds: u64) -> (PublicKey, String) {
+    let secret = SigningKey::from_bytes(&[9; 32]);
+    let key = [&[4][..], secret.verifying_key().as_bytes()].concat();
+    let id = signed_note::key_id("witness.example", &key);
+    let public = format!("witness.example+{id:08x}+{}", BASE64_STANDARD.encode(key));
+    let text = note.rsplit_once("\n\n").unwrap().0;
+    let signed = secret.sign(format!("cosignature/v1\ntime {seconds}\n{text}\n").as_bytes());
+    let line = [&id.to_be_bytes()[..], &seconds.to_be_bytes(), &signed.to_bytes()].concat();
+    (
+        PublicKey::parse(&public).unwrap(),
+        format!("{note}\u{2014} witness.example {}\n", BASE64_STANDARD.encode(line)),
+    )
+}
+
+#[test]
+fn a_witness_signs_beside_the_market_and_not_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = key("m", 1);
+    let checkpoint = log_of(folder.path(), &market, &[5]).remove(0);
+    let (theirs, copy) = witness(&checkpoint.note, 1_700_000_000);
+    assert!(checkpoint.verify(std::slice::from_ref(&theirs)).is_err(), "it has not signed yet");
+    let cosigned = checkpoint.cosigned(copy.as_bytes(), std::slice::from_ref(&theirs)).unwrap();
+    let by = cosigned.verify(&[public(&market), theirs.clone()]).unwrap();
+    assert_eq!(
+        (by.market, by.witnesses),
+        (vec!["m".to_owned()], vec![("witness.example".to_owned(), 1_700_000_000)])
+    );
+    assert!(cosigned.verify(std::slice::from_ref(&theirs)).is_err(), "a witness alone is not the market");
+    let log = Log::open(folder.path()).unwrap();
+    log.keep(&cosigned).unwrap();
+    assert_eq!(log.newest().unwrap().unwrap(), cosigned);
+    let later = copy.replace("\n5\n", "\n6\n");
+    assert!(checkpoint.cosigned(later.as_bytes(), std::slice::from_ref(&theirs)).is_err());
+}
+
+#[test]
+fn a_new_key_signs_beside_the_old_one_and_then_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (key("m", 1), key("m", 2));
+    let mut log = Log::open(folder.path()).unwrap();
+    grow(&mut log, 3);
+    let first = log.checkpoint(std::slice::from_ref(&old), &[]).unwrap();
+    grow(&mut log, 6);
+    let both = log.checkpoint(&[old.clone(), new.clone()], &[]).unwrap();
+    grow(&mut log, 9);
+    let last = log.checkpoint(std::slice::from_ref(&new), &[]).unwrap();
+    for (checkpoint, with_old, with_new) in [(&first, true, false), (&both, true, true), (&last, false, true)]
+    {
+        assert_eq!(checkpoint.verify(&[public(&old)]).is_ok(), with_old);
+        assert_eq!(checkpoint.verify(&[public(&new)]).is_ok(), with_new);
+    }
+    log.consistency(&first, &last).unwrap().verify(&[public(&old), public(&new)]).unwrap();
+}
+
+#[test]
+fn keys_that_were_changed_or_are_none_are_refused() {
+    let secret = MarketKey::generate("m", [1; 32]).unwrap();
+    let public = MarketKey::parse(&secret).unwrap().public().to_owned();
+    for text in ["", "m", "m+1+", &secret, &public.replace("m+", "n+"), &public[..public.len() - 4]] {
+        assert!(PublicKey::parse(text).is_err(), "{text}");
+    }
+    for text in ["", &public, &secret.replace("+m+", "+n+")] {
+        assert!(MarketKey::parse(text).is_err(), "{text}");
+    }
+    for name in ["", "two words", "a+b"] {
+        assert!(MarketKey::generate(name, [1; 32]).is_err(), "{name}");
+    }
+}
+
+/// What was done to a text.
+#[derive(Clone, Debug)]
+enum Touch {
+    Flip(usize, u8),
+    Drop(usize),
+    DropLine(usize),
+    RepeatLine(usize),
+    SwapLines(usize, usize),
+    Cut(usize),
+    Splice(usize, usize),
+}
+
+fn touch() -> impl Strategy<Value = Touch> {
+    let at = any::<usize>;
+    prop_oneof![
+        4 => (at(), 0u8..8).prop_map(|(at, bit)| Touch::Flip(at, bit)),
+        1 => at().prop_map(Touch::Drop),
+        1 => at().prop_map(Touch::DropLine),
+        1 => at().prop_map(Touch::RepeatLine),
+        1 => (at(), at()).prop_map(|(a, b)| Touch::SwapLines(a, b)),
+        1 => at().prop_map(Touch::Cut),
+        1 => (at(), at()).prop_map(|(a, b)| Touch::Splice(a, b)),
+    ]
+}
+
+fn touched(text: &str, other: &str, touch: &Touch) -> Vec<u8> {
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let mut bytes = text.as_bytes().to_vec();
+    let (n, length) = (lines.len(), bytes.len());
+    match *touch {
+        Touch::Flip(at, bit) => bytes[at % length] ^= 1 << bit,
+        Touch::Drop(at) => drop(bytes.remove(at % length)),
+        Touch::Cut(at) => bytes.truncate(at % length),
+        Touch::DropLine(at) => drop(lines.remove(at % n)),
+        Touch::RepeatLine(at) => lines.insert(at % n, lines[at % n]),
+        Touch::SwapLines(a, b) => lines.swap(a % n, b % n),
+        Touch::Splice(a, b) => {
+            let theirs: Vec<&str> = other.split_inclusive('\n').collect();
+            lines[a % n] = theirs[b % theirs.len()];
+        }
+    }
+    if matches!(touch, Touch::Flip(..) | Touch::Drop(_) | Touch::Cut(_)) {
+        bytes
+    } else {
+        lines.concat().into_bytes()
+    }
+}
+
+/// How many touches are tried: the long form asks for more.
+fn cases() -> ProptestConfig {
+    let more = std::env::var("DAYBOOK_LONG").is_ok();
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(if more { 100_000 } else { 10_000 })
+    }
+}
+
+#[test]
+fn no_proof_holds_that_was_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = key("shop.example/ledger", 1);
+    let checkpoints = log_of(folder.path(), &market, &[400, 700]);
+    let log = Log::read(folder.path()).unwrap();
+    let keys = [public(&market)];
+    let prove = |n: u64| log.prove(&entry(n, &format!("{{\"n\":{n}}}")), &checkpoints[1]).unwrap();
+    let (one, other) = (prove(123), prove(456));
+    let (text, theirs) = (one.to_text(), other.to_text());
+    let grown = log.consistency(&checkpoints[0], &checkpoints[1]).unwrap();
+    let grown_text = grown.to_text();
+    let mut runner = proptest::test_runner::TestRunner::new(cases());
+    runner
+        .run(&touch(), |touch| {
+            let bytes = touched(&text, &theirs, &touch);
+            if bytes != text.as_bytes() {
+                let proof = String::from_utf8(bytes).ok().and_then(|text| Proof::parse(&text).ok());
+                // a signature told twice changes nothing that is said
+                if let Some(proof) = proof.filter(|proof| proof.verify(&keys).is_ok()) {
+                    prop_assert_eq!(proof.index, other.index.min(one.index));
+                    prop_assert_eq!((&proof.entry, &proof.path), (&one.entry, &one.path), "{:?}", touch);
+                    prop_assert!(matches!(touch, Touch::RepeatLine(_) | Touch::Splice(..)), "{:?}", touch);
+                }
+            }
+            let bytes = touched(&grown_text, &text, &touch);
+            if bytes != grown_text.as_bytes() {
+                let proof = String::from_utf8(bytes).ok().and_then(|text| Consistency::parse(&text).ok());
+                if let Some(proof) = proof.filter(|proof| proof.verify(&keys).is_ok()) {
+                    prop_assert_eq!(&proof.path, &grown.path, "{:?}", touch);
+                    prop_assert_eq!((proof.old.root, proof.new.root), (grown.old.root, grown.new.root));
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn an_entry_reads_back_as_it_was_and_not_when_cut(data in ".{0,40}", stream in "[a-z]{1,9}-[a-z0-9]{1,9}", cut in 1usize..20) {
+        let entry = Entry { stream: &stream, ..entry(9, &data) };
+        let bytes = entry.encode();
+        prop_assert_eq!(Entry::decode(&bytes).unwrap(), entry);
+        prop_assert!(Entry::decode(&bytes[..bytes.len() - cut]).is_err());
+        prop_assert!(Entry::decode(&[&bytes[..], &[0]].concat()).is_err());
+    }
+}
