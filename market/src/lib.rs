@@ -30,6 +30,7 @@ mod references;
 pub mod settlement;
 mod side;
 mod stream;
+pub mod transparency;
 pub mod verify;
 
 pub use account::account_of;

@@ -43,7 +43,7 @@ impl MarketKey {
         let bad = || ProofError::malformed("the secret key", "it is none that `daybook log key` makes");
         let text = text.trim();
         let signer = StandardSigner::new(text).map_err(|_| bad())?;
-        let secret = text.rsplit('+').next().and_then(|key| BASE64_STANDARD.decode(key).ok());
+        let secret = text.splitn(5, '+').nth(4).and_then(|key| BASE64_STANDARD.decode(key).ok());
         let seed: [u8; 32] =
             secret.as_deref().and_then(|key| key.get(1..)?.try_into().ok()).ok_or_else(bad)?;
         let public = SigningKey::from_bytes(&seed).verifying_key();

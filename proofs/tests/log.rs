@@ -346,6 +346,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
     #[test]
+    fn every_key_that_is_made_can_be_read(chance in any::<[u8; 32]>()) {
+        let key = MarketKey::parse(&MarketKey::generate("shop.example/ledger", chance).unwrap()).unwrap();
+        let public = public(&key);
+        prop_assert_eq!(public.name(), "shop.example/ledger");
+    }
+
+    #[test]
     fn an_entry_reads_back_as_it_was_and_not_when_cut(data in ".{0,40}", stream in "[a-z]{1,9}-[a-z0-9]{1,9}", cut in 1usize..20) {
         let entry = Entry { stream: &stream, ..entry(9, &data) };
         let bytes = entry.encode();

@@ -8,7 +8,9 @@ use daybook_commands::CommandError;
 use daybook_journal::JournalError;
 use daybook_market::MarketError;
 use daybook_market::backup::BackupError;
+use daybook_market::transparency::TransparencyError;
 use daybook_projections::ReadModelError;
+use daybook_proofs::ProofError;
 
 /// Why a subcommand stopped.
 #[derive(Debug)]
@@ -110,6 +112,24 @@ impl From<BackupError> for Failure {
             BackupError::Journal(error) => error.into(),
             BackupError::Exists(_) | BackupError::Damaged(_) => Self::Refused(error.to_string()),
             BackupError::File { .. } => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<ProofError> for Failure {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::Malformed { .. } | ProofError::Broken(_) => Self::Refused(error.to_string()),
+            ProofError::File { .. } | ProofError::Busy(_) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<TransparencyError> for Failure {
+    fn from(error: TransparencyError) -> Self {
+        match error {
+            TransparencyError::Journal(error) => error.into(),
+            TransparencyError::Proof(error) => error.into(),
         }
     }
 }

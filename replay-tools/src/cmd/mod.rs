@@ -24,6 +24,7 @@ pub mod import;
 pub mod key;
 pub mod leads;
 pub mod ledger;
+pub mod log;
 pub mod merchant;
 pub mod merchants;
 pub mod metrics;
@@ -98,6 +99,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Breaks(args) => breaks::run(global, &args),
         Command::Campaign(args) => campaign::run(global, &args),
         Command::Command(args) => command::run(global, &args),
+        Command::Log(args) => log::run(global, &args),
         Command::Bench(args) => bench::run(global, &args),
         Command::Completions(args) => completions::run(global, &args),
     }

@@ -13,14 +13,19 @@ use std::time::{Duration, Instant};
 use daybook_api::access::Clerk;
 use daybook_api::webhooks;
 use daybook_api::{Connections, Deliveries, Gate, Served, Service, Serving, Settings, Tls, Traces};
+use daybook_commands::{Clock as _, SystemClock};
+use daybook_domain::Timestamp;
+use daybook_market::transparency::{Logging, folder};
 use daybook_market::{Market, Running};
 use daybook_projections::Follower;
+use daybook_proofs::MarketKey;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::Global;
 use crate::cmd::key;
+use crate::cmd::log::market_key;
 use crate::failure::Failure;
 use crate::open::told;
 use crate::output::{Output, say};
@@ -85,6 +90,8 @@ struct Plan {
     webhooks: webhooks::Options,
     /// Where traces go, and which share of them.
     traces: Option<(String, f64)>,
+    /// What the journal's log is signed with, and how often.
+    log: Option<(MarketKey, Duration)>,
 }
 
 /// What runs beside the server.
@@ -92,6 +99,7 @@ struct Stores {
     deliveries: Deliveries,
     running: Running,
     clerk: Clerk,
+    logging: Option<Logging>,
     follower: Follower,
     market: Arc<Market>,
 }
@@ -134,7 +142,10 @@ impl Plan {
         let access = access::settings(settings)?;
         let share = settings.get("traces_share")?;
         let traces = settings.text("traces_endpoint").map(|endpoint| (endpoint.to_owned(), share));
-        Ok(Self { listen, metrics_listen, serving, service, access, webhooks, traces })
+        let log_interval = settings.time("log_interval")?;
+        let log_key = settings.text("log_key").map(|path| market_key(Path::new(path))).transpose()?;
+        let log = log_key.map(|key| (key, log_interval));
+        Ok(Self { listen, metrics_listen, serving, service, access, webhooks, traces, log })
     }
 
     async fn serve(self, global: &Global) -> Result<(), Failure> {
@@ -197,7 +208,7 @@ impl Plan {
         gate: &Gate,
         watching: &Gate,
     ) -> Result<Stores, Failure> {
-        let (of, keys, hooks) = (global.clone(), self.access.clone(), self.webhooks);
+        let (of, keys, hooks, log) = (global.clone(), self.access.clone(), self.webhooks, self.log.clone());
         let opened = tokio::task::spawn_blocking(move || {
             let market = Arc::new(of.market()?);
             let progress = Progress::new(!of.no_progress, "catching up", 1);
@@ -206,11 +217,16 @@ impl Plan {
             let access = Arc::new(of.access(keys)?);
             let clerk = Clerk::start(Arc::clone(&access))?;
             let webhooks = of.webhooks(hooks)?;
-            Ok::<_, Failure>((market, models, follower, access, clerk, webhooks))
+            let logging = log.map(|(key, every)| {
+                let (journal, folder) = (Arc::clone(market.journal()), folder(&of.journal.0));
+                Logging::start(journal, &folder, key, every, || Timestamp(SystemClock.now()))
+            });
+            let logging = logging.transpose()?;
+            Ok::<_, Failure>((market, models, follower, access, clerk, webhooks, logging))
         });
         let opened =
             opened.await.map_err(|error| Failure::Unavailable(format!("opening failed: {error}")))?;
-        let (market, models, follower, access, clerk, webhooks) = opened?;
+        let (market, models, follower, access, clerk, webhooks, logging) = opened?;
         if access.is_empty() {
             say!("nobody has a key yet; make the first with\n  {}", key::first(global));
         }
@@ -225,17 +241,18 @@ impl Plan {
         // what runs by itself has time: whoever asked while the stores were opened comes first
         let running = market.spawn();
         tracing::info!(journal = %global.journal, "ready");
-        Ok(Stores { deliveries: served.deliveries, running, clerk, follower, market })
+        Ok(Stores { deliveries: served.deliveries, running, clerk, logging, follower, market })
     }
 }
 
 /// In the order in which they rest on each other: what runs by itself, the read models, the journal.
 async fn close(stores: Stores) {
-    let Stores { deliveries, running, clerk, follower, market } = stores;
+    let Stores { deliveries, running, clerk, logging, follower, market } = stores;
     deliveries.stop(LAST_DELIVERIES).await;
     running.stop().await;
     let closed = tokio::task::spawn_blocking(move || {
         drop(clerk); // writes what the log of accesses still has to say
+        logging.into_iter().for_each(Logging::stop);
         follower.stop();
         let journal = Arc::clone(market.journal());
         drop(market);
