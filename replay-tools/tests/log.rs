@@ -70,11 +70,7 @@ fn what_is_proved_is_checked_without_the_journal() {
 fn the_whole_log_is_checked_against_the_journal() {
     let (place, public) = signed();
     let whole = place.json(&["log", "verify", "--key", &public]);
-    assert_eq!(
-        (whole["events"].as_u64(), whole["checkpoints"].as_u64()),
-        (Some(605), Some(1)),
-        "{whole}"
-    );
+    assert_eq!((whole["events"].as_u64(), whole["checkpoints"].as_u64()), (Some(605), Some(1)), "{whole}");
     let file = place.path("daybook.db");
     let bytes = fs::read(&file).unwrap();
     // 100.00 becomes 900.00 in the file, behind the program's back

@@ -273,3 +273,24 @@ fn keys_and_webhooks_are_in_a_backup_and_who_does_not_answer_holds_up_no_stop() 
     assert!(refused.code >= 3 && refused.err.contains("daybook.webhooks.db"), "{refused:?}");
     assert!(!place.path("copy-2").exists());
 }
+
+#[test]
+fn a_market_that_runs_signs_its_log_and_once_more_when_it_stops() {
+    let place = Place::with_a_sale();
+    let made = place.json(&["log", "key", "shop.example/ledger", "--out", "secret"]);
+    let public = made["public_key"].as_str().unwrap();
+    let signed = place.path("daybook.tlog/checkpoint");
+    let server = Server::start(&place, &["--log-key", "secret", "--log-interval", "50ms"]);
+    server.ready();
+    while !signed.exists() {
+        assert!(server.begun.elapsed() < Duration::from_secs(30), "nothing was signed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (code, said) = server.stop();
+    assert_eq!(code, 0, "{said}");
+    let whole = place.json(&["log", "verify", "--key", public]);
+    assert_eq!((&whole["events"], &whole["found"]), (&whole["logged"], &0.into()), "{whole}");
+    // a key that is none stops it before it serves
+    let ran = place.run(&["serve", "--listen", "127.0.0.1:0", "--log-key", "absent"]);
+    assert!(ran.code == 4 && ran.err.contains("absent"), "{ran:?}");
+}
