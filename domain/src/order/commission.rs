@@ -6,49 +6,18 @@
 use super::decide::Draft;
 use super::events::{CommissionCharged, CommissionLine, CommissionReversed};
 use super::line::Line;
+use super::state::Order;
 use crate::{Money, Rate};
 
 impl Draft {
     /// Charges or gives back what lies between the commission charged and the commission due.
     pub fn adjust_commission(&mut self) {
-        let charged = self.differences(1);
-        let reversed = self.differences(-1);
-        if !reversed.is_empty() {
-            let (amount, vat) = self.with_vat(&reversed, -1);
-            let because = self.because();
-            self.push(CommissionReversed { lines: reversed, amount, vat, because });
+        if let Some(reversed) = self.order.commission_reversed(self.because()) {
+            self.push(reversed);
         }
-        if !charged.is_empty() {
-            let (amount, vat) = self.with_vat(&charged, 1);
-            self.push(CommissionCharged { lines: charged, amount, vat });
+        if let Some(charged) = self.order.commission_charged() {
+            self.push(charged);
         }
-    }
-
-    fn differences(&self, sign: i64) -> Vec<CommissionLine> {
-        let order = &self.order;
-        let moved = |l: &&Line| (l.out.parts().goods - l.commission_base) * sign > 0;
-        let lines = order.lines.iter().filter(moved).map(|l| {
-            let base = l.out.parts().goods;
-            let due = rounded(order.money(base), l.rate);
-            CommissionLine {
-                line: l.id,
-                category: l.category,
-                base: order.money((base - l.commission_base) * sign),
-                rate: l.rate,
-                amount: order.money((due - l.commission) * sign),
-            }
-        });
-        lines.collect()
-    }
-
-    /// The sum of the lines, and by how much the VAT on the order's net commission moves with it.
-    fn with_vat(&self, lines: &[CommissionLine], sign: i64) -> (Money, Money) {
-        let order = &self.order;
-        let amount: i64 = lines.iter().map(|l| l.amount.minor).sum();
-        let net = order.lines.iter().map(|l| l.commission).sum::<i64>() + sign * amount;
-        let rate = order.head.as_ref().map_or(Rate::ZERO, |h| h.vat_rate);
-        let vat = rounded(order.money(net), rate);
-        (order.money(amount), order.money((vat - order.vat) * sign))
     }
 
     fn because(&self) -> String {
@@ -59,6 +28,53 @@ impl Draft {
             _ => None,
         });
         refund.or(event.map(|e| e.kind().as_str().to_owned())).unwrap_or_default()
+    }
+}
+
+impl Order {
+    /// What is charged as the order stands: of the lines whose base has grown.
+    pub(super) fn commission_charged(&self) -> Option<CommissionCharged> {
+        let lines = self.differences(1);
+        if lines.is_empty() {
+            return None;
+        }
+        let (amount, vat) = self.with_vat(&lines, 1);
+        Some(CommissionCharged { lines, amount, vat })
+    }
+
+    /// What is given back as the order stands: of the lines whose base has shrunk.
+    pub(super) fn commission_reversed(&self, because: String) -> Option<CommissionReversed> {
+        let lines = self.differences(-1);
+        if lines.is_empty() {
+            return None;
+        }
+        let (amount, vat) = self.with_vat(&lines, -1);
+        Some(CommissionReversed { lines, amount, vat, because })
+    }
+
+    fn differences(&self, sign: i64) -> Vec<CommissionLine> {
+        let moved = |l: &&Line| (l.out.parts().goods - l.commission_base) * sign > 0;
+        let lines = self.lines.iter().filter(moved).map(|l| {
+            let base = l.out.parts().goods;
+            let due = rounded(self.money(base), l.rate);
+            CommissionLine {
+                line: l.id,
+                category: l.category,
+                base: self.money((base - l.commission_base) * sign),
+                rate: l.rate,
+                amount: self.money((due - l.commission) * sign),
+            }
+        });
+        lines.collect()
+    }
+
+    /// The sum of the lines, and by how much the VAT on the order's net commission moves with it.
+    fn with_vat(&self, lines: &[CommissionLine], sign: i64) -> (Money, Money) {
+        let amount: i64 = lines.iter().map(|l| l.amount.minor).sum();
+        let net = self.lines.iter().map(|l| l.commission).sum::<i64>() + sign * amount;
+        let rate = self.head.as_ref().map_or(Rate::ZERO, |h| h.vat_rate);
+        let vat = rounded(self.money(net), rate);
+        (self.money(amount), self.money((vat - self.vat) * sign))
     }
 }
 

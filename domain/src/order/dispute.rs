@@ -153,16 +153,23 @@ impl Order {
             return refuse("ruling_unpaid", "the deposit's share is not refunded yet: wait until it is");
         }
         let for_merchant = dispute.appealed_by == Some(DisputeParty::Merchant);
-        let back = |bore: i64| self.money(if for_merchant { bore.max(0) } else { 0 });
-        let (to_merchant, to_deposit) = (back(dispute.merchant_bore), back(dispute.deposit_bore));
+        let (to_merchant, to_deposit, penalty) = self.cost_of_rulings(dispute);
         let mut draft = Draft::new(self, context);
         let reason = reason.to_owned();
-        let penalty_back = Some(back(dispute.penalty)).filter(|penalty| !penalty.is_zero());
+        let penalty_back = Some(penalty).filter(|penalty| !penalty.is_zero());
         draft.push(RulingReversed { dispute: id, to_merchant, to_deposit, reason, penalty_back });
         if for_merchant {
             draft.close(id, context);
         }
         Ok(draft.events)
+    }
+
+    /// What an appeal that succeeds gives back to the merchant and to its deposit, and of penalties; nothing where the
+    /// buyer appealed.
+    pub(super) fn cost_of_rulings(&self, dispute: &Dispute) -> (Money, Money, Money) {
+        let for_merchant = dispute.appealed_by == Some(DisputeParty::Merchant);
+        let back = |bore: i64| self.money(if for_merchant { bore.max(0) } else { 0 });
+        (back(dispute.merchant_bore), back(dispute.deposit_bore), back(dispute.penalty))
     }
 
     pub(super) fn withdraw(&self, id: DisputeId, by: DisputeParty, context: &Context<'_>) -> Decision {
