@@ -1,11 +1,13 @@
 //! Business days and months: the days of the market's own time zone.
 
+use std::ops::ControlFlow;
 use std::str::FromStr;
 
 use chrono::{Datelike as _, Days, LocalResult, NaiveDate, TimeZone as _, Timelike as _, Utc};
 use chrono_tz::Tz;
-use daybook_domain::Timestamp;
 use daybook_domain::books::Month;
+use daybook_domain::{Event, EventKind, Timestamp};
+use daybook_journal::{Filter, Journal};
 
 use crate::engine::{ReadModelError, ReadModels};
 
@@ -91,6 +93,24 @@ impl Calendar {
         let day = self.day(at);
         let (year, month) = (u16::try_from(day.year()), u8::try_from(day.month()));
         Month { year: year.unwrap_or(u16::MAX), month: month.unwrap_or(12) }
+    }
+}
+
+impl Calendar {
+    /// The calendar of a journal's market: no read model is asked. UTC where no market was opened.
+    ///
+    /// # Errors
+    /// [`ReadModelError`] when the journal cannot be read, or this build does not know the market's time zone.
+    pub fn of_journal(journal: &dyn Journal) -> Result<Self, ReadModelError> {
+        let opened = Some(vec![EventKind::MarketOpened.as_str().into()]);
+        let mut zone = String::new();
+        journal.scan(0, None, &Filter { kinds: opened, categories: None }, &mut |stored| {
+            if let Ok(Event::MarketOpened(e)) = Event::decode(stored.kind, stored.schema, stored.data) {
+                e.time_zone.as_str().clone_into(&mut zone);
+            }
+            ControlFlow::Break(())
+        })?;
+        Self::of(&zone).map_err(ReadModelError::BadQuestion)
     }
 }
 

@@ -19,5 +19,5 @@ pub use calendar::{Calendar, When};
 pub use digest::{Digest, TableDigest};
 pub use engine::{
     AsOf, Follower, Freshness, Measured, ModelStatus, Progress, ReadModelError, ReadModels, Snapshot, Stage,
-    Status, measure_rebuild,
+    Status, measure_rebuild, visit_events,
 };

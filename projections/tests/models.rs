@@ -52,7 +52,7 @@ impl Told {
         self
     }
     fn then(&self) -> Snapshot {
-        Snapshot::replay_with_children(self.journal.as_ref(), AsOf::HEAD, &[]).unwrap()
+        Snapshot::replay_with_children(self.journal.as_ref(), AsOf::HEAD, &[], &mut |_| {}).unwrap()
     }
     /// Four pieces of one line at 25.00, placed and paid.
     fn paid() -> Self {

@@ -12,6 +12,7 @@ use super::{Progress, ReadModels, Stage};
 use crate::digest::TableDigest;
 use crate::model::{Cut, Envelope, Key, Keys, KindSet, Model};
 use crate::models;
+use crate::queries::{RowVisit, WholeTable};
 use crate::world::World;
 
 /// A moment to be answered for: up to three cuts, all of which hold. None of them is now.
@@ -54,8 +55,9 @@ impl AsOf {
     fn is_past(self, e: &Envelope<'_>) -> bool {
         self.position.is_some_and(|p| e.position > p) || self.known.is_some_and(|t| e.recorded_at > t)
     }
-    /// Whether a model that is cut by `cut` counts the event.
-    fn counts(self, cut: Cut, e: &Envelope<'_>) -> bool {
+    /// Whether what is cut by `cut` counts the event.
+    #[must_use]
+    pub fn counts(self, cut: Cut, e: &Envelope<'_>) -> bool {
         let at = match cut {
             Cut::Occurred => e.occurred_at,
             Cut::Booked => e.booked_at,
@@ -102,8 +104,9 @@ impl Snapshot {
         journal: &dyn Journal,
         at: AsOf,
         names: &[&str],
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
-        Self::replayed(journal, at, models::selected(names, Children::Keep)?, &mut |_| {})
+        Self::replayed(journal, at, models::selected(names, Children::Keep)?, progress)
     }
 
     fn replayed(
@@ -172,6 +175,20 @@ impl Snapshot {
         self.table::<M>().map_or_else(Vec::new, |t| t.children(&Key::new(key)).collect())
     }
 
+    /// The tables of the models that were asked for.
+    #[must_use]
+    pub fn tables(&self) -> Vec<WholeTable> {
+        let all = self.runners.iter().flat_map(|runner| runner.viewed());
+        all.map(|(name, columns)| WholeTable { name, columns }).collect()
+    }
+
+    /// Visits the rows of a table in order of creation; child rows where they were kept.
+    pub fn visit_table(&self, table: &WholeTable, visit: RowVisit<'_>) {
+        for runner in self.runners.iter().filter(|runner| runner.tables().contains(&table.name)) {
+            runner.visit_rows(table.name, &mut *visit);
+        }
+    }
+
     /// Digests of all tables, in the order of their names.
     #[must_use]
     pub fn digests(&self) -> Vec<TableDigest> {
@@ -179,6 +196,34 @@ impl Snapshot {
         all.sort_unstable_by_key(|d| d.table);
         all
     }
+}
+
+/// Hands each event of these types that stood in the journal at a moment to `each`, decoded and posted, in one pass and
+/// without any database. What a business time means for it the caller decides: [`AsOf::counts`].
+///
+/// # Errors
+/// [`ReadModelError`].
+pub fn visit_events(
+    journal: &dyn Journal,
+    kinds: KindSet,
+    at: AsOf,
+    progress: &mut dyn FnMut(Progress),
+    each: &mut dyn FnMut(&Envelope<'_>) -> ControlFlow<()>,
+) -> Result<(), ReadModelError> {
+    let total = journal.head()?.min(at.position.unwrap_or(Position::MAX));
+    let mut decoder = Decoder::new(kinds, World::default());
+    let mut seen = 0u64;
+    let passed = decoder.scan(journal, 0, at.position, &mut |e, _| {
+        seen += 1;
+        if seen.is_multiple_of(4_096) {
+            progress(Progress { stage: Stage::Folding, done: e.position, total });
+        }
+        if at.is_past(e) {
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(if kinds.has(e.kind) { each(e) } else { ControlFlow::Continue(()) })
+    })?;
+    passed.failed.map_or(Ok(()), Err)
 }
 
 impl ReadModels {
@@ -196,7 +241,7 @@ impl ReadModels {
         Snapshot::replay(self.journal().as_ref(), at, names, progress)
     }
 
-    /// Hands each event of these types to `each`, as of a moment, in one pass over the journal.
+    /// Hands each event of these types to `each` that had happened by a moment, in one pass over the journal.
     ///
     /// # Errors
     /// [`ReadModelError`].
@@ -207,22 +252,9 @@ impl ReadModels {
         progress: &mut dyn FnMut(Progress),
         each: &mut dyn FnMut(&Envelope<'_>) -> ControlFlow<()>,
     ) -> Result<(), ReadModelError> {
-        let journal = self.journal();
-        let total = journal.head()?.min(at.position.unwrap_or(Position::MAX));
-        let mut decoder = Decoder::new(kinds, World::default());
-        let mut seen = 0u64;
-        let passed = decoder.scan(journal.as_ref(), 0, at.position, &mut |e, _| {
-            seen += 1;
-            if seen.is_multiple_of(4_096) {
-                progress(Progress { stage: Stage::Folding, done: e.position, total });
-            }
-            if at.is_past(e) {
-                return Ok(ControlFlow::Break(()));
-            }
-            let counts = kinds.has(e.kind) && at.counts(Cut::Occurred, e);
-            Ok(if counts { each(e) } else { ControlFlow::Continue(()) })
-        })?;
-        passed.failed.map_or(Ok(()), Err)
+        visit_events(self.journal().as_ref(), kinds, at, progress, &mut |e| {
+            if at.counts(Cut::Occurred, e) { each(e) } else { ControlFlow::Continue(()) }
+        })
     }
 
     /// One entity as of a moment, from its own streams: cheap, whatever the size of the journal. Rows of

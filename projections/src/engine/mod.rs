@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 use daybook_journal::{Journal, Position};
 use parking_lot::{Condvar, Mutex};
 
-pub use asof::{AsOf, Snapshot};
+pub use asof::{AsOf, Snapshot, visit_events};
 pub use error::ReadModelError;
 pub use follower::Follower;
 pub use live::BATCH_EVENTS;

@@ -8,6 +8,7 @@ use super::error::ReadModelError;
 use super::sql::Statements;
 use crate::digest::TableDigest;
 use crate::model::{Cut, Envelope, Keys, KindSet};
+use crate::queries::RowVisit;
 use crate::record::Column;
 use crate::world::World;
 
@@ -93,6 +94,9 @@ pub(crate) trait Runner: Send + Sync {
     fn take_children(&mut self, least: usize) -> Option<Job>;
     /// All rows, as a piece of writing.
     fn take_rows(&mut self) -> Job;
+    /// Visits the rows in memory of one of its tables, in order of creation; of child rows those that were kept, each
+    /// after its parent's key.
+    fn visit_rows(&self, table: &str, visit: RowVisit<'_>);
     /// Digests of what is in memory.
     fn digests(&self) -> Vec<TableDigest>;
     /// Digests of what is stored.

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::ops::ControlFlow;
 
 use ahash::RandomState;
 use hashbrown::HashTable;
@@ -13,6 +14,7 @@ use super::slots::{Slot, Slots};
 use super::sql::{Bind, FromRow, Masks, Statements, has_children};
 use crate::digest::{Digest, RowHash, TableDigest};
 use crate::model::{Cut, Envelope, Key, Keys, KindSet, Model, Out};
+use crate::queries::{CellRef, RowVisit};
 use crate::record::{Column, Record, Sink};
 use crate::world::World;
 
@@ -281,6 +283,20 @@ impl<M: Model> Runner for Table<M> {
         })
     }
 
+    fn visit_rows(&self, table: &str, visit: RowVisit<'_>) {
+        if table == <M::Row as Record>::TABLE {
+            let mut rows = self.rows();
+            let _whole = rows.try_for_each(|row| Cells::default().and(row).show(visit));
+            return;
+        }
+        // rows in memory alone are numbered as they are made
+        let parent = |id: i64| u32::try_from(id - 1).ok().map(|at| &self.slots.get(at).row);
+        let _whole = self.children.iter().try_for_each(|(id, child)| {
+            let key = parent(*id).map(|row| row.key());
+            Cells::of_key(key.as_ref()).and(child).show(visit)
+        });
+    }
+
     fn digests(&self) -> Vec<TableDigest> {
         let mut own = TableDigest { table: <M::Row as Record>::TABLE, rows: 0, digest: Digest::default() };
         for row in self.rows() {
@@ -332,6 +348,44 @@ fn write_all<'r, R: Record>(
         to.wrote()?;
     }
     Ok(())
+}
+
+/// The cells of a row, to be shown.
+#[derive(Default)]
+struct Cells(Vec<(Option<i64>, Option<String>)>);
+
+impl Cells {
+    fn of_key(key: Option<&Key<'_>>) -> Self {
+        let parts = key.map_or(&[][..], |key| key.parts());
+        Self(parts.iter().map(|part| (None, Some((*part).to_owned()))).collect())
+    }
+
+    fn and<R: Record>(mut self, row: &R) -> Self {
+        row.put(&mut self);
+        self
+    }
+
+    fn show(&self, visit: RowVisit<'_>) -> ControlFlow<()> {
+        let shown: Vec<CellRef<'_>> = self
+            .0
+            .iter()
+            .map(|cell| match cell {
+                (Some(n), _) => CellRef::Integer(*n),
+                (None, Some(text)) => CellRef::Text(text),
+                (None, None) => CellRef::None,
+            })
+            .collect();
+        visit(&shown)
+    }
+}
+
+impl Sink for Cells {
+    fn integer(&mut self, value: Option<i64>) {
+        self.0.push((value, None));
+    }
+    fn text(&mut self, value: Option<&str>) {
+        self.0.push((None, value.map(str::to_owned)));
+    }
 }
 
 /// Hashes the cells that a mask names.

@@ -9,6 +9,7 @@ use daybook_domain::traffic::events::{Act, PageViewed, Tags as RecordedTags, Vis
 use daybook_domain::{
     CampaignId, Code, Currency, Event, EventKind, MerchantId, Money, OrderId, ProductId, Timestamp,
 };
+use daybook_journal::Journal;
 use daybook_metrics::channel::{Landing, page_itself};
 use daybook_metrics::sessions::{Day, Deed, Hit};
 use daybook_metrics::{Channel, ChannelRule, Tags};
@@ -19,8 +20,8 @@ use super::filing::day_number;
 use super::names::Names;
 use super::sales::{Sale, SoldLine};
 use crate::calendar::Calendar;
-use crate::engine::{AsOf, Progress, ReadModelError, ReadModels};
-use crate::model::{Envelope, KindSet};
+use crate::engine::{AsOf, Progress, ReadModelError, ReadModels, visit_events};
+use crate::model::{Cut, Envelope, KindSet};
 
 /// What metrics look at.
 const KINDS: KindSet = KindSet::of(&[
@@ -153,12 +154,7 @@ impl ReadModels {
         at: AsOf,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<History, ReadModelError> {
-        let mut history = History::beginning(self.calendar()?, rule, (since, look_back));
-        self.each_event(KINDS, at, progress, &mut |e| {
-            history.fold(e);
-            ControlFlow::Continue(())
-        })?;
-        Ok(history)
+        History::read(self.journal().as_ref(), self.calendar()?, (since, look_back), rule, at, progress)
     }
 }
 
@@ -174,6 +170,28 @@ impl History {
     ) -> Self {
         let before = look_back.saturating_add(PAID_WITHIN);
         Self::new(calendar, rule, Timestamp(calendar.start_of(since).0.saturating_sub(before)))
+    }
+
+    /// As [`ReadModels::history`], from a journal alone: `since` when, with its look-back.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn read(
+        journal: &dyn Journal,
+        calendar: Calendar,
+        (since, look_back): (chrono::NaiveDate, i64),
+        rule: ChannelRule,
+        at: AsOf,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, ReadModelError> {
+        let mut history = Self::beginning(calendar, rule, (since, look_back));
+        visit_events(journal, KINDS, at, progress, &mut |e| {
+            if at.counts(Cut::Occurred, e) {
+                history.fold(e);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(history)
     }
 
     pub(super) fn new(calendar: Calendar, rule: ChannelRule, since: Timestamp) -> Self {
