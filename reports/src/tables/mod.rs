@@ -12,9 +12,9 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use daybook_domain::Currency;
-use daybook_projections::ReadModels;
-use daybook_projections::queries::{CellRef, WholeTable, whole_tables};
+use daybook_projections::queries::{CellRef, RowVisit, WholeTable, whole_tables};
 use daybook_projections::record::Unit;
+use daybook_projections::{ReadModels, Snapshot};
 
 use crate::ReportError;
 
@@ -79,9 +79,10 @@ pub fn write_table(
     out: &mut (dyn Write + Send),
 ) -> Result<u64, ReportError> {
     let columns = table.columns();
+    let mut visited = |each: RowVisit<'_>| Ok(models.visit_table(&table.source, each)?);
     match shape {
-        Shape::Csv => visit(models, table, csv::Sink::new(&columns, out)?),
-        Shape::Parquet => visit(models, table, parquet::Sink::new(&columns, out)?),
+        Shape::Csv => visit(table.name, &columns, &mut visited, csv::Sink::new(&columns, out)?),
+        Shape::Parquet => visit(table.name, &columns, &mut visited, parquet::Sink::new(&columns, out)?),
     }
 }
 
@@ -128,29 +129,102 @@ struct Column {
 
 impl Table {
     fn columns(&self) -> Vec<Column> {
-        let own = self.source.columns.iter().enumerate();
-        own.map(|(at, c)| Column {
-            name: c.name,
-            unit: c.unit,
-            optional: c.optional,
-            doc: c.doc,
-            currency: self.source.currency_of(at),
-        })
-        .collect()
+        columns(&self.source)
     }
+}
+
+fn columns(of: &WholeTable) -> Vec<Column> {
+    let own = of.columns.iter().enumerate();
+    own.map(|(at, c)| Column {
+        name: c.name,
+        unit: c.unit,
+        optional: c.optional,
+        doc: c.doc,
+        currency: of.currency_of(at),
+    })
+    .collect()
 }
 
 /// What a cell says, whatever the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Value<'a> {
+pub enum Value<'a> {
+    /// Nothing.
     None,
+    /// A text.
     Text(&'a str),
+    /// Yes or no.
     Flag(bool),
+    /// A number of things.
     Count(i64),
-    /// Minor units, and how many digits they have.
+    /// Minor units, and how many digits they have: at most four.
     Money(i64, u32),
     /// Microseconds.
     Time(i64),
+}
+
+/// A column of a table that its caller reckoned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// What it counts.
+    pub unit: Unit,
+    /// Whether a cell may be empty.
+    pub optional: bool,
+}
+
+/// Writes rows that their caller reckoned; returns how many there are.
+///
+/// # Errors
+/// [`ReportError`], also for a cell that its column does not take.
+pub fn write_rows<'v>(
+    fields: &[Field],
+    rows: impl IntoIterator<Item = Vec<Value<'v>>>,
+    shape: Shape,
+    out: &mut (dyn Write + Send),
+) -> Result<u64, ReportError> {
+    fn all<'v>(
+        mut to: impl Rows,
+        rows: impl IntoIterator<Item = Vec<Value<'v>>>,
+    ) -> Result<u64, ReportError> {
+        let mut count = 0;
+        for row in rows {
+            to.row(&row)?;
+            count += 1;
+        }
+        to.finish()?;
+        Ok(count)
+    }
+    let column = |field: &Field| {
+        let Field { name, unit, optional } = *field;
+        Column { name, unit, optional, doc: "", currency: None }
+    };
+    let columns: Vec<Column> = fields.iter().map(column).collect();
+    match shape {
+        Shape::Csv => all(csv::Sink::new(&columns, out)?, rows),
+        Shape::Parquet => all(parquet::Sink::new(&columns, out)?, rows),
+    }
+}
+
+/// Writes a table of a snapshot; returns how many rows it has.
+///
+/// # Errors
+/// [`ReportError`].
+pub fn write_snapshot(
+    snapshot: &Snapshot,
+    table: &WholeTable,
+    shape: Shape,
+    out: &mut (dyn Write + Send),
+) -> Result<u64, ReportError> {
+    let columns = columns(table);
+    let mut visited = |each: RowVisit<'_>| {
+        snapshot.visit_table(table, each);
+        Ok(())
+    };
+    match shape {
+        Shape::Csv => visit(table.name, &columns, &mut visited, csv::Sink::new(&columns, out)?),
+        Shape::Parquet => visit(table.name, &columns, &mut visited, parquet::Sink::new(&columns, out)?),
+    }
 }
 
 impl<'a> Value<'a> {
@@ -183,14 +257,21 @@ trait Rows {
     fn finish(self) -> Result<(), ReportError>;
 }
 
-fn visit<R: Rows>(models: &ReadModels, table: &Table, mut rows: R) -> Result<u64, ReportError> {
-    let columns = table.columns();
+/// Hands each row of a table to what it is given.
+type Visited<'v> = &'v mut dyn FnMut(RowVisit<'_>) -> Result<(), ReportError>;
+
+fn visit<R: Rows>(
+    table: &'static str,
+    columns: &[Column],
+    visited: Visited<'_>,
+    mut rows: R,
+) -> Result<u64, ReportError> {
     let (mut count, mut failed) = (0u64, None);
-    models.visit_table(&table.source, &mut |cells| {
+    visited(&mut |cells| {
         let mut values = Vec::with_capacity(cells.len());
         for at in 0..cells.len() {
-            let Some(value) = Value::of(&columns, cells, at) else {
-                let (table, column) = (table.name, columns[at].name);
+            let Some(value) = Value::of(columns, cells, at) else {
+                let column = columns[at].name;
                 failed = Some(ReportError::NoCurrency { table, column, row: count + 1 });
                 return ControlFlow::Break(());
             };
