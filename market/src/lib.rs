@@ -32,6 +32,7 @@ mod side;
 mod stream;
 pub mod transparency;
 pub mod verify;
+pub mod what_if;
 
 pub use account::account_of;
 pub use command::{AnyCommand, AnyRequest};

@@ -64,6 +64,7 @@ pub enum Command {
     Status(cmd::status::Args),
     Verify(cmd::verify::Args),
     Rebuild(cmd::rebuild::Args),
+    Replay(cmd::replay::Args),
     Digest(cmd::digest::Args),
     TrialBalance(cmd::trial_balance::Args),
     Ledger(cmd::ledger::Args),

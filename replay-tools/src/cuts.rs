@@ -31,14 +31,22 @@ pub struct Cuts {
 impl Cuts {
     /// The moment that was asked for.
     pub fn at(&self, models: &ReadModels) -> Result<AsOf, Failure> {
-        let head = models.freshness()?.head;
+        self.of(models.freshness()?.head, || Ok(models.calendar()?))
+    }
+
+    /// The same of a journal with this head, whose market has this calendar.
+    pub fn of(
+        &self,
+        head: Position,
+        calendar: impl FnOnce() -> Result<Calendar, Failure>,
+    ) -> Result<AsOf, Failure> {
         if let Some(position) = self.at_position.filter(|position| *position > head) {
             let why = format!("--at-position {position} lies beyond the journal's head, which is {head}");
             return Err(Failure::Refused(why));
         }
         let days = [self.as_of, self.known_at].iter().any(|cut| matches!(cut, Some(When::Day(_))));
         // instants need no time zone
-        let calendar = if days { models.calendar()? } else { Calendar::UTC };
+        let calendar = if days { calendar()? } else { Calendar::UTC };
         let end = |when: Option<When>| when.map(|when| when.end(calendar).0);
         Ok(AsOf { position: self.at_position, known: end(self.known_at), business: end(self.as_of) })
     }

@@ -9,6 +9,7 @@ use daybook_journal::JournalError;
 use daybook_market::MarketError;
 use daybook_market::backup::BackupError;
 use daybook_market::transparency::TransparencyError;
+use daybook_market::what_if::WhatIfError;
 use daybook_projections::ReadModelError;
 use daybook_proofs::ProofError;
 
@@ -93,6 +94,16 @@ impl From<MarketError> for Failure {
             MarketError::Command(error) => error.into(),
             MarketError::Url(why) => Self::Usage(why),
             MarketError::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+impl From<WhatIfError> for Failure {
+    fn from(error: WhatIfError) -> Self {
+        match error {
+            WhatIfError::Journal(error) => error.into(),
+            WhatIfError::Models(error) => error.into(),
+            WhatIfError::Rule(why) | WhatIfError::Refused(why) => Self::Refused(why),
         }
     }
 }

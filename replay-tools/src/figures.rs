@@ -68,6 +68,11 @@ impl Visits {
 }
 
 impl Rules {
+    /// How a visitor came.
+    pub fn channels(&self) -> Result<ChannelRule, Failure> {
+        self.visits.channels()
+    }
+
     /// Whose definition is asked for.
     pub fn definition(&self) -> Definition {
         self.visits.definition
@@ -96,7 +101,7 @@ impl Rules {
         (since, look_back): (NaiveDate, i64),
         at: AsOf,
     ) -> Result<History, Failure> {
-        let rule = self.visits.channels()?;
+        let rule = self.channels()?;
         let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
         Ok(models.history(since, look_back, rule, at, &mut told(&progress))?)
     }
@@ -110,8 +115,13 @@ impl Rules {
         at: AsOf,
     ) -> Result<(History, Currency), Failure> {
         let history = self.events(global, models, since, at)?;
-        let currency = of_sales(self.currency, &history.currencies())?;
+        let currency = self.currency_of(&history)?;
         Ok((history, currency))
+    }
+
+    /// The currency of a history's sales: as asked for, or the one there is.
+    pub fn currency_of(&self, history: &History) -> Result<Currency, Failure> {
+        of_sales(self.currency, &history.currencies())
     }
 }
 

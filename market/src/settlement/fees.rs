@@ -32,12 +32,13 @@ struct Term {
 
 /// A period to charge for, or what is left of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Part {
-    name: Code,
+pub(crate) struct Part {
+    pub(crate) name: Code,
     from: NaiveDate,
-    until: NaiveDate,
+    /// The day after its last.
+    pub(crate) until: NaiveDate,
     /// What is charged where it is not the whole fee.
-    amount: Option<Money>,
+    pub(crate) amount: Option<Money>,
 }
 
 fn fee_at(merchant: &Merchant, at: Timestamp) -> Option<&PlatformFee> {
@@ -53,7 +54,7 @@ fn share(fee: Money, days: i64, whole: i64) -> Money {
 }
 
 /// The last instant of the day before.
-fn before(calendar: Calendar, day: NaiveDate) -> Timestamp {
+pub(crate) fn before(calendar: Calendar, day: NaiveDate) -> Timestamp {
     calendar.start_of(day).plus(-1)
 }
 
@@ -112,6 +113,19 @@ fn parts(merchant: &Merchant, calendar: Calendar, opened_at: Timestamp, until: N
     parts
 }
 
+/// What a merchant owes for the periods that ended by the day `until`, the last first, whether it was charged or not.
+pub(crate) fn owed(
+    merchant: &Merchant,
+    calendar: Calendar,
+    opened_at: Timestamp,
+    until: NaiveDate,
+) -> Vec<Part> {
+    let left_at = merchant.facts(opened_at).terminated_at;
+    let mut owed = parts(merchant, calendar, opened_at, until);
+    owed.retain(|part| left_at.is_none_or(|left| left >= calendar.start_of(part.from)));
+    owed
+}
+
 impl Run<'_> {
     /// Charges the platform fees of the periods that ended by the run's day, of merchants that were open by then and
     /// had not left before it began.
@@ -134,12 +148,7 @@ impl Run<'_> {
     async fn charge_merchant(&mut self, contracted: Contracted) -> Result<(), MarketError> {
         let (calendar, commands, until) = (self.calendar, &self.market.commands, self.cut.day());
         let Contracted { merchant, opened_at } = contracted;
-        let owed = commands.look(merchant, |m: &Merchant| {
-            let (mut owed, left_at) =
-                (parts(m, calendar, opened_at, until), m.facts(opened_at).terminated_at);
-            owed.retain(|part| left_at.is_none_or(|left| left >= calendar.start_of(part.from)));
-            owed
-        })?;
+        let owed = commands.look(merchant, |m: &Merchant| owed(m, calendar, opened_at, until))?;
         // one may have been charged by hand before those that came before it
         let charged = commands.look(merchant, |a: &MerchantAccount| {
             owed.iter().map(|part| a.platform_fee_charged(part.name)).collect::<Vec<_>>()

@@ -2,10 +2,10 @@
 //! derives them again from the journal alone.
 
 mod audit;
-mod cycle;
+pub(crate) mod cycle;
 mod days;
 pub(crate) mod derive;
-mod fees;
+pub(crate) mod fees;
 mod run;
 pub(crate) mod source;
 

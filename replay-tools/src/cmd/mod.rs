@@ -36,6 +36,7 @@ pub mod products;
 pub mod profit_loss;
 pub mod rebuild;
 pub mod reconcile;
+pub mod replay;
 pub mod restore;
 pub mod roi;
 pub mod serve;
@@ -64,6 +65,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Status(args) => status::run(global, &args),
         Command::Verify(args) => verify::run(global, &args),
         Command::Rebuild(args) => rebuild::run(global, &args),
+        Command::Replay(args) => replay::run(global, &args),
         Command::Digest(args) => digest::run(global, &args),
         Command::Ledger(args) => ledger::run(global, &args),
         Command::ProfitLoss(args) => profit_loss::run(global, &args),
