@@ -1,6 +1,9 @@
 //! What would have been under other rules: nothing under the same ones, and to the cent under others.
 #![allow(clippy::unwrap_used)]
 
+#[path = "what_if/coupons.rs"]
+mod coupons;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 

@@ -197,7 +197,7 @@ impl Line {
     }
 
     /// The least gross, up to `most`, that gives the buyer `wanted`.
-    fn gross_for(&self, wanted: i64, most: i64) -> i64 {
+    pub(super) fn gross_for(&self, wanted: i64, most: i64) -> i64 {
         if wanted == 0 {
             return 0;
         }

@@ -33,12 +33,7 @@ impl Order {
             let message = format!("parts and shortfall must sum to what the buyer pays, {}", self.money(due));
             return refuse("funding_mismatch", message);
         }
-        let head = self.head.as_ref().expect("invariant: a placed order has a head");
-        let subsidies = head.campaigns.iter().enumerate().map(|(nth, campaign)| {
-            let amount = self.lines.iter().map(|l| l.subsidies[nth]).sum();
-            Subsidy { campaign: *campaign, amount: self.money(amount) }
-        });
-        let subsidies = subsidies.filter(|s| !s.amount.is_zero()).collect();
+        let subsidies = self.subsidies_due();
         let ship_due = context.occurred_at.plus(DAY * i64::from(context.policy.ship_within_days));
         let mut draft = Draft::new(self, context);
         draft.push(EscrowFunded {
@@ -49,6 +44,14 @@ impl Order {
         });
         draft.settle();
         Ok(draft.events)
+    }
+
+    /// What the market adds to it, by campaign.
+    pub(super) fn subsidies_due(&self) -> Vec<Subsidy> {
+        let campaigns = self.head.as_ref().map_or(0, |head| head.campaigns.len());
+        let sums: Vec<i64> =
+            (0..campaigns).map(|nth| self.lines.iter().map(|l| l.subsidies[nth]).sum()).collect();
+        self.campaign_amounts(&sums)
     }
 
     fn check_parts(&self, parts: &[PaymentPart], shortfall: Money) -> Result<(), Rejection> {
@@ -177,32 +180,37 @@ impl Draft {
         if !order.funded {
             return;
         }
-        let (mut to_merchant, mut tax, mut lines) = (0, 0, Vec::new());
-        for (at, line) in order.lines.iter().enumerate() {
-            let quantity = line.releasable();
-            if quantity == 0 || order.frozen_line(at) {
-                continue;
-            }
-            let parts = line.escrow.pieces(quantity, line.pieces() - quantity);
-            let merchant = parts.goods + parts.shipping;
-            to_merchant += merchant;
-            tax += parts.tax;
-            let (merchant, of_tax) = (order.money(merchant), order.money(parts.tax));
-            lines.push(LineRelease { line: line.id, quantity, to_merchant: merchant, tax: of_tax });
+        let pieces = order.lines.iter().enumerate().filter(|(at, _)| !order.frozen_line(*at));
+        let pieces: Vec<_> =
+            pieces.map(|(at, line)| (at, line.releasable())).filter(|(_, q)| *q > 0).collect();
+        if let Some(released) = order.released(&pieces) {
+            let after_sales_until = Some(self.at.plus(DAY * i64::from(self.after_sales_days)));
+            self.push(EscrowReleased { after_sales_until, ..released });
         }
-        if lines.is_empty() {
-            return;
-        }
-        self.push(EscrowReleased {
-            lines,
-            to_merchant: self.order.money(to_merchant),
-            tax: self.order.tax_amount(tax),
-            after_sales_until: Some(self.at.plus(DAY * i64::from(self.after_sales_days))),
-        });
     }
 }
 
 impl Order {
+    /// What releasing these pieces, by line, brings to the merchant and the tax office; nothing without pieces.
+    pub(super) fn released(&self, pieces: &[(usize, u32)]) -> Option<EscrowReleased> {
+        let (mut to_merchant, mut tax, mut lines) = (0, 0, Vec::with_capacity(pieces.len()));
+        for (at, quantity) in pieces.iter().copied() {
+            let line = &self.lines[at];
+            let parts = line.escrow.pieces(quantity, line.pieces().saturating_sub(quantity));
+            let merchant = parts.goods + parts.shipping;
+            to_merchant += merchant;
+            tax += parts.tax;
+            let (merchant, of_tax) = (self.money(merchant), self.money(parts.tax));
+            lines.push(LineRelease { line: line.id, quantity, to_merchant: merchant, tax: of_tax });
+        }
+        (!lines.is_empty()).then(|| EscrowReleased {
+            lines,
+            to_merchant: self.money(to_merchant),
+            tax: self.tax_amount(tax),
+            after_sales_until: None,
+        })
+    }
+
     /// Tax for the order's jurisdiction, absent when zero.
     pub(super) fn tax_amount(&self, minor: i64) -> Option<TaxAmount> {
         let jurisdiction = self.head.as_ref()?.jurisdiction?;

@@ -26,6 +26,6 @@ mod view;
 pub use commands::OrderCommand;
 pub use line::Line;
 pub use place::{MAX_LINES, MAX_SUBSIDIES};
-pub use restate::RESTATED_FROM;
+pub use restate::{RESTATED_FROM, Restatement};
 pub use split::{Parts, Pool};
 pub use state::{Dispute, DisputeStage, Order};

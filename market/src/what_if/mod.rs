@@ -1,7 +1,7 @@
 //! What would have been under other rules: the journal read through once, its events restated.
 //!
 //! Shape: each money event is posted as it was written; an event whose amounts follow from a rule that is asked about is
-//! restated first, by the function that decided it ([`Order::restated`](daybook_domain::order::Order::restated), the
+//! restated first, by the function that decided it ([`Restatement`](daybook_domain::order::Restatement), the
 //! account's decider), and goes to the second set of books through the same posting table. Differences are taken of the two
 //! sets. So both balance, and where no rule is asked about they are one.
 //!
@@ -21,7 +21,7 @@ mod timing;
 
 pub use difference::{AccountDifference, Difference, Figure, MerchantDifference};
 pub use pass::what_if;
-pub use rules::{Commission, Cycle, Fee, Required, Rules, Scope};
+pub use rules::{Commission, Coupons, Cycle, Fee, Required, Rules, Scope};
 pub use timing::Timing;
 
 use daybook_journal::JournalError;

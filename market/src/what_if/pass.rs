@@ -7,13 +7,13 @@ use ahash::RandomState;
 use chrono::NaiveDate;
 use daybook_domain::account::events::PlatformFeeCharged;
 use daybook_domain::deposit::Deposit;
-use daybook_domain::deposit::events::DepositRestored;
+use daybook_domain::deposit::events::{DeductedTo, DepositDeducted, DepositRestored};
 use daybook_domain::merchant::Merchant;
-use daybook_domain::order::events::OrderPlaced;
-use daybook_domain::order::{Order, RESTATED_FROM};
+use daybook_domain::order::events::{Bearer, OrderPlaced};
+use daybook_domain::order::{RESTATED_FROM, Restatement};
 use daybook_domain::posting::post;
 use daybook_domain::{
-    Aggregate, Category, DisputeId, Event, EventKind, MerchantId, Money, OrderId, Refs, Timestamp,
+    Aggregate, CampaignId, Category, DisputeId, Event, EventKind, MerchantId, Money, OrderId, Refs, Timestamp,
 };
 use daybook_journal::{Journal, Position, Version};
 use daybook_projections::model::{Cut, Envelope, KindSet};
@@ -51,8 +51,10 @@ pub(super) struct Pass<'r> {
     pub(super) known: BTreeMap<MerchantId, Known>,
     /// What was booked for merchants by day, where cycles are asked about.
     pub(super) days: Option<Days>,
-    /// Orders under other terms, as they would stand.
-    orders: HashMap<OrderId, Order, RandomState>,
+    /// Orders under other terms.
+    orders: HashMap<OrderId, Restatement, RandomState>,
+    /// What deposits last gave for refunds of those, and when that is booked where it counts.
+    deducted: HashMap<OrderId, (DepositDeducted, Option<Timestamp>), RandomState>,
     /// Hashes of those that are completed.
     completed: HashSet<u64, RandomState>,
     hasher: RandomState,
@@ -63,6 +65,8 @@ pub(super) struct Pass<'r> {
     restored: BTreeMap<(OrderId, DisputeId), Money>,
     /// Categories that were sold, of those that rules name.
     categories: BTreeSet<Category>,
+    /// Campaigns that added to orders, of those that rules name.
+    campaigns: BTreeSet<CampaignId>,
     pub(super) last: Timestamp,
     through: Position,
     events: u64,
@@ -84,7 +88,7 @@ pub fn what_if(
     rules.check().map_err(WhatIfError::Rule)?;
     let mut pass = Pass::new(rules, Calendar::of_journal(journal)?, at);
     let mut kinds = KindSet::MONEY.or(OF_MERCHANTS);
-    if !rules.commission.is_empty() {
+    if !rules.commission.is_empty() || !rules.coupons.is_empty() {
         kinds = kinds.or(OF_ORDERS);
     }
     visit_events(journal, kinds, at, progress, &mut |e| {
@@ -107,11 +111,13 @@ impl<'r> Pass<'r> {
             known: BTreeMap::new(),
             days: (!rules.settlement.is_empty()).then(Days::default),
             orders: HashMap::default(),
+            deducted: HashMap::default(),
             completed: HashSet::default(),
             hasher: RandomState::with_seeds(1, 2, 3, 4),
             late: BTreeMap::new(),
             restored: BTreeMap::new(),
             categories: BTreeSet::new(),
+            campaigns: BTreeSet::new(),
             last: Timestamp(i64::MIN),
             through: 0,
             events: 0,
@@ -187,16 +193,22 @@ impl<'r> Pass<'r> {
             let amount = *self.restored.get(&(restored.order, restored.dispute))?;
             return Some(DepositRestored { amount, ..restored.clone() }.into());
         }
+        if let Event::DepositDeducted(given) = e.event {
+            let DeductedTo::Buyer { order } = given.to else { return None };
+            if self.orders.contains_key(&order) {
+                let booked_at = counts.then_some(Timestamp(e.booked_at));
+                self.deducted.insert(order, (given.clone(), booked_at));
+            }
+            return None;
+        }
         if !OF_ORDERS.has(e.kind) {
             return None;
         }
         let id = e.refs.order?;
         if let Event::OrderPlaced(placed) = e.event {
-            let placed = self.placed(placed, at)?;
-            let mut order = Order::named(id.as_str());
-            order.evolve(&placed.into(), at);
+            let asked = self.placed(placed, at)?;
             self.under_other_terms += 1;
-            self.orders.insert(id, order);
+            self.orders.insert(id, Restatement::begin(id.as_str(), placed, asked, at));
             return None;
         }
         let Some(order) = self.orders.get_mut(&id) else {
@@ -206,16 +218,41 @@ impl<'r> Pass<'r> {
             }
             return None;
         };
-        let restated = order.restated(e.event);
-        order.evolve(restated.as_ref().unwrap_or(e.event), at);
-        if let Some(Event::RulingReversed(reversed)) = &restated {
-            self.restored.insert((id, reversed.dispute), reversed.to_deposit);
+        let restated = order.take(e.event, at);
+        match &restated {
+            Some(Event::RulingReversed(reversed)) => {
+                self.restored.insert((id, reversed.dispute), reversed.to_deposit);
+            }
+            Some(Event::RefundIssued(_)) => self.deduct_less(id, e.event, restated.as_ref(), e.refs),
+            _ => {}
         }
         if e.kind == EventKind::OrderCompleted {
             self.orders.remove(&id);
+            self.deducted.remove(&id);
             self.completed.insert(self.hasher.hash_one(id));
         }
         restated
+    }
+
+    /// What a deposit gave for a refund was the refund's gross: of a smaller one it gives as much less.
+    fn deduct_less(&mut self, id: OrderId, was: &Event, is: Option<&Event>, refs: &Refs) {
+        let gross = |event: Option<&Event>| match event {
+            Some(Event::RefundIssued(e)) => {
+                let of_deposit = e.borne_by.iter().filter(|share| share.by == Bearer::Deposit);
+                of_deposit.map(|share| share.gross.minor).sum()
+            }
+            _ => 0,
+        };
+        let less: i64 = gross(Some(was)) - gross(is);
+        if less == 0 {
+            return;
+        }
+        if let Some((given, Some(booked_at))) = self.deducted.remove(&id) {
+            let amount = Money::new(given.amount.minor.saturating_sub(less), given.amount.currency);
+            let asked = Event::from(DepositDeducted { amount, ..given.clone() });
+            let refs = Refs { merchant: refs.merchant, ..Refs::default() };
+            self.replace(Some(&given.into()), Some(&asked), &refs, booked_at);
+        }
     }
 
     /// The order as it would have been placed, where that differs.
@@ -231,13 +268,24 @@ impl<'r> Pass<'r> {
                 changed.get_or_insert_with(|| placed.clone()).lines[nth].commission_rate = rate;
             }
         }
+        let share = |campaign| rules.coupons_of(merchant, campaign, day).filter(|share| !share.is_zero());
+        for subsidy in &placed.subsidies {
+            if rules.coupons.iter().any(|rule| rule.campaign == subsidy.campaign) {
+                self.campaigns.insert(subsidy.campaign);
+            }
+        }
+        if placed.subsidies.iter().any(|subsidy| share(subsidy.campaign).is_some()) {
+            let asked = changed.get_or_insert_with(|| placed.clone());
+            // the decider summed these very amounts when the order was placed
+            asked.funded_by_merchant(share).expect("invariant: parts of amounts that were added up before");
+        }
         changed
     }
 
     /// Orders to which something happened after they were completed: their streams are read again, from their beginning.
     fn go_on_with_late_orders(&mut self, journal: &dyn Journal) -> Result<(), WhatIfError> {
         for (stream, late) in std::mem::take(&mut self.late) {
-            let (mut order, mut failed) = (Order::default(), None);
+            let (mut order, mut failed) = (None, None);
             journal.read_streams(
                 &[&stream],
                 Some(self.through),
@@ -263,19 +311,19 @@ impl<'r> Pass<'r> {
     /// Folds one event of an order again; what it posts differently goes to the books where it happened late.
     fn again(
         &mut self,
-        order: &mut Order,
+        order: &mut Option<Restatement>,
         event: &Event,
         refs: &Refs,
         at: Timestamp,
         late: Option<(bool, Timestamp)>,
     ) {
         if let Event::OrderPlaced(placed) = event {
-            let placed = self.placed(placed, at).unwrap_or_else(|| placed.clone());
-            order.evolve(&placed.into(), at);
+            let asked = self.placed(placed, at).unwrap_or_else(|| placed.clone());
+            let id = refs.order.as_ref().map_or("", OrderId::as_str);
+            *order = Some(Restatement::begin(id, placed, asked, at));
             return;
         }
-        let restated = order.restated(event);
-        order.evolve(restated.as_ref().unwrap_or(event), at);
+        let restated = order.as_mut().and_then(|order| order.take(event, at));
         if let Some((restated, (true, booked_at))) = restated.zip(late) {
             self.replace(Some(event), Some(&restated), refs, booked_at);
         }
@@ -305,7 +353,7 @@ impl<'r> Pass<'r> {
         }
     }
 
-    /// Refuses rules about merchants and categories that nobody has heard of.
+    /// Refuses rules about merchants, categories and campaigns that nobody has heard of.
     fn check_names(&self) -> Result<(), WhatIfError> {
         let unknown = |why: String| Err(WhatIfError::Rule(why));
         let sold = |merchant: MerchantId| {
@@ -322,6 +370,16 @@ impl<'r> Pass<'r> {
                     "commission {}: nothing of category {category} was sold as of this moment: \
                      `daybook profit-loss --detail` lists the categories",
                     nth + 1
+                ));
+            }
+        }
+        for (nth, rule) in self.rules.coupons.iter().enumerate() {
+            if !self.campaigns.contains(&rule.campaign) {
+                return unknown(format!(
+                    "coupons {}: campaign {} added to no order as of this moment: \
+                     `daybook profit-loss --detail` lists what was added by campaign",
+                    nth + 1,
+                    rule.campaign
                 ));
             }
         }

@@ -6,7 +6,7 @@
 
 use chrono::NaiveDate;
 use daybook_domain::merchant::events::{PlatformFee, SettlementCycle};
-use daybook_domain::{Category, MerchantId, Money, Rate};
+use daybook_domain::{CampaignId, Category, MerchantId, Money, Rate};
 
 /// For whom and when a rule holds: for all and always, where nothing is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,17 @@ pub struct Cycle {
     pub days: u32,
 }
 
+/// Another share of a campaign's coupons, for orders placed on the days of its scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coupons {
+    /// For whom and when.
+    pub scope: Scope,
+    /// Whose coupons.
+    pub campaign: CampaignId,
+    /// What of them the merchant gives as a discount of its own, between 0 and 1.
+    pub merchant_share: Rate,
+}
+
 /// What is asked about. Nothing of it: nothing changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
@@ -70,6 +81,8 @@ pub struct Rules {
     pub deposit: Vec<Required>,
     /// Settlement cycles.
     pub settlement: Vec<Cycle>,
+    /// Who funds coupons.
+    pub coupons: Vec<Coupons>,
 }
 
 /// What a rule is about, besides its days: the same of two rules is a contradiction where their days meet.
@@ -103,6 +116,15 @@ impl About for Cycle {
         self.scope
     }
 }
+impl About for Coupons {
+    fn scope(&self) -> Scope {
+        self.scope
+    }
+    fn of(&self) -> Option<String> {
+        Some(format!("campaign {}", self.campaign))
+    }
+}
+
 impl Scope {
     /// Whether a rule holds for a merchant on a day.
     pub(super) fn covers(&self, merchant: MerchantId, day: NaiveDate) -> bool {
@@ -170,6 +192,7 @@ impl Rules {
             && self.platform_fee.is_empty()
             && self.deposit.is_empty()
             && self.settlement.is_empty()
+            && self.coupons.is_empty()
     }
 
     /// Refuses rules that contradict each other or say what no contract can.
@@ -179,6 +202,17 @@ impl Rules {
     pub fn check(&self) -> Result<(), String> {
         for (nth, rule) in self.commission.iter().enumerate() {
             share("commission", nth, "rate", rule.rate)?;
+        }
+        for (nth, rule) in self.coupons.iter().enumerate() {
+            share("coupons", nth, "merchant_share", rule.merchant_share)?;
+            if rule.campaign.as_str() == daybook_domain::posting::POINTS_COUPONS {
+                let campaign = rule.campaign;
+                return Err(format!(
+                    "coupons {}: campaign {campaign} stands for coupons that points became, which were paid for \
+                     when the points were earned: name another",
+                    nth + 1
+                ));
+            }
         }
         for (nth, rule) in self.platform_fee.iter().enumerate() {
             let why = match rule.fee.period {
@@ -198,7 +232,8 @@ impl Rules {
         contradiction("commission", &self.commission)?;
         contradiction("platform_fee", &self.platform_fee)?;
         contradiction("deposit", &self.deposit)?;
-        contradiction("settlement", &self.settlement)
+        contradiction("settlement", &self.settlement)?;
+        contradiction("coupons", &self.coupons)
     }
 
     /// The commission that is asked about, for goods of a category sold by a merchant on a day.
@@ -211,6 +246,17 @@ impl Rules {
         let holds =
             |r: &Commission| r.scope.covers(merchant, day) && r.category.is_none_or(|only| only == category);
         winner(&self.commission, holds).map(|rule| rule.rate)
+    }
+
+    /// What of a campaign's coupons the merchant funds, where that is asked about.
+    pub(super) fn coupons_of(
+        &self,
+        merchant: MerchantId,
+        campaign: CampaignId,
+        day: NaiveDate,
+    ) -> Option<Rate> {
+        let holds = |r: &Coupons| r.scope.covers(merchant, day) && r.campaign == campaign;
+        winner(&self.coupons, holds).map(|rule| rule.merchant_share)
     }
 
     pub(super) fn fee_of(&self, merchant: MerchantId, day: NaiveDate) -> Option<&PlatformFee> {
@@ -237,6 +283,7 @@ impl Rules {
         named("platform_fee", &self.platform_fee, &mut out);
         named("deposit", &self.deposit, &mut out);
         named("settlement", &self.settlement, &mut out);
+        named("coupons", &self.coupons, &mut out);
         out
     }
 

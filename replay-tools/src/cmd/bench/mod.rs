@@ -14,6 +14,7 @@ mod load;
 mod models;
 mod room;
 mod scan;
+mod what_if;
 
 use std::path::PathBuf;
 
@@ -43,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Only these figures
-    #[arg(long, value_name = "FIGURES", value_delimiter = ',', value_parser = ["a", "b", "c", "d", "e", "f", "g"])]
+    #[arg(long, value_name = "FIGURES", value_delimiter = ',', value_parser = ["a", "b", "c", "d", "e", "f", "g", "h"])]
     only: Vec<String>,
 }
 
@@ -107,7 +108,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
 
     let given = journal_to_read(global);
     // Memory is measured in (d), so what uses much of it for other reasons comes after it; its input comes first.
-    if wanted('b') || (given.is_none() && (wanted('c') || wanted('d') || wanted('f'))) {
+    if wanted('b') || (given.is_none() && (wanted('c') || wanted('d') || wanted('f') || wanted('h'))) {
         progress.phase("(b) bulk import");
         figures.push(bulk::measure(&room, &runtime, &size)?);
     }
@@ -128,6 +129,10 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         figures.push(balances::measure(&room, &size, &path)?);
     }
     progress.set(4);
+    if wanted('h') {
+        progress.phase("(h) what if");
+        figures.push(what_if::measure(&path, &size)?);
+    }
     if wanted('g') {
         progress.phase("(g) page views");
         figures.push(hits::measure(&room, &runtime, &size)?);

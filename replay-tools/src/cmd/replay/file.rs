@@ -8,8 +8,8 @@ use std::str::FromStr;
 use chrono::NaiveDate;
 use daybook_domain::merchant::events::{PlatformFee, SettlementCycle};
 use daybook_domain::time::{DAY, SECOND};
-use daybook_domain::{Category, Currency, MerchantId, Money, Rate};
-use daybook_market::what_if::{Commission, Cycle, Fee, Required, Rules, Scope};
+use daybook_domain::{CampaignId, Category, Currency, MerchantId, Money, Rate};
+use daybook_market::what_if::{Commission, Coupons, Cycle, Fee, Required, Rules, Scope};
 use daybook_metrics::attribution::{AttributionRule, Model};
 use daybook_metrics::{Definition, SessionRule};
 use serde::de::{Error, Unexpected, Visitor};
@@ -60,6 +60,7 @@ fn parse(text: &str) -> Result<Asked, String> {
         platform_fee: numbered("platform_fee", file.platform_fee, FeeEntry::rule)?,
         deposit: numbered("deposit", file.deposit, DepositEntry::rule)?,
         settlement: numbered("settlement", file.settlement, SettlementEntry::rule)?,
+        coupons: file.coupons.into_iter().map(CouponsEntry::rule).collect(),
     };
     rules.check()?;
     let sessions = file.sessions.map(SessionsEntry::rule).transpose()?;
@@ -87,6 +88,8 @@ struct File {
     deposit: Vec<DepositEntry>,
     #[serde(default)]
     settlement: Vec<SettlementEntry>,
+    #[serde(default)]
+    coupons: Vec<CouponsEntry>,
     sessions: Option<SessionsEntry>,
     attribution: Option<AttributionEntry>,
 }
@@ -183,6 +186,26 @@ impl SettlementEntry {
             }
         };
         Ok(Cycle { scope: scope(self.merchant, self.from, self.through), cycle: self.cycle, days })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CouponsEntry {
+    campaign: CampaignId,
+    #[serde(deserialize_with = "written")]
+    merchant_share: Written<Rate>,
+    merchant: Option<MerchantId>,
+    #[serde(default, deserialize_with = "written_if_any")]
+    from: Option<Written<NaiveDate>>,
+    #[serde(default, deserialize_with = "written_if_any")]
+    through: Option<Written<NaiveDate>>,
+}
+
+impl CouponsEntry {
+    fn rule(self) -> Coupons {
+        let scope = scope(self.merchant, self.from, self.through);
+        Coupons { scope, campaign: self.campaign, merchant_share: self.merchant_share.0 }
     }
 }
 
@@ -351,6 +374,14 @@ mod tests {
             ("[[settlement]]\ncycle = \"yearly\"", &["yearly", "monthly"]),
             ("[[settlement]]\ncycle = \"t_plus_n\"", &["settlement 1", "say days"]),
             ("[[settlement]]\ncycle = \"daily\"\ndays = 3", &["settlement 1", "leave it out"]),
+            (
+                "[[coupons]]\ncampaign = \"c\"\nmerchant_share = \"2\"",
+                &["coupons 1", "merchant_share is 2", "between 0 and 1"],
+            ),
+            (
+                "[[coupons]]\ncampaign = \"points-coupons\"\nmerchant_share = \"1\"",
+                &["coupons 1", "points-coupons", "name another"],
+            ),
             ("[sessions]\ndefinition = \"ga3\"", &["sessions", "definition", "ga3", "ga4"]),
             ("[sessions]\ntimeout_minutes = 0", &["timeout_minutes is 0", "1 to 1440"]),
             ("[sessions]", &["sessions says nothing", "timeout_minutes"]),
