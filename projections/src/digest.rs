@@ -73,6 +73,12 @@ impl RowHash {
         self.hash.update((value.len() as u32).to_le_bytes());
         self.hash.update(value);
     }
+    /// Bytes that are no text.
+    pub(crate) fn put_bytes(&mut self, value: &[u8]) {
+        self.hash.update([3]);
+        self.hash.update((value.len() as u32).to_le_bytes());
+        self.hash.update(value);
+    }
     fn local(&mut self) -> bool {
         self.columns.next().is_some_and(|c| c.local)
     }

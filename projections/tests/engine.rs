@@ -324,14 +324,14 @@ fn a_model_nobody_has_is_refused_with_those_there_are() {
 
 #[test]
 fn every_event_type_is_looked_at_by_a_model_or_listed_here_with_its_reason() {
-    // traffic: metrics count it when they are asked
-    let listed: &[EventKind] = &[EventKind::PageViewed, EventKind::VisitorActed];
+    // what visitors do beside looking, metrics count when they are asked
+    let listed: &[EventKind] = &[EventKind::VisitorActed];
     assert_eq!(daybook_projections::models::unrouted(), listed);
 }
 
 /// What a model decoded it would stop at: these payloads are no JSON of their types.
 #[test]
-fn traffic_is_passed_over_without_being_decoded_live_and_in_a_rebuild() {
+fn models_of_money_pass_over_traffic_without_decoding_it_live_and_in_a_rebuild() {
     let journal = memory();
     let room = tempfile::tempdir().unwrap();
     let live = open(&room.path().join("live.db"), &journal);
@@ -341,7 +341,15 @@ fn traffic_is_passed_over_without_being_decoded_live_and_in_a_rebuild() {
     }
     happen(&*journal, &every_type());
     live.catch_up(&mut |_| {}).unwrap();
-    assert_eq!(live.applied(), journal.head().unwrap());
+    let head = journal.head().unwrap();
+    assert_eq!(live.applied(), head);
     let rebuilt = open(&room.path().join("rebuilt.db"), &journal);
     assert_eq!(shown(&live.digests().unwrap()), shown(&rebuilt.digests().unwrap()));
+    // the one that looks at hits stands before the first that it cannot read, and says so
+    for models in [live, rebuilt] {
+        let status = models.status().unwrap();
+        let at = |name: &str| status.models.iter().find(|model| model.model == name).unwrap().applied;
+        assert_eq!((at("orders"), at("traffic_days")), (head, (head - 2) / 2));
+        assert!(status.stopped.unwrap().contains("traffic-2026-11-22-0"));
+    }
 }

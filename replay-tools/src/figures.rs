@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::{Months, NaiveDate};
+use chrono::NaiveDate;
 use daybook_domain::time::SECOND;
 use daybook_domain::{Currency, Money};
 use daybook_metrics::{ChannelRule, Definition, MarketSites, SessionRule};
@@ -115,13 +115,18 @@ impl Rules {
         at: AsOf,
     ) -> Result<(History, Currency), Failure> {
         let history = self.events(global, models, since, at)?;
-        let currency = self.currency_of(&history)?;
+        let currency = self.currency_of(&history.currencies())?;
         Ok((history, currency))
     }
 
-    /// The currency of a history's sales: as asked for, or the one there is.
-    pub fn currency_of(&self, history: &History) -> Result<Currency, Failure> {
-        of_sales(self.currency, &history.currencies())
+    /// The currency asked for, or the one that sales are in.
+    pub fn currency_of(&self, paid: &[Currency]) -> Result<Currency, Failure> {
+        of_sales(self.currency, paid)
+    }
+
+    /// Whether a market's own lists of sites are named.
+    pub fn has_sites(&self) -> bool {
+        self.visits.sites.is_some()
     }
 }
 
@@ -156,25 +161,7 @@ pub fn aftermath(
 
 /// Days as an argument: `2018-05`, `2018-05-03`, or `2018-05-01..2018-05-15`.
 pub fn days(text: &str) -> Result<Days, String> {
-    let say = || format!("{text:?} are no days: write 2018-05, 2018-05-03 or 2018-05-01..2018-05-15");
-    let day = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-    let one = |text: &str| match day(text) {
-        Some(day) => Some(Days { from: day, to: day }),
-        None => {
-            let from = day(&format!("{text}-01"))?;
-            let to = from.checked_add_months(Months::new(1))?.pred_opt()?;
-            Some(Days { from, to })
-        }
-    };
-    let found = match text.split_once("..") {
-        None => one(text),
-        Some((from, to)) => one(from).zip(one(to)).map(|(from, to)| Days { from: from.from, to: to.to }),
-    };
-    let found = found.ok_or_else(say)?;
-    if found.from > found.to {
-        return Err(format!("{text:?} ends before it begins"));
-    }
-    Ok(found)
+    text.parse()
 }
 
 /// Sums, distinct counts and the ratios taken from them.
@@ -205,7 +192,7 @@ pub const COLUMNS: &[&str] = &[
 ];
 
 /// Sums that people see as ratios only.
-pub const FOR_PROGRAMS: &[&str] = &["views", "bounces", "bouncers", "stay_s"];
+pub const FOR_PROGRAMS: &[&str] = &["views", "bounces", "bouncers", "stay_s", "source"];
 
 /// The values of [`COLUMNS`].
 pub fn values(cell: &Cell, definition: Definition) -> Vec<Value> {

@@ -15,6 +15,7 @@ mod parse;
 mod plans;
 mod progress;
 mod rows;
+mod source;
 mod value;
 
 use std::process::ExitCode;

@@ -26,7 +26,7 @@ fn allowed(permission: Permission) -> &'static [&'static str] {
         Permission::ReadMerchants => &["merchant", "finance", "operator", "admin"],
         Permission::ReadLeads => &["finance", "analyst", "operator", "admin"],
         Permission::ReadBooks => &["finance", "admin"],
-        Permission::ReadFigures => &["finance", "analyst", "admin"],
+        Permission::ReadFigures => &["finance", "analyst", "operator", "admin"],
         Permission::ReadFeed => &["merchant", "finance", "analyst", "admin"],
         Permission::Collect => &["storefront", "operator", "collector", "admin"],
         Permission::Administer => &["admin"],

@@ -107,6 +107,9 @@ async fn leads_are_listed_in_their_order_by_state_and_for_analysts_by_pseudonyms
 async fn every_read_answers_as_the_document_says() {
     let mut stage = Stage::simulated(12, 12).await;
     capture(&mut stage, "l1", "social").await;
+    let plan = json!({"action": "plan", "name": "Spring", "kind": "coupon", "starts": "2026-03-05T00:00:00Z",
+        "ends": "2026-03-06T00:00:00Z", "budget": {"amount": "100.00", "currency": "CNY"}});
+    stage.ask("campaign", "k1", plan).await;
     let site = Site::of(&stage).await;
     site.caught_up(&stage).await;
     let document = site.ask(Ask::new("GET", "/v1/openapi.json")).await.body;
@@ -128,6 +131,8 @@ async fn every_read_answers_as_the_document_says() {
         ("period", stage.now().to_string()[..7].to_owned()),
         ("account", "Liabilities:Escrow:".to_owned() + &order),
         ("state", "closed".to_owned()),
+        ("campaign", "k1".to_owned()),
+        ("days", stage.now().to_string()[..7].to_owned()),
         ("of", merchant.clone()),
         ("order", order),
         ("merchant", merchant),

@@ -27,7 +27,7 @@ pub enum Permission {
     ReadLeads,
     /// The books of the market, and the audit trail.
     ReadBooks,
-    /// Figures.
+    /// Figures of traffic and sales, and campaigns.
     ReadFigures,
     /// The feed of events, by merchants of their own.
     ReadFeed,
@@ -99,7 +99,9 @@ impl Role {
             P::ReadMerchants => matches!(self, Self::Merchant | Self::Finance | Self::Operator | Self::Admin),
             P::ReadLeads => matches!(self, Self::Analyst | Self::Finance | Self::Operator | Self::Admin),
             P::ReadBooks => matches!(self, Self::Finance | Self::Admin),
-            P::ReadFigures => matches!(self, Self::Analyst | Self::Finance | Self::Admin),
+            P::ReadFigures => {
+                matches!(self, Self::Analyst | Self::Finance | Self::Operator | Self::Admin)
+            }
             P::ReadFeed => matches!(self, Self::Merchant | Self::Analyst | Self::Finance | Self::Admin),
             P::Collect => {
                 matches!(self, Self::Collector | Self::Storefront | Self::Operator | Self::Admin)

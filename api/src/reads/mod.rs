@@ -13,6 +13,7 @@ mod cursor;
 mod heavy;
 mod leads;
 mod merchants;
+mod metrics;
 mod orders;
 mod payouts;
 mod question;
@@ -36,6 +37,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         settlements::endpoints(),
         payouts::endpoints(),
         books::endpoints(),
+        metrics::endpoints(),
         reconciliation::endpoints(),
         audit::endpoints(),
         statements::endpoints(),

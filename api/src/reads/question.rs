@@ -8,6 +8,7 @@ use axum::extract::{Query, RawPathParams};
 use daybook_domain::books::Month;
 use daybook_domain::posting::{Account, CHART};
 use daybook_domain::{Code, Currency, Reference, Timestamp};
+use daybook_projections::metrics::Days;
 use daybook_projections::{AsOf, ReadModels, When};
 use serde_json::{Value, json};
 
@@ -26,6 +27,10 @@ pub(super) enum Kind {
     Id,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// Some of these words, with commas.
+    Words(&'static [&'static str]),
+    /// Business days: `2018-05`, `2018-05-03`, `2018-05-01..2018-05-15`.
+    Days,
     /// true or false.
     Flag,
     /// An ISO 4217 code.
@@ -63,6 +68,14 @@ impl Parameter {
             }
             Kind::Id => json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}),
             Kind::Word(words) => json!({"type": "string", "enum": words}),
+            Kind::Words(words) => {
+                let word = words.join("|");
+                json!({"type": "string", "pattern": format!("^({word})(,({word}))*$")})
+            }
+            Kind::Days => {
+                let day = "[0-9]{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?";
+                json!({"type": "string", "pattern": format!(r"^{day}(\.\.{day})?$")})
+            }
             Kind::Flag => json!({"type": "boolean"}),
             Kind::Currency => json!({"$ref": "#/components/schemas/Currency"}),
             Kind::Month => json!({"type": "string", "pattern": r"^[0-9]{4}-(0[1-9]|1[0-2])$"}),
@@ -80,6 +93,11 @@ impl Parameter {
             Kind::Id => Reference::new(text).map(drop).map_err(|e| bad(e.to_string())),
             Kind::Word(words) if words.contains(&text) => Ok(()),
             Kind::Word(words) => Err(bad(format!("{text:?} is none of {}", words.join(", ")))),
+            Kind::Words(words) => match text.split(',').find(|word| !words.contains(word)) {
+                None => Ok(()),
+                Some(word) => Err(bad(format!("{word:?} is none of {}", words.join(", ")))),
+            },
+            Kind::Days => text.parse::<Days>().map(drop).map_err(bad),
             Kind::Flag if matches!(text, "true" | "false") => Ok(()),
             Kind::Flag => Err(bad(format!("{text:?} is neither true nor false"))),
             Kind::Currency => Currency::new(text).map(drop).map_err(|e| bad(e.to_string())),
@@ -202,9 +220,11 @@ impl Question {
         self.touched.take()
     }
 
-    /// Whether it is asked as of a moment or over a span.
+    /// Whether it is asked as of a moment, over a span, or by a definition: there is no row to look at then.
     pub fn is_cut(&self) -> bool {
-        ["as_of", "known", "from", "to", "period"].iter().any(|name| self.query.contains_key(*name))
+        ["as_of", "known", "from", "to", "period", "definition"]
+            .iter()
+            .any(|name| self.query.contains_key(*name))
     }
 
     pub fn flag(&self, name: &str) -> bool {

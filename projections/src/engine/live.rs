@@ -83,9 +83,18 @@ impl Live {
         names.filter(|name| !self.models.iter().any(|m| m.runner.name() == *name)).collect()
     }
 
-    /// Every model stands here at least.
+    /// Every model stands here at least, but those that follow apart.
     pub(crate) fn applied(&self) -> Position {
-        self.models.iter().map(|m| m.position).min().unwrap_or(0)
+        self.position(false).unwrap_or(0)
+    }
+
+    /// Where the models stand that follow apart; none where there are none.
+    pub(crate) fn applied_apart(&self) -> Option<Position> {
+        self.position(true)
+    }
+
+    fn position(&self, apart: bool) -> Option<Position> {
+        self.models.iter().filter(|m| m.runner.apart() == apart).map(|m| m.position).min()
     }
 
     /// Whether another file has taken the name of this one.
@@ -103,10 +112,15 @@ impl Live {
         &self.stored
     }
 
-    /// Folds the next events, at most `most`.
-    pub(crate) fn batch(&mut self, journal: &dyn Journal, most: u64) -> Result<Batch, ReadModelError> {
+    /// Folds the next events, at most `most`: into the models that follow `apart`, or into all others.
+    pub(crate) fn batch(
+        &mut self,
+        journal: &dyn Journal,
+        most: u64,
+        apart: bool,
+    ) -> Result<Batch, ReadModelError> {
         self.db.execute_batch("BEGIN IMMEDIATE")?;
-        let done = self.batch_inside(journal, most);
+        let done = self.batch_inside(journal, most, apart);
         let done = done.and_then(|done| {
             self.db.execute_batch("COMMIT")?;
             Ok(done)
@@ -130,18 +144,20 @@ impl Live {
         &mut self,
         journal: &dyn Journal,
         most: u64,
+        apart: bool,
     ) -> Result<(Batch, Option<ReadModelError>), ReadModelError> {
         if meta::models(&self.db)? != self.stored {
             self.reload()?; // another process has followed in the meantime
         }
-        let after = self.applied();
-        let kinds = self.models.iter().fold(KindSet::default(), |set, m| set.or(m.runner.kinds()));
+        let after = self.position(apart).unwrap_or(0);
+        let own = self.models.iter().filter(|m| m.runner.apart() == apart);
+        let kinds = own.fold(KindSet::default(), |set, m| set.or(m.runner.kinds()));
         let mut decoder = Decoder::new(kinds, self.state.world.clone());
         let (mut events, mut recorded_at) = (0, self.state.recorded_at);
         let (models, db) = (&mut self.models, &self.db);
         let passed = decoder.scan(journal, after, None, &mut |e, world| {
             let mut keys = Keys::new();
-            for m in models.iter_mut() {
+            for m in models.iter_mut().filter(|m| m.runner.apart() == apart) {
                 if m.position < e.position && m.runner.kinds().has(e.kind) {
                     m.runner.apply(e, world, &mut keys, Some(db))?;
                 }
@@ -150,42 +166,48 @@ impl Live {
             recorded_at = e.recorded_at;
             Ok(if events >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
-        if let Some(e) = passed.failed {
-            if !matches!(e, ReadModelError::Undecodable { .. } | ReadModelError::BadRefs { .. }) {
+        let failed = match passed.failed {
+            Some(e) if !matches!(e, ReadModelError::Undecodable { .. } | ReadModelError::BadRefs { .. }) => {
                 return Err(e);
             }
-            self.keep(journal, passed.scanned.through, decoder.world, recorded_at)?;
-            let batch = Batch { applied: self.applied(), head: passed.scanned.head, events };
-            return Ok((batch, Some(e)));
+            failed => failed,
+        };
+        let through = passed.scanned.through;
+        self.keep_rows(journal, through, apart)?;
+        if !apart {
+            self.keep_state(State { world: decoder.world, recorded_at })?;
         }
-        self.keep(journal, passed.scanned.through, decoder.world, recorded_at)?;
-        Ok((Batch { applied: self.applied(), head: passed.scanned.head, events }, None))
+        let applied = self.position(apart).unwrap_or(0);
+        Ok((Batch { applied, head: passed.scanned.head, events }, failed))
     }
 
-    /// Writes rows, checkpoint and world.
-    fn keep(
+    /// Writes rows and checkpoint.
+    fn keep_rows(
         &mut self,
         journal: &dyn Journal,
         through: Position,
-        world: crate::world::World,
-        recorded_at: i64,
+        apart: bool,
     ) -> Result<(), ReadModelError> {
-        if through <= self.applied() {
+        if self.position(apart).is_none_or(|applied| through <= applied) {
             return Ok(());
-        }
-        for m in &mut self.models {
-            m.runner.flush(&self.db)?;
-            m.runner.trim(self.cache_rows);
-            m.position = m.position.max(through);
         }
         if self.stored.iter().all(|s| s.position == 0) {
             meta::bind_to(&self.db, journal)?;
         }
-        meta::advance(&self.db, through)?;
-        for s in &mut self.stored {
-            s.position = s.position.max(through);
+        for m in self.models.iter_mut().filter(|m| m.runner.apart() == apart) {
+            m.runner.flush(&self.db)?;
+            m.runner.trim(self.cache_rows);
+            m.position = m.position.max(through);
+            meta::advance(&self.db, m.runner.name(), through)?;
+            if let Some(stored) = self.stored.iter_mut().find(|s| s.model == m.runner.name()) {
+                stored.position = stored.position.max(through);
+            }
         }
-        let new = State { world, recorded_at };
+        Ok(())
+    }
+
+    /// Keeps the world.
+    fn keep_state(&mut self, new: State) -> Result<(), ReadModelError> {
         meta::put_state(&self.db, &self.state, &new)?;
         self.state = new;
         Ok(())
@@ -213,7 +235,10 @@ impl Live {
             }
         }
         // the world stands where the hindmost model stands
-        let hindmost = meta::models(&self.db)?.iter().map(|m| m.position).min().unwrap_or(0);
+        let is_apart = |name: &str| self.models.iter().any(|m| m.runner.apart() && m.runner.name() == name);
+        let all = meta::models(&self.db)?;
+        let together = all.iter().filter(|m| !is_apart(&m.model)).map(|m| m.position);
+        let hindmost = together.min().unwrap_or(0);
         if hindmost != self.applied() {
             let new = State { world: world_at(journal, hindmost)?, ..self.state.clone() };
             meta::put_state(&self.db, &self.state, &new)?;
@@ -256,7 +281,7 @@ mod tests {
         let mut live = Live::open(&path).unwrap();
         live.cache_rows = 10;
         while live.applied() < 3_000 {
-            live.batch(&journal, 170).unwrap();
+            live.batch(&journal, 170, false).unwrap();
         }
         let stored = |db: &Connection| -> Vec<_> {
             models::all(Children::Hash).iter().flat_map(|r| r.stored_digests(db).unwrap()).collect()

@@ -114,7 +114,7 @@ impl ReadModels {
         let journal = self.inner.journal.as_ref();
         let (_, built) = rebuild::build(db, journal, &mut runners, Bounds::BESIDE, progress)?;
         let rebuilt = |(runner, generation): (Box<dyn Runner>, u32)| {
-            let stored = rebuild::stored(runner.as_ref(), generation, built.position);
+            let stored = rebuild::stored(runner.as_ref(), generation, built.of(runner.as_ref()));
             Rebuilt { runner, stored }
         };
         Ok(runners.into_iter().zip(generations).map(rebuilt).collect())

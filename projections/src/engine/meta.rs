@@ -33,7 +33,7 @@ pub(crate) struct Stored {
 /// Where the models of the file stand.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct State {
-    /// Folded through the lowest position of all models.
+    /// Folded through the lowest position of all models but those that follow apart.
     pub(crate) world: World,
     /// When the last event applied was recorded.
     pub(crate) recorded_at: Micros,
@@ -162,10 +162,10 @@ pub(crate) fn put_model(db: &Connection, m: &Stored) -> rusqlite::Result<()> {
         .map(|_| ())
 }
 
-/// Moves all models that stand before `position` up to it.
-pub(crate) fn advance(db: &Connection, position: Position) -> rusqlite::Result<()> {
-    db.prepare_cached("UPDATE _models SET position = ?1 WHERE position < ?1")?
-        .execute([position as i64])
+/// Moves a model that stands before `position` up to it.
+pub(crate) fn advance(db: &Connection, model: &str, position: Position) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE _models SET position = ?2 WHERE model = ?1 AND position < ?2")?
+        .execute(rusqlite::params![model, position as i64])
         .map(|_| ())
 }
 

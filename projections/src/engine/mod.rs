@@ -28,6 +28,7 @@ mod status;
 pub(crate) mod table;
 #[cfg(test)]
 mod testing;
+pub(crate) mod traffic;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,6 +75,8 @@ struct Inner {
     /// Somebody waits for the models, who rest.
     hurry: Condvar,
     stopped: Mutex<Option<String>>,
+    /// Why those that follow apart have.
+    apart_stopped: Mutex<Option<String>>,
     /// Whether this process has made the whole file already.
     made: AtomicBool,
 }
@@ -112,6 +115,7 @@ impl ReadModels {
             moved: Condvar::new(),
             hurry: Condvar::new(),
             stopped: Mutex::new(None),
+            apart_stopped: Mutex::new(None),
             made: AtomicBool::new(false),
         };
         let this = Self { inner: Arc::new(inner) };
@@ -181,23 +185,53 @@ impl ReadModels {
                 }
             }
             let live = self.opened(live)?;
-            let mut head = journal.head()?;
-            while live.applied() < head {
-                let batch = live.batch(journal, BATCH_EVENTS)?;
-                self.moved_to(batch.applied);
-                progress(Progress { stage: Stage::Folding, done: batch.applied, total: batch.head });
-                head = batch.head;
-                if batch.events == 0 && batch.applied < head {
-                    break; // nothing visible yet: the next call goes on
+            let mut unread = None;
+            let head = loop {
+                let head = self.follow(live, progress)?;
+                // one batch of those that follow apart, then the others again
+                let behind = unread.is_none() && live.applied_apart().is_some_and(|at| at < head);
+                match behind.then(|| live.batch(journal, BATCH_EVENTS, true)) {
+                    None => break head,
+                    Some(Ok(batch)) if batch.events == 0 && batch.applied < head => break head,
+                    Some(Ok(_)) => {}
+                    Some(Err(e)) if e.transient() => return Err(e),
+                    Some(Err(e)) => unread = Some(e.to_string()),
                 }
-            }
+            };
+            *self.inner.apart_stopped.lock() = unread;
             Ok(Freshness { applied: live.applied(), head })
         })();
         if let Some(live) = live.as_ref() {
             self.moved_to(live.applied());
         }
-        *self.inner.stopped.lock() = done.as_ref().err().map(ToString::to_string);
+        let apart = || self.inner.apart_stopped.lock().clone();
+        *self.inner.stopped.lock() = done.as_ref().err().map(ToString::to_string).or_else(apart);
         done
+    }
+
+    /// Brings the models that follow together to the head, which it returns.
+    fn follow(
+        &self,
+        live: &mut Live,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Position, ReadModelError> {
+        let journal = self.inner.journal.as_ref();
+        let mut head = journal.head()?;
+        while live.applied() < head {
+            let batch = live.batch(journal, BATCH_EVENTS, false)?;
+            self.moved_to(batch.applied);
+            progress(Progress { stage: Stage::Folding, done: batch.applied, total: batch.head });
+            head = batch.head;
+            if batch.events == 0 && batch.applied < head {
+                break; // nothing visible yet: the next call goes on
+            }
+        }
+        Ok(head)
+    }
+
+    /// Whether the models that follow apart have stopped at an event that cannot be read.
+    pub(crate) fn is_apart_stopped(&self) -> bool {
+        self.inner.apart_stopped.lock().is_some()
     }
 
     fn moved_to(&self, position: Position) {

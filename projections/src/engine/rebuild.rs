@@ -30,8 +30,17 @@ const EVERY: u64 = 4_096;
 
 /// A made set of tables.
 pub(crate) struct Built {
-    pub(crate) position: Position,
+    position: Position,
+    /// Where the models stand that follow apart.
+    apart: Position,
     pub(crate) state: State,
+}
+
+impl Built {
+    /// Where a model stands.
+    pub(crate) fn of(&self, runner: &dyn Runner) -> Position {
+        if runner.apart() { self.apart } else { self.position }
+    }
 }
 
 /// What a build may take.
@@ -67,13 +76,9 @@ pub(crate) fn build(
             .name("rebuild-writer".into())
             .spawn_scoped(scope, move || write(db, queue, bounds.transaction_rows))
             .map_err(|e| ReadModelError::BadQuestion(format!("the system gives no thread: {e}")))?;
-        let built = fold(journal, runners, &jobs, bounds.row_bytes, progress);
+        let built = fold_all(journal, runners, &jobs, bounds.row_bytes, progress);
         if built.is_ok() {
             progress(Progress { stage: Stage::Writing, done: 0, total: 0 });
-            for runner in runners.iter_mut() {
-                send(&jobs, runner.take_children(1));
-                send(&jobs, Some(runner.take_rows()));
-            }
             for runner in runners.iter() {
                 let index = runner.statements().index.clone();
                 send(&jobs, Some(Box::new(move |to: &mut Writer<'_>| Ok(to.db.execute_batch(&index)?))));
@@ -99,13 +104,41 @@ fn write(db: Connection, queue: Receiver<Job>, every: u64) -> Result<Connection,
     Ok(db)
 }
 
-fn fold(
+/// Folds those that follow together in one pass, and hands their rows over; then those that follow apart in another.
+fn fold_all(
     journal: &dyn Journal,
     runners: &mut [Box<dyn Runner>],
     jobs: &SyncSender<Job>,
     row_bytes: usize,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Built, ReadModelError> {
+    let mut built = Built { position: 0, apart: 0, state: State::default() };
+    for apart in [false, true] {
+        let mut own: Vec<&mut Box<dyn Runner>> = runners.iter_mut().filter(|r| r.apart() == apart).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let (position, state) = fold(journal, &mut own, jobs, row_bytes, progress)?;
+        if apart {
+            built.apart = position;
+        } else {
+            (built.position, built.state) = (position, state);
+        }
+        for runner in own {
+            send(jobs, runner.take_children(1));
+            send(jobs, Some(runner.take_rows()));
+        }
+    }
+    Ok(built)
+}
+
+fn fold(
+    journal: &dyn Journal,
+    runners: &mut [&mut Box<dyn Runner>],
+    jobs: &SyncSender<Job>,
+    row_bytes: usize,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Position, State), ReadModelError> {
     let kinds = runners.iter().fold(KindSet::default(), |set, r| set.or(r.kinds()));
     let mut decoder = Decoder::new(kinds, World::default());
     let total = journal.head()?;
@@ -135,9 +168,7 @@ fn fold(
     });
     match stopped {
         Some(e) => Err(e),
-        None => {
-            Ok(Built { position: passed.scanned.through, state: State { world: decoder.world, recorded_at } })
-        }
+        None => Ok((passed.scanned.through, State { world: decoder.world, recorded_at })),
     }
 }
 
@@ -154,10 +185,10 @@ pub(crate) fn build_file(
     let (db, built) = build(db, journal, &mut runners, bounds, progress)?;
     for runner in &runners {
         db.execute_batch(&runner.statements().views)?;
-        meta::put_model(&db, &stored(runner.as_ref(), 1, built.position))?;
+        meta::put_model(&db, &stored(runner.as_ref(), 1, built.of(runner.as_ref())))?;
     }
     meta::put_state(&db, &State::default(), &built.state)?;
-    if built.position > 0 {
+    if built.position.max(built.apart) > 0 {
         meta::bind_to(&db, journal)?;
     }
     db.execute_batch("PRAGMA optimize")?;
@@ -232,8 +263,10 @@ mod tests {
         let path = room.path().join("short.db");
         let bounds = Bounds { row_bytes: 1, ..Bounds::ALONE };
         build_file(&path, &journal, models::all(Children::Write), bounds, &mut |_| {}).unwrap();
-        let at: Vec<_> =
-            meta::models(&meta::open(&path).unwrap()).unwrap().iter().map(|m| m.position).collect();
+        let stored = meta::models(&meta::open(&path).unwrap()).unwrap();
+        // the one that follows apart keeps nothing of deposits
+        let stored = stored.iter().filter(|m| m.model != "traffic_days");
+        let at: Vec<_> = stored.map(|m| m.position).collect();
         assert!(at.iter().all(|p| *p == EVERY), "{at:?}");
 
         let journal: Arc<dyn Journal> = Arc::new(journal);

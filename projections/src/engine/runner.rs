@@ -68,6 +68,11 @@ pub(crate) trait Runner: Send + Sync {
     fn version(&self) -> u32;
     /// The event types it looks at.
     fn kinds(&self) -> KindSet;
+    /// Whether it follows apart from the others, at a position of its own: models of money neither wait for those that
+    /// look at traffic, nor stop where a hit cannot be read.
+    fn apart(&self) -> bool {
+        self.kinds().iter().any(|kind| KindSet::TRAFFIC.has(kind))
+    }
     /// The model whose rows it tallies.
     fn tallies(&self) -> Option<&'static str>;
     /// What "as of a business time" means for it.

@@ -15,7 +15,7 @@ use crate::model::{Index, Model};
 use crate::record::{Column, Record, Sink, Source, Type};
 
 /// The statements of one model in one generation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Statements {
     /// Tables without their indexes.
     pub create: String,

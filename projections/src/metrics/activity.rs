@@ -10,7 +10,7 @@ use daybook_domain::{CampaignId, Event, Timestamp};
 use daybook_metrics::attribution::AttributionRule;
 use daybook_metrics::channel::page_itself;
 use daybook_metrics::lift::{Group, Lift, LiftError, lift};
-use daybook_metrics::sessions::{Day, Hit, SessionRule};
+use daybook_metrics::sessions::{Day, SessionRule};
 
 use super::campaign::Campaigns;
 use super::filing::Came;
@@ -214,8 +214,7 @@ impl Campaigns {
             let buys = !days.is_empty();
             let mut takes_part = buys;
             let mut landed: BTreeSet<Timestamp> = BTreeSet::new();
-            let mut hits: Vec<Hit<u32, u32>> = visitor.hits.iter().map(|seen| history.hit(seen)).collect();
-            for visit in sessions.visits(&mut hits) {
+            for visit in history.visits(visitor, sessions).1 {
                 if number.is_some() && history.campaign(Came::by(&visit)) == number {
                     landed.insert(visit.from);
                 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use daybook_domain::{Currency, Money, MoneyError, allocate};
 use daybook_metrics::Channel;
 use daybook_metrics::attribution::{AttributionRule, Credits, Touch};
+use daybook_metrics::sessions::Visit;
 
 use super::filing::{Came, Filing};
-use super::history::History;
+use super::history::{History, PAID_WITHIN};
 use super::sales::Sale;
 use super::{Dimension, Question};
 use crate::engine::ReadModelError;
@@ -98,7 +99,8 @@ impl History {
         for (visitor, sales) in sold {
             let touches = visitor.map_or_else(Vec::new, |visitor| self.touches(visitor, question, by));
             for (at, sale) in sales {
-                each(at, sale, &rule.credits(sale.placed_at, &touches)).map_err(beyond)?;
+                let credits = rule.credits(sale.placed_at, within(&touches, sale, rule.look_back));
+                each(at, sale, &credits).map_err(beyond)?;
             }
         }
         Ok(())
@@ -106,9 +108,8 @@ impl History {
 
     /// A visitor's arrivals, each under the code of its channel or campaign.
     fn touches(&self, visitor: u32, question: &Question, by: Dimension) -> Vec<Touch<u32>> {
-        let mut hits: Vec<_> = self.seen[visitor as usize].hits.iter().map(|seen| self.hit(seen)).collect();
-        let visits = question.sessions.visits(&mut hits);
-        let touch = |visit: &daybook_metrics::sessions::Visit<u32, u32>| Touch {
+        let (_, visits) = self.visits(&self.seen[visitor as usize], &question.sessions);
+        let touch = |visit: &Visit<u32, u32>| Touch {
             at: visit.from,
             key: self.way_code(by, Came::by(visit)),
             direct: self.channel(visit.arrival) == Channel::Direct,
@@ -119,6 +120,17 @@ impl History {
 
 fn beyond(error: MoneyError) -> ReadModelError {
     ReadModelError::BadQuestion(error.to_string())
+}
+
+/// Of touches in order of time those that may count for an order: not all that one visitor, such as a till, ever had.
+fn within<'t>(touches: &'t [Touch<u32>], sale: &Sale, look_back: i64) -> &'t [Touch<u32>] {
+    let Sale { placed_at, paid_at, .. } = sale;
+    if paid_at.is_none_or(|paid| paid.0.saturating_sub(placed_at.0) > PAID_WITHIN) {
+        return &[];
+    }
+    let from = touches.partition_point(|touch| touch.at.0 < placed_at.0.saturating_sub(look_back));
+    let until = touches.partition_point(|touch| touch.at <= *placed_at);
+    touches.get(from..until).unwrap_or_default()
 }
 
 /// Shares one order.

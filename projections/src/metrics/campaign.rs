@@ -11,7 +11,7 @@ use daybook_domain::{
 };
 use daybook_metrics::ChannelRule;
 use daybook_metrics::attribution::AttributionRule;
-use daybook_metrics::sessions::{Day, Hit, SessionRule};
+use daybook_metrics::sessions::{Day, SessionRule};
 use hashbrown::HashMap;
 
 use super::activity::Watch;
@@ -321,9 +321,8 @@ impl History {
         }
         let mut seen: Vec<u32> = Vec::new();
         for visitor in &self.seen {
-            let mut hits: Vec<Hit<u32, u32>> = visitor.hits.iter().map(|seen| self.hit(seen)).collect();
             seen.clear();
-            for visit in sessions.visits(&mut hits) {
+            for visit in self.visits(visitor, sessions).1 {
                 let Some(campaign) = self.campaign(Came::by(&visit)) else { continue };
                 let Some((_, from, brought)) = all.get_mut(&campaign) else { continue };
                 if visit.views == 0 || visit.day < *from {

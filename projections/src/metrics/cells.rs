@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use daybook_domain::{Currency, Money, Timestamp};
-use daybook_metrics::attribution::{AttributionRule, Touch};
-use daybook_metrics::sessions::{Day, Deed, Figures, Hit, Tally, Visit};
+use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
+use daybook_metrics::sessions::{Day, Deed, Figures, Tally, Visit};
 use daybook_metrics::{Definition, VisitorSet};
 
 use super::filing::{Came, Facts, Filing, Key, Share, TOTAL};
-use super::history::{History, Visitor};
+use super::history::{History, PAID_WITHIN, Visitor};
 use super::sales::Sale;
 use super::{MAX_DIMENSIONS, Question};
 use crate::engine::ReadModelError;
@@ -142,8 +142,7 @@ impl Filing<'_> {
         let history = self.history;
         let rule = &self.question.sessions;
         let first = visitor.first().map(|at| history.day(at));
-        let mut hits: Vec<Hit<u32, u32>> = visitor.hits.iter().map(|seen| history.hit(seen)).collect();
-        let visits = rule.visits(&mut hits);
+        let (hits, visits) = history.visits(visitor, rule);
         let mut own: BTreeMap<Key, Own> = BTreeMap::new();
         for visit in &visits {
             let mut began: BTreeSet<Key> = BTreeSet::new();
@@ -191,13 +190,10 @@ impl Filing<'_> {
 
     /// Files an order under the last visit before it.
     fn sell(&self, sale: &Sale, visits: &[Visit<u32, u32>], first: Option<Day>, sums: &mut Sums) {
-        // visits stand in order of time: only the last one before the order can be credited
-        let before = visits.partition_point(|visit| visit.from <= sale.placed_at);
-        let last =
-            visits[..before].last().map(|visit| Touch { at: visit.from, key: before - 1, direct: false });
-        let credits = AttributionRule::default().credits(sale.placed_at, last.as_slice());
-        let Some((credited, _)) = credits.weights().first() else { return self.unseen(sale, sums) };
-        let facts = self.of_sale(sale, paid_at(sale), Came::by(&visits[*credited]), first);
+        let Some(credited) = last_before(visits, sale.placed_at, sale.paid_at) else {
+            return self.unseen(sale, sums);
+        };
+        let facts = self.of_sale(sale, paid_at(sale), Came::by(credited), first);
         for (key, share) in self.shares(sale, &facts) {
             sums.by.entry(key).or_default().sell(sale, share);
         }
@@ -239,6 +235,19 @@ impl Filing<'_> {
             sums.untracked.take(sold);
         }
     }
+}
+
+/// The visit that an order is credited to: the last of its visitor before it, looked back for over 30 days; none where
+/// it was paid later than orders are looked for.
+pub(crate) fn last_before<P, T>(
+    visits: &[Visit<P, T>],
+    placed_at: Timestamp,
+    paid_at: Option<Timestamp>,
+) -> Option<&Visit<P, T>> {
+    paid_at.filter(|paid| paid.0.saturating_sub(placed_at.0) <= PAID_WITHIN)?;
+    let until = visits.partition_point(|visit| visit.from <= placed_at);
+    let last = visits[..until].last()?;
+    (placed_at.0.saturating_sub(last.from.0) <= DEFAULT_LOOK_BACK).then_some(last)
 }
 
 /// When an order was paid; it is one of those that were.
@@ -287,5 +296,35 @@ impl Sum {
             refunded: money(self.refunded)?,
             reported: self.reported,
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use daybook_domain::time::DAY;
+    use daybook_metrics::SessionRule;
+    use daybook_metrics::attribution::{AttributionRule, Touch};
+    use daybook_metrics::sessions::Hit;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_order_is_credited_to_the_visit_that_the_rule_of_the_last_touch_names(
+            hours in prop::collection::vec(0i64..1_500, 0..20), placed in 0i64..1_500, paid in 0i64..1_600,
+        ) {
+            let hour = |n: i64| Timestamp(n * DAY / 24);
+            let hit = |n: &i64| Hit { at: hour(*n), day: 0, deed: Deed::View(0u8), arrival: None::<u8>, tagged: false };
+            let visits = SessionRule::default().visits(&mut hours.iter().map(hit).collect::<Vec<_>>());
+            let touch = |(key, visit): (usize, &Visit<u8, u8>)| Touch { at: visit.from, key, direct: false };
+            let touches: Vec<_> = visits.iter().enumerate().map(touch).collect();
+            let credits = AttributionRule::default().credits(hour(placed), &touches);
+            let named = credits.weights().first().map(|(at, _)| &visits[*at]);
+            let credited = last_before(&visits, hour(placed), Some(hour(placed + paid)));
+            prop_assert_eq!(credited, named.filter(|_| paid <= 60 * 24));
+            prop_assert_eq!(last_before(&visits, hour(placed), None), None);
+        }
     }
 }

@@ -40,20 +40,30 @@ impl History {
     /// # Errors
     /// [`ReadModelError::BadQuestion`] for a dimension of time, or figures that cannot be explained.
     pub fn explain(&self, before: Days, question: &Question) -> Result<Explanation, ReadModelError> {
+        let by: Vec<Dimension> = question.by.iter().take(1).copied().collect();
+        let after = Question { by, ..question.clone() };
+        let before = self.cells(&Question { days: before, ..after.clone() })?;
+        Explanation::between(&before, &self.cells(&after)?, &after)
+    }
+}
+
+impl Explanation {
+    /// Explains the change from figures to others, both of one question but for its days.
+    ///
+    /// # Errors
+    /// [`ReadModelError::BadQuestion`] for a dimension of time, or figures that cannot be explained.
+    pub fn between(before: &Cells, after: &Cells, question: &Question) -> Result<Self, ReadModelError> {
         if let Some(time) = question.by.iter().find(|dimension| dimension.is_time()) {
             let why =
                 format!("a change is explained from one period to another, not by {time}: leave it out");
             return Err(ReadModelError::BadQuestion(why));
         }
-        let by: Vec<Dimension> = question.by.iter().take(1).copied().collect();
-        let after = self.cells(&Question { by: by.clone(), ..question.clone() })?;
-        let before = self.cells(&Question { by: by.clone(), days: before, ..question.clone() })?;
         let zero = Money::zero(question.currency);
-        let cells = if by.is_empty() {
+        let cells = if question.by.is_empty() {
             let explained = explain(side(Some(&before.total), zero), side(Some(&after.total), zero));
             vec![row(String::new(), Some(before.total), Some(after.total), explained)?]
         } else {
-            each(&before, &after, zero)?
+            each(before, after, zero)?
         };
         let untracked = {
             let (old, new) = (before.untracked, after.untracked);
@@ -64,7 +74,7 @@ impl History {
         let sum = cells.iter().chain([&untracked]).try_fold(start, |sum, cell| sum.and(&cell.explained));
         // its GMV is that of untracked sales too, which have no visitors: none stand beside it
         let total = row(String::new(), None, None, sum.map_err(ExplainError::from))?;
-        Ok(Explanation { cells, untracked, total })
+        Ok(Self { cells, untracked, total })
     }
 }
 

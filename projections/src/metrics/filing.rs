@@ -125,8 +125,7 @@ impl History {
     pub(super) fn word(&self, dimension: Dimension, code: u32) -> String {
         match dimension {
             _ if code == NOTHING => String::new(),
-            Dimension::Day | Dimension::Week => date(code as Day).to_string(),
-            Dimension::Month => date(code as Day).format("%Y-%m").to_string(),
+            Dimension::Day | Dimension::Week | Dimension::Month => period_word(dimension, code),
             Dimension::Hour => format!("{code:02}"),
             Dimension::Weekday => u8::try_from(code)
                 .ok()
@@ -280,7 +279,7 @@ impl<'q> Filing<'q> {
 }
 
 /// The first day of the period that a day lies in, as a number.
-pub(super) fn period(dimension: Dimension, day: Day) -> u32 {
+pub(crate) fn period(dimension: Dimension, day: Day) -> u32 {
     let of = date(day);
     let first = match dimension {
         Dimension::Week => of.checked_sub_days(Span::new(u64::from(of.weekday().num_days_from_monday()))),
@@ -289,6 +288,15 @@ pub(super) fn period(dimension: Dimension, day: Day) -> u32 {
     };
     // days before 1970 wrap around and back
     first.map_or(day, day_number) as u32
+}
+
+/// How a period is called.
+pub(crate) fn period_word(dimension: Dimension, period: u32) -> String {
+    let first = date(period as Day);
+    match dimension {
+        Dimension::Month => first.format("%Y-%m").to_string(),
+        _ => first.to_string(),
+    }
 }
 
 pub(super) fn day_number(day: NaiveDate) -> Day {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use daybook_domain::Timestamp;
 use daybook_domain::traffic::events::Act;
-use daybook_metrics::sessions::{Deed, Hit};
+use daybook_metrics::sessions::Deed;
 
 use super::filing::{Came, Filing, Key, NOTHING, TOTAL};
 use super::history::{Carted, History, Page, Visitor};
@@ -110,8 +110,8 @@ impl Filing<'_> {
         let history = self.history;
         let first = visitor.first().map(|at| history.day(at));
         let mut done = Done::default();
-        let mut hits: Vec<Hit<u32, u32>> = visitor.hits.iter().map(|seen| history.hit(seen)).collect();
-        for visit in self.question.sessions.visits(&mut hits) {
+        let (hits, visits) = history.visits(visitor, &self.question.sessions);
+        for visit in visits {
             for hit in &hits[visit.hits.clone()] {
                 let Deed::View(page) = hit.deed else { continue };
                 if self.holds(hit.day) && history.shows_a_product(&history.shown[page as usize]) {

@@ -12,12 +12,14 @@ use daybook_domain::{
 use daybook_journal::Journal;
 use daybook_metrics::channel::{Landing, page_itself};
 use daybook_metrics::sessions::{Day, Deed, Hit};
-use daybook_metrics::{Channel, ChannelRule, Tags};
+use daybook_metrics::{Channel, ChannelRule, SessionRule};
 use hashbrown::HashMap;
 
 use super::called::Called;
 use super::filing::day_number;
+use super::live::heard::tags_of;
 use super::names::Names;
+use super::ranked::{Ranked, Visits, cut, rank};
 use super::sales::{Sale, SoldLine};
 use crate::calendar::Calendar;
 use crate::engine::{AsOf, Progress, ReadModelError, ReadModels, visit_events};
@@ -41,6 +43,11 @@ const KINDS: KindSet = KindSet::of(&[
 /// How long after it was placed an order is paid for at most, as far as its visits are looked for.
 pub const PAID_WITHIN: i64 = 60 * DAY;
 
+/// Most memory that a history takes, bytes.
+const MOST_BYTES: usize = 2 << 30;
+/// Events between two looks at memory.
+const EVERY: u64 = 65_536;
+
 /// Traffic and sales, interned.
 #[derive(Debug)]
 pub struct History {
@@ -53,9 +60,13 @@ pub struct History {
     pages: HashMap<Page, u32, ahash::RandomState>,
     /// By the number of a hit's page.
     pub(super) shown: Vec<Page>,
+    /// Where each stands among hits of one instant.
+    page_ranks: Vec<u64>,
     ways: HashMap<Way, u32, ahash::RandomState>,
     /// By the number of a hit's way.
     pub(super) came: Vec<Way>,
+    /// Likewise.
+    way_ranks: Vec<u64>,
     /// Paths, merchants, sales channels, campaigns and buyers by their numbers.
     pub(super) names: Names,
     pub(super) orders: HashMap<OrderId, u32, ahash::RandomState>,
@@ -145,7 +156,7 @@ impl ReadModels {
     /// `look_back` microseconds before an order of those days are in it, for orders paid within [`PAID_WITHIN`].
     ///
     /// # Errors
-    /// [`ReadModelError`].
+    /// [`ReadModelError`]; `BadQuestion` where it would take more than 2 GiB of memory.
     pub fn history(
         &self,
         since: chrono::NaiveDate,
@@ -163,35 +174,56 @@ impl History {
     pub(super) const KINDS: KindSet = KINDS;
 
     /// A history of days from `since` on, with what their orders look back on.
-    pub(super) fn beginning(
+    pub(crate) fn beginning(
         calendar: Calendar,
         rule: ChannelRule,
         (since, look_back): (chrono::NaiveDate, i64),
     ) -> Self {
-        let before = look_back.saturating_add(PAID_WITHIN);
+        // and a day more, so that a visit which lasted till then is not cut
+        let before = look_back.saturating_add(PAID_WITHIN + DAY);
         Self::new(calendar, rule, Timestamp(calendar.start_of(since).0.saturating_sub(before)))
     }
 
     /// As [`ReadModels::history`], from a journal alone: `since` when, with its look-back.
     ///
     /// # Errors
-    /// [`ReadModelError`].
+    /// [`ReadModelError`]; `BadQuestion` where it would take more than 2 GiB of memory.
     pub fn read(
         journal: &dyn Journal,
         calendar: Calendar,
-        (since, look_back): (chrono::NaiveDate, i64),
+        since: (chrono::NaiveDate, i64),
         rule: ChannelRule,
         at: AsOf,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
-        let mut history = Self::beginning(calendar, rule, (since, look_back));
+        Self::beginning(calendar, rule, since).fill(journal, at, MOST_BYTES, progress)
+    }
+
+    /// Folds what it rests on, within so many bytes of memory.
+    pub(crate) fn fill(
+        mut self,
+        journal: &dyn Journal,
+        at: AsOf,
+        most_bytes: usize,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, ReadModelError> {
+        let (mut events, mut full) = (0u64, false);
         visit_events(journal, KINDS, at, progress, &mut |e| {
             if at.counts(Cut::Occurred, e) {
-                history.fold(e);
+                self.fold(e);
             }
-            ControlFlow::Continue(())
+            events += 1;
+            full = events.is_multiple_of(EVERY) && self.bytes() > most_bytes;
+            if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        Ok(history)
+        if full || self.bytes() > most_bytes {
+            return Err(ReadModelError::BadQuestion(format!(
+                "the hits and orders that this rests on take more than {} MiB of memory: ask about fewer days, or look \
+                 back on fewer",
+                most_bytes >> 20
+            )));
+        }
+        Ok(self)
     }
 
     pub(super) fn new(calendar: Calendar, rule: ChannelRule, since: Timestamp) -> Self {
@@ -203,8 +235,10 @@ impl History {
             seen: Vec::new(),
             pages: HashMap::default(),
             shown: Vec::new(),
+            page_ranks: Vec::new(),
             ways: HashMap::default(),
             came: Vec::new(),
+            way_ranks: Vec::new(),
             names: Names::default(),
             orders: HashMap::default(),
             sales: Vec::new(),
@@ -324,17 +358,23 @@ impl History {
         visitor
     }
 
-    /// A hit as visits are cut from it.
-    pub(super) fn hit(&self, seen: &Seen) -> Hit<u32, u32> {
+    /// A visitor's hits in order of time, and the visits that they come to.
+    pub(super) fn visits(&self, visitor: &Visitor, rule: &SessionRule) -> Visits {
+        cut(rule, visitor.hits.iter().map(|seen| self.hit(seen)).collect())
+    }
+
+    fn hit(&self, seen: &Seen) -> Hit<Ranked, Ranked> {
         let tagged = seen.way.is_some_and(|way| self.came[way as usize].tagged);
+        let page = Ranked { rank: self.page_ranks[seen.page as usize], number: seen.page };
         let deed = match seen.act {
-            None => Deed::View(seen.page),
+            None => Deed::View(page),
             Some(act) => {
                 let key = matches!(act, Act::Register | Act::BeginCheckout);
-                Deed::Act { key, page: seen.page }
+                Deed::Act { key, page }
             }
         };
-        Hit { at: seen.at, day: self.day(seen.at), deed, arrival: seen.way, tagged }
+        let arrival = seen.way.map(|number| Ranked { rank: self.way_ranks[number as usize], number });
+        Hit { at: seen.at, day: self.day(seen.at), deed, arrival, tagged }
     }
 
     fn view(&mut self, at: Timestamp, view: &PageViewed) {
@@ -347,7 +387,7 @@ impl History {
         let way = self.way(&view.page, view.referrer.as_deref(), view.tags.as_ref());
         let page =
             self.page(&view.page, view.topic.as_deref(), view.product, view.merchant, view.sales_channel);
-        self.seen[number as usize].hits.push(Seen { at, page, way, act: None });
+        self.seen[number as usize].took(Seen { at, page, way, act: None });
     }
 
     fn act(&mut self, at: Timestamp, act: &VisitorActed) {
@@ -358,7 +398,7 @@ impl History {
         let place = act.page.as_deref().unwrap_or_default();
         let way = self.way(place, act.referrer.as_deref(), act.tags.as_ref());
         let page = self.page(place, act.topic.as_deref(), act.product, act.merchant, act.sales_channel);
-        self.seen[number as usize].hits.push(Seen { at, page, way, act: Some(act.act) });
+        self.seen[number as usize].took(Seen { at, page, way, act: Some(act.act) });
     }
 
     /// A page with what it belongs to, as a number.
@@ -370,8 +410,9 @@ impl History {
         merchant: Option<MerchantId>,
         sales_channel: Option<Code>,
     ) -> u32 {
+        let path = page_itself(path);
         let page = Page {
-            path: self.names.number(&page_itself(path)),
+            path: self.names.number(&path),
             topic: topic.map(|topic| self.names.number(topic)),
             product: product.map(|product| self.names.number(product.as_str())),
             merchant: merchant.map(|merchant| self.names.number(merchant.as_str())),
@@ -380,26 +421,22 @@ impl History {
         let next = number_of(&self.shown);
         *self.pages.entry(page).or_insert_with(|| {
             self.shown.push(page);
+            let product = product.as_ref().map(|product| product.as_str());
+            let merchant = merchant.as_ref().map(|merchant| merchant.as_str());
+            let sales_channel = sales_channel.as_ref().map(|channel| channel.as_str());
+            self.page_ranks.push(rank(&[Some(&path), topic, product, merchant, sales_channel]));
             next
         })
     }
 
     /// How a hit was come to, as a number.
     fn way(&mut self, page: &str, referrer: Option<&str>, tags: Option<&RecordedTags>) -> Option<u32> {
-        let tags = tags.map_or_else(Tags::default, |tags| Tags {
-            source: tags.source.as_deref(),
-            medium: tags.medium.as_deref(),
-            campaign: tags.campaign.as_deref(),
-            term: tags.term.as_deref(),
-            content: tags.content.as_deref(),
-            click_id: tags.click_id.as_deref(),
-        });
-        let origin = self.rule.classify(&Landing { page, referrer, tags })?;
+        let origin = self.rule.classify(&Landing { page, referrer, tags: tags_of(tags) })?;
         let way = Way {
             channel: origin.channel,
             paid: origin.paid,
-            site: origin.site.map(|site| self.names.number(&site)),
-            campaign: origin.campaign.map(|campaign| self.names.number(&campaign)),
+            site: origin.site.as_ref().map(|site| self.names.number(site)),
+            campaign: origin.campaign.as_ref().map(|campaign| self.names.number(campaign)),
             tagged: origin.tagged,
         };
         let next = number_of(&self.came);
@@ -408,8 +445,25 @@ impl History {
                 self.called.said(word, &mut self.names);
             }
             self.came.push(way);
+            self.way_ranks.push(rank(&[
+                Some(origin.channel.as_str()),
+                origin.site.as_deref(),
+                origin.campaign.as_deref(),
+                origin.tagged.then_some(""),
+                origin.paid.then_some(""),
+            ]));
             next
         }))
+    }
+
+    /// Bytes of memory that it takes, about.
+    fn bytes(&self) -> usize {
+        let hits = self.seen.iter().map(|visitor| visitor.hits.capacity()).sum::<usize>() * size_of::<Seen>();
+        let texts = self.visitors.bytes() + self.names.bytes();
+        let orders = self.orders.capacity() * (size_of::<(OrderId, u32)>() + 1);
+        let pages = self.shown.capacity() * size_of::<Page>() * 3;
+        let sales = self.sales.capacity() * size_of::<Sale>() + self.lines.capacity() * size_of::<SoldLine>();
+        hits + texts + orders + pages + sales + self.seen.capacity() * size_of::<Visitor>()
     }
 
     /// The currencies that orders were paid in, sorted.
@@ -420,6 +474,16 @@ impl History {
         all.sort_unstable();
         all.dedup();
         all
+    }
+}
+
+impl Visitor {
+    /// Most come once: for them no room is kept.
+    fn took(&mut self, hit: Seen) {
+        if self.hits.is_empty() {
+            self.hits.reserve_exact(1);
+        }
+        self.hits.push(hit);
     }
 }
 

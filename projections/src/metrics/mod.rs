@@ -6,8 +6,8 @@
 //! who earned an order are parameters, so the answer under another definition is one more question, and live read
 //! models that come to hold the same figures have something to be held against.
 //!
-//! Cost: about a second for a million events, and some 40 bytes of memory for each hit from the look-back before the
-//! range on.
+//! Cost: about a second for a million events, and memory for each hit from the look-back before the range on (24 bytes),
+//! for each visitor and order of all time (some 100) and for each text once; what would take more than 2 GiB is refused.
 //!
 //! What belongs to a day: a view, and so UV and PV, to its own; a visit with its stay and its bounce to the day
 //! on which it began; an order, its buyer and its GMV to the day on which its payment was complete.
@@ -17,7 +17,8 @@
 //!
 //! Who is credited with an order: its visitor's last visit before it, looked back for over 30 days, or as
 //! [`History::attribute`] is asked to. An order that names no
-//! visitor, or one that nobody saw, is *untracked* and stands on a line of its own: tracked + untracked is all GMV. Where
+//! visitor, or one that nobody saw, is *untracked* and stands on a line of its own: tracked + untracked is all GMV. So is
+//! one that was paid more than [`PAID_WITHIN`] after it was placed, whichever range it is asked about in. Where
 //! a sales channel reported its own visitors of a day, they track what it sold on that day, in figures by channel and
 //! day: its visitors are known at no other grain.
 
@@ -35,9 +36,11 @@ mod filing;
 mod funnel;
 mod history;
 mod leads;
+pub(crate) mod live;
 mod names;
 mod planned;
 mod products;
+mod ranked;
 mod sales;
 mod service;
 
@@ -60,9 +63,9 @@ pub use service::{FAST, Service, ServiceFigures, ServiceQuestion};
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate};
 use daybook_domain::Currency;
-use daybook_metrics::SessionRule;
+pub use daybook_metrics::{Definition, SessionRule};
 
 /// Days from the first through the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,33 @@ pub struct Days {
     pub from: NaiveDate,
     /// The last.
     pub to: NaiveDate,
+}
+
+impl FromStr for Days {
+    type Err = String;
+
+    /// A month (`2018-05`), a day, or from one to another (`2018-05-01..2018-05-15`).
+    fn from_str(text: &str) -> Result<Self, String> {
+        let say = || format!("{text:?} are no days: write 2018-05, 2018-05-03 or 2018-05-01..2018-05-15");
+        let day = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+        let one = |text: &str| match day(text) {
+            Some(day) => Some(Self { from: day, to: day }),
+            None => {
+                let from = day(&format!("{text}-01"))?;
+                let to = from.checked_add_months(Months::new(1))?.pred_opt()?;
+                Some(Self { from, to })
+            }
+        };
+        let found = match text.split_once("..") {
+            None => one(text),
+            Some((from, to)) => one(from).zip(one(to)).map(|(from, to)| Self { from: from.from, to: to.to }),
+        };
+        let found = found.ok_or_else(say)?;
+        if found.from > found.to {
+            return Err(format!("{text:?} ends before it begins"));
+        }
+        Ok(found)
+    }
 }
 
 /// What figures are asked by.
@@ -189,6 +219,14 @@ pub struct Question {
     pub sessions: SessionRule,
     /// Sales in which currency.
     pub currency: Currency,
+}
+
+impl Question {
+    /// A question with the timeout that a definition begins with.
+    #[must_use]
+    pub fn new(days: Days, by: Vec<Dimension>, definition: Definition, currency: Currency) -> Self {
+        Self { days, by, sessions: SessionRule::of(definition), currency }
+    }
 }
 
 /// Most dimensions of a question.

@@ -32,6 +32,7 @@ use daybook_domain::EventKind;
 use crate::engine::ReadModelError;
 use crate::engine::runner::{Children, Runner};
 use crate::engine::table::Table;
+use crate::engine::traffic::Traffic;
 use crate::model::KindSet;
 use crate::record::Column;
 use crate::world::World;
@@ -60,6 +61,7 @@ pub(crate) fn all(children: Children) -> Vec<Box<dyn Runner>> {
         Box::new(Table::<statements::Statements>::new(children)),
         Box::new(Table::<breaks::Breaks>::new(children)),
         Box::new(Table::<entities::Entities>::new(children)),
+        Box::new(Traffic::new()),
     ]
 }
 

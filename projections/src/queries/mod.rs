@@ -11,6 +11,7 @@ mod journal_of_books;
 mod leads;
 mod ledger;
 mod merchants;
+mod metrics;
 mod money;
 mod orders;
 mod payouts;

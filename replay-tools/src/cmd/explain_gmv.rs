@@ -1,7 +1,6 @@
 //! `daybook explain-gmv`
 
-use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
-use daybook_projections::metrics::{Days, Dimension, ExplainedCell, Question};
+use daybook_projections::metrics::{Days, Dimension, ExplainedCell};
 
 use crate::cli::Global;
 use crate::cuts::Cuts;
@@ -51,11 +50,8 @@ const COLUMNS: &[&str] = &[
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let models = global.read_models()?;
     let at = args.cuts.at(&models)?;
-    let first = args.from.from.min(args.to.from);
-    let (history, currency) = args.rules.history(global, &models, (first, DEFAULT_LOOK_BACK), at)?;
     let by: Vec<Dimension> = args.by.into_iter().collect();
-    let question = Question { days: args.to, by: by.clone(), sessions: args.rules.sessions(), currency };
-    let found = history.explain(args.from, &question)?;
+    let found = args.rules.explanation(global, &models, (args.from, args.to, &by), at)?.answer;
     let mut columns = vec![by.first().map_or("row", |dimension| dimension.as_str())];
     columns.extend(COLUMNS);
     let mut table = Table::new(&columns);

@@ -11,10 +11,10 @@ use daybook_journal::baseline::raw_inserts;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
-use super::Size;
 use super::figure::{Figure, Row};
 use super::load::{Load, Watch};
 use super::room::{Dice, Ground, Room, failed, median, per_second, rows};
+use super::{Size, kept};
 use crate::failure::Failure;
 
 /// Hits handed over at once, as by an import.
@@ -55,7 +55,13 @@ pub fn measure(room: &Room, runtime: &Runtime, size: &Size) -> Result<Figure, Fa
     let row = Row::rate("page views read from JSON lines and recorded once each", "hits/s", median(rates))
         .under(BATCH as f64, 2, "before answers")
         .against("raw inserts of the same rows, batches of 1,000", median(raws));
-    Ok(Figure { figure: 'g', title: "traffic in batches", rows: vec![row], limited_by: vec![load.limit()] })
+    let (kept, limit) = kept::measure(room, runtime, size)?;
+    Ok(Figure {
+        figure: 'g',
+        title: "traffic in batches, and figures kept by day",
+        rows: std::iter::once(row).chain(kept).collect(),
+        limited_by: vec![format!("page views recorded: {}", load.limit()), limit],
+    })
 }
 
 /// Hits of visitors who look at pages of shops, some sent by tags.

@@ -10,6 +10,7 @@ mod figure;
 mod histories;
 mod hits;
 mod inflight;
+mod kept;
 mod load;
 mod models;
 mod room;
@@ -46,6 +47,9 @@ pub struct Args {
     /// Only these figures
     #[arg(long, value_name = "FIGURES", value_delimiter = ',', value_parser = ["a", "b", "c", "d", "e", "f", "g", "h"])]
     only: Vec<String>,
+    /// Hits and orders that figures are kept of in (g)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(40_000..=100_000_000))]
+    mixed_events: Option<u64>,
 }
 
 /// How much is done.
@@ -68,6 +72,8 @@ struct Size {
     scans: u64,
     /// Page views recorded.
     hits: u64,
+    /// Hits and orders that figures are kept of.
+    mixed: u64,
 }
 
 const DEFAULT: Size = Size {
@@ -80,6 +86,7 @@ const DEFAULT: Size = Size {
     histories_followed: 8_000,
     scans: 5,
     hits: 400_000,
+    mixed: 1_000_000,
 };
 
 const QUICK: Size = Size {
@@ -92,10 +99,12 @@ const QUICK: Size = Size {
     histories_followed: 100,
     scans: 1,
     hits: 4_000,
+    mixed: 40_000,
 };
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let size = if args.quick { QUICK } else { DEFAULT };
+    let size = Size { mixed: args.mixed_events.unwrap_or(size.mixed), ..size };
     let beside = || global.journal.0.parent().filter(|p| !p.as_os_str().is_empty()).map(PathBuf::from);
     let dir = args.dir.clone().or_else(beside).unwrap_or_else(|| PathBuf::from("."));
     let room = Room::within(&dir)?;

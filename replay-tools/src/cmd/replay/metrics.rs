@@ -38,7 +38,7 @@ pub fn compare(
         let told = &mut progress_of(&progress);
         History::read(journal, calendar, (days.from, look_back), args.rules.channels()?, at, told)?
     };
-    let currency = args.rules.currency_of(&history)?;
+    let currency = args.rules.currency_of(&history.currencies())?;
     let question = |sessions| Question { days, by: vec![args.by], sessions, currency };
     let actual = args.rules.sessions();
     let what_if = asked.sessions.map_or(actual, |sessions| sessions.over(actual));

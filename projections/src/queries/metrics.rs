@@ -1,0 +1,281 @@
+//! Figures of traffic and sales from what is kept by day.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Months, NaiveDate};
+use daybook_domain::Currency;
+use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
+use daybook_metrics::{Channel, SessionRule};
+use rusqlite::{Connection, params};
+
+use crate::engine::traffic::set;
+use crate::engine::{AsOf, ReadModelError, ReadModels};
+use crate::metrics::live::answer::{Asked, Kept, KeptSales, KeptTraffic};
+use crate::metrics::live::heard::{RULE, currency};
+use crate::metrics::live::parts::Part;
+use crate::metrics::live::{Group, NONE, SalesCell, TrafficCell};
+use crate::metrics::{Cells, Days, Dimension, Explanation, History, Question};
+
+impl ReadModels {
+    /// Figures from what is kept by day: those of [`History::cells`](crate::metrics::History::cells), in milliseconds. None
+    /// where what is kept does not tell: under another definition or timeout than the plan's, by more than one dimension
+    /// beside one of time, by another dimension than channel, campaign, merchant and sales channel, by sales channel and
+    /// day where channels reported visitors of their own, and by campaign where a visitor came by two words of the same
+    /// campaign on one day or by a name that several have had; and where an event of traffic cannot be read.
+    ///
+    /// # Errors
+    /// [`ReadModelError::BadQuestion`] for sums beyond 64 bits.
+    pub fn kept_cells(&self, question: &Question) -> Result<Option<Cells>, ReadModelError> {
+        match Asked::of(question).filter(|_| !self.is_apart_stopped()) {
+            Some(asked) => kept_cells(&*self.read()?, question, asked),
+            None => Ok(None),
+        }
+    }
+
+    /// Figures from one pass over the journal within so many bytes of memory, with the channel rule's own lists.
+    ///
+    /// # Errors
+    /// [`ReadModelError`]; `BadQuestion` where more memory would be needed.
+    pub fn journal_cells(&self, question: &Question, most_bytes: usize) -> Result<Cells, ReadModelError> {
+        let since = (question.days.from, DEFAULT_LOOK_BACK);
+        let history = History::beginning(self.calendar()?, RULE.clone(), since);
+        history.fill(self.journal().as_ref(), AsOf::HEAD, most_bytes, &mut |_| {})?.cells(question)
+    }
+
+    /// Explains a change as [`History::explain`](crate::metrics::History::explain) does, from what is kept by day; none where
+    /// that does not tell.
+    ///
+    /// # Errors
+    /// [`ReadModelError::BadQuestion`].
+    pub fn kept_explanation(
+        &self,
+        before: Days,
+        question: &Question,
+    ) -> Result<Option<Explanation>, ReadModelError> {
+        let earlier = Question { days: before, ..question.clone() };
+        let Some(asked) = Asked::of(question).filter(|_| !self.is_apart_stopped()) else {
+            return Ok(None);
+        };
+        let db = self.read()?;
+        let cells = (kept_cells(&db, &earlier, asked)?, kept_cells(&db, question, asked)?);
+        let (Some(before), Some(after)) = cells else { return Ok(None) };
+        Explanation::between(&before, &after, question).map(Some)
+    }
+
+    /// The currencies that orders were paid in, sorted.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn kept_currencies(&self) -> Result<Vec<Currency>, ReadModelError> {
+        let db = self.read()?;
+        let mut all =
+            db.prepare_cached("SELECT DISTINCT currency FROM _sales_days WHERE grp IN (0, 6) LIMIT 1000")?;
+        let codes = all.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<BTreeSet<String>>>()?;
+        Ok(codes.iter().filter_map(|code| currency(code)).collect())
+    }
+}
+
+fn kept_cells(db: &Connection, question: &Question, asked: Asked) -> Result<Option<Cells>, ReadModelError> {
+    if question.sessions != SessionRule::default() {
+        return Ok(None);
+    }
+    if asked.is_of_platforms(question) && reports(db, question.days)? {
+        return Ok(None);
+    }
+    let spans = spans(db, question.days, asked)?;
+    let days = vec![Span { of: Of::Days, days: question.days }];
+    match read(db, question, asked, &spans)? {
+        // of days, two words of a campaign may well have no visitor in common
+        None if spans != days => read(db, question, asked, &days),
+        found => Ok(found),
+    }
+}
+
+/// Days whose figures are read one by one, or a month whose own are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Span {
+    of: Of,
+    days: Days,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Days,
+    Month,
+}
+
+/// The months of a range that have figures of their own, and the days between them.
+fn spans(db: &Connection, days: Days, asked: Asked) -> Result<Vec<Span>, ReadModelError> {
+    let whole = vec![Span { of: Of::Days, days }];
+    if !matches!(asked.time, None | Some(Dimension::Month)) {
+        return Ok(whole);
+    }
+    let mut made = db.prepare_cached(
+        "SELECT day FROM _traffic_months_made WHERE day BETWEEN ? AND ? ORDER BY day LIMIT 100000",
+    )?;
+    let months = made.query_map([days.from.to_epoch_days(), days.to.to_epoch_days()], |row| row.get(0))?;
+    let (mut spans, mut next) = (Vec::new(), days.from);
+    for first in months {
+        let first = NaiveDate::from_epoch_days(first?).unwrap_or(next);
+        let after = first.checked_add_months(Months::new(1)).unwrap_or(first);
+        let Some(last) = after.pred_opt().filter(|last| *last <= days.to) else { break };
+        if let Some(before) = first.pred_opt().filter(|before| *before >= next) {
+            spans.push(Span { of: Of::Days, days: Days { from: next, to: before } });
+        }
+        spans.push(Span { of: Of::Month, days: Days { from: first, to: last } });
+        next = after;
+    }
+    if next <= days.to {
+        spans.push(Span { of: Of::Days, days: Days { from: next, to: days.to } });
+    }
+    Ok(spans)
+}
+
+fn read(
+    db: &Connection,
+    question: &Question,
+    asked: Asked,
+    spans: &[Span],
+) -> Result<Option<Cells>, ReadModelError> {
+    let mut kept = Kept::default();
+    let asked_by = (asked.group != Group::All).then_some(asked.group);
+    for span in spans {
+        for group in [Group::All, Group::First].into_iter().chain(asked_by) {
+            traffic(db, group, *span, &mut kept.traffic)?;
+        }
+        for group in [Group::All, Group::Untracked].into_iter().chain(asked_by) {
+            sales(db, group, *span, question.currency, &mut kept.sales)?;
+        }
+    }
+    let traffic = kept.traffic.iter().map(|row| row.word);
+    let words = traffic.chain(kept.sales.iter().map(|row| row.word)).collect();
+    let Some(named) = names(db, asked.group, &words)? else { return Ok(None) };
+    asked.answer(question, kept, &named)
+}
+
+/// Whether sales channels reported visitors of their own on these days.
+fn reports(db: &Connection, days: Days) -> Result<bool, ReadModelError> {
+    let mut find =
+        db.prepare_cached("SELECT EXISTS(SELECT 1 FROM channel_days WHERE day BETWEEN ? AND ? LIMIT 1)")?;
+    Ok(find.query_row([days.from.to_string(), days.to.to_string()], |row| row.get(0))?)
+}
+
+fn traffic(
+    db: &Connection,
+    group: Group,
+    Span { of, days }: Span,
+    into: &mut Vec<KeptTraffic>,
+) -> Result<(), ReadModelError> {
+    let mut find = db.prepare_cached(match of {
+        Of::Days => {
+            "SELECT day, word, pv, views, visits, bounces, stay, visitors, bouncers FROM _traffic_days \
+             WHERE grp = ? AND day BETWEEN ? AND ?"
+        }
+        Of::Month => {
+            "SELECT day, word, pv, views, visits, bounces, stay, visitors, bouncers FROM _traffic_months \
+             WHERE grp = ? AND day BETWEEN ? AND ?"
+        }
+    })?;
+    let mut rows = find.query(params![group as u8, days.from.to_epoch_days(), days.to.to_epoch_days()])?;
+    while let Some(row) = rows.next()? {
+        let part = Part {
+            pv: row.get(2)?,
+            views: row.get(3)?,
+            visits: row.get(4)?,
+            bounces: row.get(5)?,
+            stay: row.get(6)?,
+        };
+        let visitors = set(row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from)?)?;
+        let bouncers = set(row.get_ref(8)?.as_blob().map_err(rusqlite::Error::from)?)?;
+        let cell = TrafficCell { part, visitors, bouncers };
+        into.push(KeptTraffic { group, day: row.get(0)?, word: row.get(1)?, cell });
+    }
+    Ok(())
+}
+
+fn sales(
+    db: &Connection,
+    group: Group,
+    Span { of, days }: Span,
+    currency: Currency,
+    into: &mut Vec<KeptSales>,
+) -> Result<(), ReadModelError> {
+    let mut find = db.prepare_cached(match of {
+        Of::Days => {
+            "SELECT day, word, orders, order_value, gmv, refunded, who FROM _sales_days \
+             WHERE grp = ? AND day BETWEEN ? AND ? AND currency = ?"
+        }
+        Of::Month => {
+            "SELECT day, word, orders, order_value, gmv, refunded, who FROM _sales_months \
+             WHERE grp = ? AND day BETWEEN ? AND ? AND currency = ?"
+        }
+    })?;
+    let (from, to) = (days.from.to_epoch_days(), days.to.to_epoch_days());
+    let mut rows = find.query(params![group as u8, from, to, currency.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let cell = SalesCell {
+            orders: row.get(2)?,
+            order_value: row.get(3)?,
+            gmv: row.get(4)?,
+            refunded: row.get(5)?,
+            buyers: set(row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?)?,
+        };
+        into.push(KeptSales { group, day: row.get(0)?, word: row.get(1)?, cell });
+    }
+    Ok(())
+}
+
+/// The words of numbers; of campaigns, the ids of those that links name by their names. None where several campaigns
+/// have had a name: whose a visit is follows from when it was.
+fn names(
+    db: &Connection,
+    group: Group,
+    numbers: &BTreeSet<u32>,
+) -> Result<Option<BTreeMap<u32, String>>, ReadModelError> {
+    let mut find = db.prepare_cached("SELECT text FROM _traffic_names WHERE number = ?")?;
+    let mut named = BTreeMap::new();
+    for number in numbers.iter().filter(|number| **number != NONE) {
+        let word = match group {
+            Group::Channel => {
+                let channel = Channel::ALL.into_iter().find(|channel| *channel as u32 == *number);
+                channel.map_or_else(String::new, |channel| channel.as_str().to_owned())
+            }
+            _ => find.query_row([number], |row| row.get(0))?,
+        };
+        named.insert(*number, word);
+    }
+    if group == Group::Campaign {
+        let campaigns = campaigns(db)?;
+        for word in named.values_mut().filter(|word| !campaigns.ids.contains(*word)) {
+            match campaigns.called.get(&word.to_lowercase()) {
+                None => {}
+                Some(Some(id)) => id.clone_into(word),
+                Some(None) => return Ok(None),
+            }
+        }
+    }
+    Ok(Some(named))
+}
+
+/// The campaigns there are.
+#[derive(Default)]
+struct Campaigns {
+    ids: BTreeSet<String>,
+    /// By their names in lower case; none of a name that several have had.
+    called: BTreeMap<String, Option<String>>,
+}
+
+fn campaigns(db: &Connection) -> Result<Campaigns, ReadModelError> {
+    let mut all = db.prepare_cached("SELECT campaign_id, name FROM campaigns WHERE state <> '' LIMIT -1")?;
+    let mut rows = all.query([])?;
+    let mut campaigns = Campaigns::default();
+    while let Some(row) = rows.next()? {
+        let (id, name): (String, String) = (row.get(0)?, row.get(1)?);
+        let of = campaigns.called.entry(name.to_lowercase()).or_insert_with(|| Some(id.clone()));
+        if of.as_deref() != Some(&id) {
+            *of = None;
+        }
+        campaigns.ids.insert(id);
+    }
+    Ok(campaigns)
+}
