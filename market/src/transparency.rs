@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use daybook_domain::Timestamp;
 use daybook_journal::{Filter, Journal, JournalError, Position, Recorded};
-use daybook_proofs::{Checkpoint, Entry, Log, MarketKey, Proof, ProofError, PublicKey};
+use daybook_proofs::{Checkpoint, Entry, Log, MarketKey, Proof, ProofError, Recount};
 
 /// Why a log was not kept or checked.
 #[derive(Debug, thiserror::Error)]
@@ -23,10 +23,12 @@ pub enum TransparencyError {
     Proof(#[from] ProofError),
 }
 
-/// Where the log of a journal lies: `daybook.db` -> `daybook.tlog`.
+/// Where the log of a journal lies: `daybook.db` -> `daybook.db.tlog`.
 #[must_use]
 pub fn folder(journal: &Path) -> PathBuf {
-    journal.with_extension("tlog")
+    let mut name = journal.file_name().unwrap_or_default().to_owned();
+    name.push(".tlog");
+    journal.with_file_name(name)
 }
 
 /// An event as it is logged.
@@ -71,26 +73,33 @@ fn pass(
     failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Adds to the log what the journal has beyond it.
+/// Adds to the log what the journal has beyond it; whether it came to the journal's end.
 ///
 /// # Errors
-/// [`TransparencyError`]; where the journal has less than was logged, [`ProofError::Broken`].
+/// [`TransparencyError`]; where the journal does not have the last event that was logged, [`ProofError::Broken`], and nothing is
+/// added. What was changed further up is found by [`recount`].
 pub fn grow(
     journal: &dyn Journal,
     log: &mut Log,
     told: &mut dyn FnMut(Position) -> bool,
-) -> Result<(), TransparencyError> {
+) -> Result<bool, TransparencyError> {
     let (head, logged) = (journal.head()?, log.size());
-    if head < logged {
-        let why = format!(
-            "the journal ends at position {head}, and {logged} events were logged: its tail is gone, or the log is of \
-             another journal"
-        );
-        return Err(ProofError::Broken(why).into());
+    if logged > 0 {
+        let mut same = Ok(false);
+        journal.scan(logged - 1, Some(logged), &Filter::default(), &mut |event| {
+            same = log.ends_with(&entry(&event));
+            ControlFlow::Break(())
+        })?;
+        if !same? {
+            let why = format!(
+                "the journal's event at position {logged} is not the one that was logged: it was put back to an earlier state,                  changed or cut off, or the log is another journal's (docs/log.md says how to go on after a restore)"
+            );
+            return Err(ProofError::Broken(why).into());
+        }
     }
     pass(journal, logged, told, &mut |entry| log.append(entry))?;
     log.save()?;
-    Ok(())
+    Ok(log.size() >= head)
 }
 
 /// Signs the log as it is, with the time.
@@ -127,11 +136,9 @@ pub fn prove(
 /// [`TransparencyError`] where something cannot be read.
 pub fn recount(
     journal: &dyn Journal,
-    log: Log,
-    keys: Vec<PublicKey>,
+    mut recount: Recount,
     told: &mut dyn FnMut(Position) -> bool,
 ) -> Result<(Vec<String>, u64), TransparencyError> {
-    let mut recount = log.recount(keys)?;
     pass(journal, 0, told, &mut |entry| recount.take(entry))?;
     Ok(recount.finish()?)
 }
@@ -146,30 +153,29 @@ pub struct Logging {
 }
 
 impl Logging {
-    /// Lets the log in `folder` follow the journal, and signs it as often as `every`, as long as something came.
+    /// Lets the log in `folder` follow the journal, and signs it as often as `every`, as long as something came. What is in
+    /// the way (another who writes it, a full disk) is told in the program's log, and tried again the next time.
     ///
     /// # Errors
-    /// [`TransparencyError`] where the log cannot be opened.
+    /// Where no thread is to be had.
     pub fn start(
         journal: Arc<dyn Journal>,
-        folder: &Path,
+        folder: PathBuf,
         key: MarketKey,
         every: Duration,
         now: impl Fn() -> Timestamp + Send + 'static,
-    ) -> Result<Self, TransparencyError> {
-        let mut log = Log::open(folder)?;
+    ) -> std::io::Result<Self> {
         let (wake, woken) = mpsc::channel::<()>();
         let stopping = Arc::new(AtomicBool::new(false));
         let stops = Arc::clone(&stopping);
-        let keys = [key];
         let work = move || {
             loop {
                 let pause = woken.recv_timeout(every);
                 // a stop is not held up by a long way to go: what is left comes with the next start
                 let mut go_on = |_| !stops.load(Ordering::Relaxed);
-                let grown = grow(journal.as_ref(), &mut log, &mut go_on);
-                match grown.and_then(|()| Ok(sign(&mut log, &keys, now())?)) {
-                    Ok(checkpoint) => tracing::debug!(size = checkpoint.size, "the log is signed"),
+                match turn(journal.as_ref(), &folder, &key, &now, &mut go_on) {
+                    Ok(Some(checkpoint)) => tracing::debug!(size = checkpoint.size, "the log is signed"),
+                    Ok(None) => tracing::debug!("the log has not come to the journal's end"),
                     Err(error) => tracing::error!(%error, "the log is not signed"),
                 }
                 if pause == Err(RecvTimeoutError::Disconnected) {
@@ -177,9 +183,7 @@ impl Logging {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("tlog".to_owned()).spawn(work);
-        let thread =
-            thread.map_err(|error| ProofError::File { path: folder.display().to_string(), error })?;
+        let thread = std::thread::Builder::new().name("tlog".to_owned()).spawn(work)?;
         Ok(Self { stopping, wake, thread })
     }
 
@@ -191,4 +195,19 @@ impl Logging {
             tracing::error!("the thread of the log panicked");
         }
     }
+}
+
+/// One turn of keeping a log: it is only held for as long, so that cosignatures may be added in between.
+fn turn(
+    journal: &dyn Journal,
+    folder: &Path,
+    key: &MarketKey,
+    now: &dyn Fn() -> Timestamp,
+    go_on: &mut dyn FnMut(Position) -> bool,
+) -> Result<Option<Checkpoint>, TransparencyError> {
+    let mut log = Log::open(folder)?;
+    if !grow(journal, &mut log, go_on)? {
+        return Ok(None);
+    }
+    Ok(Some(sign(&mut log, std::slice::from_ref(key), now())?))
 }

@@ -16,6 +16,11 @@ pub enum ProofError {
     /// It was read, and it does not hold.
     #[error("{0}")]
     Broken(String),
+    /// The log's tiles cannot be used; they can be made again from the journal.
+    #[error(
+        "the log's tiles are damaged ({0}): the next `daybook log checkpoint` makes them again from the journal"
+    )]
+    Damaged(String),
     /// A file could not be read or written.
     #[error("{path}: {error}")]
     File {
@@ -36,6 +41,10 @@ impl ProofError {
 
     pub(crate) fn broken(why: impl Into<String>) -> Self {
         Self::Broken(why.into())
+    }
+
+    pub(crate) fn damaged(why: impl std::fmt::Display) -> Self {
+        Self::Damaged(why.to_string())
     }
 
     pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {

@@ -3,13 +3,13 @@
 //! ```text
 //! checkpoint            the newest, a signed note
 //! checkpoints/SIZE      every one that was signed, by its size
-//! tile/L/N, tile/L/N.p/W   hashes of the tree: level, number in threes of digits, width where it is not full
+//! tile/L/N, tile/L/N.p/W   hashes of the tree: level, number in threes of digits, width of one that is not full yet
 //! state                 size and root up to which the tiles stand
 //! lock                  held by who writes
 //! ```
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use tlog_tiles::{Error as TileError, Hash, Tile, TileReader};
@@ -29,10 +29,6 @@ impl Files {
         Self(folder.to_owned())
     }
 
-    pub fn folder(&self) -> &Path {
-        &self.0
-    }
-
     pub fn lock(&self) -> Result<File, ProofError> {
         fs::create_dir_all(&self.0).map_err(ProofError::file(&self.0))?;
         let path = self.0.join("lock");
@@ -47,22 +43,25 @@ impl Files {
     /// What a file holds; none where it is not there.
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, ProofError> {
         let path = self.0.join(name);
-        match fs::metadata(&path) {
-            Ok(found) if found.len() > MOST_NOTE => {
-                let why = format!("{} has {} bytes, more than any note", path.display(), found.len());
-                Err(ProofError::malformed("a file of the log", why))
-            }
-            Ok(_) => fs::read(&path).map(Some).map_err(ProofError::file(&path)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(ProofError::file(&path)(error)),
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(ProofError::file(&path)(error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(MOST_NOTE + 1).read_to_end(&mut bytes).map_err(ProofError::file(&path))?;
+        if bytes.len() as u64 > MOST_NOTE {
+            let why = format!("{} has more than {MOST_NOTE} bytes", path.display());
+            return Err(ProofError::malformed("a file of the log", why));
         }
+        Ok(Some(bytes))
     }
 
     /// Puts a file in its place, whole and durable or not at all.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ProofError> {
         let path = self.0.join(name);
         let parent = path.parent().unwrap_or(&self.0);
-        fs::create_dir_all(parent).map_err(ProofError::file(parent))?;
+        self.make(parent).map_err(ProofError::file(parent))?;
         let new = path.with_extension("new");
         let write = || {
             let mut file = File::create(&new)?;
@@ -74,9 +73,24 @@ impl Files {
         write().map_err(ProofError::file(&path))
     }
 
+    /// Makes a folder, and makes it last.
+    fn make(&self, folder: &Path) -> std::io::Result<()> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        let above = folder.parent().unwrap_or(&self.0);
+        self.make(above)?;
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            _ => File::open(above)?.sync_all(),
+        }
+    }
+
+    /// Removes a file, or a folder with all that is in it, where it is there.
     pub fn remove(&self, name: &str) -> Result<(), ProofError> {
         let path = self.0.join(name);
-        match fs::remove_file(&path) {
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        match removed {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(ProofError::file(&path)(error)),
             _ => Ok(()),
         }
@@ -93,7 +107,8 @@ impl Files {
         let mut sizes = Vec::new();
         for entry in entries {
             let name = entry.map_err(ProofError::file(&folder))?.file_name();
-            sizes.extend(name.to_str().and_then(|name| name.parse::<u64>().ok()));
+            let size = name.to_str().and_then(|name| name.parse::<u64>().ok());
+            sizes.extend(size.filter(|size| name.to_str() == Some(&size.to_string())));
         }
         sizes.sort_unstable();
         Ok(sizes)
@@ -110,9 +125,30 @@ impl Files {
         Ok(Some(bytes.chunks_exact(HASH).map(hash).collect()))
     }
 
+    /// A tile, or as much of the full one that it has become.
+    pub fn tile_or_full(
+        &self,
+        level: u8,
+        number: u64,
+        width: usize,
+    ) -> Result<Option<Vec<Hash>>, ProofError> {
+        if let Some(hashes) = self.tile(level, number, width)? {
+            return Ok(Some(hashes));
+        }
+        let full = self.tile(level, number, TILE)?;
+        Ok(full.map(|mut hashes| {
+            hashes.truncate(width);
+            hashes
+        }))
+    }
+
+    /// Writes a tile. Those that it was before it was full are needed no more then: until then whoever has a checkpoint of
+    /// that size reads them.
     pub fn write_tile(&self, level: u8, number: u64, hashes: &[Hash]) -> Result<(), ProofError> {
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
-        self.write(&tile_name(level, number, hashes.len()), &bytes)
+        let name = tile_name(level, number, hashes.len());
+        self.write(&name, &bytes)?;
+        if hashes.len() == TILE { self.remove(&format!("{name}.p")) } else { Ok(()) }
     }
 }
 
@@ -135,11 +171,10 @@ impl TileReader for Files {
         };
         let read = |tile: &Tile| {
             let (level, number, width) = (tile.level(), tile.level_index(), tile.width() as usize);
-            // a narrower tile was replaced by what it grew to
-            let found = (width..=TILE).find_map(|wider| self.tile(level, number, wider).transpose());
-            let hashes = found.transpose().map_err(|error| missing(tile, error.to_string()))?;
+            let found = self.tile_or_full(level, number, width);
+            let hashes = found.map_err(|error| missing(tile, error.to_string()))?;
             let hashes = hashes.ok_or_else(|| missing(tile, "is not there".to_owned()))?;
-            Ok(hashes[..width].iter().flat_map(|hash| hash.0).collect())
+            Ok(hashes.iter().flat_map(|hash| hash.0).collect())
         };
         tiles.iter().map(read).collect()
     }

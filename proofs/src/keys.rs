@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use ed25519_dalek::{Signature, SigningKey, Verifier as _, VerifyingKey};
+use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use signed_note::{Signer, StandardSigner, Verifier, is_key_name_valid, key_id};
 
 use crate::ProofError;
@@ -25,8 +25,9 @@ impl MarketKey {
     /// # Errors
     /// [`ProofError::Malformed`] for a name that is empty, or has a space or a plus.
     pub fn generate(name: &str, chance: [u8; 32]) -> Result<String, ProofError> {
-        if !is_key_name_valid(name) {
-            let why = format!("{name:?} is no name of a key: leave out spaces and pluses");
+        if !is_key_name_valid(name) || name.chars().any(char::is_control) {
+            let why =
+                format!("{name:?} is no name of a key: leave out spaces, pluses and control characters");
             return Err(ProofError::malformed("the name", why));
         }
         let secret = SigningKey::from_bytes(&chance);
@@ -98,6 +99,9 @@ impl PublicKey {
         };
         let bytes: [u8; 32] = bytes.try_into().map_err(|_| bad("its key has not 32 bytes"))?;
         let found = VerifyingKey::from_bytes(&bytes).map_err(|_| bad("its key is no point of the curve"))?;
+        if found.is_weak() {
+            return Err(bad("it is one of the weak keys, which hold any signature good"));
+        }
         let said = u32::from_str_radix(id, 16).ok().filter(|_| id.len() == 8);
         if !is_key_name_valid(name) || said != Some(key_id(name, &key)) {
             return Err(bad("its id is not that of its name and key: a part of it was changed"));
@@ -130,7 +134,9 @@ fn encoded(kind: u8, key: &VerifyingKey) -> Vec<u8> {
 /// When a witness says that it saw what it signed, in seconds since 1970, and its signature.
 pub(crate) fn witnessed(signature: &[u8]) -> Option<(u64, &[u8])> {
     let (time, signature) = signature.split_at_checked(8)?;
-    Some((u64::from_be_bytes(time.try_into().ok()?), signature))
+    let time = u64::from_be_bytes(time.try_into().ok()?);
+    // the format's own bound
+    (time <= i64::MAX as u64).then_some((time, signature))
 }
 
 impl Verifier for PublicKey {
@@ -151,7 +157,8 @@ impl Verifier for PublicKey {
             }
             _ => (text.to_vec(), signature),
         };
-        Signature::from_slice(signature).is_ok_and(|signature| self.key.verify(&text, &signature).is_ok())
+        Signature::from_slice(signature)
+            .is_ok_and(|signature| self.key.verify_strict(&text, &signature).is_ok())
     }
 }
 

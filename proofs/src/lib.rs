@@ -13,18 +13,21 @@
 //!
 //! This crate knows neither database nor network: who has to check a proof can build it alone.
 
+mod checkpoint;
 mod entry;
 mod error;
 mod files;
 mod keys;
 mod log;
 mod proof;
+mod recount;
 mod tree;
 
+pub use checkpoint::Checkpoint;
 pub use entry::Entry;
 pub use error::ProofError;
 pub use keys::{MarketKey, PublicKey, SignedBy};
-pub use log::{Checkpoint, Log, Recount};
+pub use log::Log;
 pub use proof::{Consistency, Proof};
+pub use recount::Recount;
 pub use tlog_tiles::Hash;
-pub use tree::Tree;

@@ -119,12 +119,15 @@ impl Consistency {
 
     pub(crate) fn holds(&self) -> Result<(), ProofError> {
         let (old, new) = (&self.old, &self.new);
-        let same_log = old.origin == new.origin && old.size <= new.size;
+        if old.origin != new.origin {
+            let why = format!("{:?} and {:?} are two logs", old.origin, new.origin);
+            return Err(ProofError::broken(why));
+        }
         let adds = match old.size {
-            0 => self.path.is_empty() && old.root == tlog_tiles::EMPTY_HASH,
-            _ => same_log && check_tree(&self.path, new.size, new.root, old.size, old.root).is_ok(),
+            0 => self.path.is_empty(),
+            size => size <= new.size && check_tree(&self.path, new.size, new.root, size, old.root).is_ok(),
         };
-        if same_log && adds {
+        if adds {
             return Ok(());
         }
         let why = format!(

@@ -9,7 +9,7 @@ pub(crate) const HEIGHT: u8 = 8;
 
 /// A Merkle tree (RFC 6962) that leaves are added to.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tree {
+pub(crate) struct Tree {
     size: u64,
     /// Of each level of tiles, from the leaves up, the hashes of the tile that is not full.
     edge: Vec<Vec<Hash>>,
@@ -26,13 +26,21 @@ pub(crate) struct Full {
 
 impl Tree {
     /// How many leaves it has.
-    #[must_use]
     pub fn size(&self) -> u64 {
         self.size
     }
 
+    /// The hash of its last leaf, where that is not in a tile that became full by it.
+    pub fn last(&self) -> Option<Hash> {
+        self.edge.first().and_then(|leaves| leaves.last()).copied()
+    }
+
+    /// The hash of its root, where that is needed at its size.
+    pub fn root_at_need(&self, needed: impl FnOnce(u64) -> bool) -> Option<Hash> {
+        needed(self.size).then(|| self.root())
+    }
+
     /// The hash of its root.
-    #[must_use]
     pub fn root(&self) -> Hash {
         let mut below: Option<Hash> = None;
         for level in &self.edge {
@@ -43,7 +51,7 @@ impl Tree {
     }
 
     /// Adds a leaf; tells the tiles that became full by it, from below.
-    pub(crate) fn push(&mut self, leaf: Hash, mut full: impl FnMut(Full)) {
+    pub fn push(&mut self, leaf: Hash, mut full: impl FnMut(Full)) {
         self.size += 1;
         let (mut hash, mut level) = (leaf, 0u8);
         let mut complete = self.size;
@@ -64,13 +72,8 @@ impl Tree {
         }
     }
 
-    /// Adds the leaf of these bytes.
-    pub fn append(&mut self, entry: &[u8]) {
-        self.push(crate::entry::leaf(entry), |_| {});
-    }
-
     /// The tiles at the right edge that are not full: level, number, hashes.
-    pub(crate) fn partial(&self) -> impl Iterator<Item = (u8, u64, &[Hash])> {
+    pub fn partial(&self) -> impl Iterator<Item = (u8, u64, &[Hash])> {
         let size = self.size;
         self.edge.iter().enumerate().filter(|(_, hashes)| !hashes.is_empty()).map(move |(level, hashes)| {
             let level = u8::try_from(level).expect("invariant: 2^64 leaves have 8 levels of tiles");
@@ -79,7 +82,7 @@ impl Tree {
     }
 
     /// A tree of which the partial tiles are known; `tile` gives the hashes of one by level, number and width.
-    pub(crate) fn load<E>(
+    pub fn load<E>(
         size: u64,
         mut tile: impl FnMut(u8, u64, usize) -> Result<Vec<Hash>, E>,
     ) -> Result<Self, E> {
@@ -132,7 +135,7 @@ mod tests {
             let leaf = n.to_be_bytes();
             let new = stored_hashes(n, &leaf, &stored).unwrap();
             stored.0.extend(new);
-            tree.append(&leaf);
+            tree.push(crate::entry::leaf(&leaf), |_| {});
             if n < 2_000 || n % 997 == 0 || (n + 1) % 256 == 0 {
                 assert_eq!(tree.root(), tree_hash(n + 1, &stored).unwrap(), "{n}");
             }

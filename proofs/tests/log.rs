@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use daybook_proofs::{Checkpoint, Consistency, Entry, Log, MarketKey, Proof, ProofError, PublicKey};
+use daybook_proofs::{Checkpoint, Consistency, Entry, Log, MarketKey, Proof, ProofError, PublicKey, Recount};
 use ed25519_dalek::{Signer as _, SigningKey};
 use proptest::prelude::*;
 
@@ -59,7 +59,7 @@ fn recount(
     keys: Vec<PublicKey>,
     history: impl Iterator<Item = (u64, String)>,
 ) -> (Vec<String>, u64) {
-    let mut recount = Log::read(folder).unwrap().recount(keys).unwrap();
+    let mut recount = Recount::of(folder, keys).unwrap();
     for (position, data) in history {
         recount.take(&entry(position, &data)).unwrap();
     }
@@ -116,11 +116,112 @@ fn a_log_goes_on_where_it_was_left_and_two_do_not_write_it() {
     assert_eq!(log.checkpoint(std::slice::from_ref(&market), &[]).unwrap(), stepwise, "nothing came since");
     let whole = tempfile::tempdir().unwrap();
     assert_eq!(log_of(whole.path(), &market, &[700])[0].root, stepwise.root);
-    // what is no longer at the edge is gone
-    assert!(
-        folder.path().join("tile/0/000").exists() && !folder.path().join("tile/0/001.p").join("44").exists()
-    );
-    assert!(folder.path().join("tile/0/002.p/188").exists() && folder.path().join("tile/1/000.p/2").exists());
+    // who has the checkpoint of 300 events reads its tiles as long as the full ones are not there
+    let there = |name: &str| folder.path().join(name).exists();
+    assert!(there("tile/0/000") && there("tile/0/001") && !there("tile/0/001.p"));
+    assert!(there("tile/0/002.p/188") && there("tile/1/000.p/1") && there("tile/1/000.p/2"));
+}
+
+#[test]
+fn the_last_event_that_was_logged_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    for upto in [1, 255, 256, 257, 512] {
+        let mut log = Log::open(folder.path()).unwrap();
+        grow(&mut log, upto);
+        let (same, other) = (format!("{{\"n\":{upto}}}"), "{}");
+        for saved in [false, true] {
+            assert!(log.ends_with(&entry(upto, &same)).unwrap(), "{upto} {saved}");
+            assert!(
+                !log.ends_with(&entry(upto, other)).unwrap() && !log.ends_with(&entry(1_000, &same)).unwrap()
+            );
+            log.save().unwrap();
+        }
+        drop(log);
+        assert!(Log::open(folder.path()).unwrap().ends_with(&entry(upto, &same)).unwrap());
+    }
+}
+
+#[test]
+fn a_log_whose_tiles_are_damaged_is_made_again_and_held_against_what_was_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = key("m", 1);
+    let checkpoints = log_of(folder.path(), &market, &[10, 300, 700]);
+    let tile = folder.path().join("tile/1/000.p/2");
+    let mut bytes = fs::read(&tile).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&tile, &bytes).unwrap();
+    assert!(matches!(Log::read(folder.path()), Err(ProofError::Damaged(_))));
+    let mut log = Log::open(folder.path()).unwrap();
+    assert_eq!(log.size(), 0);
+    grow(&mut log, 700);
+    assert_eq!(log.checkpoint(std::slice::from_ref(&market), &[]).unwrap(), checkpoints[2]);
+    drop(log);
+    // an early one that was changed is found, though the last one holds
+    fs::remove_file(folder.path().join("state")).unwrap();
+    let forged = tempfile::tempdir().unwrap();
+    let mut other = Log::open(forged.path()).unwrap();
+    (1..=10).for_each(|n| other.append(&entry(n, "{}")).unwrap());
+    other.checkpoint(std::slice::from_ref(&market), &[]).unwrap();
+    fs::copy(forged.path().join("checkpoints/10"), folder.path().join("checkpoints/10")).unwrap();
+    let mut log = Log::open(folder.path()).unwrap();
+    grow(&mut log, 701);
+    assert!(log.checkpoint(std::slice::from_ref(&market), &[]).is_err());
+}
+
+#[test]
+fn without_the_copy_for_others_the_checkpoints_still_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = key("m", 1);
+    log_of(folder.path(), &market, &[500]);
+    for file in ["checkpoint", "state"] {
+        fs::remove_file(folder.path().join(file)).unwrap();
+    }
+    fs::remove_dir_all(folder.path().join("tile")).unwrap();
+    let mut log = Log::open(folder.path()).unwrap();
+    (1..=500).for_each(|n| log.append(&entry(n, "{}")).unwrap());
+    let error = log.checkpoint(std::slice::from_ref(&market), &[]).unwrap_err();
+    assert!(error.to_string().contains("nothing is signed"), "{error}");
+}
+
+#[test]
+fn who_signs_next_has_signed_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (market, named, other) = (key("m", 1), key("n", 2), key("m", 3));
+    log_of(folder.path(), &market, &[5]);
+    let mut log = Log::open(folder.path()).unwrap();
+    grow(&mut log, 6);
+    for stranger in [&named, &other] {
+        let error = log.checkpoint(std::slice::from_ref(stranger), &[]).unwrap_err();
+        assert!(error.to_string().contains("is not signed by this key"), "{error}");
+    }
+    assert!(log.checkpoint(&[market.clone(), named], &[]).unwrap_err().to_string().contains("a log has one"));
+    // one that did not sign is no newer one either
+    let read = Log::read(folder.path()).unwrap();
+    assert!(read.keep(&read.of_size(5).unwrap()).is_err(), "it was opened to read");
+}
+
+#[test]
+fn a_checkpoint_of_another_log_or_beyond_this_one_proves_nothing() {
+    let (folder, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let market = key("m", 1);
+    let own = log_of(folder.path(), &market, &[300]).remove(0);
+    let mut other = Log::open(theirs.path()).unwrap();
+    (1..=300).for_each(|n| other.append(&entry(n, "{}")).unwrap());
+    let foreign = other.checkpoint(std::slice::from_ref(&market), &[]).unwrap();
+    let log = Log::read(folder.path()).unwrap();
+    let data = "{\"n\":1}";
+    assert!(log.prove(&entry(1, data), &foreign).unwrap_err().to_string().contains("not one of this log"));
+    assert!(log.consistency(&own, &foreign).is_err() && log.consistency(&foreign, &own).is_err());
+    for size in ["301", "9223372036854775809", "18446744073709551615"] {
+        let huge = own.note.replacen("\n300\n", &format!("\n{size}\n"), 1);
+        if let Ok(huge) = Checkpoint::parse(huge.as_bytes()) {
+            assert!(log.prove(&entry(1, data), &huge).unwrap_err().to_string().contains("the log has 300"));
+        } else {
+            assert_ne!(size, "301");
+        }
+    }
+    let none = own.note.replacen("\n300\n", "\n0\n", 1);
+    assert!(Checkpoint::parse(none.as_bytes()).is_err(), "of no events, the root of some");
 }
 
 #[test]
@@ -166,15 +267,19 @@ fn a_recount_finds_what_was_changed_dropped_or_cut_off() {
     );
     let dropped = found(&mut history(700).filter(|(n, _)| *n != 20));
     assert!(dropped[0].contains("position 20 is missing"), "{dropped:?}");
+    assert!(dropped.len() == 3 && dropped[1].contains("checkpoints/400"), "each once: {dropped:?}");
     let cut = found(&mut history(650));
     assert!(cut.last().unwrap().contains("its tail is gone"), "{cut:?}");
     let other = recount(folder.path(), vec![public(&key("m", 2))], history(700)).0;
     assert_eq!(other.len(), 3, "{other:?}");
+    fs::write(folder.path().join("checkpoint"), "another").unwrap();
+    assert!(recount(folder.path(), keys(), history(700)).0[0].contains("the file checkpoint"));
     let tile = folder.path().join("tile/1/000.p/2");
     let mut bytes = fs::read(&tile).unwrap();
     bytes[40] ^= 1;
     fs::write(&tile, bytes).unwrap();
-    assert!(Log::read(folder.path()).unwrap_err().to_string().contains("are damaged"));
+    let (damaged, checkpoints) = recount(folder.path(), keys(), history(700));
+    assert!(damaged[0].contains("are damaged") && checkpoints == 3, "{damaged:?}");
 }
 
 /// A witness's key, and its signature under a note.
@@ -206,6 +311,8 @@ fn a_witness_signs_beside_the_market_and_not_in_its_place() {
         (vec!["m".to_owned()], vec![("witness.example".to_owned(), 1_700_000_000)])
     );
     assert!(cosigned.verify(std::slice::from_ref(&theirs)).is_err(), "a witness alone is not the market");
+    let both = checkpoint.verify(&[public(&market), theirs.clone()]).unwrap_err();
+    assert!(both.to_string().contains("is not signed by the witness"), "{both}");
     let log = Log::open(folder.path()).unwrap();
     log.keep(&cosigned).unwrap();
     assert_eq!(log.newest().unwrap().unwrap(), cosigned);
@@ -220,6 +327,9 @@ fn a_new_key_signs_beside_the_old_one_and_then_alone() {
     let mut log = Log::open(folder.path()).unwrap();
     grow(&mut log, 3);
     let first = log.checkpoint(std::slice::from_ref(&old), &[]).unwrap();
+    let too = log.checkpoint(&[old.clone(), new.clone()], &["later".to_owned()]).unwrap();
+    assert!(too.text() == first.text() && too.verify(&[public(&new)]).is_ok(), "nothing came since");
+    assert!(too.verify(&[public(&old)]).is_ok());
     grow(&mut log, 6);
     let both = log.checkpoint(&[old.clone(), new.clone()], &[]).unwrap();
     grow(&mut log, 9);
@@ -242,7 +352,7 @@ fn keys_that_were_changed_or_are_none_are_refused() {
     for text in ["", &public, &secret.replace("+m+", "+n+")] {
         assert!(MarketKey::parse(text).is_err(), "{text}");
     }
-    for name in ["", "two words", "a+b"] {
+    for name in ["", "two words", "a+b", "a\u{1}b"] {
         assert!(MarketKey::generate(name, [1; 32]).is_err(), "{name}");
     }
 }

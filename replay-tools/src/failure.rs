@@ -130,7 +130,9 @@ impl From<BackupError> for Failure {
 impl From<ProofError> for Failure {
     fn from(error: ProofError) -> Self {
         match error {
-            ProofError::Malformed { .. } | ProofError::Broken(_) => Self::Refused(error.to_string()),
+            ProofError::Malformed { .. } | ProofError::Broken(_) | ProofError::Damaged(_) => {
+                Self::Refused(error.to_string())
+            }
             ProofError::File { .. } | ProofError::Busy(_) => Self::Unavailable(error.to_string()),
         }
     }

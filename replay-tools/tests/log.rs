@@ -9,7 +9,7 @@ use std::path::Path;
 
 use daybook_journal::{Filter, Journal as _, JournalError, SqliteJournal};
 use daybook_market::transparency::{entry, folder, recount};
-use daybook_proofs::Log;
+use daybook_proofs::Recount;
 use place::{Place, Ran};
 
 /// A market of some events whose log was signed, and the key to check with.
@@ -120,6 +120,22 @@ fn all(file: &Path) -> Result<Vec<Vec<u8>>, JournalError> {
     Ok(events)
 }
 
+#[test]
+fn a_journal_that_was_put_back_or_is_another_is_not_signed() {
+    let (place, _) = signed();
+    let kept = fs::read(place.path("daybook.db")).unwrap();
+    place.add_events(610);
+    done(&place.run(&["log", "checkpoint", "--key", "secret"]));
+    fs::write(place.path("daybook.db"), kept).unwrap();
+    let refused = "event at position 615 is not the one that was logged";
+    says(&place.run(&["log", "checkpoint", "--key", "secret"]), 3, refused);
+    // and more has come since than there was
+    place.release_too_much();
+    place.add_events(610);
+    says(&place.run(&["log", "checkpoint", "--key", "secret"]), 3, refused);
+    says(&place.run(&["log", "verify"]), 1, "the first 615 events are not those that were signed");
+}
+
 /// How often a byte of the file is changed: the long form asks for more.
 fn touches() -> usize {
     if std::env::var_os("DAYBOOK_LONG").is_some() { 10_000 } else { 400 }
@@ -139,9 +155,9 @@ fn no_byte_of_the_file_is_changed_so_that_a_reader_sees_another_history() {
         fs::write(&file, &edited).unwrap();
         // what cannot be read any more is found by whoever reads it
         let Ok(now) = all(&file) else { continue };
-        let log = Log::read(&folder(&file)).unwrap();
+        let log = Recount::of(&folder(&file), vec![]).unwrap();
         let journal = SqliteJournal::open_read_only(&file).unwrap();
-        let (found, _) = recount(&journal, log, vec![], &mut |_| true).unwrap();
+        let (found, _) = recount(&journal, log, &mut |_| true).unwrap();
         assert_eq!(found.is_empty(), now == events, "byte {at}: {found:?}");
         seen += usize::from(now != events);
     }

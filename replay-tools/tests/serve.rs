@@ -279,18 +279,34 @@ fn a_market_that_runs_signs_its_log_and_once_more_when_it_stops() {
     let place = Place::with_a_sale();
     let made = place.json(&["log", "key", "shop.example/ledger", "--out", "secret"]);
     let public = made["public_key"].as_str().unwrap();
-    let signed = place.path("daybook.tlog/checkpoint");
+    let signed = place.path("daybook.db.tlog/checkpoint");
     let server = Server::start(&place, &["--log-key", "secret", "--log-interval", "50ms"]);
     server.ready();
     while !signed.exists() {
         assert!(server.begun.elapsed() < Duration::from_secs(30), "nothing was signed");
         std::thread::sleep(Duration::from_millis(5));
     }
+    // it is not held while nothing is signed: others may add signatures
+    done_soon(|| place.run(&["log", "checkpoint", "--key", "secret"]).code == 0);
+    let (code, said) = server.stop();
+    assert_eq!(code, 0, "{said}");
+    // long before the next turn
+    place.add_events(7);
+    let server = Server::start(&place, &["--log-key", "secret", "--log-interval", "1h"]);
+    server.ready();
     let (code, said) = server.stop();
     assert_eq!(code, 0, "{said}");
     let whole = place.json(&["log", "verify", "--key", public]);
     assert_eq!((&whole["events"], &whole["found"]), (&whole["logged"], &0.into()), "{whole}");
+    assert_eq!(whole["events"], 12, "{whole}");
     // a key that is none stops it before it serves
     let ran = place.run(&["serve", "--listen", "127.0.0.1:0", "--log-key", "absent"]);
     assert!(ran.code == 4 && ran.err.contains("absent"), "{ran:?}");
+}
+
+fn done_soon(mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
 }

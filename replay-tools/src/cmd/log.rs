@@ -1,14 +1,16 @@
 //! `daybook log key|checkpoint|prove|verify|consistency`
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use daybook_commands::{Clock as _, SystemClock};
 use daybook_domain::Timestamp;
 use daybook_domain::time::SECOND;
 use daybook_market::transparency::{folder, grow, prove, recount, sign};
-use daybook_proofs::{Checkpoint, Consistency, Log, MarketKey, Proof, PublicKey, SignedBy};
+use daybook_proofs::{
+    Checkpoint, Consistency, Log, MarketKey, Proof, ProofError, PublicKey, Recount, SignedBy,
+};
 
 use crate::cli::Global;
 use crate::failure::{Failure, unheard};
@@ -24,7 +26,7 @@ const MOST_PROOF: u64 = 4 << 20;
 #[command(long_about = "Keep a signed log of the journal, and prove from it what nobody changed since.\n\n\
     Every event is a leaf of one Merkle tree, whose root over the first N events is signed: a checkpoint. Who has a checkpoint \
     can be shown that an event is among these N (`prove`), and that a later checkpoint only adds to it (`consistency`), \
-    both checked by `verify FILE` without the journal. The log lies beside the journal (daybook.db: the folder daybook.tlog) \
+    both checked by `verify FILE` without the journal. The log lies beside the journal (daybook.db: the folder daybook.db.tlog) \
     and can be made again from it; checkpoints are worth what others keep of them, so give them away.")]
 pub struct Args {
     #[command(subcommand)]
@@ -61,8 +63,8 @@ struct Sign {
     /// The market's key, as `daybook log key` makes it; twice to sign with an old and a new one
     #[arg(long, value_name = "FILE", env = "DAYBOOK_LOG_KEY")]
     key: Vec<PathBuf>,
-    /// A copy of the last checkpoint that witnesses have signed: their signatures are added to it
-    #[arg(long, value_name = "FILE", requires = "witness", conflicts_with = "key")]
+    /// A copy of a checkpoint that witnesses have signed: their signatures are added to it, and nothing is signed anew
+    #[arg(long, value_name = "FILE", requires = "witness")]
     cosigned: Option<PathBuf>,
     /// A witness's public key
     #[arg(long, value_name = "KEY", value_parser = PublicKey::parse)]
@@ -105,7 +107,7 @@ struct Verify {
     /// A proof of an event or of consistency, or a checkpoint
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// A public key that must have signed: the market's, or a witness's beside it
+    /// A public key: the market's, one of which must have signed, and witnesses', all of which must
     #[arg(long, value_name = "KEY", value_parser = PublicKey::parse)]
     key: Vec<PublicKey>,
 }
@@ -139,7 +141,11 @@ fn secret_file(path: &Path, text: &str) -> Result<(), Failure> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let failed = |error: std::io::Error| Failure::Unavailable(format!("{}: {error}", path.display()));
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(format!("{text}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    let written = file.write_all(format!("{text}\n").as_bytes()).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        let _half = fs::remove_file(path);
+        failed(error)
+    })
 }
 
 /// Reads a market's key.
@@ -152,15 +158,16 @@ fn checkpoint(global: &Global, args: &Sign) -> Result<(), Failure> {
     if args.key.is_empty() && args.cosigned.is_none() {
         return Err(Failure::Usage("name the market's key with --key; `daybook log key` makes one".into()));
     }
-    let keys = args.key.iter().map(|path| market_key(path)).collect::<Result<Vec<_>, _>>()?;
     let journal = global.read_journal()?;
-    let mut log = Log::open(&folder(&global.journal.0))?;
+    let folder = folder(&global.journal.0);
     let signed = if let Some(file) = &args.cosigned {
-        let copy = read(file)?;
+        let (copy, log) = (read(file)?, Log::open(&folder)?);
         let signed = log.of_size(Checkpoint::parse(&copy)?.size)?.cosigned(&copy, &args.witness)?;
         log.keep(&signed)?;
         signed
     } else {
+        let keys = args.key.iter().map(|path| market_key(path)).collect::<Result<Vec<_>, _>>()?;
+        let mut log = Log::open(&folder)?;
         let progress =
             Progress::new(!global.no_progress, "logging", daybook_journal::Journal::head(&journal)?);
         grow(&journal, &mut log, &mut |position| {
@@ -184,16 +191,14 @@ fn checkpoint(global: &Global, args: &Sign) -> Result<(), Failure> {
     out.finish()
 }
 
-fn log(global: &Global) -> Result<Log, Failure> {
+fn there(global: &Global) -> Result<PathBuf, Failure> {
     global.must_exist()?;
     let folder = folder(&global.journal.0);
-    if !folder.is_dir() {
-        let folder = folder.display();
-        return Err(Failure::Refused(format!(
-            "{folder} is not there: `daybook log checkpoint` makes the log"
-        )));
+    if folder.is_dir() {
+        return Ok(folder);
     }
-    Ok(Log::read(&folder)?)
+    let folder = folder.display();
+    Err(Failure::Refused(format!("{folder} is not there: `daybook log checkpoint` makes the log")))
 }
 
 fn newest(log: &Log) -> Result<Checkpoint, Failure> {
@@ -203,14 +208,14 @@ fn newest(log: &Log) -> Result<Checkpoint, Failure> {
 }
 
 fn proved(global: &Global, args: &Prove) -> Result<(), Failure> {
-    let log = log(global)?;
+    let log = Log::read(&there(global)?)?;
     let under = args.under.map_or_else(|| newest(&log), |size| Ok(log.of_size(size)?))?;
     let proof = prove(&global.read_journal()?, &log, args.position, &under)?;
     put(args.out.as_deref(), &proof.to_text())
 }
 
 fn grown(global: &Global, args: &Grown) -> Result<(), Failure> {
-    let log = log(global)?;
+    let log = Log::read(&there(global)?)?;
     let named = |text: &str| match text.parse() {
         Ok(size) => Ok(log.of_size(size)?),
         Err(_) => Ok::<_, Failure>(Checkpoint::parse(&read(Path::new(text))?)?),
@@ -234,12 +239,19 @@ fn put(path: Option<&Path>, text: &str) -> Result<(), Failure> {
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| Failure::Unavailable(format!("{}: {error}", path.display()));
-    let length = fs::metadata(path).map_err(failed)?.len();
-    if length > MOST_PROOF {
-        let why = format!("{} has {length} bytes, more than any proof", path.display());
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(MOST_PROOF + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MOST_PROOF {
+        let why = format!("{} has more than {MOST_PROOF} bytes, more than any proof", path.display());
         return Err(Failure::Refused(why));
     }
-    fs::read(path).map_err(failed)
+    Ok(bytes)
+}
+
+/// A text of somebody else as a terminal may show it.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// What a file proves.
@@ -269,7 +281,7 @@ fn check(global: &Global, path: &Path, keys: &[PublicKey]) -> Result<(), Failure
     let mut row = |proves: &str, under: &Checkpoint, by: &SignedBy, event: Vec<Value>| {
         let time = under.lines.iter().find_map(|line| line.strip_prefix("time ")).unwrap_or_default();
         let mut cells: Vec<Value> =
-            vec![proves.into(), under.size.into(), time.into(), by.market.join(" ").into()];
+            vec![proves.into(), under.size.into(), visible(time).into(), by.market.join(" ").into()];
         cells.push(by.witnesses.iter().map(seen).collect::<Vec<_>>().join(" ").into());
         cells.extend(event);
         cells.resize(13, Value::None);
@@ -282,13 +294,13 @@ fn check(global: &Global, path: &Path, keys: &[PublicKey]) -> Result<(), Failure
             let at = |micros| Value::from(Some(Timestamp(micros)));
             let event: Vec<Value> = vec![
                 e.position.into(),
-                e.stream.into(),
+                visible(e.stream).into(),
                 e.version.into(),
-                e.kind.into(),
+                visible(e.kind).into(),
                 at(e.occurred_at),
                 at(e.recorded_at),
-                e.actor.into(),
-                e.data.into(),
+                visible(e.actor).into(),
+                visible(e.data).into(),
             ];
             row("this event was logged", &proof.checkpoint, &by, event);
             Ok(())
@@ -308,7 +320,9 @@ fn check(global: &Global, path: &Path, keys: &[PublicKey]) -> Result<(), Failure
         })
     };
     if let Err(error) = verdict {
-        say!("it does not hold: {error}");
+        let what =
+            if matches!(error, ProofError::Malformed { .. }) { "it is no proof" } else { "it does not hold" };
+        say!("{what}: {}", visible(&error.to_string()));
         return Err(Failure::Found);
     }
     let mut out = Output::new(global.format);
@@ -324,11 +338,11 @@ fn seen((name, seconds): &(String, u64)) -> String {
 
 /// Counts the whole log again.
 fn check_all(global: &Global, keys: &[PublicKey]) -> Result<(), Failure> {
-    let log = log(global)?;
+    let log = Recount::of(&there(global)?, keys.to_vec())?;
     let journal = global.read_journal()?;
-    let (size, head) = (log.size(), daybook_journal::Journal::head(&journal)?);
+    let (size, head) = (log.logged(), daybook_journal::Journal::head(&journal)?);
     let progress = Progress::new(!global.no_progress, "verifying", head);
-    let (found, checkpoints) = recount(&journal, log, keys.to_vec(), &mut |position| {
+    let (found, checkpoints) = recount(&journal, log, &mut |position| {
         progress.set(position);
         true
     })?;
