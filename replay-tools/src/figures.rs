@@ -197,19 +197,21 @@ pub const FOR_PROGRAMS: &[&str] = &["views", "bounces", "bouncers", "stay_s", "s
 /// The values of [`COLUMNS`].
 pub fn values(cell: &Cell, definition: Definition) -> Vec<Value> {
     let bounce = cell.bounce_rate(definition);
+    // a sales channel reports visitors and pages, and nothing of visits
+    let visits = |value: Value| if cell.reported { Value::None } else { value };
     vec![
         cell.gmv.currency.as_str().into(),
         cell.uv.into(),
-        cell.new_uv.into(),
+        visits(cell.new_uv.into()),
         cell.pv.into(),
-        cell.views.into(),
-        cell.visits.into(),
-        cell.bounces.into(),
-        ratio(cell.stay.into(), SECOND.into(), 6).map(Value::Ratio).into(),
+        visits(cell.views.into()),
+        visits(cell.visits.into()),
+        visits(cell.bounces.into()),
+        visits(ratio(cell.stay.into(), SECOND.into(), 6).map(Value::Ratio).into()),
         share(cell.pv, cell.uv),
         ratio(cell.stay.into(), i128::from(cell.visits) * i128::from(SECOND), 1).map(Value::Ratio).into(),
-        cell.bouncers.into(),
-        share(bounce.0, bounce.1),
+        visits(cell.bouncers.into()),
+        visits(share(bounce.0, bounce.1)),
         share(cell.bounces, cell.visits),
         cell.buyers.into(),
         cell.orders.into(),

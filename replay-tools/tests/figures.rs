@@ -66,6 +66,37 @@ fn gmv_is_the_same_by_whatever_command_and_dimension() {
 }
 
 #[test]
+fn what_a_sales_channel_reported_tracks_what_it_sold_and_says_nothing_of_visits() {
+    let place = Place::empty();
+    assert_eq!(place.run(&["demo", "--days", "4", "--orders-per-day", "30", "--no-progress"]).code, 0);
+    let ask = |by: &[&str]| place.json(&[&["metrics", "--days", "2025-09-02"], by].concat());
+    let by = ["--by", "sales_channel,day"];
+    let untracked = cents(&named(&ask(&by), "sales_channel", "(untracked)")["gmv"]);
+    let sold = place.json(&["buyers", "--days", "2025-09-02", "--by", "sales_channel"]);
+    let sold = named(&sold, "sales_channel", "app");
+    std::fs::write(place.path("app.csv"), "channel,day,uv,pv\napp,2025-09-02,1000,4000\n").unwrap();
+    assert_eq!(place.run(&["import", "channel-report", "app.csv", "--no-progress"]).code, 0);
+    let rows = ask(&by);
+    let app = named(&rows, "sales_channel", "app");
+    assert_eq!(
+        (&app["uv"], &app["pv"], &app["traffic_by"]),
+        (&1000.into(), &4000.into(), &"sales channel".into())
+    );
+    for column in ["buyers", "orders", "gmv", "unit_price"] {
+        assert_eq!(app[column], sold[column], "{column}");
+    }
+    for unknown in ["new_uv", "visits", "bounces", "bounce_rate", "visit_bounce_rate", "average_stay_s"] {
+        assert!(app[unknown].is_null(), "{unknown}: {app}");
+    }
+    assert!(cents(&app["gmv"]) > 0, "{app}");
+    assert_eq!(cents(&named(&rows, "sales_channel", "(reported)")["gmv"]), cents(&app["gmv"]));
+    let left = cents(&named(&rows, "sales_channel", "(untracked)")["gmv"]);
+    assert_eq!(left, untracked - cents(&app["gmv"]));
+    let channels = ask(&["--by", "channel"]);
+    assert_eq!(cents(&named(&channels, "channel", "(untracked)")["gmv"]), untracked, "at no other grain");
+}
+
+#[test]
 fn a_change_by_category_is_explained_to_the_cent() {
     let place = Place::empty();
     assert_eq!(place.run(&["demo", "--days", "4", "--orders-per-day", "20", "--no-progress"]).code, 0);
