@@ -194,11 +194,11 @@ impl Log {
     pub fn keep(&self, checkpoint: &Checkpoint) -> Result<(), ProofError> {
         self.must_write()?;
         let name = format!("checkpoints/{}", checkpoint.size);
-        if let Some(there) = self.files.read(&name)? {
-            if Checkpoint::parse(&there)?.text() != checkpoint.text() {
-                let why = format!("another checkpoint of {} events was signed: {name}", checkpoint.size);
-                return Err(ProofError::broken(why));
-            }
+        if let Some(there) = self.files.read(&name)?
+            && Checkpoint::parse(&there)?.text() != checkpoint.text()
+        {
+            let why = format!("another checkpoint of {} events was signed: {name}", checkpoint.size);
+            return Err(ProofError::broken(why));
         }
         self.files.write(&name, checkpoint.note.as_bytes())?;
         if self.files.checkpoints()?.last() == Some(&checkpoint.size) {
