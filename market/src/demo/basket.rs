@@ -12,6 +12,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use super::cast::Seller;
+use super::crowd::{Crowd, a_buyer, terminal};
 use super::story::{Story, draw, draw_single};
 use super::{Script, text};
 use crate::AnyCommand;
@@ -46,6 +47,7 @@ pub fn basket(
     at: Timestamp,
     currency: Currency,
     script: &mut Script,
+    crowd: &mut Crowd,
 ) -> Told {
     counters.baskets += 1;
     let story = draw(rng);
@@ -70,20 +72,25 @@ pub fn basket(
             chosen.push(n);
         }
     }
-    let buyer: u32 = rng.random_range(0..4_000u32).min(rng.random_range(0..4_000u32));
+    let buyer = crowd.buyer(at, a_buyer(rng));
     let mut basket = Basket { rng, currency, checkout: text(&format!("c-{:06}", counters.baskets)), script };
     let mut told = Told::new();
     let mut dues = Vec::new();
-    let mut placed = Vec::new();
+    let (mut placed, mut goods) = (Vec::new(), Vec::new());
     for (n, seller) in chosen.iter().map(|i| &sellers[*i]).enumerate() {
         counters.orders += 1;
         let order: OrderId = text(&format!("o-{:06}", counters.orders));
         let place = basket.place(seller, &format!("b-{buyer:04}"), at);
+        goods.extend(place.lines.iter().take(2).map(|line| (seller, line.product.to_string())));
         dues.push(OrderDue { order, merchant: seller.id, buyer_pays: buyer_pays(&place) });
         let story = if n == 0 { story } else { draw_single(basket.rng) };
         let whole = story == Story::InParts && place.lines.len() == 1;
         told.push((order, if whole { Story::Plain } else { story }));
         placed.push((order, place));
+    }
+    let campaign = crowd.shops(at, buyer, &goods);
+    for (_, place) in &mut placed {
+        (place.visitor, place.campaign) = (Some(terminal(buyer)), campaign);
     }
     let due = dues.iter().map(|d| d.buyer_pays.minor).sum::<i64>();
     basket.checkout(

@@ -2,10 +2,12 @@
 //!
 //! Shape: each basket's story is fixed when it is filled and written into a script, commands by time. The
 //! run takes the script hour by hour: the hour's commands, what they set off, the refunds that providers have
-//! paid meanwhile, the deadlines that fell due. Nothing is drawn at random after the script.
+//! paid meanwhile, the deadlines that fell due. What visitors did on a day is recorded as it ends. Nothing is drawn at
+//! random after the script.
 
 mod basket;
 mod cast;
+mod crowd;
 mod disputes;
 mod finance;
 mod road;
@@ -13,6 +15,7 @@ mod run;
 pub mod statements;
 mod story;
 
+pub use crowd::{CAMPAIGN, HELD_OUT, TRUE_LIFT_PERCENT};
 pub use run::{DemoError, Report, START, Told, run};
 pub use story::Story;
 

@@ -19,6 +19,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::basket::{Counters, basket};
+use super::crowd::Crowd;
 use super::finance::{Finance, actor_of, capital, settings};
 use super::story::Story;
 use super::{Options, Script, cast, text};
@@ -78,6 +79,8 @@ pub struct Report {
     pub orders: u32,
     /// Commands sent by the script and by providers.
     pub commands: u64,
+    /// Hits of visitors.
+    pub hits: u64,
     /// Commands that a decider refused, by code.
     pub refused: BTreeMap<&'static str, u64>,
     /// What settlement runs did.
@@ -114,6 +117,7 @@ pub async fn run(
         }
         run.hour(START.plus(hour as i64 * SLICE)).await?;
         if hour % 24 == 0 {
+            run.record_hits(START.plus(hour as i64 * SLICE)).await?;
             run.pay_merchants(hour as i64 / 24).await?;
         }
         progress(hour + 1, hours);
@@ -135,7 +139,10 @@ struct Run<'a> {
     currency: Currency,
     sellers: Vec<cast::Seller>,
     script: Script,
+    crowd: Crowd,
     counters: Counters,
+    /// Hits recorded so far.
+    hits: u64,
     told: BTreeMap<Story, (u32, OrderId)>,
     refused: BTreeMap<&'static str, u64>,
     commands: u64,
@@ -163,7 +170,9 @@ impl<'a> Run<'a> {
             currency,
             sellers,
             script: Script::default(),
+            crowd: Crowd::new(options),
             counters: Counters::default(),
+            hits: 0,
             told: BTreeMap::new(),
             refused: BTreeMap::new(),
             commands: 0,
@@ -180,6 +189,7 @@ impl<'a> Run<'a> {
     fn enter(&mut self) {
         self.script.push(START.plus(30 * SECOND), settings(self.market, self.currency));
         self.script.push(START.plus(45 * SECOND), capital(self.market, self.currency));
+        self.crowd.campaigns(self.options, self.currency, &mut self.script);
         for seller in &self.sellers {
             let id = seller.id;
             for command in cast::entry(seller, START, self.currency) {
@@ -206,12 +216,22 @@ impl<'a> Run<'a> {
             .collect();
         times.sort_unstable();
         for at in times {
-            let told =
-                basket(&mut self.rng, &self.sellers, &mut self.counters, at, self.currency, &mut self.script);
+            let (rng, counters, script) = (&mut self.rng, &mut self.counters, &mut self.script);
+            let told = basket(rng, &self.sellers, counters, at, self.currency, script, &mut self.crowd);
             for (order, story) in told {
                 self.told.entry(story).or_insert((0, order)).0 += 1;
             }
         }
+        self.crowd.browse(day, &self.sellers);
+    }
+
+    /// What visitors did comes in as a day ends.
+    async fn record_hits(&mut self, until: Timestamp) -> Result<(), DemoError> {
+        let hits = self.crowd.hits_before(until);
+        if !hits.is_empty() {
+            self.hits += self.market.traffic().record(hits, text("demo")).await?.recorded;
+        }
+        Ok(())
     }
 
     /// An hour of the market: the script's commands, what they set off, refunds paid, deadlines fired.
@@ -300,6 +320,7 @@ impl<'a> Run<'a> {
             baskets: self.counters.baskets,
             orders: self.counters.orders,
             commands: self.commands,
+            hits: self.hits,
             refused: self.refused,
             settlements: self.ran,
             payouts: self.finance.outcome,

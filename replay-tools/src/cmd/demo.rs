@@ -5,13 +5,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use daybook_commands::ManualClock;
-use daybook_domain::Money;
+use daybook_domain::{CampaignId, Currency, Money};
 use daybook_market::demo::{self, DemoError, Report};
 use daybook_market::{Market, Options};
+use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
+use daybook_metrics::{ChannelRule, MarketSites, SessionRule};
+use daybook_projections::metrics::{Days, Question};
+use daybook_projections::{AsOf, ReadModels};
 
 use crate::cli::Global;
 use crate::cmd::{key, verify};
 use crate::failure::{Failure, unheard};
+use crate::figures::ratio;
 use crate::output::{Format, Output, say};
 use crate::progress::Progress;
 use crate::value::{Table, grouped};
@@ -63,7 +68,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     say!("{} events in {seconds:.1} s", grouped(&report.head.to_string()));
     let models = global.read_models()?;
     let checked = verify::check(global, &models)?;
-    unheard(print(global, &report, &checked))?;
+    unheard(print(global, &report, &checked, &models))?;
     if let Some(folder) = &args.statements {
         statements(global, folder)?;
     }
@@ -86,18 +91,66 @@ fn statements(global: &Global, folder: &Path) -> Result<(), Failure> {
 }
 
 /// The report, with the verdict of the check for people.
-fn print(global: &Global, report: &Report, checked: &daybook_market::verify::Report) -> Result<(), Failure> {
+fn print(
+    global: &Global,
+    report: &Report,
+    checked: &daybook_market::verify::Report,
+    models: &ReadModels,
+) -> Result<(), Failure> {
     let mut out = Output::new(global.format);
     match out.format {
         Format::Json => out.json_line(report)?,
         Format::Csv => out.table(&stories(report))?,
         Format::Table => {
-            tour(&mut out, global, report)?;
+            tour(&mut out, global, report, models)?;
             out.heading("Verified")?;
             verify::print(&mut out, checked)?;
         }
     }
     out.finish()
+}
+
+/// Who came, and what a method finds of a campaign whose lift is known.
+fn visitors(out: &mut Output, report: &Report, models: &ReadModels) -> Result<(), Failure> {
+    let campaign: CampaignId = demo::CAMPAIGN.parse().map_err(|e| Failure::Refused(format!("{e}")))?;
+    let currency = Currency::new("CNY").map_err(|error| Failure::Refused(error.to_string()))?;
+    let first = models.calendar()?.day(demo::START);
+    let rule =
+        ChannelRule::new(&MarketSites::default()).map_err(|error| Failure::Refused(error.to_string()))?;
+    let since = (first, DEFAULT_LOOK_BACK);
+    let (history, campaigns) =
+        models.campaign_history(since, Some(campaign), rule, AsOf::HEAD, &mut |_| {})?;
+    let days = Days { from: first, to: chrono::NaiveDate::MAX };
+    let sessions = SessionRule::default();
+    let all = history.cells(&Question { days, by: Vec::new(), sessions, currency })?.total;
+    let percent = |of: u64, through: u64| ratio(i128::from(of) * 100, through.into(), 1).unwrap_or_default();
+    out.line(&format!(
+        "{} visitors in {} visits and {} hits; {} buyers, {} % of them",
+        grouped(&all.uv.to_string()),
+        grouped(&all.visits.to_string()),
+        grouped(&report.hits.to_string()),
+        grouped(&all.buyers.to_string()),
+        percent(all.buyers, all.uv)
+    ))?;
+    let Some(held_out) = campaigns.held_out(&history, sessions, campaign)? else { return Ok(()) };
+    let money = |minor: f64| grouped(&Money::new(minor.round() as i64, currency).to_string());
+    let truth = f64::from(demo::TRUE_LIFT_PERCENT) / f64::from(100 + demo::TRUE_LIFT_PERCENT);
+    out.line(&format!(
+        "{campaign} is kept from {} of the terminals; by the script the others order {} % more often: {} of what they spent",
+        demo::HELD_OUT,
+        demo::TRUE_LIFT_PERCENT,
+        money(held_out.campaign.spent as f64 * truth)
+    ))?;
+    let credited = grouped(&Money::new(held_out.last_click, currency).to_string());
+    match held_out.lift.ok().and_then(|lift| lift.revenue) {
+        Some(found) => out.line(&format!(
+            "  found beside the holdout: {}, from {} to {} (95 %); last click says {credited}",
+            money(found.estimate),
+            money(found.low),
+            money(found.high)
+        )),
+        None => out.line(&format!("  too few bought for an interval; last click says {credited}")),
+    }
 }
 
 fn stories(report: &Report) -> Table {
@@ -109,7 +162,7 @@ fn stories(report: &Report) -> Table {
 }
 
 /// What there is to look at.
-fn tour(out: &mut Output, global: &Global, report: &Report) -> Result<(), Failure> {
+fn tour(out: &mut Output, global: &Global, report: &Report, models: &ReadModels) -> Result<(), Failure> {
     out.heading(&format!(
         "{} merchants, {} baskets, {} orders, {} events in {}",
         report.merchants,
@@ -139,6 +192,7 @@ fn tour(out: &mut Output, global: &Global, report: &Report) -> Result<(), Failur
         sums.join(" and "),
         paid.held_back
     ))?;
+    visitors(out, report, models)?;
     out.heading("Refused commands, by code (each is a decision the market stood by)")?;
     if report.refused.is_empty() {
         out.line("  none")?;
@@ -168,6 +222,8 @@ fn tour(out: &mut Output, global: &Global, report: &Report) -> Result<(), Failur
             "every payout down to its payments, with nothing left over",
         ),
         ("daybook settlement audit".to_owned(), "all settlements, derived again from the journal alone"),
+        (format!("daybook roi {}", demo::CAMPAIGN), "what a campaign cost and brought, and its lift"),
+        ("daybook metrics --days 2025-09 --by channel".to_owned(), "traffic, conversion and unit price"),
         ("daybook trial-balance".to_owned(), "the books, summing to zero"),
         ("daybook digest".to_owned(), "the same for the same seed"),
     ] {
