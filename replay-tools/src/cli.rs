@@ -82,6 +82,7 @@ pub enum Command {
     Attribution(cmd::attribution::Args),
     Roi(cmd::roi::Args),
     Plan(cmd::plan::Args),
+    Report(cmd::report::Args),
     Period(cmd::period::Args),
     Voucher(cmd::voucher::Args),
     Order(cmd::order::Args),

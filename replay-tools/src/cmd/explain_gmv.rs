@@ -1,6 +1,6 @@
 //! `daybook explain-gmv`
 
-use daybook_projections::metrics::{Days, Dimension, ExplainedCell};
+use daybook_projections::metrics::{Days, Dimension, ExplainedCell, Explanation};
 
 use crate::cli::Global;
 use crate::cuts::Cuts;
@@ -52,21 +52,27 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let at = args.cuts.at(&models)?;
     let by: Vec<Dimension> = args.by.into_iter().collect();
     let found = args.rules.explanation(global, &models, (args.from, args.to, &by), at)?.answer;
-    let mut columns = vec![by.first().map_or("row", |dimension| dimension.as_str())];
-    columns.extend(COLUMNS);
-    let mut table = Table::new(&columns);
-    for cell in &found.cells {
-        let name = if by.is_empty() { "(tracked)" } else { &cell.name };
-        table.push(row(name, cell)?);
-    }
-    table.push(row("(untracked)", &found.untracked)?);
-    table.push(row("(all)", &found.total)?);
+    let table = table(&found, by.first().copied())?;
     let mut out = Output::new(global.format);
     match out.format {
         Format::Table => out.table(&table.without_empty())?,
         Format::Json | Format::Csv => out.table(&table)?,
     }
     out.finish()
+}
+
+/// Rows of the cells, of what is untracked, and of all.
+pub fn table(found: &Explanation, by: Option<Dimension>) -> Result<Table, Failure> {
+    let mut columns = vec![by.map_or("row", Dimension::as_str)];
+    columns.extend(COLUMNS);
+    let mut table = Table::new(&columns);
+    for cell in &found.cells {
+        let name = if by.is_none() { "(tracked)" } else { &cell.name };
+        table.push(row(name, cell)?);
+    }
+    table.push(row("(untracked)", &found.untracked)?);
+    table.push(row("(all)", &found.total)?);
+    Ok(table)
 }
 
 fn row(name: &str, cell: &ExplainedCell) -> Result<Vec<Value>, Failure> {

@@ -1,7 +1,7 @@
 //! `daybook funnel`
 
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
-use daybook_projections::metrics::{Days, Dimension, Question, Steps};
+use daybook_projections::metrics::{Days, Dimension, Funnel, Question, Steps};
 
 use crate::cli::Global;
 use crate::cuts::Cuts;
@@ -42,15 +42,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let (history, currency) = args.rules.history(global, &models, (args.days.from, DEFAULT_LOOK_BACK), at)?;
     let sessions = args.rules.sessions();
     let found = history.funnel(&Question { days: args.days, by: args.by.clone(), sessions, currency })?;
-    let (columns, words) = dimensions(&args.by, COLUMNS);
-    let mut table = Table::new(&columns);
-    for (named, steps) in found.cells.iter().take(args.limit as usize) {
-        put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), rates(steps));
-    }
-    put(&mut table, words, vec!["(all)".into()], rates(&found.total));
-    let Steps { viewed, carted, ordered, paid } = found.anyhow;
-    let anyhow = [Some(viewed), Some(carted), None, Some(ordered), None, Some(paid), None, None];
-    put(&mut table, words, vec!["(any order)".into()], anyhow.map(Value::from).to_vec());
+    let table = table(&found, &args.by, args.limit);
     let mut out = Output::new(global.format);
     out.table(&table)?;
     out.finish()?;
@@ -59,6 +51,20 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         say!("{left} more rows: raise --limit to see them");
     }
     Ok(())
+}
+
+/// Rows of so many cells at most, of all, and of who took each step at all.
+pub fn table(found: &Funnel, by: &[Dimension], limit: u32) -> Table {
+    let (columns, words) = dimensions(by, COLUMNS);
+    let mut table = Table::new(&columns);
+    for (named, steps) in found.cells.iter().take(limit as usize) {
+        put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), rates(steps));
+    }
+    put(&mut table, words, vec!["(all)".into()], rates(&found.total));
+    let Steps { viewed, carted, ordered, paid } = found.anyhow;
+    let anyhow = [Some(viewed), Some(carted), None, Some(ordered), None, Some(paid), None, None];
+    put(&mut table, words, vec!["(any order)".into()], anyhow.map(Value::from).to_vec());
+    table
 }
 
 fn rates(steps: &Steps) -> Vec<Value> {

@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 
-use daybook_projections::metrics::{Days, Dimension};
+use daybook_metrics::Definition;
+use daybook_projections::metrics::{Cells, Days, Dimension};
 
 use crate::cli::Global;
 use crate::cuts::Cuts;
@@ -45,21 +46,41 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     askable(&args.by)?;
     let models = global.read_models()?;
     let at = args.cuts.at(&models)?;
-    let Sourced { answer: found, source } = args.rules.cells(global, &models, (args.days, &args.by), at)?;
-    let (mut columns, words) = dimensions(&args.by, COLUMNS);
+    let found = args.rules.cells(global, &models, (args.days, &args.by), at)?;
+    let left = found.answer.cells.len().saturating_sub(args.limit as usize);
+    let table = table(found, &args.by, args.rules.definition(), args.limit);
+    let mut out = Output::new(global.format);
+    match out.format {
+        Format::Table => {
+            let shown: Vec<&str> =
+                table.columns.iter().filter(|column| !FOR_PROGRAMS.contains(column)).copied().collect();
+            out.table(&table.select(&shown).without_empty())?;
+        }
+        Format::Json | Format::Csv => out.table(&table)?,
+    }
+    out.finish()?;
+    if left > 0 {
+        say!("{left} more rows: raise --limit to see them");
+    }
+    Ok(())
+}
+
+/// Rows of so many cells at most, and of all.
+pub fn table(found: Sourced<Cells>, by: &[Dimension], definition: Definition, limit: u32) -> Table {
+    let Sourced { answer: found, source } = found;
+    let (mut columns, words) = dimensions(by, COLUMNS);
     columns.push("source");
     let mut table = Table::new(&columns);
     let mut row = |named: Vec<Value>, cell| {
-        let mut figures = values(cell, args.rules.definition());
+        let mut figures = values(cell, definition);
         figures.push(source.into());
         put(&mut table, words, named, figures);
     };
-    let left = found.cells.len().saturating_sub(args.limit as usize);
     let mut cells = found.cells;
-    if left > 0 {
+    if cells.len() > limit as usize {
         // whoever makes up names must not push those out that sold something
         cells.sort_by_key(|(_, cell)| Reverse((cell.gmv.minor, cell.uv)));
-        cells.truncate(args.limit as usize);
+        cells.truncate(limit as usize);
         cells.sort_by(|a, b| a.0.cmp(&b.0));
     }
     for (named, cell) in &cells {
@@ -72,18 +93,5 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     if found.untracked.orders > 0 {
         row(vec!["(untracked)".into()], &found.untracked);
     }
-    let mut out = Output::new(global.format);
-    match out.format {
-        Format::Table => {
-            let shown: Vec<&str> =
-                columns.iter().filter(|column| !FOR_PROGRAMS.contains(column)).copied().collect();
-            out.table(&table.select(&shown).without_empty())?;
-        }
-        Format::Json | Format::Csv => out.table(&table)?,
-    }
-    out.finish()?;
-    if left > 0 {
-        say!("{left} more rows: raise --limit to see them");
-    }
-    Ok(())
+    table
 }

@@ -37,6 +37,7 @@ pub mod profit_loss;
 pub mod rebuild;
 pub mod reconcile;
 pub mod replay;
+pub mod report;
 pub mod restore;
 pub mod roi;
 pub mod serve;
@@ -81,6 +82,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Attribution(args) => attribution::run(global, &args),
         Command::Roi(args) => roi::run(global, &args),
         Command::Plan(args) => plan::run(global, &args),
+        Command::Report(args) => report::run(global, &args),
         Command::BalanceSheet(args) => balance_sheet::run(global, &args),
         Command::Period(args) => period::run(global, &args),
         Command::Voucher(args) => voucher::run(global, &args),

@@ -114,6 +114,31 @@ impl Place {
         append(&journal, items.collect());
     }
 
+    /// Records that an order was placed and paid at an instant: by whom, after whose visit, for how much.
+    pub fn add_sale(&self, order: &str, buyer: &str, visitor: Option<&str>, amount: &str, at: i64) {
+        let journal = self.writer();
+        let money = |amount: &str| format!(r#"{{"amount":"{amount}","currency":"CNY"}}"#);
+        let (price, zero) = (money(amount), money("0.00"));
+        let visitor = visitor.map_or(String::new(), |visitor| format!(r#","visitor":"{visitor}""#));
+        let placed = format!(
+            r#"{{"checkout":"c","buyer":"{buyer}","merchant":"m","lines":[{{"line":"1","product":"p","category":"toys",
+            "quantity":1,"unit_price":{price},"discount":{zero},"commission_rate":"0.1","shipping":{zero},"tax":{zero},
+            "subsidies":[]}}],"shipping":{zero},"subsidies":[],"buyer_pays":{price},"total":{price},
+            "fee_schedule_version":1,"sales_channel":"web"{visitor}}}"#
+        );
+        let part = format!(r#"{{"payment":"pay","provider":"card","method":"card","amount":{price}}}"#);
+        let funded = format!(r#"{{"parts":[{part}],"shortfall":{zero},"subsidies":[]}}"#);
+        for (kind, data) in [("OrderPlaced", placed), ("EscrowFunded", funded)] {
+            let number = order
+                .bytes()
+                .chain(kind.bytes())
+                .fold(1 << 60, |sum: u128, b| (sum * 31 + u128::from(b)) % (1 << 63));
+            let mut item = one(number, &format!("order-{order}"), kind, &data);
+            item.events[0].occurred_at = at;
+            append(&journal, vec![item]);
+        }
+    }
+
     /// Bends the history: a settlement of an account without any line.
     pub fn with_a_settlement_of_nothing(&self, settlement: &str, gross: &str) {
         let journal = self.writer();
