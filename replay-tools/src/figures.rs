@@ -73,6 +73,11 @@ impl Rules {
         self.visits.channels()
     }
 
+    /// What visits and channels are.
+    pub fn visits(&self) -> &Visits {
+        &self.visits
+    }
+
     /// Whose definition is asked for.
     pub fn definition(&self) -> Definition {
         self.visits.definition

@@ -21,7 +21,7 @@ fn shop() -> Place {
     for day in 0..4u32 {
         for visitor in 0..(6 + day * 3) {
             let way = match visitor % 3 {
-                0 => ("/p/1?utm_source=baidu&utm_medium=cpc", ""),
+                0 => ("/p/1?utm_source=baidu&utm_medium=cpc&utm_campaign=ads", ""),
                 1 => ("/p/1", "https://www.baidu.com/s?wd=tv"),
                 _ => ("/p/2", ""),
             };
@@ -41,6 +41,7 @@ fn shop() -> Place {
     ] {
         place.add_sale(order, &format!("b-{order}"), visitor, amount, DAY_11 + day * 24 * HOUR + 12 * HOUR);
     }
+    place.add_campaign("ads", HOSTILE, "2018-04-13", "5.00", DAY_11);
     std::fs::write(place.path("plan.toml"), plan()).unwrap();
     place
 }
@@ -129,6 +130,7 @@ fn every_figure_of_the_page_is_what_the_other_subcommands_answer() {
         same(&page, "days", &metrics("day")),
         same(&page, "channels", &channels),
         same(&page, "funnel", &ask(&["funnel", "--days", DAYS[0]])),
+        same(&page, "campaigns", &ask(&["roi"])),
         same(&page, "plan", &ask(&["plan", "plan.toml"])),
     ];
     assert!(figures.iter().all(|count| *count > 8), "{figures:?}");
@@ -142,6 +144,9 @@ fn every_figure_of_the_page_is_what_the_other_subcommands_answer() {
     }
     assert!(channels.as_array().unwrap().iter().any(|row| row["channel"] == "paid_search"));
     assert!(page.contains("paid_search "), "a bar has its name");
+    let ads = &rows(&page, "campaigns")[0];
+    assert_eq!((ads["name"].as_str(), ads["cost"].as_str()), (shown(&HOSTILE.into()).as_str(), "5.00"));
+    assert!(ads["roi"].parse::<f64>().unwrap() > 1.0, "{ads:?}");
 }
 
 #[test]

@@ -139,6 +139,21 @@ impl Place {
         }
     }
 
+    /// Records that a campaign was planned for April 2018, and what was spent for it on a day.
+    pub fn add_campaign(&self, id: &str, name: &str, day: &str, spent: &str, at: i64) {
+        let journal = self.writer();
+        let money = |amount: &str| serde_json::json!({"amount": amount, "currency": "CNY"});
+        let planned = serde_json::json!({"name": name, "kind": "paid_ads", "starts": "2018-04-01T00:00:00Z",
+            "ends": "2018-05-01T00:00:00Z", "budget": money("100.00"), "channels": [], "pages": [], "targets": []});
+        let spend = serde_json::json!({"spend": "s1", "channel": "baidu", "day": day, "kind": "media",
+            "amount": money(spent), "impressions": 100, "clicks": 10, "funded_by": "market"});
+        for (n, kind, data) in [(0, "CampaignPlanned", planned), (1, "CampaignSpendRecorded", spend)] {
+            let mut item = one(7_000_000 + n, &format!("campaign-{id}"), kind, &data.to_string());
+            item.events[0].occurred_at = at;
+            append(&journal, vec![item]);
+        }
+    }
+
     /// Bends the history: a settlement of an account without any line.
     pub fn with_a_settlement_of_nothing(&self, settlement: &str, gross: &str) {
         let journal = self.writer();
@@ -172,6 +187,7 @@ fn one(number: u128, stream: &str, kind: &'static str, data: &str) -> Append {
             refs.merchant = Some("m".parse().unwrap());
             refs.checkout = Some("c".parse().unwrap());
         }
+        "campaign" => refs.campaign = Some(id.parse().unwrap()),
         "checkout" => refs.checkout = Some(id.parse().unwrap()),
         "account" => refs.merchant = Some(id.parse().unwrap()),
         _ => {}

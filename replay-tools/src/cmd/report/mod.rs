@@ -5,12 +5,13 @@ mod parts;
 use std::path::PathBuf;
 
 use chrono::{Days as Span, NaiveDate};
-use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
+use daybook_metrics::attribution::{DEFAULT_LOOK_BACK, Model};
 use daybook_projections::metrics::{Days, Dimension, Question};
 use daybook_reports::Page;
 
 use crate::cli::Global;
 use crate::cmd::export::into_file;
+use crate::cmd::roi::{self, Asking};
 use crate::cuts::Cuts;
 use crate::failure::Failure;
 use crate::figures::{Rules, days};
@@ -89,6 +90,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             parts::change_by_channel(&told, &by_channel)?,
         ],
     };
+    let asking = Asking { visits: args.rules.visits(), model: Model::Last, look_back: roi::LOOK_BACK, at };
+    page.parts.push(parts::campaigns(&roi::table(global, &models, &asking, ROWS)?));
     if let Some(plan) = &plan {
         let held = plans::hold(global, &models, plan, &args.rules, (at, today), LAST_DAYS)?;
         page.parts.extend(parts::plan(plan, &held));

@@ -263,6 +263,25 @@ pub fn change_by_channel(told: &Told, explained: &Explanation) -> Result<Part, F
     })
 }
 
+/// What campaigns cost and brought.
+pub fn campaigns(table: &Table) -> Part {
+    let none = table.rows.is_empty();
+    let said = if none {
+        "No campaign is planned."
+    } else {
+        "Since each began; an order is credited to the last visit before it. ROI is the credited GMV by the cost, net ROI what is left of it \
+         after refunds by the cost."
+    };
+    Part {
+        id: "campaigns",
+        title: "Campaigns".to_owned(),
+        note: said.to_owned(),
+        picture: (!none).then(|| bars(table, "roi", "ROI: credited GMV by the cost".to_owned())),
+        grid: grid(&table.without_empty()),
+        folded: false,
+    }
+}
+
 /// What a plan's targets came to, and what the rest takes.
 pub fn plan(plan: &Plan, held: &Held<'_>) -> Vec<Part> {
     /// Bars end here: one target that is far exceeded would leave nothing to see of the others.

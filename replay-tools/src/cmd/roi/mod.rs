@@ -9,11 +9,11 @@ use chrono::NaiveDate;
 use daybook_domain::time::DAY;
 use daybook_domain::{CampaignId, Currency, Money, Timestamp};
 use daybook_metrics::attribution::{AttributionRule, Model};
-use daybook_projections::ReadModels;
 use daybook_projections::metrics::{
     Brought, CampaignBooks, Campaigns, Credited, Days, Dimension, History, PARTS, Question,
 };
 use daybook_projections::models::campaigns::CampaignRow;
+use daybook_projections::{AsOf, ReadModels};
 use rust_decimal::Decimal;
 
 use crate::cli::Global;
@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "MODEL", default_value = "last")]
     model: Model,
     /// How long before an order a visit counts
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=365))]
+    #[arg(long, value_name = "DAYS", default_value_t = LOOK_BACK, value_parser = clap::value_parser!(u32).range(1..=365))]
     look_back: u32,
     /// Only campaigns beyond this cursor
     #[arg(long, value_name = "CURSOR")]
@@ -72,71 +72,48 @@ struct Of<'a> {
     credited: Option<Credited>,
 }
 
+/// How campaigns are asked about.
+pub struct Asking<'a> {
+    /// What visits are.
+    pub visits: &'a Visits,
+    /// Who earned an order.
+    pub model: Model,
+    /// How many days before an order a visit counts.
+    pub look_back: u32,
+    /// As of when.
+    pub at: AsOf,
+}
+
+/// How far back one looks where nothing else is said, in days.
+pub const LOOK_BACK: u32 = 30;
+
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let models = global.read_models()?;
     let at = args.cuts.at(&models)?;
     let (rows, next) = asked(&models, args)?;
-    let calendar = models.calendar()?;
     let mut out = Output::new(global.format);
-    let Some(began) = rows.iter().filter_map(|row| row.starts_at).min() else {
+    if rows.iter().all(|row| row.starts_at.is_none()) {
         say!(
             "no campaign is planned: `daybook import ad-spend FILE --plan` or POST /v1/campaigns makes some"
         );
-        out.table(&Table::new(&["campaign_id"]))?;
+        out.table(&none())?;
         return out.finish();
-    };
-    let look_back = i64::from(args.look_back) * DAY;
-    let rule = AttributionRule { look_back, ..AttributionRule::of(args.model) };
-    let since = calendar.day(Timestamp(began));
-    let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
-    let channels = args.visits.channels()?;
-    let (history, campaigns) =
-        models.campaign_history((since, look_back), args.campaign, channels, at, &mut told(&progress))?;
-    drop(progress);
-
-    let ids = rows.iter().filter_map(|row| row.campaign_id.parse::<CampaignId>().ok());
-    let planned: Vec<(CampaignId, &CampaignBooks)> =
-        ids.filter_map(|id| Some((id, campaigns.of(id)?))).collect();
-    let starts = planned.iter().filter_map(|(id, books)| Some((*id, books.plan.as_ref()?.starts))).collect();
-    let brought = history.brought(&args.visits.sessions(), &starts);
-    let paid_in = history.currencies();
-    let mut answers: BTreeMap<(Currency, NaiveDate), BTreeMap<String, Credited>> = BTreeMap::new();
-    let mut table: Option<Table> = None;
-    for (id, books) in planned {
-        let (Some(currency), Some(starts)) = (books.currency(), starts.get(&id)) else { continue };
-        // each since it began itself, whichever others are listed
-        let from = calendar.day(*starts);
-        let credited = match answers.entry((currency, from)) {
-            Entry::Occupied(answer) => answer.into_mut(),
-            Entry::Vacant(none) => {
-                // credit does not end with a campaign: orders follow for as long as one looks back
-                let days = Days { from, to: NaiveDate::MAX };
-                let by = vec![Dimension::Campaign];
-                let question = Question { days, by, sessions: args.visits.sessions(), currency };
-                none.insert(campaigns.credited(&history, &question, &rule)?)
-            }
-        };
-        let known = paid_in.is_empty() || paid_in.contains(&currency);
-        let of = Of {
-            id,
-            books,
-            currency,
-            subsidies: history.subsidies(id.as_str(), currency),
-            brought: brought.get(&id).copied().unwrap_or_default(),
-            credited: known.then(|| credited.get(id.as_str()).copied().unwrap_or(nothing(currency))),
-        };
-        if args.campaign.is_some() {
-            one::print(&mut out, args, (&history, &campaigns), &of)?;
-        } else {
-            let (columns, row) = of.row(args.model).into_iter().unzip::<_, _, Vec<_>, _>();
-            table.get_or_insert_with(|| Table::new(&columns)).push(row);
-        }
-        tell_others(&of, &paid_in);
     }
+    let asking = Asking { visits: &args.visits, model: args.model, look_back: args.look_back, at };
+    let mut table: Option<Table> = None;
+    asking.each(global, &models, (&rows, args.campaign), &mut |folded, of, paid_in| {
+        if args.campaign.is_some() {
+            one::print(&mut out, args, folded, of)?;
+        } else {
+            of.push(&mut table, args.model);
+        }
+        tell_others(of, paid_in);
+        Ok(())
+    })?;
     match &table {
         Some(table) if out.format == Format::Table => out.table(&table.without_empty())?,
         Some(table) => out.table(table)?,
-        None if args.campaign.is_none() => out.table(&Table::new(&["campaign_id"]))?,
+        None if args.campaign.is_none() => out.table(&none())?,
         None => {}
     }
     out.finish()?;
@@ -144,6 +121,86 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         say!("more campaigns: go on with --after {next}");
     }
     Ok(())
+}
+
+/// The first campaigns, a row for each.
+pub fn table(
+    global: &Global,
+    models: &ReadModels,
+    asking: &Asking<'_>,
+    limit: u32,
+) -> Result<Table, Failure> {
+    let rows = models.campaigns(None, limit)?.rows;
+    let mut table: Option<Table> = None;
+    asking.each(global, models, (&rows, None), &mut |_, of, _| {
+        of.push(&mut table, asking.model);
+        Ok(())
+    })?;
+    Ok(table.unwrap_or_else(none))
+}
+
+fn none() -> Table {
+    Table::new(&["campaign_id"])
+}
+
+/// Takes a campaign, what it was asked of, and the currencies that orders were paid in.
+type Take<'t> = dyn FnMut(Folded<'_>, &Of<'_>, &[Currency]) -> Result<(), Failure> + 't;
+
+impl Asking<'_> {
+    /// Hands over each campaign of some rows, or the only one that is asked about.
+    fn each(
+        &self,
+        global: &Global,
+        models: &ReadModels,
+        (rows, only): (&[CampaignRow], Option<CampaignId>),
+        take: &mut Take<'_>,
+    ) -> Result<(), Failure> {
+        let Some(began) = rows.iter().filter_map(|row| row.starts_at).min() else { return Ok(()) };
+        let calendar = models.calendar()?;
+        let look_back = i64::from(self.look_back) * DAY;
+        let rule = AttributionRule { look_back, ..AttributionRule::of(self.model) };
+        let since = calendar.day(Timestamp(began));
+        let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
+        let channels = self.visits.channels()?;
+        let (history, campaigns) =
+            models.campaign_history((since, look_back), only, channels, self.at, &mut told(&progress))?;
+        drop(progress);
+
+        let ids = rows.iter().filter_map(|row| row.campaign_id.parse::<CampaignId>().ok());
+        let planned: Vec<(CampaignId, &CampaignBooks)> =
+            ids.filter_map(|id| Some((id, campaigns.of(id)?))).collect();
+        let starts =
+            planned.iter().filter_map(|(id, books)| Some((*id, books.plan.as_ref()?.starts))).collect();
+        let brought = history.brought(&self.visits.sessions(), &starts);
+        let paid_in = history.currencies();
+        let mut answers: BTreeMap<(Currency, NaiveDate), BTreeMap<String, Credited>> = BTreeMap::new();
+        for (id, books) in planned {
+            let (Some(currency), Some(starts)) = (books.currency(), starts.get(&id)) else { continue };
+            // each since it began itself, whichever others are listed
+            let from = calendar.day(*starts);
+            let credited = match answers.entry((currency, from)) {
+                Entry::Occupied(answer) => answer.into_mut(),
+                Entry::Vacant(none) => {
+                    // credit does not end with a campaign: orders follow for as long as one looks back
+                    let days = Days { from, to: NaiveDate::MAX };
+                    let by = vec![Dimension::Campaign];
+                    let question = Question { days, by, sessions: self.visits.sessions(), currency };
+                    none.insert(campaigns.credited(&history, &question, &rule)?)
+                }
+            };
+            let known = paid_in.is_empty() || paid_in.contains(&currency);
+            let of = Of {
+                id,
+                books,
+                currency,
+                subsidies: history.subsidies(id.as_str(), currency),
+                brought: brought.get(&id).copied().unwrap_or_default(),
+                credited: known.then(|| credited.get(id.as_str()).copied().unwrap_or(nothing(currency))),
+            };
+            take((&history, &campaigns), &of, &paid_in)?;
+        }
+        Ok(())
+    }
 }
 
 /// The campaigns asked for, and where the next ones begin.
@@ -250,6 +307,11 @@ impl Of<'_> {
             ("contribution", contribution.map_or(Value::None, |minor| self.money(minor))),
             ("contribution_roi", of(contribution, cost)),
         ]
+    }
+
+    fn push(&self, table: &mut Option<Table>, model: Model) {
+        let (columns, row) = self.row(model).into_iter().unzip::<_, _, Vec<_>, _>();
+        table.get_or_insert_with(|| Table::new(&columns)).push(row);
     }
 
     fn row(&self, model: Model) -> Figures {
