@@ -250,10 +250,7 @@ async fn a_merchant_is_scored_by_the_figures_that_it_has_and_goes_after_fails_in
     // deposit to keep: what is left is that it has no disputes
     assert_eq!(
         found.iter().map(told).collect::<Vec<_>>(),
-        [
-            ("m1", "75".into(), "high", Some(false), 1, true),
-            ("m2", "100".into(), "high", Some(true), 0, false)
-        ]
+        [("m1", "75".into(), "-", Some(false), 1, true), ("m2", "100".into(), "high", Some(true), 0, false)]
     );
     assert_eq!(found[0].beyond, [Figure::DisputeRate]);
     let (held, required) = found[0].deposit.unwrap();
@@ -267,6 +264,9 @@ async fn a_merchant_is_scored_by_the_figures_that_it_has_and_goes_after_fails_in
     // April had no orders: it neither counts nor breaks the row
     let m1 = may.iter().find(|of| of.merchant == "m1").unwrap();
     assert_eq!((m1.passed, m1.fails, m1.should_go), (Some(false), 2, false));
+    let two = aftermath(&stage).assess(days("05-01", "05-31"), currency(), &rules(2)).unwrap();
+    let m1 = two.iter().find(|of| of.merchant == "m1").unwrap();
+    assert_eq!((m1.fails, m1.should_go), (2, true), "March stands in the row, behind April");
     let mut twice = rules(3);
     twice.rules.push(twice.rules[0].clone());
     let refused = aftermath(&stage).assess(march, currency(), &twice).unwrap_err();

@@ -12,7 +12,7 @@ use daybook_market::demo;
 use daybook_metrics::attribution::{AttributionRule, DEFAULT_LOOK_BACK, Model};
 use daybook_metrics::{ChannelRule, Definition, MarketSites, SessionRule};
 use daybook_projections::AsOf;
-use daybook_projections::metrics::{Days, Dimension, Earned, History, Question};
+use daybook_projections::metrics::{AfterSalesQuestion, Days, Dimension, Earned, History, Question};
 use daybook_tests::shop::{at, hit, order_of, record, record_hits};
 use daybook_tests::stage::{Stage, cny};
 use rand::{Rng, SeedableRng};
@@ -185,6 +185,12 @@ async fn under_every_model_and_window_credits_sum_to_what_is_left_of_what_buyers
     for seed in 0..24 {
         let stage = random_shop(seed).await;
         let (history, net) = (history(&stage), refund_net(&stage));
+        // what after-sales counts as gone back is the same
+        let aftermath = stage.ask_models(|models| models.aftermath(AsOf::HEAD, &mut |_| {}).unwrap());
+        let question =
+            AfterSalesQuestion { days: days(YEARS.0, YEARS.1), by: vec![], currency: by_campaign().currency };
+        let (_, all) = aftermath.after_sales(&question).unwrap();
+        assert_eq!(all.gmv.minor - all.refunded.minor, net, "seed {seed}");
         for (model, by) in
             Model::ALL.into_iter().flat_map(|m| [(m, Dimension::Channel), (m, Dimension::Campaign)])
         {

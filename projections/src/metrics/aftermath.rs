@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use daybook_domain::account::events as account;
-use daybook_domain::order::events::{DisputeCategory, RuledFor};
+use daybook_domain::order::events::{ChargebackOutcome, DisputeCategory, RuledFor};
 use daybook_domain::{
     BuyerId, Currency, DisputeId, Event, EventKind, MerchantId, Money, OrderId, Timestamp, VisitorId,
 };
@@ -22,6 +22,7 @@ const KINDS: KindSet = KindSet::of(&[
     EventKind::EscrowFunded,
     EventKind::EscrowRefunded,
     EventKind::RefundIssued,
+    EventKind::ChargebackClosed,
     EventKind::OrderShipped,
     EventKind::OrderDelivered,
     EventKind::ReturnRequested,
@@ -272,6 +273,13 @@ impl Aftermath {
             }
             Event::EscrowRefunded(refund) => self.refund(at, number, refund.to_buyer, true),
             Event::RefundIssued(refund) => self.refund(at, number, refund.to_buyer, false),
+            // what a bank took back is back with the buyer
+            Event::ChargebackClosed(closed) if closed.outcome == ChargebackOutcome::Lost => {
+                if let Some(taken) = &closed.from_escrow {
+                    self.refund(at, number, taken.to_buyer, true);
+                }
+                closed.borne_by.iter().for_each(|share| self.refund(at, number, share.to_buyer, false));
+            }
             Event::OrderShipped(_) => {
                 fate.shipments += 1;
                 fate.shipped_at = fate.shipped_at.or(Some(at));

@@ -138,9 +138,10 @@ impl Figure {
         }
     }
 
-    /// Its value; money in units of the currency. None where there is nothing to take it of.
+    /// Its value, not rounded: it is held against limits; money in units of the currency. None where there is nothing to take
+    /// it of.
     fn of(self, figures: &AfterSales, deposit: Option<(Money, Money)>) -> Option<Decimal> {
-        let ratio = |of: Decimal, through: Decimal| of.checked_div(through).map(rounded);
+        let ratio = |of: Decimal, through: Decimal| of.checked_div(through);
         let count = |of: u64, through: u64| ratio(of.into(), through.into());
         match self {
             Self::Gmv => Some(units(figures.gmv)),
@@ -214,7 +215,7 @@ impl AssessmentRules {
         Ok(())
     }
 
-    /// Score, and figures beyond their limits.
+    /// Score, not rounded, and figures beyond their limits.
     fn score(&self, figures: &AfterSales, deposit: Option<(Money, Money)>) -> Option<(Decimal, Vec<Figure>)> {
         if figures.orders < self.fewest_orders.max(1) {
             return None;
@@ -230,7 +231,7 @@ impl AssessmentRules {
             }
         }
         let score = (sum * Decimal::ONE_HUNDRED).checked_div(weights)?;
-        Some((rounded(score), beyond))
+        Some((score, beyond))
     }
 
     fn tier(&self, score: Decimal) -> Option<&Tier> {
@@ -254,7 +255,8 @@ impl Aftermath {
         let now = self.by_merchant(days, currency)?;
         let mut fails: BTreeMap<String, u32> = BTreeMap::new();
         let mut in_a_row: BTreeSet<String> = now.keys().cloned().collect();
-        for back in 0..rules.fails_to_go {
+        // a period with too few orders neither counts nor breaks the row, so one may have to look further back
+        for back in 0..MOST_PERIODS {
             let Some(days) = before(days, back).filter(|_| !in_a_row.is_empty()) else { break };
             let then = if back == 0 { now.clone() } else { self.by_merchant(days, currency)? };
             for (merchant, (figures, deposit)) in then {
@@ -262,22 +264,28 @@ impl Aftermath {
                 if score >= rules.pass && beyond.is_empty() {
                     in_a_row.remove(&merchant);
                 } else if in_a_row.contains(&merchant) {
-                    *fails.entry(merchant).or_default() += 1;
+                    let fails = fails.entry(merchant.clone()).or_default();
+                    *fails += 1;
+                    if *fails == rules.fails_to_go {
+                        in_a_row.remove(&merchant);
+                    }
                 }
             }
         }
         let assess = |(merchant, (figures, deposit)): (String, Standing)| {
             let scored = rules.score(&figures, deposit);
             let (score, beyond) = scored.map_or((None, Vec::new()), |(score, beyond)| (Some(score), beyond));
-            let tier = score.and_then(|score| rules.tier(score));
+            let passed = score.map(|score| score >= rules.pass && beyond.is_empty());
+            // who did not pass earns no tier, however high the rest scores
+            let tier = score.filter(|_| passed == Some(true)).and_then(|score| rules.tier(score));
             let fails = fails.get(&merchant).copied().unwrap_or_default();
             Assessment {
                 figures,
                 deposit,
-                score,
+                score: score.map(rounded),
                 tier: tier.map(|tier| tier.name.clone()),
                 reward: tier.and_then(|tier| tier.reward.clone()),
-                passed: score.map(|score| score >= rules.pass && beyond.is_empty()),
+                passed,
                 beyond,
                 fails,
                 should_go: fails >= rules.fails_to_go,
@@ -359,7 +367,7 @@ mod tests {
             full: full.parse().unwrap(),
             limit: limit.parse().ok(),
         };
-        let score = |rule: &Rule, value: &str| rule.score(value.parse().unwrap()).to_string();
+        let score = |rule: &Rule, value: &str| rule.score(value.parse().unwrap()).normalize().to_string();
         let more = rule("0.90", "1.00", "0.95");
         assert_eq!(score(&more, "0.95"), "0.5");
         assert_eq!(score(&more, "0.80"), "0");
