@@ -14,6 +14,13 @@ from olist import SAO_PAULO, cents, daybook, half_even, instant, rows
 
 DAYS = "2016-09..2018-12"
 
+# GMV and order value in cents; leads and deals by origin
+KNOWN = (
+    1_584_320_900,
+    1_584_355_324,
+    {"organic_search": (2_296, 271), "paid_search": (1_586, 195), "social": (1_350, 75)},
+)
+
 
 def read(folder):
     """The baskets, as dictionaries; amounts in cents, times in seconds."""
@@ -165,6 +172,10 @@ def main():
         compared.append(("delivery and positive rate by month", aftermath(baskets), theirs))
         theirs = {row["origin"]: (row["leads"], row["won"]) for row in told("leads")}
         compared.append(("leads and deals by origin", recruiting(folder), theirs))
+        # a rule that is wrong on both sides is held by what is known of the data set
+        leads = compared[3][2]
+        theirs = (*compared[1][2], {origin: leads[origin] for origin in KNOWN[2]})
+        compared.append(("what is known of the data set", KNOWN, theirs))
         failures = 0
         for name, ours, theirs in compared:
             print(f"{name}: {'as the CSVs say' if ours == theirs else 'DIFFERS'}")
