@@ -2,8 +2,8 @@
 
 mod support;
 
-use daybook_domain::channel::Channel;
 use daybook_domain::channel::commands::ChannelCommand as Ask;
+use daybook_domain::channel::{Channel, MOST_REPORTED};
 use support::{Scenario, cny, given, id};
 
 fn report(uv: u64, paid: Option<u64>) -> Ask {
@@ -41,4 +41,11 @@ fn a_part_is_no_more_than_the_whole_and_a_day_one_of_the_calendar() {
     let Ask::Report { day, .. } = &mut bad;
     *day = id("2018-02-30");
     new().when(bad).refused("not_a_day");
+}
+
+#[test]
+fn more_than_any_day_has_is_refused_by_its_field() {
+    new().when(report(u64::MAX, None)).refused("count_too_large");
+    new().when(report(MOST_REPORTED + 1, None)).refused("count_too_large");
+    new().when(report(MOST_REPORTED, None)).then_kinds(&["ChannelTrafficReported"]);
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 use daybook_commands::{CommandError, Request};
 use daybook_domain::channel::Channel;
+use daybook_domain::channel::MOST_REPORTED;
 use daybook_domain::channel::commands::ChannelCommand;
 use daybook_domain::{Code, Currency, Money, PartyId};
 use serde::Serialize;
@@ -123,8 +124,9 @@ fn read(file: &TextFile, report: &mut ChannelReport) -> Result<Vec<Row>, Channel
             return Err(wrong("", format!("more than {MOST_ROWS} rows: take the file in parts")).into());
         }
         let number = |field: &str, text: &str| {
-            let read = text.parse::<u64>();
-            read.map_err(|_| wrong(field, format!("{text:?} is not a whole number such as 3")))
+            let read = text.parse::<u64>().ok().filter(|count| *count <= MOST_REPORTED);
+            let why = || format!("{text:?} is not a whole number such as 3, up to {MOST_REPORTED}");
+            read.ok_or_else(|| wrong(field, why()))
         };
         let some = |field: &str, text: &str| {
             if text.is_empty() { Ok(None) } else { number(field, text).map(Some) }

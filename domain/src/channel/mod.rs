@@ -4,4 +4,4 @@
 pub mod commands;
 pub mod events;
 mod state;
-pub use state::Channel;
+pub use state::{Channel, MOST_REPORTED};

@@ -7,6 +7,9 @@ use super::events::ChannelTrafficReported;
 use crate::decider::{calendar_day, not_negative};
 use crate::{Aggregate, Code, Context, Event, Refs, Rejection, Timestamp};
 
+/// More visitors, pages or orders than any day has. Sums of reports over all days and channels stay within 64 bits.
+pub const MOST_REPORTED: u64 = 1 << 40;
+
 /// The state of `channel-{sales channel}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Channel {
@@ -35,6 +38,13 @@ impl Aggregate for Channel {
         let ChannelCommand::Report { day, uv, pv, source, free_uv, paid_uv, buyers, orders, gmv } = command;
         calendar_day("day", *day)?;
         gmv.map_or(Ok(()), |gmv| not_negative("gmv", gmv))?;
+        // what is a part of uv is within it
+        for (field, count) in [("uv", *uv), ("pv", *pv), ("orders", orders.unwrap_or_default())] {
+            if count > MOST_REPORTED {
+                let message = format!("{field} is {count}: no day has more than {MOST_REPORTED}");
+                return Err(Rejection::new("count_too_large", message));
+            }
+        }
         for (field, part) in [("free_uv", free_uv), ("paid_uv", paid_uv), ("buyers", buyers)] {
             if part.is_some_and(|part| part > *uv) {
                 let message =
