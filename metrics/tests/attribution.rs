@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use daybook_domain::time::DAY;
 use daybook_domain::{Currency, Money, Timestamp};
-use daybook_metrics::attribution::{AttributionRule, Credited, Credits, Model, Touch};
+use daybook_metrics::attribution::{AttributionRule, Credited, Credits, MOST_TOUCHES, Model, Touch};
 use proptest::prelude::*;
 
 fn cny(minor: i64) -> Money {
@@ -46,6 +46,27 @@ fn each_model_credits_as_its_name_says() {
     ] {
         assert_eq!(hundred(model, &path), expected, "{model}");
     }
+}
+
+#[test]
+fn of_a_path_without_end_the_last_touches_are_weighed_beside_the_first() {
+    let all: Vec<Touch<usize>> = (0..40_000usize)
+        .map(|key| Touch { at: Timestamp(i64::try_from(key).unwrap()), key, direct: key > 39_990 })
+        .collect();
+    let keys = |model| -> Vec<usize> {
+        AttributionRule::of(model).credits_of(&all).weights().iter().map(|(key, _)| *key).collect()
+    };
+    let last: Vec<usize> = (40_000 - MOST_TOUCHES..40_000).collect();
+    assert_eq!(
+        (keys(Model::First), keys(Model::Last), keys(Model::LastNonDirect)),
+        (vec![0], vec![39_999], vec![39_990])
+    );
+    assert_eq!((&keys(Model::Linear), &keys(Model::TimeDecay)), (&last, &last));
+    let position = keys(Model::Position);
+    assert_eq!((position[0], &position[1..]), (0, &last[1..]));
+    let whole = AttributionRule::of(Model::Position).credits_of(&all);
+    let (first, of) = whole.of(0);
+    assert_eq!(first * 5, of * 2, "40 % for the first, however many lie between");
 }
 
 #[test]

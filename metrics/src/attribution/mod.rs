@@ -31,6 +31,10 @@ pub const DEFAULT_LOOK_BACK: i64 = 30 * DAY;
 /// In which time a touch's weight halves under `time_decay`: 7 days, in microseconds.
 pub const DEFAULT_HALF_LIFE: i64 = 7 * DAY;
 
+/// How many touches of a path are weighed: the last ones, beside the very first. What ten thousand visits of one terminal
+/// (a till, a bot) have to do with its next order nobody can tell, and weighing all of them for each would take for ever.
+pub const MOST_TOUCHES: usize = 500;
+
 /// Who earned it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Model {
@@ -146,7 +150,13 @@ impl AttributionRule {
         };
         let mut path: Vec<Touch<K>> = touches.iter().filter(counts).copied().collect();
         path.sort_unstable();
-        Credits { weights: self.weigh(&path) }
+        self.credits_of(&path)
+    }
+
+    /// The same of touches that are known to count, in order of time.
+    #[must_use]
+    pub fn credits_of<K: Copy>(&self, path: &[Touch<K>]) -> Credits<K> {
+        Credits { weights: self.weigh(path) }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The weight of each touch of a path, as whole numbers.
 
-use super::{AttributionRule, Model, Touch};
+use std::sync::LazyLock;
+
+use super::{AttributionRule, MOST_TOUCHES, Model, Touch};
 
 /// The weight of the newest touch under `time_decay`; older ones have less, and beyond 40 half-lives nothing.
 const NEWEST: u32 = 40;
@@ -8,10 +10,11 @@ const NEWEST: u32 = 40;
 impl AttributionRule {
     /// Key and weight of the credited touches of a path in order of time. Touches without weight are left out.
     pub(super) fn weigh<K: Copy>(&self, path: &[Touch<K>]) -> Vec<(K, i64)> {
-        let Some(last) = path.last() else { return Vec::new() };
+        let (Some(first), Some(last)) = (path.first(), path.last()) else { return Vec::new() };
+        let path = &path[path.len().saturating_sub(MOST_TOUCHES)..];
         let whole = |touch: &Touch<K>| vec![(touch.key, 1)];
         match self.model {
-            Model::First => whole(&path[0]),
+            Model::First => whole(first),
             Model::Last => whole(last),
             Model::LastNonDirect => whole(path.iter().rev().find(|touch| !touch.direct).unwrap_or(last)),
             Model::Linear => path.iter().map(|touch| (touch.key, 1)).collect(),
@@ -26,26 +29,41 @@ impl AttributionRule {
                 let between = i64::try_from(path.len()).unwrap_or(i64::MAX).saturating_sub(2);
                 let end = if between > 0 { 2 * between } else { 1 };
                 let at_end = |at: usize| at == 0 || at + 1 == path.len();
-                let weigh = |(at, touch): (usize, &Touch<K>)| (touch.key, if at_end(at) { end } else { 1 });
+                let weigh = |(at, touch): (usize, &Touch<K>)| {
+                    let key = if at == 0 { first.key } else { touch.key };
+                    (key, if at_end(at) { end } else { 1 })
+                };
                 path.iter().enumerate().map(weigh).collect()
             }
         }
     }
 }
 
+/// Places of the fixed-point numbers here.
+const PLACES: u32 = 62;
+
+/// 2^-1/2, 2^-1/4, ...: square roots of one another.
+static ROOTS: LazyLock<[u128; PLACES as usize]> = LazyLock::new(|| {
+    let mut root = 1u128 << (PLACES - 1);
+    std::array::from_fn(|_| {
+        root = (root << PLACES).isqrt();
+        root
+    })
+});
+
 /// 2^(`NEWEST` - age / half_life), by integers alone: the same on every machine.
 fn halved(age: u64, half_life: u64) -> i64 {
-    /// Places of the fixed-point numbers here.
-    const PLACES: u32 = 62;
     let halvings = age / half_life;
     if halvings > u64::from(NEWEST) {
         return 0;
     }
-    // the fraction of a half-life, a bit at a time: 2^-1/2, 2^-1/4, ... are square roots of one another
+    // the fraction of a half-life, a bit at a time
     let mut rest = u128::from(age % half_life);
-    let (mut root, mut weight) = (1u128 << (PLACES - 1), 1u128 << PLACES);
-    for _ in 0..PLACES {
-        root = (root << PLACES).isqrt();
+    let mut weight = 1u128 << PLACES;
+    for root in *ROOTS {
+        if rest == 0 {
+            break;
+        }
         rest *= 2;
         if rest >= u128::from(half_life) {
             rest -= u128::from(half_life);

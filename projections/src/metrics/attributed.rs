@@ -99,7 +99,7 @@ impl History {
         for (visitor, sales) in sold {
             let touches = visitor.map_or_else(Vec::new, |visitor| self.touches(visitor, question, by));
             for (at, sale) in sales {
-                let credits = rule.credits(sale.placed_at, within(&touches, sale, rule.look_back));
+                let credits = rule.credits_of(within(&touches, sale, rule.look_back));
                 each(at, sale, &credits).map_err(beyond)?;
             }
         }
