@@ -1,5 +1,6 @@
 //! What the subcommands about traffic and sales take and print alike.
 
+use std::cmp::Reverse;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -14,6 +15,7 @@ use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
 use crate::open::told;
+use crate::output::say;
 use crate::progress::Progress;
 use crate::value::{Table, Value};
 
@@ -150,18 +152,28 @@ fn of_sales(asked: Option<Currency>, paid: &[Currency]) -> Result<Currency, Fail
     }
 }
 
-/// What became of orders and inquiries, and the currency of its sales.
+/// What became of orders and inquiries for questions about days from one on, and the currency of its sales.
 pub fn aftermath(
     global: &Global,
     cuts: &Cuts,
+    since: NaiveDate,
     asked: Option<Currency>,
 ) -> Result<(Aftermath, Currency), Failure> {
     let models = global.read_models()?;
     let at = cuts.at(&models)?;
     let progress = Progress::new(!global.no_progress, "orders and inquiries", 1);
-    let found = models.aftermath(at, &mut told(&progress))?;
+    let found = models.aftermath(since, at, &mut told(&progress))?;
     let currency = of_sales(asked, &found.currencies())?;
     Ok((found, currency))
+}
+
+/// Says which charges a question in a currency leaves out.
+pub fn left_out(found: &Aftermath, asked: Currency) {
+    let others: Vec<String> = found.also_charged_in(asked).iter().map(Currency::to_string).collect();
+    if !others.is_empty() {
+        let others = others.join(", ");
+        say!("commission and fees in {others} are left out of figures in {asked}: name it with --currency");
+    }
 }
 
 /// Days as an argument: `2018-05`, `2018-05-03`, or `2018-05-01..2018-05-15`.
@@ -199,9 +211,17 @@ pub const COLUMNS: &[&str] = &[
 /// Sums that people see as ratios only.
 pub const FOR_PROGRAMS: &[&str] = &["views", "bounces", "bouncers", "stay_s", "source"];
 
-/// The values of [`COLUMNS`].
-pub fn values(cell: &Cell, definition: Definition) -> Vec<Value> {
+/// Whether figures of sales are known by these: no sale is made on a page.
+pub fn sells(by: &[Dimension]) -> bool {
+    !by.iter().any(|by| matches!(by, Dimension::Page | Dimension::Topic))
+}
+
+/// The values of [`COLUMNS`]; those of sales only where they are known.
+pub fn values(cell: &Cell, definition: Definition, sells: bool) -> Vec<Value> {
     let bounce = cell.bounce_rate(definition);
+    let sold = |value: Value| if sells { value } else { Value::None };
+    // whose GMV is no product of UV, conversion and unit price: a change of it is explained as untracked
+    let unseen = cell.uv == 0 && cell.orders > 0;
     // a sales channel reports visitors and pages, and nothing of visits
     let visits = |value: Value| if cell.reported { Value::None } else { value };
     vec![
@@ -218,16 +238,16 @@ pub fn values(cell: &Cell, definition: Definition) -> Vec<Value> {
         visits(cell.bouncers.into()),
         visits(share(bounce.0, bounce.1)),
         share(cell.bounces, cell.visits),
-        cell.buyers.into(),
-        cell.orders.into(),
-        cell.gmv.into(),
-        share(cell.buyers, cell.uv),
-        per(cell.gmv, cell.buyers),
-        per(cell.gmv, cell.orders),
-        share(cell.orders, cell.buyers),
-        cell.order_value.into(),
-        cell.refunded.into(),
-        cell.reported.then_some("sales channel").into(),
+        sold(cell.buyers.into()),
+        sold(cell.orders.into()),
+        sold(cell.gmv.into()),
+        sold(share(cell.buyers, cell.uv)),
+        sold(per(cell.gmv, cell.buyers)),
+        sold(per(cell.gmv, cell.orders)),
+        sold(share(cell.orders, cell.buyers)),
+        sold(cell.order_value.into()),
+        sold(cell.refunded.into()),
+        if cell.reported { Some("sales channel") } else { unseen.then_some("nobody") }.into(),
     ]
 }
 
@@ -249,6 +269,21 @@ pub fn askable(by: &[Dimension]) -> Result<(), Failure> {
         Some((_, twice)) => Err(Failure::Usage(format!("--by names {twice} twice: name it once"))),
         None => Ok(()),
     }
+}
+
+/// Keeps so many cells at most, those with the most first to be kept, in the order that they had; says how many are left
+/// out.
+pub fn foremost<T, K: Ord>(cells: &mut Vec<T>, limit: u32, most: impl Fn(&T) -> K) -> usize {
+    let left = cells.len().saturating_sub(limit as usize);
+    if left > 0 {
+        let mut order: Vec<usize> = (0..cells.len()).collect();
+        order.sort_by_cached_key(|at| Reverse(most(&cells[*at])));
+        let mut kept = vec![false; cells.len()];
+        order.iter().take(limit as usize).for_each(|at| kept[*at] = true);
+        let mut kept = kept.into_iter();
+        cells.retain(|_| kept.next().unwrap_or_default());
+    }
+    left
 }
 
 /// The columns of a table by some dimensions, and how many of them name a row.

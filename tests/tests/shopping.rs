@@ -1,6 +1,9 @@
 //! Stories of shopping: the funnel, buyers, products and categories, bounces, and what sales channels report.
 #![allow(clippy::unwrap_used)]
 
+#[path = "shopping/where_it_belongs.rs"]
+mod where_it_belongs;
+
 use daybook_domain::traffic::{Incoming, RawHit};
 use daybook_domain::{Currency, PartyId, Timestamp};
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
@@ -11,6 +14,18 @@ use daybook_projections::metrics::{
 };
 use daybook_tests::stage::{Stage, cny};
 use serde_json::{Value, json};
+
+/// As `record`, of one visitor at an instant.
+fn raw(visitor: &str, time: &str) -> RawHit<'static> {
+    RawHit {
+        visitor: visitor.to_owned().into(),
+        at: format!("2026-03-{time}:00+08:00").into(),
+        page: "/tv".into(),
+        product: "tv".into(),
+        merchant: "m1".into(),
+        ..RawHit::default()
+    }
+}
 
 /// `visitor time what product`: a view, or an act by its word; of no product where that is `-`.
 async fn record(stage: &Stage, hits: &[&str]) {
@@ -193,7 +208,7 @@ async fn a_category_has_its_lines_with_what_was_paid_and_what_went_back() {
 async fn buyers_are_new_once_and_repeat_when_they_pay_again() {
     let history = history(&shop().await);
     let told = |of: &BuyerFigures| {
-        let counts = [of.registrations, of.buyers, of.new_buyers, of.repeat_buyers, of.orders];
+        let counts = [of.registered_terminals, of.buyers, of.new_buyers, of.repeat_buyers, of.orders];
         (counts, of.gmv.minor, of.new_gmv.minor)
     };
     let (days, all) = history.buyers(&question("03", "04", &[Dimension::Day])).unwrap();

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use daybook_domain::traffic::events::Act;
-use daybook_domain::{Currency, Money};
+use daybook_domain::{Currency, Money, Timestamp};
 use daybook_metrics::sessions::Day;
 use hashbrown::HashMap;
 
@@ -17,6 +16,9 @@ use crate::engine::ReadModelError;
 pub struct BuyerFigures {
     /// Accounts made; by time only.
     pub registrations: u64,
+    /// Terminals on which somebody registered for the first time, as their hits tell; by time only. Of a storefront that
+    /// records accounts as well these are the same people seen from the other side: the two do not add up.
+    pub registered_terminals: u64,
     /// Distinct buyers who paid.
     pub buyers: u64,
     /// Of them, those whose first paid order of all lies in the period.
@@ -35,6 +37,7 @@ pub struct BuyerFigures {
 #[derive(Default)]
 struct Sum {
     registrations: u64,
+    registered_terminals: u64,
     /// Orders by buyer.
     buyers: HashMap<u32, u64, ahash::RandomState>,
     new: BTreeSet<u32>,
@@ -84,10 +87,18 @@ impl History {
             }
         }
         if question.by.iter().all(|by| by.is_time()) {
-            for day in self.registrations().filter(|day| filing.holds(*day)) {
-                for key in filing.keys(&Facts { day, ..Facts::NOTHING }) {
-                    sums.entry(key).or_default().registrations += 1;
+            let mut register = |at: Timestamp, count: fn(&mut Sum)| {
+                let day = self.day(at);
+                if filing.holds(day) {
+                    let keys = filing.keys(&Facts { day, ..Facts::NOTHING });
+                    keys.for_each(|key| count(sums.entry(key).or_default()));
                 }
+            };
+            for at in &self.registered {
+                register(*at, |sum| sum.registrations += 1);
+            }
+            for at in self.first_registers.values() {
+                register(*at, |sum| sum.registered_terminals += 1);
             }
         }
         let total = sums.remove(&TOTAL).unwrap_or_default().figures(question.currency)?;
@@ -108,19 +119,6 @@ impl History {
         }
         firsts
     }
-
-    /// The day of each registration: of an account, or of a terminal on which somebody registered without that an account
-    /// names it.
-    fn registrations(&self) -> impl Iterator<Item = Day> {
-        let named: BTreeSet<u32> = self.registered.iter().filter_map(|(_, visitor)| *visitor).collect();
-        let terminals = self.seen.iter().enumerate().filter_map(move |(number, visitor)| {
-            let acts = visitor.hits.iter().filter(|seen| seen.act == Some(Act::Register));
-            let first = acts.map(|seen| seen.at).min()?;
-            let unnamed = u32::try_from(number).is_ok_and(|number| !named.contains(&number));
-            unnamed.then_some(first)
-        });
-        self.registered.iter().map(|(at, _)| *at).chain(terminals).map(|at| self.day(at))
-    }
 }
 
 impl Sum {
@@ -132,6 +130,7 @@ impl Sum {
         };
         Ok(BuyerFigures {
             registrations: self.registrations,
+            registered_terminals: self.registered_terminals,
             buyers: self.buyers.len() as u64,
             new_buyers: self.new.len() as u64,
             repeat_buyers: self.buyers.values().filter(|orders| **orders > 1).count() as u64,

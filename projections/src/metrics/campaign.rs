@@ -175,6 +175,7 @@ impl ReadModels {
             campaigns.fold(e, &mut history);
             ControlFlow::Continue(())
         })?;
+        history.settle();
         campaigns.charge_fees(&history);
         Ok((history, campaigns))
     }

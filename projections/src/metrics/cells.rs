@@ -8,8 +8,9 @@ use daybook_metrics::sessions::{Day, Deed, Figures, Tally, Visit};
 use daybook_metrics::{Definition, VisitorSet};
 
 use super::filing::{Came, Facts, Filing, Key, Share, TOTAL};
-use super::history::{History, PAID_WITHIN, Visitor};
+use super::history::{History, PAID_WITHIN};
 use super::sales::Sale;
+use super::seen::Visitor;
 use super::{MAX_DIMENSIONS, Question};
 use crate::engine::ReadModelError;
 

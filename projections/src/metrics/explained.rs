@@ -38,7 +38,7 @@ impl History {
     /// Explains the change from the days `before` to those of the question, by its first dimension, if any.
     ///
     /// # Errors
-    /// [`ReadModelError::BadQuestion`] for a dimension of time, or figures that cannot be explained.
+    /// [`ReadModelError::BadQuestion`] for a dimension of time or of pages, or figures that cannot be explained.
     pub fn explain(&self, before: Days, question: &Question) -> Result<Explanation, ReadModelError> {
         let by: Vec<Dimension> = question.by.iter().take(1).copied().collect();
         let after = Question { by, ..question.clone() };
@@ -51,11 +51,17 @@ impl Explanation {
     /// Explains the change from figures to others, both of one question but for its days.
     ///
     /// # Errors
-    /// [`ReadModelError::BadQuestion`] for a dimension of time, or figures that cannot be explained.
+    /// [`ReadModelError::BadQuestion`] for a dimension of time or of pages, or figures that cannot be explained.
     pub fn between(before: &Cells, after: &Cells, question: &Question) -> Result<Self, ReadModelError> {
         if let Some(time) = question.by.iter().find(|dimension| dimension.is_time()) {
             let why =
                 format!("a change is explained from one period to another, not by {time}: leave it out");
+            return Err(ReadModelError::BadQuestion(why));
+        }
+        let pages = [Dimension::Page, Dimension::Topic];
+        if let Some(by) = question.by.iter().find(|by| pages.contains(by)) {
+            let why =
+                format!("no sale is made on a page, so no change of GMV is explained by {by}: leave it out");
             return Err(ReadModelError::BadQuestion(why));
         }
         let zero = Money::zero(question.currency);

@@ -7,8 +7,9 @@ use daybook_domain::Timestamp;
 use daybook_metrics::Channel;
 use daybook_metrics::sessions::{Day, Visit};
 
-use super::history::{History, Way};
+use super::history::History;
 use super::sales::Sale;
+use super::seen::Way;
 use super::{Days, Dimension, MAX_DIMENSIONS, Question};
 
 /// A cell's place: the codes of the question's dimensions.
@@ -23,15 +24,17 @@ pub(super) const NOTHING: u32 = u32::MAX - 1;
 pub(super) struct Came {
     pub way: Option<u32>,
     pub at: Timestamp,
+    /// The page that it entered by.
+    entry: Option<u32>,
 }
 
 impl Came {
     /// Nobody knows.
-    pub const UNKNOWN: Self = Self { way: None, at: Timestamp(0) };
+    pub const UNKNOWN: Self = Self { way: None, at: Timestamp(0), entry: None };
 
     /// As a visit did.
     pub fn by(visit: &Visit<u32, u32>) -> Self {
-        Self { way: visit.arrival, at: visit.from }
+        Self { way: visit.arrival, at: visit.from, entry: visit.entry }
     }
 }
 
@@ -47,6 +50,7 @@ pub(super) struct Facts {
     pub category: Option<u32>,
     pub merchant: Option<u32>,
     pub sales_channel: Option<u32>,
+    pub region: Option<u32>,
     /// When its visitor was first seen.
     pub first: Option<Day>,
 }
@@ -63,6 +67,7 @@ impl Facts {
         category: None,
         merchant: None,
         sales_channel: None,
+        region: None,
         first: None,
     };
 }
@@ -105,7 +110,7 @@ impl History {
     }
 
     /// The campaign that a visit came by.
-    pub(super) fn campaign(&self, Came { way, at }: Came) -> Option<u32> {
+    pub(super) fn campaign(&self, Came { way, at, .. }: Came) -> Option<u32> {
         self.how(way)?.campaign.map(|word| self.called.campaign(word, at))
     }
 
@@ -115,6 +120,7 @@ impl History {
         let word = match by {
             Dimension::Campaign => self.campaign(came),
             Dimension::Site => self.how(way).and_then(|way| way.site),
+            Dimension::Term => self.how(way).and_then(|way| way.term),
             Dimension::Paid => Some(u32::from(self.how(way).is_some_and(|way| way.paid))),
             _ => Some(self.channel(way) as u32),
         };
@@ -139,6 +145,8 @@ impl History {
             Dimension::Visitor => if code == 1 { "new" } else { "returning" }.to_owned(),
             Dimension::Campaign
             | Dimension::Site
+            | Dimension::Term
+            | Dimension::Region
             | Dimension::Merchant
             | Dimension::SalesChannel
             | Dimension::Category
@@ -158,9 +166,10 @@ impl History {
             path: Some(shown.path),
             topic: shown.topic,
             product: shown.product,
-            category: shown.product.and_then(|product| self.categories.get(&product).copied()),
+            category: shown.product.and_then(|product| self.categories.at(product, at)),
             merchant: shown.merchant,
             sales_channel: shown.sales_channel,
+            region: shown.region,
             first,
         }
     }
@@ -204,6 +213,7 @@ impl<'q> Filing<'q> {
             came,
             merchant: Some(sale.merchant),
             sales_channel: Some(sale.sales_channel),
+            region: came.entry.and_then(|page| self.history.shown[page as usize].region),
             first,
             ..Facts::NOTHING
         }
@@ -215,14 +225,16 @@ impl<'q> Filing<'q> {
         let mut shares = BTreeMap::new();
         let whole = Share::whole(sale);
         shares.insert(TOTAL, whole);
-        if self.question.by.is_empty() {
+        // no sale is made on a page: of one, and of what kind it is, sales are not known
+        let on_pages = |by: &Dimension| matches!(by, Dimension::Page | Dimension::Topic);
+        if self.question.by.is_empty() || self.question.by.iter().any(on_pages) {
             return shares;
         }
         if !self.question.by.iter().any(|by| matches!(by, Dimension::Product | Dimension::Category)) {
             shares.insert(self.key(facts), whole);
             return shares;
         }
-        for line in self.history.lines_of(sale) {
+        for line in sale.lines() {
             let facts = Facts { product: Some(line.product), category: Some(line.category), ..*facts };
             let share = shares.entry(self.key(&facts)).or_insert(Share { worth: 0, paid: 0, refunded: 0 });
             share.worth = share.worth.saturating_add(line.worth);
@@ -247,12 +259,17 @@ impl<'q> Filing<'q> {
     fn code(&self, dimension: Dimension, facts: &Facts) -> u32 {
         let word = match dimension {
             Dimension::Day | Dimension::Week | Dimension::Month => return period(dimension, facts.day),
-            Dimension::Channel | Dimension::Campaign | Dimension::Site | Dimension::Paid => {
+            Dimension::Channel
+            | Dimension::Campaign
+            | Dimension::Site
+            | Dimension::Term
+            | Dimension::Paid => {
                 return self.history.way_code(dimension, facts.came);
             }
             Dimension::Visitor => return u32::from(self.is_new(facts, false)),
             Dimension::Hour => Some(self.history.calendar.hour(facts.at)),
             Dimension::Weekday => Some(date(facts.day).weekday().num_days_from_monday()),
+            Dimension::Region => facts.region,
             Dimension::Page => facts.path,
             Dimension::Topic => facts.topic,
             Dimension::Product => facts.product,

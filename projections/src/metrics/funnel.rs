@@ -7,13 +7,17 @@ use daybook_domain::traffic::events::Act;
 use daybook_metrics::sessions::Deed;
 
 use super::filing::{Came, Filing, Key, NOTHING, TOTAL};
-use super::history::{Carted, History, Page, Visitor};
+use super::history::{Carted, History};
 use super::sales::Sale;
+use super::seen::{Page, Visitor};
 use super::{Dimension, MAX_DIMENSIONS, Question};
 use crate::engine::ReadModelError;
 
 /// The topic of a page that shows a product without naming it.
 const PRODUCT: &str = "product";
+
+/// In place of a word: whichever.
+const ANY: u32 = u32::MAX - 2;
 
 /// Distinct visitors at each step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +48,7 @@ pub struct Funnel {
 struct Done {
     /// When a product was first viewed.
     viewed: BTreeMap<Key, Timestamp>,
-    /// When something was put into the cart.
+    /// When something was put into the cart, in order of time.
     carted: BTreeMap<Key, Vec<Timestamp>>,
     /// When the last order was placed.
     ordered: BTreeMap<Key, Timestamp>,
@@ -84,13 +88,15 @@ impl History {
             anyhow.ordered += u64::from(done.ordered.contains_key(&TOTAL));
             anyhow.paid += u64::from(done.paid.contains_key(&TOTAL));
             for (key, viewed) in &done.viewed {
-                let (loose, sum) = (filing.loose(key), sums.entry(*key).or_default());
+                let (sought, sum) = (filing.sought(key), sums.entry(*key).or_default());
                 sum.viewed += 1;
-                let after = |all: &Vec<Timestamp>| all.iter().filter(|at| *at >= viewed).min().copied();
-                let Some(first) = done.carted.get(&loose).and_then(after) else { continue };
+                let Some(first) = done.carted_after(&sought, *viewed) else { continue };
                 sum.carted += 1;
-                sum.ordered += u64::from(done.ordered.get(&loose).is_some_and(|last| *last >= first));
-                sum.paid += u64::from(done.paid.get(&loose).is_some_and(|last| *last >= first));
+                let after = |last: &BTreeMap<Key, Timestamp>| {
+                    sought.iter().any(|key| last.get(key).is_some_and(|last| *last >= first))
+                };
+                sum.ordered += u64::from(after(&done.ordered));
+                sum.paid += u64::from(after(&done.paid));
             }
         }
         let total = sums.remove(&TOTAL).unwrap_or_default();
@@ -101,6 +107,17 @@ impl History {
 
     fn shows_a_product(&self, page: &Page) -> bool {
         page.product.is_some() || page.topic.is_some_and(|topic| self.name(topic) == PRODUCT)
+    }
+}
+
+impl Done {
+    /// When something was first put into the cart under one of these keys, not before an instant.
+    fn carted_after(&self, keys: &[Key], viewed: Timestamp) -> Option<Timestamp> {
+        let first = |key: &Key| {
+            let times = self.carted.get(key)?;
+            times.get(times.partition_point(|at| *at < viewed)).copied()
+        };
+        keys.iter().filter_map(first).min()
     }
 }
 
@@ -127,17 +144,22 @@ impl Filing<'_> {
             acts.map(|seen| (seen.at, seen.page)).chain(carted.iter().map(|item| (item.at, item.page)));
         for (at, page) in acts.filter(|(at, _)| self.holds(history.day(*at))) {
             for key in self.keys(&history.of_page(page, at, Came::UNKNOWN, first)) {
-                done.carted.entry(self.loose(&key)).or_default().push(at);
+                for key in self.findable(&key) {
+                    done.carted.entry(key).or_default().push(at);
+                }
             }
         }
+        done.carted.values_mut().for_each(|times| times.sort_unstable());
         for sale in bought {
             let take = |at: Timestamp, last: &mut BTreeMap<Key, Timestamp>| {
                 if !self.holds(history.day(at)) {
                     return;
                 }
                 for key in self.shares(sale, &self.of_sale(sale, at, Came::UNKNOWN, first)).keys() {
-                    let last = last.entry(self.loose(key)).or_insert(sale.placed_at);
-                    *last = sale.placed_at.max(*last);
+                    for key in self.findable(key) {
+                        let last = last.entry(key).or_insert(sale.placed_at);
+                        *last = sale.placed_at.max(*last);
+                    }
                 }
             };
             take(sale.placed_at, &mut done.ordered);
@@ -150,9 +172,6 @@ impl Filing<'_> {
 
     /// A key by which steps find one another: without what only the first of them has.
     fn loose(&self, key: &Key) -> Key {
-        if *key == TOTAL {
-            return TOTAL;
-        }
         let mut loose = *key;
         for (code, by) in loose.iter_mut().zip(&self.question.by) {
             if matches!(
@@ -161,6 +180,8 @@ impl Filing<'_> {
                     | Dimension::Campaign
                     | Dimension::Paid
                     | Dimension::Site
+                    | Dimension::Term
+                    | Dimension::Region
                     | Dimension::Page
                     | Dimension::Topic
                     | Dimension::Hour
@@ -170,5 +191,38 @@ impl Filing<'_> {
             }
         }
         loose
+    }
+
+    /// The keys under which a later step is found: its own, and those of whoever does not know where the visitor was.
+    fn findable(&self, key: &Key) -> Vec<Key> {
+        self.spread(key, |code| [code, ANY])
+    }
+
+    /// The keys under which the later steps of a view are looked for. A cart of the storefront does not know its sales
+    /// channel, and need not know its merchant; a page need not know either: what is not known may be any.
+    fn sought(&self, key: &Key) -> Vec<Key> {
+        self.spread(key, |code| if code == NOTHING { [ANY; 2] } else { [code, NOTHING] })
+    }
+
+    fn spread(&self, key: &Key, of: impl Fn(u32) -> [u32; 2]) -> Vec<Key> {
+        if *key == TOTAL {
+            return vec![TOTAL];
+        }
+        let mut keys = vec![self.loose(key)];
+        for (at, by) in self.question.by.iter().enumerate() {
+            if matches!(by, Dimension::Merchant | Dimension::SalesChannel) {
+                let each = |key: Key| {
+                    of(key[at]).map(|code| {
+                        let mut key = key;
+                        key[at] = code;
+                        key
+                    })
+                };
+                keys = keys.into_iter().flat_map(each).collect();
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 }

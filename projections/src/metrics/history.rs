@@ -5,22 +5,19 @@ use std::ops::ControlFlow;
 
 use daybook_domain::order::events::{ChargebackOutcome, LineRefund, Subsidy};
 use daybook_domain::time::DAY;
-use daybook_domain::traffic::events::{Act, PageViewed, Tags as RecordedTags, VisitorActed};
-use daybook_domain::{
-    CampaignId, Code, Currency, Event, EventKind, MerchantId, Money, OrderId, ProductId, Timestamp,
-};
+use daybook_domain::{CampaignId, Currency, Event, EventKind, Money, OrderId, Timestamp};
 use daybook_journal::Journal;
-use daybook_metrics::channel::{Landing, page_itself};
-use daybook_metrics::sessions::{Day, Deed, Hit};
-use daybook_metrics::{Channel, ChannelRule, SessionRule};
+use daybook_metrics::ChannelRule;
+use daybook_metrics::sessions::Day;
 use hashbrown::HashMap;
 
 use super::called::Called;
+use super::categories::Categories;
 use super::filing::day_number;
-use super::live::heard::tags_of;
 use super::names::Names;
-use super::ranked::{Ranked, Visits, cut, rank};
-use super::sales::{Sale, SoldLine};
+use super::ranked::Ranked;
+use super::sales::Sale;
+use super::seen::{Page, Seen, Visitor, Way};
 use crate::calendar::Calendar;
 use crate::engine::{AsOf, Progress, ReadModelError, ReadModels, visit_events};
 use crate::model::{Cut, Envelope, KindSet};
@@ -52,80 +49,43 @@ const EVERY: u64 = 65_536;
 #[derive(Debug)]
 pub struct History {
     pub(super) calendar: Calendar,
-    rule: ChannelRule,
+    pub(super) rule: ChannelRule,
     /// Hits before this are known of only as the first sight of a visitor.
     pub(super) since: Timestamp,
+    /// Orders that were placed and paid before this are asked for their buyers alone.
+    pub(super) from: Timestamp,
     pub(super) visitors: Names,
     pub(super) seen: Vec<Visitor>,
-    pages: HashMap<Page, u32, ahash::RandomState>,
+    pub(super) pages: HashMap<Page, u32, ahash::RandomState>,
     /// By the number of a hit's page.
     pub(super) shown: Vec<Page>,
     /// Where each stands among hits of one instant.
-    page_ranks: Vec<u64>,
-    ways: HashMap<Way, u32, ahash::RandomState>,
+    pub(super) page_ranks: Vec<Ranked>,
+    pub(super) ways: HashMap<Way, u32, ahash::RandomState>,
     /// By the number of a hit's way.
     pub(super) came: Vec<Way>,
     /// Likewise.
-    way_ranks: Vec<u64>,
+    pub(super) way_ranks: Vec<Ranked>,
     /// Paths, merchants, sales channels, campaigns and buyers by their numbers.
     pub(super) names: Names,
     pub(super) orders: HashMap<OrderId, u32, ahash::RandomState>,
     pub(super) sales: Vec<Sale>,
-    /// The lines of all orders; an order knows which are its own.
-    pub(super) lines: Vec<SoldLine>,
-    /// The category that a product was last sold in: pages name products only.
-    pub(super) categories: HashMap<u32, u32, ahash::RandomState>,
+    /// Bytes of memory that the lines of orders take, about.
+    pub(super) line_bytes: usize,
+    /// The categories of products: pages name products only.
+    pub(super) categories: Categories,
     /// What was put into carts that know their visitor.
     pub(super) carted: Vec<Carted>,
-    /// When accounts were made, and on which terminal.
-    pub(super) registered: Vec<(Timestamp, Option<u32>)>,
+    /// When accounts were made.
+    pub(super) registered: Vec<Timestamp>,
+    /// When somebody first registered on a terminal, as its hits tell.
+    pub(super) first_registers: HashMap<u32, Timestamp, ahash::RandomState>,
     /// What sales channels say of their own visitors, by channel and day; of several reports the last one recorded.
     pub(super) reports: BTreeMap<(u32, Day), Report>,
     /// What links call campaigns.
     pub(super) called: Called,
     /// What the market added to orders for each campaign, less what came back.
     subsidies: BTreeMap<(CampaignId, Currency), i64>,
-}
-
-/// One visitor.
-#[derive(Debug)]
-pub(super) struct Visitor {
-    /// When it was first shown a page.
-    pub first_view: Option<Timestamp>,
-    /// Its hits, as they came.
-    pub hits: Vec<Seen>,
-}
-
-/// A hit.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
-    pub at: Timestamp,
-    /// The page shown, or where an act was done.
-    pub page: u32,
-    /// How the visitor came to it.
-    pub way: Option<u32>,
-    /// What was done; none where the page was shown.
-    pub act: Option<Act>,
-}
-
-/// A page with what it belongs to, as numbers of names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Page {
-    pub path: u32,
-    pub topic: Option<u32>,
-    pub product: Option<u32>,
-    pub merchant: Option<u32>,
-    pub sales_channel: Option<u32>,
-}
-
-/// A way to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Way {
-    pub channel: Channel,
-    pub paid: bool,
-    pub site: Option<u32>,
-    pub campaign: Option<u32>,
-    pub tagged: bool,
 }
 
 /// A product put into a cart.
@@ -142,13 +102,6 @@ pub(super) struct Carted {
 pub(super) struct Report {
     pub uv: u64,
     pub pv: u64,
-}
-
-impl Visitor {
-    /// When it was first seen: shown a page, or, who never was, doing something.
-    pub fn first(&self) -> Option<Timestamp> {
-        self.first_view.or_else(|| self.hits.iter().map(|seen| seen.at).min())
-    }
 }
 
 impl ReadModels {
@@ -181,7 +134,7 @@ impl History {
     ) -> Self {
         // and a day more, so that a visit which lasted till then is not cut
         let before = look_back.saturating_add(PAID_WITHIN + DAY);
-        Self::new(calendar, rule, Timestamp(calendar.start_of(since).0.saturating_sub(before)))
+        Self::new(calendar, rule, calendar.start_of(since), before)
     }
 
     /// As [`ReadModels::history`], from a journal alone: `since` when, with its look-back.
@@ -223,14 +176,21 @@ impl History {
                 most_bytes >> 20
             )));
         }
+        self.settle();
         Ok(self)
     }
 
-    pub(super) fn new(calendar: Calendar, rule: ChannelRule, since: Timestamp) -> Self {
+    /// Everything was folded: from here on it is asked.
+    pub(super) fn settle(&mut self) {
+        self.categories.settle(&self.names);
+    }
+
+    fn new(calendar: Calendar, rule: ChannelRule, from: Timestamp, before: i64) -> Self {
         Self {
             calendar,
             rule,
-            since,
+            since: Timestamp(from.0.saturating_sub(before)),
+            from,
             visitors: Names::default(),
             seen: Vec::new(),
             pages: HashMap::default(),
@@ -242,10 +202,11 @@ impl History {
             names: Names::default(),
             orders: HashMap::default(),
             sales: Vec::new(),
-            lines: Vec::new(),
-            categories: HashMap::default(),
+            line_bytes: 0,
+            categories: Categories::default(),
             carted: Vec::new(),
             registered: Vec::new(),
+            first_registers: HashMap::default(),
             reports: BTreeMap::new(),
             called: Called::default(),
             subsidies: BTreeMap::new(),
@@ -287,7 +248,12 @@ impl History {
             }
             Event::EscrowFunded(funded) => {
                 self.subsidise(&funded.subsidies, false);
-                self.sale(e, |sale, lines| sale.fund(at, funded, lines));
+                let from = self.from;
+                let freed = self.sale(e, |sale| {
+                    sale.fund(at, funded);
+                    sale.forget_before(from)
+                });
+                self.line_bytes = self.line_bytes.saturating_sub(freed.unwrap_or_default());
             }
             Event::EscrowRefunded(refund) => {
                 self.subsidise(&refund.subsidies_back, true);
@@ -303,13 +269,10 @@ impl History {
                     return;
                 }
                 let visitor = self.visitor(visitor.as_str());
-                let page = self.page("", None, Some(item.product), item.merchant, None);
+                let page = self.page_of(item.product, item.merchant);
                 self.carted.push(Carted { visitor, at, page });
             }
-            Event::BuyerRegistered(buyer) => {
-                let visitor = buyer.visitor.map(|visitor| self.visitor(visitor.as_str()));
-                self.registered.push((at, visitor));
-            }
+            Event::BuyerRegistered(_) => self.registered.push(at),
             Event::ChannelTrafficReported(said) => {
                 let Ok(day) = said.day.as_str().parse() else { return };
                 let channel = self.names.number(said.channel.as_str());
@@ -335,125 +298,16 @@ impl History {
         }
     }
 
-    /// Changes an order, and the lines that are its own.
-    fn sale(&mut self, e: &Envelope<'_>, change: impl FnOnce(&mut Sale, &mut [SoldLine])) {
+    /// Changes an order, where it is known.
+    fn sale<R>(&mut self, e: &Envelope<'_>, change: impl FnOnce(&mut Sale) -> R) -> Option<R> {
         let known = e.refs.order.and_then(|order| self.orders.get(&order));
-        if let Some(sale) = known.and_then(|at| self.sales.get_mut(*at as usize)) {
-            let lines = sale.lines();
-            change(sale, &mut self.lines[lines]);
-        }
+        known.and_then(|at| self.sales.get_mut(*at as usize)).map(change)
     }
 
     fn refund(&mut self, e: &Envelope<'_>, to_buyer: Money, of: &[LineRefund]) {
         let of: Vec<(u32, i64)> =
             of.iter().map(|line| (self.names.number(line.line.as_str()), line.gross.minor)).collect();
-        self.sale(e, |sale, lines| sale.refund(to_buyer.minor, &of, lines));
-    }
-
-    pub(super) fn visitor(&mut self, id: &str) -> u32 {
-        let visitor = self.visitors.number(id);
-        if visitor as usize == self.seen.len() {
-            self.seen.push(Visitor { first_view: None, hits: Vec::new() });
-        }
-        visitor
-    }
-
-    /// A visitor's hits in order of time, and the visits that they come to.
-    pub(super) fn visits(&self, visitor: &Visitor, rule: &SessionRule) -> Visits {
-        cut(rule, visitor.hits.iter().map(|seen| self.hit(seen)).collect())
-    }
-
-    fn hit(&self, seen: &Seen) -> Hit<Ranked, Ranked> {
-        let tagged = seen.way.is_some_and(|way| self.came[way as usize].tagged);
-        let page = Ranked { rank: self.page_ranks[seen.page as usize], number: seen.page };
-        let deed = match seen.act {
-            None => Deed::View(page),
-            Some(act) => {
-                let key = matches!(act, Act::Register | Act::BeginCheckout);
-                Deed::Act { key, page }
-            }
-        };
-        let arrival = seen.way.map(|number| Ranked { rank: self.way_ranks[number as usize], number });
-        Hit { at: seen.at, day: self.day(seen.at), deed, arrival, tagged }
-    }
-
-    fn view(&mut self, at: Timestamp, view: &PageViewed) {
-        let number = self.visitor(view.visitor.as_str());
-        let visitor = &mut self.seen[number as usize];
-        visitor.first_view = Some(visitor.first_view.map_or(at, |first| first.min(at)));
-        if at < self.since {
-            return;
-        }
-        let way = self.way(&view.page, view.referrer.as_deref(), view.tags.as_ref());
-        let page =
-            self.page(&view.page, view.topic.as_deref(), view.product, view.merchant, view.sales_channel);
-        self.seen[number as usize].took(Seen { at, page, way, act: None });
-    }
-
-    fn act(&mut self, at: Timestamp, act: &VisitorActed) {
-        let number = self.visitor(act.visitor.as_str());
-        if at < self.since {
-            return;
-        }
-        let place = act.page.as_deref().unwrap_or_default();
-        let way = self.way(place, act.referrer.as_deref(), act.tags.as_ref());
-        let page = self.page(place, act.topic.as_deref(), act.product, act.merchant, act.sales_channel);
-        self.seen[number as usize].took(Seen { at, page, way, act: Some(act.act) });
-    }
-
-    /// A page with what it belongs to, as a number.
-    fn page(
-        &mut self,
-        path: &str,
-        topic: Option<&str>,
-        product: Option<ProductId>,
-        merchant: Option<MerchantId>,
-        sales_channel: Option<Code>,
-    ) -> u32 {
-        let path = page_itself(path);
-        let page = Page {
-            path: self.names.number(&path),
-            topic: topic.map(|topic| self.names.number(topic)),
-            product: product.map(|product| self.names.number(product.as_str())),
-            merchant: merchant.map(|merchant| self.names.number(merchant.as_str())),
-            sales_channel: sales_channel.map(|channel| self.names.number(channel.as_str())),
-        };
-        let next = number_of(&self.shown);
-        *self.pages.entry(page).or_insert_with(|| {
-            self.shown.push(page);
-            let product = product.as_ref().map(|product| product.as_str());
-            let merchant = merchant.as_ref().map(|merchant| merchant.as_str());
-            let sales_channel = sales_channel.as_ref().map(|channel| channel.as_str());
-            self.page_ranks.push(rank(&[Some(&path), topic, product, merchant, sales_channel]));
-            next
-        })
-    }
-
-    /// How a hit was come to, as a number.
-    fn way(&mut self, page: &str, referrer: Option<&str>, tags: Option<&RecordedTags>) -> Option<u32> {
-        let origin = self.rule.classify(&Landing { page, referrer, tags: tags_of(tags) })?;
-        let way = Way {
-            channel: origin.channel,
-            paid: origin.paid,
-            site: origin.site.as_ref().map(|site| self.names.number(site)),
-            campaign: origin.campaign.as_ref().map(|campaign| self.names.number(campaign)),
-            tagged: origin.tagged,
-        };
-        let next = number_of(&self.came);
-        Some(*self.ways.entry(way).or_insert_with(|| {
-            if let Some(word) = way.campaign {
-                self.called.said(word, &mut self.names);
-            }
-            self.came.push(way);
-            self.way_ranks.push(rank(&[
-                Some(origin.channel.as_str()),
-                origin.site.as_deref(),
-                origin.campaign.as_deref(),
-                origin.tagged.then_some(""),
-                origin.paid.then_some(""),
-            ]));
-            next
-        }))
+        self.sale(e, |sale| sale.refund(to_buyer.minor, &of));
     }
 
     /// Bytes of memory that it takes, about.
@@ -462,8 +316,10 @@ impl History {
         let texts = self.visitors.bytes() + self.names.bytes();
         let orders = self.orders.capacity() * (size_of::<(OrderId, u32)>() + 1);
         let pages = self.shown.capacity() * size_of::<Page>() * 3;
-        let sales = self.sales.capacity() * size_of::<Sale>() + self.lines.capacity() * size_of::<SoldLine>();
-        hits + texts + orders + pages + sales + self.seen.capacity() * size_of::<Visitor>()
+        let ways = self.came.capacity() * size_of::<Way>() * 3;
+        let sales = self.sales.capacity() * size_of::<Sale>() + self.line_bytes + self.categories.bytes();
+        let carted = self.carted.capacity() * size_of::<Carted>();
+        hits + texts + orders + pages + ways + sales + carted + self.seen.capacity() * size_of::<Visitor>()
     }
 
     /// The currencies that orders were paid in, sorted.
@@ -474,16 +330,6 @@ impl History {
         all.sort_unstable();
         all.dedup();
         all
-    }
-}
-
-impl Visitor {
-    /// Most come once: for them no room is kept.
-    fn took(&mut self, hit: Seen) {
-        if self.hits.is_empty() {
-            self.hits.reserve_exact(1);
-        }
-        self.hits.push(hit);
     }
 }
 

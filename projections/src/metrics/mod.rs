@@ -6,14 +6,18 @@
 //! who earned an order are parameters, so the answer under another definition is one more question, and live read
 //! models that come to hold the same figures have something to be held against.
 //!
-//! Cost: about a second for a million events, and memory for each hit from the look-back before the range on (24 bytes),
-//! for each visitor and order of all time (some 100) and for each text once; what would take more than 2 GiB is refused.
+//! Cost: about a second for a million events. Memory: for each hit from the look-back before the range on 24 bytes, and some
+//! 100 for each page and each way to come that is new (a page looked at from another region, another search term);
+//! for each visitor of all time some 100 with its id, for each order of all time some 150 with its id, for the lines of
+//! those that were not both placed and paid before the range 56 each; for each text once. What would take more than 2 GiB is
+//! refused. [`Aftermath`] takes some 200 bytes for each order and each inquiry of all time, and is refused there too.
 //!
 //! What belongs to a day: a view, and so UV and PV, to its own; a visit with its stay and its bounce to the day
 //! on which it began; an order, its buyer and its GMV to the day on which its payment was complete.
 //!
 //! What belongs to a product or a category: of sales, the lines of an order, with what was paid for them; of views, the
-//! pages of the product, whose category is the one that it was last sold in.
+//! pages of the product, whose category is the one that it was last sold in at the time of the view (or, where it was not
+//! sold yet, first sold in): a product that moves leaves what was seen of it where it was.
 //!
 //! Who is credited with an order: its visitor's last visit before it, looked back for over 30 days, or as
 //! [`History::attribute`] is asked to. An order that names no
@@ -30,11 +34,13 @@ mod attributed;
 mod buyers;
 mod called;
 mod campaign;
+mod categories;
 mod cells;
 mod explained;
 mod filing;
 mod funnel;
 mod history;
+mod inquiries;
 mod leads;
 pub(crate) mod live;
 mod names;
@@ -42,6 +48,7 @@ mod planned;
 mod products;
 mod ranked;
 mod sales;
+mod seen;
 mod service;
 
 pub use activity::{Activity, HeldOut, Side};
@@ -126,12 +133,16 @@ pub enum Dimension {
     Product,
     /// The page seen; no sale is made on one.
     Page,
-    /// What kind of page was seen.
+    /// What kind of page was seen; no sale is made on one.
     Topic,
     /// Paid or free traffic.
     Paid,
     /// The search engine, network, partner or host that the visitor came from.
     Site,
+    /// What the visitor searched for before it came.
+    Term,
+    /// Where the visitor was; of a sale, where the visit that led to it began.
+    Region,
     /// Hour of the day, 00 to 23.
     Hour,
     /// Day of the week.
@@ -142,7 +153,7 @@ pub enum Dimension {
 
 impl Dimension {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Day,
         Self::Week,
         Self::Month,
@@ -156,6 +167,8 @@ impl Dimension {
         Self::Topic,
         Self::Paid,
         Self::Site,
+        Self::Term,
+        Self::Region,
         Self::Hour,
         Self::Weekday,
         Self::Visitor,
@@ -178,6 +191,8 @@ impl Dimension {
             Self::Topic => "topic",
             Self::Paid => "paid",
             Self::Site => "site",
+            Self::Term => "term",
+            Self::Region => "region",
             Self::Hour => "hour",
             Self::Weekday => "weekday",
             Self::Visitor => "visitor",

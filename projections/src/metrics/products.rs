@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use daybook_domain::Money;
+use daybook_domain::{Money, Timestamp};
 
 use super::filing::Filing;
 use super::history::History;
@@ -15,7 +15,7 @@ use crate::engine::ReadModelError;
 pub struct ProductFigures {
     /// The product.
     pub product: String,
-    /// The category that it was last sold in.
+    /// The category that it was sold in, as of the last of the days.
     pub category: Option<String>,
     /// Distinct visitors who were shown a page of it.
     pub uv: u64,
@@ -78,7 +78,7 @@ impl History {
         let seen: BTreeMap<String, u64> = seen.filter(|(product, _)| !product.is_empty()).collect();
         let mut sold: BTreeMap<&str, Sum> = BTreeMap::new();
         for sale in Filing::of(self, &question).sales() {
-            let lines = self.lines_of(sale);
+            let lines = sale.lines();
             for line in lines {
                 let sum = sold.entry(self.name(line.product)).or_default();
                 sum.buyers.insert(sale.buyer);
@@ -103,6 +103,7 @@ impl History {
         let by_gmv = Pareto::of(sold.values().map(|sum| sum.gmv).collect());
         let names: BTreeSet<&str> = seen.keys().map(String::as_str).chain(sold.keys().copied()).collect();
         let nothing = Sum::default();
+        let end = self.calendar.end_of(question.days.to);
         let figures = |name: &&str| {
             let sum = sold.get(name).unwrap_or(&nothing);
             let money = |sum: i128| {
@@ -114,7 +115,7 @@ impl History {
             let minor = |minor| Money::new(minor, question.currency);
             Ok::<_, ReadModelError>(ProductFigures {
                 product: (*name).to_owned(),
-                category: self.category_of(name),
+                category: self.category_of(name, end),
                 uv: seen.get(*name).copied().unwrap_or_default(),
                 buyers: sum.buyers.len() as u64,
                 orders: sum.orders,
@@ -135,9 +136,9 @@ impl History {
         Ok(Products { products, by_uv, by_gmv })
     }
 
-    fn category_of(&self, product: &str) -> Option<String> {
-        let category = self.categories.get(&self.names.known(product)?)?;
-        Some(self.name(*category).to_owned())
+    fn category_of(&self, product: &str, at: Timestamp) -> Option<String> {
+        let category = self.categories.at(self.names.known(product)?, at)?;
+        Some(self.name(category).to_owned())
     }
 }
 

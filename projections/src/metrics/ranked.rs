@@ -1,17 +1,47 @@
 //! Numbers of pages and ways that stand in an order of their own.
 
+use std::cmp::Ordering;
+
 use daybook_metrics::SessionRule;
 use daybook_metrics::sessions::{Deed, Hit, Visit};
 use sha2::{Digest as _, Sha256};
 
 /// A number with the rank of what it stands for. Hits of one instant are put in the order of what they are: their
 /// numbers tell which was heard of first, which differs from one pass to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Ranked {
     /// Of the texts behind the number.
     pub rank: u64,
+    /// The number of what it is the same as: what is noted beside (a region, a search term) tells nothing apart.
+    pub same: u32,
     /// The number.
     pub number: u32,
+}
+
+impl Ranked {
+    fn key(self) -> (u64, u32) {
+        (self.rank, self.same)
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Ranked {}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
 }
 
 /// The rank of some texts: the same on every machine.
@@ -29,9 +59,23 @@ pub(crate) fn rank(texts: &[Option<&str>]) -> u64 {
 /// The hits of one visitor in order of time, and the visits that they come to.
 pub(crate) type Visits = (Vec<Hit<u32, u32>>, Vec<Visit<u32, u32>>);
 
-/// Puts the hits of one visitor in order and cuts them into visits; ranks are in the way after that.
-pub(crate) fn cut(rule: &SessionRule, mut hits: Vec<Hit<Ranked, Ranked>>) -> Visits {
+/// Puts the hits of one visitor in order and cuts them into visits; ranks are in the way after that. Whether a visit moved
+/// on is told by the paths of its pages, as PV is: the same page of another topic or sales channel is a reload.
+pub(crate) fn cut(
+    rule: &SessionRule,
+    mut hits: Vec<Hit<Ranked, Ranked>>,
+    path: impl Fn(u32) -> u32,
+) -> Visits {
     let visits = rule.visits(&mut hits);
+    let moved_on = |visit: &Visit<Ranked, Ranked>| {
+        let mut paths = hits[visit.hits.clone()].iter().filter_map(|hit| match hit.deed {
+            Deed::View(page) => Some(path(page.number)),
+            Deed::Act { .. } => None,
+        });
+        let first = paths.next();
+        visit.moved_on && paths.any(|path| Some(path) != first)
+    };
+    let moved_on: Vec<bool> = visits.iter().map(moved_on).collect();
     let number = |ranked: Ranked| ranked.number;
     let hit = |hit: Hit<Ranked, Ranked>| Hit {
         at: hit.at,
@@ -43,7 +87,7 @@ pub(crate) fn cut(rule: &SessionRule, mut hits: Vec<Hit<Ranked, Ranked>>) -> Vis
         arrival: hit.arrival.map(number),
         tagged: hit.tagged,
     };
-    let visit = |visit: Visit<Ranked, Ranked>| Visit {
+    let visit = |(visit, moved_on): (Visit<Ranked, Ranked>, bool)| Visit {
         entry: visit.entry.map(number),
         exit: visit.exit.map(number),
         arrival: visit.arrival.map(number),
@@ -54,8 +98,8 @@ pub(crate) fn cut(rule: &SessionRule, mut hits: Vec<Hit<Ranked, Ranked>>) -> Vis
         views: visit.views,
         acts: visit.acts,
         key: visit.key,
-        moved_on: visit.moved_on,
+        moved_on,
         tagged: visit.tagged,
     };
-    (hits.into_iter().map(hit).collect(), visits.into_iter().map(visit).collect())
+    (hits.into_iter().map(hit).collect(), visits.into_iter().zip(moved_on).map(visit).collect())
 }

@@ -1,14 +1,12 @@
 //! Orders as figures of sales look at them: who bought what of whom, what was paid for each line and what went back.
 
-use std::ops::Range;
-
 use daybook_domain::order::events::{EscrowFunded, OrderPlaced};
 use daybook_domain::{Currency, Timestamp, allocate};
 
-use super::history::{History, number_of};
+use super::history::History;
 
 /// An order.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sale {
     pub placed_at: Timestamp,
     pub visitor: Option<u32>,
@@ -24,10 +22,8 @@ pub(super) struct Sale {
     pub paid: i64,
     /// What went back to the buyer, by now.
     pub refunded: i64,
-    /// Its first line.
-    first: u32,
-    /// How many it has.
-    count: u32,
+    /// None of an order that is asked for its buyer alone.
+    lines: Box<[SoldLine]>,
 }
 
 /// A line of an order, in the order's currency.
@@ -52,7 +48,7 @@ pub(super) struct SoldLine {
 impl History {
     /// An order with its lines, when it is placed.
     pub(super) fn placed(&mut self, at: Timestamp, order: &OrderPlaced, visitor: Option<u32>) -> Sale {
-        let first = number_of(&self.lines);
+        let mut lines = Vec::with_capacity(order.lines.len());
         for line in &order.lines {
             let pieces = i64::from(line.quantity);
             let added = line.subsidies.iter().fold(0i64, |sum, part| sum.saturating_add(part.amount.minor));
@@ -60,8 +56,8 @@ impl History {
             let beside = line.shipping.minor.saturating_add(line.tax.minor);
             let product = self.names.number(line.product.as_str());
             let category = self.names.number(line.category.as_str());
-            self.categories.insert(product, category);
-            let line = SoldLine {
+            self.categories.sold((product, category), at, self.since, &self.names);
+            lines.push(SoldLine {
                 line: self.names.number(line.line.as_str()),
                 product,
                 category,
@@ -70,9 +66,9 @@ impl History {
                 worth: goods.saturating_add(beside),
                 paid: goods.saturating_add(beside).saturating_sub(added),
                 refunded: 0,
-            };
-            self.lines.push(line);
+            });
         }
+        self.line_bytes += size_of_val(lines.as_slice());
         Sale {
             placed_at: at,
             visitor,
@@ -84,47 +80,48 @@ impl History {
             worth: order.total.minor,
             paid: 0,
             refunded: 0,
-            first,
-            count: number_of(&order.lines),
+            lines: lines.into_boxed_slice(),
         }
-    }
-
-    /// The lines of an order.
-    pub(super) fn lines_of(&self, sale: &Sale) -> &[SoldLine] {
-        &self.lines[sale.lines()]
     }
 }
 
 impl Sale {
-    /// Where its lines stand.
-    pub(super) fn lines(&self) -> Range<usize> {
-        let first = self.first as usize;
-        first..first + self.count as usize
+    /// What was sold.
+    pub(super) fn lines(&self) -> &[SoldLine] {
+        &self.lines
+    }
+
+    /// Lets go of the lines of an order that was placed and paid before an instant: how many bytes.
+    pub(super) fn forget_before(&mut self, from: Timestamp) -> usize {
+        if self.placed_at >= from || self.paid_at.is_none_or(|paid| paid >= from) {
+            return 0;
+        }
+        size_of_val(&*std::mem::take(&mut self.lines))
     }
 
     /// It was paid for: what fell short is spread over the lines as the order itself spreads it.
-    pub(super) fn fund(&mut self, at: Timestamp, funded: &EscrowFunded, lines: &mut [SoldLine]) {
+    pub(super) fn fund(&mut self, at: Timestamp, funded: &EscrowFunded) {
         let paid = funded.parts.iter().fold(0i64, |sum, part| sum.saturating_add(part.amount.minor));
         self.paid_at = self.paid_at.or(Some(at));
         self.paid = self.paid.saturating_add(paid);
-        let due: Vec<i64> = lines.iter().map(|line| line.paid).collect();
-        for (line, share) in lines.iter_mut().zip(spread(funded.shortfall.minor, &due)) {
+        let due: Vec<i64> = self.lines.iter().map(|line| line.paid).collect();
+        for (line, share) in self.lines.iter_mut().zip(spread(funded.shortfall.minor, &due)) {
             line.paid = line.paid.saturating_sub(share);
         }
     }
 
     /// Something went back to the buyer, of lines by what they gave back.
-    pub(super) fn refund(&mut self, to_buyer: i64, of: &[(u32, i64)], lines: &mut [SoldLine]) {
+    pub(super) fn refund(&mut self, to_buyer: i64, of: &[(u32, i64)]) {
         self.refunded = self.refunded.saturating_add(to_buyer);
         let gave = |line: &SoldLine| {
             let own = of.iter().filter(|(name, _)| *name == line.line);
             own.fold(0i64, |sum, (_, gross)| sum.saturating_add(*gross))
         };
-        let mut weights: Vec<i64> = lines.iter().map(gave).collect();
+        let mut weights: Vec<i64> = self.lines.iter().map(gave).collect();
         if weights.iter().all(|weight| *weight == 0) {
-            weights = lines.iter().map(|line| line.paid).collect();
+            weights = self.lines.iter().map(|line| line.paid).collect();
         }
-        for (line, share) in lines.iter_mut().zip(spread(to_buyer, &weights)) {
+        for (line, share) in self.lines.iter_mut().zip(spread(to_buyer, &weights)) {
             line.refunded = line.refunded.saturating_add(share);
         }
     }

@@ -12,7 +12,8 @@ use crate::value::{Table, Value};
 /// Explain a change of GMV by traffic, mix, conversion and unit price, to the cent
 ///
 /// The parts of all rows add up to the change exactly. Mix is what a row's share of all visitors did; sales that no
-/// recorded visit led to are untracked, on a line of their own.
+/// recorded visit led to are untracked, on a line of their own, and so is, within a row, a GMV without visitors: what
+/// daybook metrics calls traffic_by nobody.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The period before: a month (2018-05), a day, or days (2018-05-01..2018-05-15)
@@ -21,7 +22,7 @@ pub struct Args {
     /// The period after
     #[arg(long, value_name = "DAYS", value_parser = days)]
     to: Days,
-    /// By what: channel, paid, site, campaign, merchant, sales_channel, category, product, visitor
+    /// By what: channel, paid, site, term, region, campaign, merchant, sales_channel, category, product, visitor, hour, weekday
     #[arg(long, value_name = "DIMENSION")]
     by: Option<Dimension>,
     #[command(flatten)]

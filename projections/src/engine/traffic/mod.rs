@@ -90,7 +90,7 @@ impl Runner for Traffic {
         self.columns().into_iter().map(|(name, columns)| (name, columns.to_vec())).collect()
     }
     fn version(&self) -> u32 {
-        1
+        2 // a bounce is told by paths
     }
     fn kinds(&self) -> KindSet {
         KINDS

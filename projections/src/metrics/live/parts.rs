@@ -53,17 +53,18 @@ pub(crate) fn day_of(calendar: Calendar, at: i64) -> Day {
 /// A visitor's views, which need not be in order, cut into visits by the plan's definition.
 pub(crate) fn visits(views: &[View], dictionary: &Dictionary, calendar: Calendar) -> Visits {
     let hit = |view: &View| {
-        let page = Ranked { rank: dictionary.page(view.page).rank, number: view.page };
+        let ranked = |rank: u64, number: u32| Ranked { rank, same: number, number };
+        let page = ranked(dictionary.page(view.page).rank, view.page);
         let way = (view.way != NONE).then(|| (dictionary.way(view.way), view.way));
         Hit {
             at: Timestamp(view.at),
             day: day_of(calendar, view.at),
             deed: Deed::View(page),
-            arrival: way.map(|(way, number)| Ranked { rank: way.rank, number }),
+            arrival: way.map(|(way, number)| ranked(way.rank, number)),
             tagged: way.is_some_and(|(way, _)| way.tagged),
         }
     };
-    cut(&SessionRule::default(), views.iter().map(hit).collect())
+    cut(&SessionRule::default(), views.iter().map(hit).collect(), |page| dictionary.page(page).path)
 }
 
 /// Room for one visitor's parts, used again for the next.

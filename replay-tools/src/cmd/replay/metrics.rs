@@ -14,7 +14,7 @@ use super::difference::{Number, Row, Told};
 use super::file::Asked;
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::figures::{COLUMNS, values};
+use crate::figures::{COLUMNS, sells, values};
 use crate::open::told as progress_of;
 use crate::progress::Progress;
 use crate::value::Value;
@@ -72,8 +72,8 @@ fn metrics(
     let (before, after) = (rows(actual), rows(what_if));
     let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     for name in names {
-        let actual = before.get(name).map(|cell| values(cell, rule.definition));
-        let what_if = after.get(name).map(|cell| values(cell, other.definition));
+        let actual = before.get(name).map(|cell| values(cell, rule.definition, name == ALL || sells(&[by])));
+        let what_if = after.get(name).map(|cell| values(cell, other.definition, name == ALL || sells(&[by])));
         for (nth, figure) in COLUMNS.iter().enumerate() {
             let of = |all: &Option<Vec<Value>>| {
                 all.as_ref().and_then(|all| all.get(nth)).and_then(Number::of_value)

@@ -208,8 +208,8 @@ pub fn each_day(told: &Told, cells: &Cells, before: &Cells) -> Part {
 }
 
 /// From a product to its payment.
-pub fn funnel(told: &Told, found: &Funnel) -> Part {
-    let table = funnel_of::table(found, &[], told.limit);
+pub fn funnel(found: &Funnel) -> Part {
+    let table = funnel_of::table(found, &[]);
     let row = table.rows.first().cloned().unwrap_or_default();
     let bar = |name: &str, column: &str| {
         let value = at(&table, &row, column);

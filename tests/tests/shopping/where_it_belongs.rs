@@ -1,0 +1,203 @@
+//! What belongs to which category, page, step, terminal and place; and visitors that come without end.
+
+use std::time::{Duration, Instant};
+
+use daybook_tests::shop::{hit, record_hits};
+
+use super::*;
+
+#[tokio::test]
+async fn a_category_has_what_was_seen_of_its_products_while_they_were_in_it() {
+    let mut stage = shop().await;
+    let by_category = |stage: &Stage, from: &str, to: &str| -> Vec<(String, u64, i64)> {
+        let found = history(stage).cells(&question(from, to, &[Dimension::Category])).unwrap();
+        found.cells.iter().map(|(words, cell)| (words.join(" "), cell.uv, cell.gmv.minor)).collect()
+    };
+    let before = by_category(&stage, "03", "04");
+    assert_eq!(before, [("".into(), 1, 0), ("home".into(), 2, 9_000), ("toys".into(), 2, 2_500)]);
+    // the television becomes a toy, and is looked at again
+    at(&stage, "06T10:30");
+    order(&mut stage, "o7", "b5", "v5", vec![line(1, "tv", "toys", "50.00", None)], "50.00").await;
+    record(&stage, &["v5 06T10:00 view tv", "v6 06T12:00 view tv"]).await;
+    assert_eq!(by_category(&stage, "03", "04"), before, "what was then does not move with it");
+    assert_eq!(by_category(&stage, "06", "06"), [("home".into(), 1, 0), ("toys".into(), 1, 5_000)]);
+    let products = history(&stage).products(&question("03", "04", &[])).unwrap().products;
+    let tv = products.iter().find(|of| of.product == "tv").unwrap();
+    assert_eq!(tv.category.as_deref(), Some("home"));
+}
+
+#[tokio::test]
+async fn a_page_of_another_sales_channel_or_topic_is_seen_again_and_the_visit_bounces() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    let seen = |visitor: &str, time: &str, channel: &str, topic: &str, page: &'static str| {
+        let (sales_channel, topic) = (channel.to_owned().into(), topic.to_owned().into());
+        hit(&RawHit { page: page.into(), sales_channel, topic, ..raw(visitor, time) })
+    };
+    let hits = vec![
+        seen("v1", "03T10:00", "own", "product", "/p/1"),
+        seen("v1", "03T10:01", "app", "product", "/p/1"),
+        seen("v1", "03T10:02", "own", "", "/p/1#top"),
+        seen("v2", "03T10:00", "own", "product", "/p/1"),
+        seen("v2", "03T10:01", "own", "product", "/p/2"),
+    ];
+    record_hits(&stage, hits).await;
+    let asked = question("03", "03", &[]);
+    let total = history(&stage).cells(&asked).unwrap().total;
+    assert_eq!((total.pv, total.bounces, total.bounce_rate(Definition::Plan)), (3, 1, (1, 2)));
+    let kept = stage.ask_models(|models| models.kept_cells(&asked).unwrap().unwrap());
+    assert_eq!(kept.total, total);
+    let by_page = history(&stage).cells(&question("03", "03", &[Dimension::Page])).unwrap();
+    let bounced: Vec<_> = by_page.cells.iter().map(|(_, cell)| cell.bounce_rate(Definition::Plan)).collect();
+    assert_eq!(bounced, [(1, 2), (0, 1)]);
+}
+
+#[tokio::test]
+async fn a_cart_does_not_know_its_sales_channel_and_is_found_by_its_product() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    at(&stage, "03T10:01");
+    for (cart, visitor, merchant) in [("c1", "v1", Some("m1")), ("c2", "v2", None)] {
+        let mut add = json!({"action": "add", "product": "tv", "quantity": 1, "visitor": visitor});
+        if let Some(merchant) = merchant {
+            add["merchant"] = json!(merchant);
+        }
+        stage.ask("cart", cart, add).await;
+    }
+    at(&stage, "03T10:02");
+    order(&mut stage, "o1", "b1", "v1", vec![line(1, "tv", "home", "5.00", None)], "5.00").await;
+    order(&mut stage, "o2", "b2", "v2", vec![line(1, "tv", "home", "5.00", None)], "5.00").await;
+    let on = |channel: &'static str, visitor: &str| {
+        hit(&RawHit { sales_channel: channel.into(), ..raw(visitor, "03T10:00") })
+    };
+    // v2's page does not say where it stands; v3 saw it elsewhere and did nothing
+    record_hits(&stage, vec![on("own", "v1"), on("", "v2"), on("app", "v3")]).await;
+    let history = history(&stage);
+    let rows = |by: &[Dimension]| -> Vec<(String, [u64; 4])> {
+        let found = history.funnel(&question("03", "03", by)).unwrap();
+        found.cells.iter().map(|(words, of)| (words.join(" "), steps(of))).collect()
+    };
+    assert_eq!(
+        rows(&[Dimension::SalesChannel]),
+        [("".into(), [1; 4]), ("app".into(), [1, 0, 0, 0]), ("own".into(), [1; 4])]
+    );
+    assert_eq!(rows(&[Dimension::Merchant, Dimension::Product]), [("m1 tv".into(), [3, 2, 2, 2])]);
+}
+
+#[tokio::test]
+async fn no_sale_is_made_on_a_page_and_its_rows_have_none() {
+    let history = history(&shop().await);
+    for by in [vec![Dimension::Page], vec![Dimension::Topic, Dimension::Merchant]] {
+        let found = history.cells(&question("03", "04", &by)).unwrap();
+        assert!(found.total.gmv.minor > 0 && !found.cells.is_empty());
+        for (words, cell) in &found.cells {
+            assert!(cell.uv > 0 && cell.orders == 0 && cell.gmv.is_zero(), "{words:?}: {cell:?}");
+        }
+        let refused =
+            history.explain(question("03", "03", &[]).days, &question("04", "04", &by)).unwrap_err();
+        assert!(refused.to_string().contains("no sale is made on a page"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_registers_once_whichever_days_are_asked_about() {
+    let mut stage = shop().await;
+    at(&stage, "04T09:05");
+    stage.ask("buyer", "b4", json!({"action": "register"})).await;
+    // again, and of another who registered long before the history looks back
+    record(&stage, &["v4 04T09:06 register -", "v4 05T09:00 register -", "v7 05T09:00 register -"]).await;
+    let earlier = RawHit { at: "2025-03-02T10:00:00+08:00".into(), act: "register".into(), ..raw("v7", "") };
+    record_hits(&stage, vec![hit(&earlier)]).await;
+    let history = history(&stage);
+    let of = |from: &str, to: &str| {
+        let all = history.buyers(&question(from, to, &[Dimension::Day])).unwrap().1;
+        (all.registrations, all.registered_terminals)
+    };
+    assert_eq!((of("03", "05"), of("04", "04"), of("05", "05")), ((1, 1), (1, 1), (0, 0)));
+}
+
+#[tokio::test]
+async fn what_was_searched_for_and_where_visitors_were_are_dimensions_and_move_nothing_else() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    at(&stage, "03T10:30");
+    order(&mut stage, "o1", "b1", "v1", vec![line(1, "tv", "home", "5.00", None)], "5.00").await;
+    let searched = |visitor: &str, time: &str, term: &str, region: &str| {
+        let referrer = format!("https://www.baidu.com/s?wd={term}").into();
+        hit(&RawHit { referrer, region: region.to_owned().into(), ..raw(visitor, time) })
+    };
+    let hits = vec![
+        searched("v1", "03T10:00", "tv", "Sichuan"),
+        searched("v1", "03T10:05", "radio", "Hunan"),
+        searched("v2", "03T10:00", "radio", ""),
+    ];
+    record_hits(&stage, hits).await;
+    let history = history(&stage);
+    let rows = |by: Dimension| -> Vec<(String, [u64; 3], i64)> {
+        let found = history.cells(&question("03", "03", &[by])).unwrap();
+        let of = |(words, cell): &(Vec<String>, Cell)| {
+            (words.join(" "), [cell.uv, cell.pv, cell.visits], cell.gmv.minor)
+        };
+        found.cells.iter().map(of).collect()
+    };
+    // a visit came by what was searched for first
+    assert_eq!(rows(Dimension::Term), [("radio".into(), [1, 1, 1], 0), ("tv".into(), [1, 1, 1], 500)]);
+    // each page where its visitor was; a sale where its visit began
+    assert_eq!(
+        rows(Dimension::Region),
+        [("".into(), [1, 1, 1], 0), ("Hunan".into(), [1, 1, 1], 0), ("Sichuan".into(), [1, 1, 1], 500)]
+    );
+    assert_eq!(rows(Dimension::Site), [("Baidu".into(), [2, 2, 2], 500)]);
+    let asked = question("03", "03", &[Dimension::Channel]);
+    let kept = stage.ask_models(|models| models.kept_cells(&asked).unwrap().unwrap());
+    assert_eq!(
+        (kept.cells, kept.total),
+        (history.cells(&asked).unwrap().cells, history.cells(&asked).unwrap().total)
+    );
+}
+
+/// The least time that something takes of three turns.
+fn least(mut turn: impl FnMut()) -> Duration {
+    let one = |_| {
+        let began = Instant::now();
+        turn();
+        began.elapsed()
+    };
+    (0..3).map(one).min().unwrap()
+}
+
+#[tokio::test]
+async fn one_visitor_with_tens_of_thousands_of_hits_costs_what_as_many_visitors_would() {
+    let mut took = Vec::new();
+    for pages in [4_000usize, 32_000] {
+        let mut stage = Stage::in_memory();
+        stage.merchant("m1", "0.00").await;
+        at(&stage, "03T10:30");
+        for n in 0..4 {
+            order(
+                &mut stage,
+                &format!("o{n}"),
+                "b1",
+                "till",
+                vec![line(1, "tv", "home", "5.00", None)],
+                "5.00",
+            )
+            .await;
+        }
+        let of = |n: usize, act: &'static str| {
+            let page = format!("/p/{n}").into();
+            hit(&RawHit { page, act: act.into(), ..raw("till", "03T10:00") })
+        };
+        let all: Vec<_> = (0..pages).flat_map(|n| [of(n, ""), of(n, "add_to_cart")]).collect();
+        for part in all.chunks(1_000) {
+            record_hits(&stage, part.to_vec()).await;
+        }
+        let history = history(&stage);
+        let asked = question("03", "03", &[Dimension::Page]);
+        let found = history.funnel(&asked).unwrap();
+        assert_eq!((found.cells.len(), steps(&found.total)), (pages, [1; 4]));
+        took.push(least(|| drop(history.funnel(&asked).unwrap())));
+    }
+    // eight times as much: 64 times as long where each page looks at each cart
+    assert!(took[1] < took[0] * 24, "{took:?}");
+}
