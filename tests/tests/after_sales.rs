@@ -34,7 +34,8 @@ async fn order(stage: &mut Stage, id: &str, ask: serde_json::Value) {
 }
 
 fn aftermath(stage: &Stage) -> Aftermath {
-    stage.ask_models(|models| models.aftermath(AsOf::HEAD, &mut |_| {}).unwrap())
+    stage
+        .ask_models(|models| models.aftermath(chrono::NaiveDate::default(), AsOf::HEAD, &mut |_| {}).unwrap())
 }
 
 fn days(from: &str, to: &str) -> Days {
@@ -186,6 +187,7 @@ async fn an_agent_is_told_by_whom_it_answered_first_and_by_what_was_paid_after_i
             currency: currency(),
             window,
             at_once: 1,
+            lingers: 5 * 60 * 1_000_000,
         };
         aftermath(&stage).service(&question).unwrap()
     };
@@ -196,21 +198,155 @@ async fn an_agent_is_told_by_whom_it_answered_first_and_by_what_was_paid_after_i
     };
     let agents: Vec<_> = plan.agents.iter().map(told).collect();
     // the inquiry that nobody answered is of whom it was given to
-    assert_eq!(agents, [("an1".into(), [3, 2, 1, 3, 0, 0], 0), ("an2".into(), [0, 0, 0, 0, 1, 1], 6_000)]);
+    assert_eq!(agents, [("an1".into(), [3, 2, 1, 3, 0, 0], 0), ("an2".into(), [0, 0, 0, 1, 1, 1], 6_000)]);
     let march = &plan.all[0];
     assert_eq!(told(march).1, [3, 2, 1, 3, 1, 1]);
     assert_eq!((march.response.median, march.response.p95), (Some(30_000_000), Some(60_000_000)));
     let first = &plan.agents[0];
-    // a guest who was answered once and never again is served for no time
-    assert_eq!((first.violations, first.most_at_once), (2, 1));
+    // two guests answered 30 seconds apart, each served for five minutes more: one is not closed, the other is another's then
+    assert_eq!((first.violations, first.most_at_once), (2, 2));
+    assert_eq!((first.serving, first.crowded), (330_000_000, 270_000_000));
+    let by: Vec<_> = first.violations_by.iter().map(|(rule, n)| (rule.as_str(), *n)).collect();
+    assert_eq!(by, [("late", 1), ("rude", 1)]);
     assert_eq!(plan.agents[1].bad_reviews, 1);
     assert_eq!(plan.all[1].inquiries + plan.all[1].orders, 0, "in April nobody asked");
     let window = found(Some(30));
     let agents: Vec<_> = window.agents.iter().map(told).collect();
+    // who asked in March converts in March, and what was paid in April is April's
     assert_eq!(
         agents,
-        [("an1".into(), [3, 2, 1, 3, 1, 1], 4_000), ("an2".into(), [0, 0, 0, 0, 1, 1], 6_000)]
+        [
+            ("an1".into(), [3, 2, 1, 3, 1, 0], 0),
+            ("an2".into(), [0, 0, 0, 1, 1, 1], 6_000),
+            ("an1".into(), [0, 0, 0, 0, 0, 1], 4_000)
+        ]
     );
+}
+
+fn service(stage: &Stage, range: Days, window: Option<u32>) -> (Vec<Service>, Vec<Service>) {
+    let question = ServiceQuestion {
+        days: range,
+        by_month: true,
+        currency: currency(),
+        window,
+        at_once: 5,
+        lingers: 5 * 60 * 1_000_000,
+    };
+    let found = aftermath(stage).service(&question).unwrap();
+    (found.agents, found.all)
+}
+
+async fn ask_and_answer(stage: &mut Stage, id: &str, visitor: &str, agents: &[&str]) {
+    let open = json!({"action": "open", "merchant": "m1", "topic": "presale", "visitor": visitor});
+    stage.ask("inquiry", id, open).await;
+    for agent in agents {
+        stage.ask("inquiry", id, json!({"action": "answer", "agent": agent})).await;
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_of_the_last_who_answered_before_it_in_one_month_alone() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    at(&stage, "03-30T10:00");
+    ask_and_answer(&mut stage, "i1", "v-b1", &["an1"]).await;
+    at(&stage, "04-02T10:00");
+    ask_and_answer(&mut stage, "i2", "v-b1", &["an2"]).await;
+    at(&stage, "04-03T10:00");
+    paid(&mut stage, "o1", "m1", "b1", "100.00", ("09T12:00", "09T12:00")).await;
+    for window in [Some(7), None] {
+        let (agents, all) = service(&stage, days("03-01", "04-30"), window);
+        let told = |of: &Service| {
+            (of.agent.clone().unwrap_or_default(), of.from.to_string(), of.converted, of.gmv.minor)
+        };
+        let sold: Vec<_> = agents.iter().map(told).filter(|of| of.2 + u64::from(of.3 > 0) > 0).collect();
+        assert_eq!(sold, [("an2".into(), "2026-04-01".into(), 1, 10_000)], "{window:?}");
+        assert_eq!(
+            all.iter().map(|of| (of.converted, of.gmv.minor)).collect::<Vec<_>>(),
+            [(0, 0), (1, 10_000)]
+        );
+        // a month alone says what it says among others
+        let (march, _) = service(&stage, days("03-01", "03-31"), window);
+        assert_eq!(march.iter().map(|of| of.converted + of.orders).sum::<u64>(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_agent_converts_no_more_guests_than_it_received_and_sells_without_an_inquiry() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    at(&stage, "03-02T10:00");
+    for (n, agents) in [&["an1", "an2"][..], &["an1", "an2"], &["an2"]].into_iter().enumerate() {
+        ask_and_answer(&mut stage, &format!("i{n}"), &format!("v-b{n}"), agents).await;
+        paid(&mut stage, &format!("o{n}"), "m1", &format!("b{n}"), "10.00", ("09T12:00", "09T12:00")).await;
+    }
+    // sold by telephone: nobody asked, and the order says who sold it
+    let line = json!({"line": "1", "product": "p-1", "category": "toys", "quantity": 1,
+        "unit_price": cny("100.00"), "discount": cny("0.00")});
+    let place = json!({"action": "place", "checkout": "o9", "buyer": "b9", "merchant": "m1", "lines": [line],
+        "shipping": cny("0.00"), "sales_channel": "phone", "agent": "an3"});
+    order(&mut stage, "o9", place).await;
+    let orders = json!([{"order": "o9", "merchant": "m1", "buyer_pays": cny("100.00")}]);
+    stage
+        .ask("checkout", "o9", json!({"action": "open", "buyer": "b9", "currency": "CNY", "orders": orders}))
+        .await;
+    stage.pay("o9", "p1", "100.00").await;
+    let (agents, all) = service(&stage, days("03-01", "03-31"), None);
+    let told = |of: &Service| {
+        (
+            of.agent.clone().unwrap_or_default(),
+            [of.inquiries, of.received, of.converted, of.orders],
+            of.gmv.minor,
+        )
+    };
+    assert_eq!(
+        agents.iter().map(told).collect::<Vec<_>>(),
+        [
+            ("an1".into(), [2, 2, 0, 0], 0),
+            ("an2".into(), [1, 3, 3, 3], 3_000),
+            ("an3".into(), [0, 0, 0, 1], 10_000)
+        ]
+    );
+    assert_eq!(told(&all[0]).1, [3, 3, 3, 4]);
+}
+
+#[tokio::test]
+async fn guests_whom_nobody_closed_are_served_at_once() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    at(&stage, "03-02T10:00");
+    for n in 0..8 {
+        ask_and_answer(&mut stage, &format!("i{n}"), &format!("v-{n}"), &["an1"]).await;
+    }
+    // five minutes later another takes one over, as the rest linger no longer
+    at(&stage, "03-02T10:05");
+    stage.ask("inquiry", "i0", json!({"action": "answer", "agent": "an2"})).await;
+    let (agents, _) = service(&stage, days("03-01", "03-31"), None);
+    assert_eq!(agents.iter().map(|of| of.most_at_once).collect::<Vec<_>>(), [8, 1]);
+    assert_eq!((agents[0].serving, agents[0].crowded), (300_000_000, 300_000_000));
+}
+
+#[tokio::test]
+async fn disputes_are_told_by_category_as_a_rate_of_orders() {
+    let stage = market().await;
+    let (by, all) = after_sales(&stage, days("03-01", "03-31"), &[Dimension::Merchant]);
+    let about =
+        |of: &AfterSales| of.orders_disputed_about.iter().map(|(of, n)| (*of, *n)).collect::<Vec<_>>();
+    assert_eq!((all.orders, about(&all)), (4, vec![("quality", 1)]));
+    assert_eq!(about(&by[1].1), []);
+}
+
+#[tokio::test]
+async fn what_counts_on_its_own_day_is_the_same_however_much_is_kept_of_before() {
+    let stage = market().await;
+    let day = days("03-05", "03-05");
+    let of = |since| {
+        let found = stage.ask_models(|models| models.aftermath(since, AsOf::HEAD, &mut |_| {}).unwrap());
+        let by = vec![Dimension::Merchant];
+        found.after_sales(&AfterSalesQuestion { days: day, by, currency: currency() }).unwrap()
+    };
+    assert_eq!(of(day.from), of(chrono::NaiveDate::default()));
+    assert_eq!(of(day.from).1.refunded.minor, 1_000);
 }
 
 fn rules(fails_to_go: u32) -> AssessmentRules {
@@ -271,4 +407,43 @@ async fn a_merchant_is_scored_by_the_figures_that_it_has_and_goes_after_fails_in
     twice.rules.push(twice.rules[0].clone());
     let refused = aftermath(&stage).assess(march, currency(), &twice).unwrap_err();
     assert!(refused.to_string().contains("positive_rate stands twice"), "{refused}");
+}
+
+#[test]
+fn rules_that_cannot_be_used_are_refused_by_figure_and_cure() {
+    let refused = |change: fn(&mut AssessmentRules)| {
+        let mut rules = rules(1);
+        change(&mut rules);
+        rules.check().unwrap_err()
+    };
+    let huge = "79228162514264337593543950335";
+    for (change, said) in [
+        (
+            (|rules| rules.rules.clear()) as fn(&mut AssessmentRules),
+            "there are none: name at least one figure",
+        ),
+        (|rules| rules.rules[1].weight = 0, "dispute_rate has a weight of 0: use 1 to 1000"),
+        (|rules| rules.rules[0].weight = 2_000, "positive_rate has a weight of 2000: use 1 to 1000"),
+        (
+            |rules| rules.rules[0].limit = Some("1.2".parse().unwrap()),
+            "positive_rate scores all at 1, and its limit 1.2",
+        ),
+        (|rules| rules.rules[1].limit = Some("-0.1".parse().unwrap()), "lies below: nobody would pass"),
+        (|rules| rules.tiers[1].from = "0".parse().unwrap(), "two begin at 0: set them apart"),
+        (|rules| rules.tiers[1].name = "low".into(), "low stands twice"),
+        (|rules| rules.tiers[0].name = " ".into(), "the one from 0 has no name"),
+        (|rules| rules.tiers[0].from = "101".parse().unwrap(), "low begins at 101: a score is from 0 to 100"),
+        (|rules| rules.tiers[0].from = "61".parse().unwrap(), "none holds a score of 60, which passes"),
+    ] {
+        let why = refused(change);
+        assert!(why.contains(said), "{why}");
+    }
+    let mut wide = rules(1);
+    (wide.rules[0].nothing, wide.rules[0].full) =
+        (format!("-{huge}").parse().unwrap(), huge.parse().unwrap());
+    let why = wide.check().unwrap_err();
+    assert!(
+        why.contains("positive_rate has nothing at -7922") && why.contains("use 10000000000000000 at most"),
+        "{why}"
+    );
 }

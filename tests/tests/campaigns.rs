@@ -186,7 +186,9 @@ async fn under_every_model_and_window_credits_sum_to_what_is_left_of_what_buyers
         let stage = random_shop(seed).await;
         let (history, net) = (history(&stage), refund_net(&stage));
         // what after-sales counts as gone back is the same
-        let aftermath = stage.ask_models(|models| models.aftermath(AsOf::HEAD, &mut |_| {}).unwrap());
+        let aftermath = stage.ask_models(|models| {
+            models.aftermath(chrono::NaiveDate::default(), AsOf::HEAD, &mut |_| {}).unwrap()
+        });
         let question =
             AfterSalesQuestion { days: days(YEARS.0, YEARS.1), by: vec![], currency: by_campaign().currency };
         let (_, all) = aftermath.after_sales(&question).unwrap();

@@ -35,6 +35,8 @@ pub struct AfterSales {
     pub refunded_after_release: u64,
     /// Orders with a dispute.
     pub orders_disputed: u64,
+    /// Of them, by what it was about; one may have several.
+    pub orders_disputed_about: BTreeMap<&'static str, u64>,
     /// Orders that arrived whole.
     pub delivered: u64,
     /// Of them, with a return asked for.
@@ -118,6 +120,7 @@ struct Sum {
     before: u64,
     after: u64,
     orders_disputed: u64,
+    orders_disputed_about: BTreeMap<&'static str, u64>,
     delivered: u64,
     returns: u64,
     exchanges: u64,
@@ -192,7 +195,10 @@ impl Filing<'_> {
                 sum.orders_refunded += u64::from(before || after);
                 sum.before += u64::from(before);
                 sum.after += u64::from(after);
-                sum.orders_disputed += u64::from(order.disputed);
+                sum.orders_disputed += u64::from(order.disputed().next().is_some());
+                for category in order.disputed() {
+                    *sum.orders_disputed_about.entry(category.as_str()).or_default() += 1;
+                }
             });
         }
         if let (Some(at), Some(by)) = (order.shipped_at, order.ship_by) {
@@ -319,6 +325,7 @@ impl Sum {
             refunded_before_release: self.before,
             refunded_after_release: self.after,
             orders_disputed: self.orders_disputed,
+            orders_disputed_about: self.orders_disputed_about,
             delivered: self.delivered,
             returns: self.returns,
             exchanges: self.exchanges,

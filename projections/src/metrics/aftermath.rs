@@ -1,8 +1,9 @@
 //! What became of orders: shipped, delivered, sent back, refunded, disputed, reviewed; who asked before and who answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use chrono::NaiveDate;
 use daybook_domain::account::events as account;
 use daybook_domain::order::events::{ChargebackOutcome, DisputeCategory, RuledFor};
 use daybook_domain::{
@@ -49,6 +50,11 @@ const KINDS: KindSet = KindSet::of(&[
     EventKind::ViolationRecorded,
 ]);
 
+/// Most memory that it takes, bytes.
+const MOST_BYTES: usize = 2 << 30;
+/// Events between two looks at memory.
+const EVERY: u64 = 65_536;
+
 /// What became of orders and inquiries, interned; figures of service and after-sales are questions to it.
 #[derive(Debug)]
 pub struct Aftermath {
@@ -67,8 +73,10 @@ pub struct Aftermath {
     pub(super) deposits: BTreeMap<u32, Vec<DepositChange>>,
     asked: HashMap<String, u32, ahash::RandomState>,
     pub(super) inquiries: Vec<Inquiry>,
-    /// When an agent broke a rule of service.
-    pub(super) violations: Vec<(Timestamp, u32)>,
+    /// When an agent broke which rule of service.
+    pub(super) violations: Vec<(Timestamp, u32, u32)>,
+    /// What counts on its own day alone is not kept before this.
+    since: Timestamp,
 }
 
 /// An order's fate.
@@ -94,7 +102,8 @@ pub(super) struct Fate {
     pub delivered_at: Option<Timestamp>,
     pub returned: bool,
     pub exchanged: bool,
-    pub disputed: bool,
+    /// What its disputes were about, a bit for each category.
+    disputed: u16,
     /// What went back to the buyer before release and after.
     pub back_before: i64,
     pub back_after: i64,
@@ -159,26 +168,64 @@ pub(super) struct Inquiry {
 }
 
 impl ReadModels {
-    /// What became of all orders and inquiries, as of a moment: one pass over the journal.
+    /// What questions about days from `since` on rest on: what became of all orders and inquiries, as of a moment. One pass
+    /// over the journal; some 200 bytes of memory for each order of all time, and for each inquiry.
     ///
     /// # Errors
-    /// [`ReadModelError`].
+    /// [`ReadModelError`]; `BadQuestion` where it would take more than 2 GiB of memory.
     pub fn aftermath(
         &self,
+        since: NaiveDate,
         at: AsOf,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Aftermath, ReadModelError> {
-        let mut aftermath = Aftermath::new(self.calendar()?);
+        let calendar = self.calendar()?;
+        let mut aftermath = Aftermath::new(calendar, calendar.start_of(since));
+        let (mut events, mut full) = (0u64, false);
         self.each_event(KINDS, at, progress, &mut |e| {
             aftermath.fold(e);
-            ControlFlow::Continue(())
+            events += 1;
+            full = events.is_multiple_of(EVERY) && aftermath.bytes() > MOST_BYTES;
+            if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
+        if full {
+            return Err(ReadModelError::BadQuestion(format!(
+                "the orders and inquiries that this rests on take more than {} MiB of memory: ask as of an earlier day",
+                MOST_BYTES >> 20
+            )));
+        }
         Ok(aftermath)
     }
 }
 
+/// The bit of a category.
+fn bit(category: DisputeCategory) -> u16 {
+    1 << category as u16
+}
+
+impl Fate {
+    /// What its disputes were about.
+    pub fn disputed(&self) -> impl Iterator<Item = DisputeCategory> + use<> {
+        let disputed = self.disputed;
+        DisputeCategory::ALL.iter().copied().filter(move |category| disputed & bit(*category) != 0)
+    }
+}
+
 impl Aftermath {
-    fn new(calendar: Calendar) -> Self {
+    /// Bytes of memory that it takes, about.
+    fn bytes(&self) -> usize {
+        let orders = self.orders.capacity() * size_of::<Fate>();
+        let known = self.known.capacity() * (size_of::<(OrderId, u32)>() + 1);
+        let refunds = self.refunds.capacity() * size_of::<Refunded>();
+        let reviews = self.reviews.capacity() * size_of::<Review>();
+        let disputes = self.disputes.capacity() * (size_of::<Dispute>() + size_of::<(u32, DisputeId, u32)>());
+        let charges = self.charges.capacity() * size_of::<Charge>();
+        // with the name of its stream, and its answers
+        let inquiries = self.inquiries.capacity() * (size_of::<Inquiry>() + 160);
+        self.names.bytes() + orders + known + refunds + reviews + disputes + charges + inquiries
+    }
+
+    pub(super) fn new(calendar: Calendar, since: Timestamp) -> Self {
         Self {
             calendar,
             names: Names::default(),
@@ -193,6 +240,7 @@ impl Aftermath {
             asked: HashMap::default(),
             inquiries: Vec::new(),
             violations: Vec::new(),
+            since,
         }
     }
 
@@ -204,6 +252,13 @@ impl Aftermath {
         all.sort_unstable();
         all.dedup();
         all
+    }
+
+    /// The currencies other than this one that merchants were charged in: a question in it leaves those charges out.
+    #[must_use]
+    pub fn also_charged_in(&self, asked: Currency) -> Vec<Currency> {
+        let others = self.charges.iter().map(|charge| charge.amount.currency).filter(|of| *of != asked);
+        others.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn fold(&mut self, e: &Envelope<'_>) {
@@ -249,7 +304,7 @@ impl Aftermath {
                 delivered_at: None,
                 returned: false,
                 exchanged: false,
-                disputed: false,
+                disputed: 0,
                 back_before: 0,
                 back_after: 0,
             };
@@ -291,7 +346,10 @@ impl Aftermath {
             Event::ReturnRequested(_) => fate.returned = true,
             Event::ExchangeRequested(_) => fate.exchanged = true,
             Event::DisputeOpened(opened) => {
-                fate.disputed = true;
+                fate.disputed |= bit(opened.category);
+                if at < self.since {
+                    return;
+                }
                 self.open.insert((number, opened.dispute), number_of(&self.disputes));
                 let category = opened.category;
                 let dispute =
@@ -318,7 +376,9 @@ impl Aftermath {
         let fate = &mut self.orders[order as usize];
         let back = if before { &mut fate.back_before } else { &mut fate.back_after };
         *back = back.saturating_add(to_buyer.minor);
-        self.refunds.push(Refunded { at, order, amount: to_buyer.minor });
+        if at >= self.since {
+            self.refunds.push(Refunded { at, order, amount: to_buyer.minor });
+        }
     }
 
     fn dispute(&mut self, id: (u32, DisputeId), change: impl FnOnce(&mut Dispute)) {
@@ -330,13 +390,16 @@ impl Aftermath {
 
     fn commission(&mut self, at: Timestamp, order: u32, amount: Money, sign: i64) {
         let Fate { merchant, sales_channel, .. } = self.orders[order as usize];
+        if at < self.since {
+            return;
+        }
         let amount = Money::new(amount.minor.saturating_mul(sign), amount.currency);
         let charge = Charge { at, merchant, sales_channel: Some(sales_channel), commission: true, amount };
         self.charges.push(charge);
     }
 
     fn charge(&mut self, at: Timestamp, e: &Envelope<'_>, amount: Money, sign: i64) {
-        let Some(merchant) = e.refs.merchant else { return };
+        let Some(merchant) = e.refs.merchant.filter(|_| at >= self.since) else { return };
         let merchant = self.merchant(merchant);
         let amount = Money::new(amount.minor.saturating_mul(sign), amount.currency);
         self.charges.push(Charge { at, merchant, sales_channel: None, commission: false, amount });
@@ -361,7 +424,8 @@ impl Aftermath {
     fn inquire(&mut self, at: Timestamp, e: &Envelope<'_>) {
         if let Event::ViolationRecorded(violation) = e.event {
             let agent = self.names.number(violation.agent.as_str());
-            self.violations.push((at, agent));
+            let rule = self.names.number(violation.rule.as_str());
+            self.violations.push((at, agent, rule));
             return;
         }
         if let Event::InquiryOpened(opened) = e.event {

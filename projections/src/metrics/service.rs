@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::Datelike as _;
 use daybook_domain::time::{DAY, SECOND};
 use daybook_domain::{Currency, Money, Timestamp};
 use hashbrown::HashMap;
 
 use super::Days;
 use super::after_sales::Times;
-use super::aftermath::{Aftermath, Fate, Inquiry};
-use super::filing::day_number;
+use super::aftermath::{Aftermath, Fate};
+use super::inquiries::{Guest, Periods, crowd, guest, months, served};
 use crate::engine::ReadModelError;
 
 /// The longest first response that counts as fast, in microseconds.
@@ -31,6 +30,8 @@ pub struct ServiceQuestion {
     pub window: Option<u32>,
     /// Most guests whom an agent should serve at once.
     pub at_once: u32,
+    /// How long a guest is still served after an agent's last answer, in microseconds.
+    pub lingers: i64,
 }
 
 /// An agent's figures of a period; or, without an agent, those of all.
@@ -54,24 +55,27 @@ pub struct Service {
     pub serving: i64,
     /// Of that, with more guests at once than there should be.
     pub crowded: i64,
-    /// Distinct guests received: terminals, or buyers where none is known.
+    /// Distinct guests received: terminals, or buyers where none is known. An agent receives whom it answers, and whom it
+    /// was given and nobody answered.
     pub received: u64,
-    /// Of them, those who paid after asking.
+    /// Of them, those who paid after asking; the agent is the last who answered before the payment.
     pub converted: u64,
-    /// Orders that they paid; the agent is the last who answered before the payment.
+    /// Orders paid in the period: of the agent that the order names, else of the last who answered before the payment.
     pub orders: u64,
-    /// What they paid.
+    /// What was paid for them.
     pub gmv: Money,
     /// Of these orders, with a return asked for.
     pub returns: u64,
     /// And with an exchange.
     pub exchanges: u64,
-    /// Guests who paid and to whom something went back.
+    /// Of those who converted, guests to whom something went back.
     pub refunded: u64,
     /// Reviews that score the service of these orders at 2 or less.
     pub bad_reviews: u64,
     /// Violations recorded.
     pub violations: u64,
+    /// The same by the rule that was broken.
+    pub violations_by: BTreeMap<String, u64>,
 }
 
 /// An answer: agents by period, and all of each period.
@@ -82,9 +86,6 @@ pub struct ServiceFigures {
     /// All of each period.
     pub all: Vec<Service>,
 }
-
-/// Whoever asks: a terminal, or a buyer.
-type Guest = (bool, u32);
 
 #[derive(Default)]
 struct Sum {
@@ -101,7 +102,7 @@ struct Sum {
     exchanges: u64,
     refunded: BTreeSet<Guest>,
     bad_reviews: u64,
-    violations: u64,
+    violations: BTreeMap<u32, u64>,
 }
 
 /// The sums of a period: by agent, and of all.
@@ -120,30 +121,24 @@ impl Sums {
     }
 }
 
-fn guest(inquiry: &Inquiry) -> Option<Guest> {
-    inquiry.visitor.map(|visitor| (false, visitor)).or(inquiry.buyer.map(|buyer| (true, buyer)))
-}
-
 impl Aftermath {
     /// Answers a question.
     ///
     /// # Errors
     /// [`ReadModelError::BadQuestion`] for sums beyond 64 bits.
     pub fn service(&self, question: &ServiceQuestion) -> Result<ServiceFigures, ReadModelError> {
-        let periods = if question.by_month { months(question.days) } else { vec![question.days] };
-        let mut asked: HashMap<Guest, Vec<u32>, ahash::RandomState> = HashMap::default();
-        for (number, inquiry) in (0u32..).zip(&self.inquiries) {
-            let by = [inquiry.visitor.map(|of| (false, of)), inquiry.buyer.map(|of| (true, of))];
-            by.into_iter().flatten().for_each(|by| asked.entry(by).or_default().push(number));
-        }
+        let days = if question.by_month { months(question.days) } else { vec![question.days] };
+        let periods = Periods::of(self.calendar, &days);
+        let mut sums: Vec<Sums> = days.iter().map(|_| Sums::default()).collect();
+        self.received(&periods, question.lingers, &mut sums);
+        self.sold(&periods, question, &mut sums);
         let mut found = ServiceFigures { agents: Vec::new(), all: Vec::new() };
-        for days in periods {
-            let mut sums = Sums::default();
-            self.received(days, &mut sums);
-            self.sold(days, question, &asked, &mut sums);
+        for (days, sums) in days.into_iter().zip(sums) {
             let of = |agent: Option<u32>, sum: Sum| {
                 let agent = agent.map(|agent| self.names.text(agent).to_owned());
-                sum.figures(days, agent, question)
+                let violations_by =
+                    sum.violations.iter().map(|(rule, n)| (self.names.text(*rule).to_owned(), *n)).collect();
+                sum.figures(days, agent, violations_by, question)
             };
             for (agent, sum) in sums.agents {
                 found.agents.push(of(Some(agent), sum)?);
@@ -154,29 +149,18 @@ impl Aftermath {
         Ok(found)
     }
 
-    fn within(&self, days: Days, at: Timestamp) -> bool {
-        let day = day_number(self.calendar.day(at));
-        (day_number(days.from)..=day_number(days.to)).contains(&day)
-    }
-
-    /// What was asked in a period, and how it was answered.
-    fn received(&self, days: Days, sums: &mut Sums) {
-        let (first, last) = (self.calendar.start_of(days.from).0, self.calendar.end_of(days.to).0);
+    /// What was asked in each period, and how it was answered.
+    fn received(&self, periods: &Periods, lingers: i64, sums: &mut [Sums]) {
         for inquiry in &self.inquiries {
-            let until = inquiry.closed_at.or(inquiry.answers.last().map(|(at, _)| *at));
-            let agents: BTreeSet<u32> = inquiry.answers.iter().map(|(_, agent)| *agent).collect();
-            for agent in agents {
-                let since = inquiry.answers.iter().find(|(_, of)| *of == agent).map(|(at, _)| at.0);
-                let span = since.zip(until).map(|(since, until)| (since.max(first), until.0.min(last)));
-                if let Some(span) = span.filter(|(since, until)| since < until) {
-                    sums.agents.entry(agent).or_default().served.push(span);
+            for (agent, from, until) in served(inquiry, lingers) {
+                for (period, part) in periods.parts(from, until) {
+                    sums[period].agents.entry(agent).or_default().served.push(part);
                 }
             }
-            if !self.within(days, inquiry.opened_at) {
-                continue;
-            }
-            let answer = inquiry.answers.first();
+            let Some(period) = periods.at(inquiry.opened_at) else { continue };
+            let answer = inquiry.answers.iter().min_by_key(|(at, _)| *at);
             let guest = guest(inquiry);
+            let sums = &mut sums[period];
             sums.add(answer.map(|(_, agent)| *agent).or(inquiry.given), |sum| {
                 sum.inquiries += 1;
                 sum.received.extend(guest);
@@ -186,82 +170,63 @@ impl Aftermath {
                     sum.fast += u64::from(waited <= FAST);
                 }
             });
+            // who answers later received the guest too
+            for (_, agent) in &inquiry.answers {
+                sums.agents.entry(*agent).or_default().received.extend(guest);
+            }
         }
-        for (_, agent) in self.violations.iter().filter(|(at, _)| self.within(days, *at)) {
-            sums.add(Some(*agent), |sum| sum.violations += 1);
+        for (at, agent, rule) in &self.violations {
+            if let Some(period) = periods.at(*at) {
+                sums[period].add(Some(*agent), |sum| *sum.violations.entry(*rule).or_default() += 1);
+            }
         }
     }
 
-    /// What those who asked paid for, and what came of it.
-    fn sold(
-        &self,
-        days: Days,
-        question: &ServiceQuestion,
-        asked: &HashMap<Guest, Vec<u32>, ahash::RandomState>,
-        sums: &mut Sums,
-    ) {
-        let mut credited: HashMap<u32, u32, ahash::RandomState> = HashMap::default();
-        for (number, order) in (0u32..).zip(&self.orders) {
-            let Some(paid_at) = order.paid_at.filter(|_| order.currency == question.currency) else {
-                continue;
+    /// What those who asked paid for and what agents sold, and what came of it.
+    fn sold(&self, periods: &Periods, question: &ServiceQuestion, sums: &mut [Sums]) {
+        let mut asked = self.asked();
+        let mut paid: Vec<(Timestamp, u32, &Fate)> = (0u32..)
+            .zip(&self.orders)
+            .filter(|(_, order)| order.currency == question.currency)
+            .filter_map(|(number, order)| Some((order.paid_at?, number, order)))
+            .collect();
+        paid.sort_unstable_by_key(|(at, number, _)| (*at, *number));
+        let mut credited: HashMap<u32, (usize, Option<u32>), ahash::RandomState> = HashMap::default();
+        for (paid_at, number, order) in paid {
+            let period = periods.at(paid_at);
+            // the first instant at which an inquiry counts for this payment
+            let since = match question.window {
+                None => period.map_or(i64::MAX, |period| periods.ends[period].0),
+                Some(window) => paid_at.0.saturating_sub(i64::from(window) * DAY),
             };
-            let Some((agent, guest)) = self.credited(order, paid_at, days, question, asked) else { continue };
-            if let Some(agent) = agent {
-                credited.insert(number, agent);
-            }
+            let led = self.led(order, paid_at, since, &mut asked);
             let back = order.back_before.saturating_add(order.back_after) > 0;
-            sums.add(agent, |sum| {
-                sum.converted.insert(guest);
+            if let Some((inquiry, agent)) = led {
+                let inquiry = &self.inquiries[inquiry as usize];
+                if let (Some(period), Some(guest)) = (periods.at(inquiry.opened_at), guest(inquiry)) {
+                    sums[period].add(agent, |sum| {
+                        sum.converted.insert(guest);
+                        if back {
+                            sum.refunded.insert(guest);
+                        }
+                    });
+                }
+            }
+            let agent = order.agent.or(led.and_then(|(_, agent)| agent));
+            let Some(period) = period.filter(|_| led.is_some() || agent.is_some()) else { continue };
+            credited.insert(number, (period, agent));
+            sums[period].add(agent, |sum| {
                 sum.orders += 1;
                 sum.gmv += i128::from(order.paid);
                 sum.returns += u64::from(order.returned);
                 sum.exchanges += u64::from(order.exchanged);
-                if back {
-                    sum.refunded.insert(guest);
-                }
             });
         }
         for review in self.reviews.iter().filter(|review| review.service.is_some_and(|score| score <= BAD)) {
-            let agent = review.order.and_then(|order| credited.get(&order));
-            if let Some(agent) = agent {
-                sums.add(Some(*agent), |sum| sum.bad_reviews += 1);
+            if let Some((period, agent)) = review.order.and_then(|order| credited.get(&order)) {
+                sums[*period].add(*agent, |sum| sum.bad_reviews += 1);
             }
         }
-    }
-
-    /// Whether somebody who asked in the period paid for an order after that, in time; with the agent: whom the order
-    /// names, or the last who answered before.
-    fn credited(
-        &self,
-        order: &Fate,
-        paid_at: Timestamp,
-        days: Days,
-        question: &ServiceQuestion,
-        asked: &HashMap<Guest, Vec<u32>, ahash::RandomState>,
-    ) -> Option<(Option<u32>, Guest)> {
-        let in_time = |inquiry: &&Inquiry| {
-            let waited = paid_at.0 - inquiry.opened_at.0;
-            let soon = match question.window {
-                None => self.within(days, paid_at),
-                Some(window) => waited <= i64::from(window) * DAY,
-            };
-            waited >= 0 && soon && self.within(days, inquiry.opened_at)
-        };
-        let by = [order.visitor.map(|of| (false, of)), Some((true, order.buyer))];
-        let mut theirs: Vec<&Inquiry> = by
-            .into_iter()
-            .flatten()
-            .filter_map(|by| asked.get(&by))
-            .flatten()
-            .map(|number| &self.inquiries[*number as usize])
-            .filter(|inquiry| inquiry.merchant == order.merchant)
-            .filter(in_time)
-            .collect();
-        theirs.sort_by_key(|inquiry| inquiry.opened_at);
-        let guest = theirs.last().and_then(|inquiry| guest(inquiry))?;
-        let answers = theirs.iter().flat_map(|inquiry| &inquiry.answers).filter(|(at, _)| *at <= paid_at);
-        let last = answers.max_by_key(|(at, _)| *at).map(|(_, agent)| *agent);
-        Some((order.agent.or(last), guest))
     }
 }
 
@@ -270,6 +235,7 @@ impl Sum {
         self,
         days: Days,
         agent: Option<String>,
+        violations_by: BTreeMap<String, u64>,
         question: &ServiceQuestion,
     ) -> Result<Service, ReadModelError> {
         let gmv = i64::try_from(self.gmv).map_err(|_| {
@@ -294,68 +260,15 @@ impl Sum {
             exchanges: self.exchanges,
             refunded: self.refunded.len() as u64,
             bad_reviews: self.bad_reviews,
-            violations: self.violations,
+            violations: self.violations.values().sum(),
+            violations_by,
         })
     }
-}
-
-/// How many of the spans lie over one another at most, how long there is any, and how long more than the limit.
-fn crowd(spans: &[(i64, i64)], limit: u32) -> (u32, i64, i64) {
-    let ends = spans.iter().flat_map(|(from, until)| [(*from, 1i32), (*until, -1)]);
-    let mut ends: Vec<(i64, i32)> = ends.collect();
-    // who goes makes room for who comes at the same instant
-    ends.sort_unstable();
-    let (mut now, mut most, mut since, mut serving, mut crowded) = (0u32, 0u32, 0i64, 0i64, 0i64);
-    for (at, change) in ends {
-        serving += if now > 0 { at - since } else { 0 };
-        crowded += if now > limit { at - since } else { 0 };
-        now = now.saturating_add_signed(change);
-        (most, since) = (most.max(now), at);
-    }
-    (most, serving, crowded)
-}
-
-/// The calendar months of some days, the first and the last cut to them.
-fn months(days: Days) -> Vec<Days> {
-    let mut all = Vec::new();
-    let mut from = days.from;
-    while from <= days.to {
-        let first = from.with_day(1).unwrap_or(from);
-        let next = first.checked_add_months(chrono::Months::new(1));
-        let last = next.and_then(|next| next.pred_opt()).map_or(days.to, |last| last.min(days.to));
-        all.push(Days { from, to: last });
-        match next {
-            Some(next) => from = next,
-            None => break,
-        }
-    }
-    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn guests_at_once_are_counted_while_they_are_served() {
-        assert_eq!(crowd(&[], 1), (0, 0, 0));
-        // one goes as another comes
-        assert_eq!(crowd(&[(0, 10), (10, 20)], 1), (1, 20, 0));
-        assert_eq!(crowd(&[(0, 10), (5, 20), (6, 7), (30, 31)], 1), (3, 21, 5));
-    }
-
-    #[test]
-    fn days_fall_into_calendar_months() {
-        let day = |text: &str| text.parse().unwrap();
-        let of = |from, to| -> Vec<String> {
-            months(Days { from: day(from), to: day(to) })
-                .iter()
-                .map(|days| format!("{}..{}", days.from, days.to))
-                .collect()
-        };
-        assert_eq!(of("2024-02-10", "2024-03-01"), ["2024-02-10..2024-02-29", "2024-03-01..2024-03-01"]);
-        assert_eq!(of("2024-12-01", "2024-12-31"), ["2024-12-01..2024-12-31"]);
-    }
 
     #[test]
     fn nearest_ranks_are_times_that_were_taken() {

@@ -6,7 +6,9 @@ use daybook_projections::metrics::{AfterSales, AfterSalesQuestion, Days, Dimensi
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{aftermath, askable, currency, days, dimensions, put, share, span};
+use crate::figures::{
+    aftermath, askable, currency, days, dimensions, foremost, left_out, put, ratio, share, span,
+};
 use crate::output::{Format, Output, say};
 use crate::value::{Table, Value};
 
@@ -26,7 +28,7 @@ pub struct Args {
     /// Orders in this currency [default: the one there is]
     #[arg(long, value_name = "CODE", value_parser = currency)]
     currency: Option<Currency>,
-    /// At most so many rows
+    /// At most so many rows: those with the most GMV, then orders
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
     #[command(flatten)]
@@ -47,6 +49,7 @@ const COLUMNS: &[&str] = &[
     "return_rate",
     "exchange_rate",
     "dispute_rate",
+    "dispute_rates",
     "disputes",
     "about",
     "ruled_for_buyer",
@@ -63,16 +66,17 @@ const COLUMNS: &[&str] = &[
 ];
 
 /// What is too much for a line, and times that people see in days only.
-const FOR_PROGRAMS: &[&str] = &["about", "delivery_median_s", "delivery_p95_s"];
+const FOR_PROGRAMS: &[&str] = &["dispute_rates", "about", "delivery_median_s", "delivery_p95_s"];
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     askable(&args.by)?;
-    let (found, currency) = aftermath(global, &args.cuts, args.currency)?;
+    let (found, currency) = aftermath(global, &args.cuts, args.days.from, args.currency)?;
     let question = AfterSalesQuestion { days: args.days, by: args.by.clone(), currency };
-    let (cells, total) = found.after_sales(&question)?;
+    let (mut cells, total) = found.after_sales(&question)?;
     let (columns, words) = dimensions(&args.by, COLUMNS);
     let mut table = Table::new(&columns);
-    for (named, figures) in cells.iter().take(args.limit as usize) {
+    let left = foremost(&mut cells, args.limit, |(_, of)| (of.gmv.minor, of.orders, of.disputes));
+    for (named, figures) in &cells {
         put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), values(figures)?);
     }
     put(&mut table, words, vec!["(all)".into()], values(&total)?);
@@ -86,11 +90,20 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         Format::Json | Format::Csv => out.table(&table)?,
     }
     out.finish()?;
-    let left = cells.len().saturating_sub(args.limit as usize);
     if left > 0 {
         say!("{left} more rows: raise --limit to see them");
     }
+    left_out(&found, currency);
     Ok(())
+}
+
+/// The dispute rate of each category that there was a dispute about.
+fn by_category(of: &AfterSales) -> Option<String> {
+    let rate = |(about, orders): (&&str, &u64)| {
+        Some(format!("{about} {}", ratio((*orders).into(), of.orders.into(), 4)?))
+    };
+    let rates: Vec<String> = of.orders_disputed_about.iter().filter_map(rate).collect();
+    (!rates.is_empty()).then(|| rates.join(", "))
 }
 
 fn values(of: &AfterSales) -> Result<Vec<Value>, Failure> {
@@ -110,6 +123,7 @@ fn values(of: &AfterSales) -> Result<Vec<Value>, Failure> {
         share(of.returns, of.delivered),
         share(of.exchanges, of.delivered),
         share(of.orders_disputed, of.orders),
+        by_category(of).into(),
         of.disputes.into(),
         (!about.is_empty()).then(|| about.join(", ")).into(),
         share(of.ruled_for_buyer, of.ruled),

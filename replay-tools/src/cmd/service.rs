@@ -1,20 +1,25 @@
 //! `daybook service`
 
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
 use daybook_domain::Currency;
+use daybook_domain::time::SECOND;
 use daybook_projections::metrics::{Days, Service, ServiceQuestion};
 
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{aftermath, currency, days, ratio, share, span};
+use crate::figures::{aftermath, currency, days, foremost, ratio, share, span};
 use crate::output::{Format, Output, say};
 use crate::value::{Table, Value};
 
 /// Print how agents serve: first response, conversion of inquiries, GMV, what comes back, bad reviews, violations
 ///
-/// An inquiry counts for the agent that answered it first, else for the one it was given to; an order for the agent it names, else
-/// the last who answered before the payment. A guest converts who paid after asking, in the same period or within
-/// --window days. The GMV ratio is an agent's GMV by the mean of all agents of the period.
+/// An inquiry counts for the agent that answered it first, else for the one it was given to; a guest is received by every agent
+/// that answered it; an order, in the period in which it was paid, counts for the agent it names, whether or not its buyer asked,
+/// else for the last who answered before the payment. A guest converts who paid after asking, in the same period or within
+/// --window days of it. within_30_s is of all inquiries. The GMV ratio is an agent's GMV by the mean of all agents of the period.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Which business days: a month (2018-05), a day (2018-05-03), or from one to another (2018-05-01..2018-05-15)
@@ -29,13 +34,16 @@ pub struct Args {
     /// Most guests whom an agent should serve at once
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     at_once: u32,
+    /// How long a guest is still served after an agent's last answer, unless the inquiry is closed or another answers
+    #[arg(long, value_name = "MINUTES", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_440))]
+    lingers: u32,
     /// Most violations of an agent in a period
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1_000))]
     violations: u32,
     /// Sales in this currency [default: the one there is]
     #[arg(long, value_name = "CODE", value_parser = currency)]
     currency: Option<Currency>,
-    /// At most so many agents
+    /// At most so many agents of a period: those with the most GMV, then inquiries
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
     #[command(flatten)]
@@ -64,28 +72,35 @@ const COLUMNS: &[&str] = &[
     "refund_rate",
     "bad_reviews",
     "violations",
+    "violations_by",
     "too_many_violations",
 ];
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    let (found, currency) = aftermath(global, &args.cuts, args.currency)?;
+    let (found, currency) = aftermath(global, &args.cuts, args.days.from, args.currency)?;
     let question = ServiceQuestion {
         days: args.days,
         by_month: !args.whole,
         currency,
         window: args.window,
         at_once: args.at_once,
+        lingers: i64::from(args.lingers) * 60 * SECOND,
     };
-    let found = found.service(&question)?;
+    let mut found = found.service(&question)?;
     let mut table = Table::new(COLUMNS);
-    let mut left = args.limit as usize;
+    // the mean is of all agents, also of those that are not shown
+    let mut means: BTreeMap<NaiveDate, (i128, usize)> = BTreeMap::new();
+    for agent in &found.agents {
+        let (gmv, agents) = means.entry(agent.from).or_default();
+        *gmv += i128::from(agent.gmv.minor);
+        *agents += 1;
+    }
+    let left = foremost(&mut found.agents, args.limit, |of| (of.gmv.minor, of.inquiries, of.violations));
     for all in &found.all {
-        let agents: Vec<&Service> = found.agents.iter().filter(|agent| agent.from == all.from).collect();
-        let gmv: i128 = agents.iter().map(|agent| i128::from(agent.gmv.minor)).sum();
-        for agent in agents.iter().take(left) {
-            table.push(row(agent, (gmv, agents.len()), args));
+        let mean = means.get(&all.from).copied().unwrap_or_default();
+        for agent in found.agents.iter().filter(|agent| agent.from == all.from) {
+            table.push(row(agent, mean, args));
         }
-        left = left.saturating_sub(agents.len());
         table.push(row(all, (0, 0), args));
     }
     let mut out = Output::new(global.format);
@@ -94,7 +109,6 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         Format::Json | Format::Csv => out.table(&table)?,
     }
     out.finish()?;
-    let left = found.agents.len().saturating_sub(args.limit as usize);
     if left > 0 {
         say!("{left} more agents: raise --limit to see them");
     }
@@ -105,6 +119,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
 fn row(of: &Service, of_all: (i128, usize), args: &Args) -> Vec<Value> {
     let (gmv, agents) = of_all;
     let agents = i128::try_from(agents).unwrap_or_default();
+    let causes: Vec<String> = of.violations_by.iter().map(|(rule, n)| format!("{rule} {n}")).collect();
     let too_many = of.agent.as_ref().map(|_| of.violations > u64::from(args.violations));
     vec![
         if args.whole {
@@ -119,7 +134,7 @@ fn row(of: &Service, of_all: (i128, usize), args: &Args) -> Vec<Value> {
         of.answered.into(),
         span(of.response.median, 1, 1),
         span(of.response.p95, 1, 1),
-        share(of.fast, of.answered),
+        share(of.fast, of.inquiries),
         of.agent.as_ref().map(|_| of.most_at_once).into(),
         ratio(of.crowded.into(), of.serving.into(), 4).map(Value::Ratio).into(),
         of.received.into(),
@@ -133,6 +148,7 @@ fn row(of: &Service, of_all: (i128, usize), args: &Args) -> Vec<Value> {
         share(of.refunded, of.converted),
         of.bad_reviews.into(),
         of.violations.into(),
+        (!causes.is_empty()).then(|| causes.join(", ")).into(),
         too_many.into(),
     ]
 }
