@@ -141,7 +141,12 @@ fn what_cannot_be_asked_is_said() {
     assert_eq!(rules.code, 0, "{}", rules.err);
     std::fs::write(place.path("mine.toml"), rules.out.replace("weight = 25", "weight = 0")).unwrap();
     let ran = place.run(&["assessment", "--days", "2025-09", "--rules", "mine.toml"]);
-    assert_eq!((ran.code, ran.err.contains("each with a weight of 1 to 1000")), (2, true), "{}", ran.err);
+    assert_eq!(
+        (ran.code, ran.err.contains("positive_rate has a weight of 0: use 1 to 1000")),
+        (2, true),
+        "{}",
+        ran.err
+    );
     std::fs::write(place.path("mine.toml"), rules.out).unwrap();
     assert_eq!(place.run(&["assessment", "--days", "2025-09", "--rules", "mine.toml"]).code, 0);
 }

@@ -14,6 +14,10 @@ use crate::engine::ReadModelError;
 
 /// Places that figures and scores are rounded to, half to even.
 const PLACES: u32 = 4;
+/// Most that a figure weighs.
+const MOST_WEIGHT: u32 = 1_000;
+/// Largest value that a rule names: that of the largest amount of money, about.
+const MOST_VALUE: Decimal = Decimal::from_parts(1_874_919_424, 2_328_306, 0, false, 0); // 10^16
 /// Most periods looked back over for fails in a row.
 const MOST_PERIODS: u32 = 24;
 
@@ -168,6 +172,34 @@ fn units(money: Money) -> Decimal {
 }
 
 impl Rule {
+    /// Whether it can be used.
+    fn check(&self) -> Result<(), String> {
+        let (figure, Self { nothing, full, .. }) = (self.figure.as_str(), self);
+        if !(1..=MOST_WEIGHT).contains(&self.weight) {
+            return Err(format!("rules: {figure} has a weight of {}: use 1 to {MOST_WEIGHT}", self.weight));
+        }
+        for (name, value) in
+            [("nothing", Some(nothing)), ("full", Some(full)), ("limit", self.limit.as_ref())]
+        {
+            if let Some(value) = value.filter(|value| value.abs() > MOST_VALUE) {
+                return Err(format!("rules: {figure} has {name} at {value}: use {MOST_VALUE} at most"));
+            }
+        }
+        if nothing == full {
+            return Err(format!("rules: {figure} scores nothing and all at {full}: set them apart"));
+        }
+        let Some(limit) = self.limit else { return Ok(()) };
+        let less_is_better = full < nothing;
+        // who scores all would be beyond it
+        if if less_is_better { limit < *full } else { limit > *full } {
+            let side = if less_is_better { "below" } else { "above" };
+            return Err(format!(
+                "rules: {figure} scores all at {full}, and its limit {limit} lies {side}: nobody would pass"
+            ));
+        }
+        Ok(())
+    }
+
     /// How much of its weight a value scores, from 0 to 1.
     fn score(&self, value: Decimal) -> Decimal {
         let share = (value - self.nothing).checked_div(self.full - self.nothing).unwrap_or(Decimal::ONE);
@@ -181,6 +213,12 @@ impl Rule {
 }
 
 impl AssessmentRules {
+    /// The first day that an assessment of some days may look at.
+    #[must_use]
+    pub fn since(days: Days) -> NaiveDate {
+        before(days, MOST_PERIODS - 1).map_or(NaiveDate::default(), |first| first.from)
+    }
+
     /// Whether they can be used.
     ///
     /// # Errors
@@ -193,21 +231,38 @@ impl AssessmentRules {
         if !(Decimal::ZERO..=hundred).contains(&self.pass) {
             return Err(format!("pass is {}: a score is from 0 to 100", self.pass));
         }
-        if self.rules.is_empty() || self.rules.iter().any(|rule| rule.weight == 0 || rule.weight > 1_000) {
-            return Err("rules: name at least one figure, each with a weight of 1 to 1000".to_owned());
+        if self.rules.is_empty() {
+            return Err("rules: there are none: name at least one figure".to_owned());
         }
         let mut seen = BTreeSet::new();
         for rule in &self.rules {
-            if rule.nothing == rule.full {
-                let figure = rule.figure.as_str();
-                return Err(format!(
-                    "rules: {figure} scores nothing and all at {}: set them apart",
-                    rule.full
-                ));
-            }
+            rule.check()?;
             if !seen.insert(rule.figure) {
                 return Err(format!("rules: {} stands twice: take one out", rule.figure.as_str()));
             }
+        }
+        let (mut names, mut from) = (BTreeSet::new(), BTreeSet::new());
+        for tier in &self.tiers {
+            let Tier { name, from: lowest, .. } = tier;
+            if name.trim().is_empty() {
+                return Err(format!("tiers: the one from {lowest} has no name: give it one"));
+            }
+            if !(Decimal::ZERO..=hundred).contains(lowest) {
+                return Err(format!("tiers: {name} begins at {lowest}: a score is from 0 to 100"));
+            }
+            if !names.insert(name.as_str()) {
+                return Err(format!("tiers: {name} stands twice: give one another name"));
+            }
+            if !from.insert(*lowest) {
+                return Err(format!("tiers: two begin at {lowest}: set them apart"));
+            }
+        }
+        // who passes has a tier: the lowest begins where passing does, or below
+        if from.first().is_some_and(|lowest| *lowest > self.pass) {
+            return Err(format!(
+                "tiers: none holds a score of {}, which passes: let the lowest begin there",
+                self.pass
+            ));
         }
         if self.fails_to_go == 0 || self.fails_to_go > MOST_PERIODS {
             return Err(format!("fails_to_go is {}: use 1 to {MOST_PERIODS}", self.fails_to_go));
@@ -313,18 +368,23 @@ impl Aftermath {
             .collect())
     }
 
-    /// What a merchant has deposited at the end of a day, and what it must.
+    /// What a merchant has deposited at the end of a day, and what it must: in the currency that was required last, and
+    /// nothing of another beside it.
     fn deposit_at(&self, merchant: &str, day: NaiveDate) -> Option<(Money, Money)> {
         let end = self.calendar.end_of(day);
-        let (mut required, mut held) = (None::<Money>, 0i64);
-        for change in self.deposits.get(&self.names.known(merchant)?)? {
-            match change {
-                DepositChange::Required(at, amount) if *at <= end => required = Some(*amount),
-                DepositChange::Held(at, amount) if *at <= end => held = held.saturating_add(amount.minor),
-                _ => {}
-            }
-        }
-        required.map(|required| (Money::new(held, required.currency), required))
+        let changes = self.deposits.get(&self.names.known(merchant)?)?;
+        let mut required = changes.iter().filter_map(|change| match change {
+            DepositChange::Required(at, amount) if *at <= end => Some(*amount),
+            _ => None,
+        });
+        let required = required.next_back()?;
+        let held = changes.iter().filter_map(|change| match change {
+            DepositChange::Held(at, amount) if *at <= end => Some(amount),
+            _ => None,
+        });
+        let ours = held.filter(|amount| amount.currency == required.currency);
+        let held = ours.fold(0i64, |sum, amount| sum.saturating_add(amount.minor));
+        Some((Money::new(held, required.currency), required))
     }
 }
 
@@ -344,7 +404,11 @@ fn before(days: Days, back: u32) -> Option<Days> {
 
 #[cfg(test)]
 mod tests {
+    use daybook_domain::Timestamp;
+    use daybook_domain::time::DAY;
+
     use super::*;
+    use crate::calendar::Calendar;
 
     #[test]
     fn a_calendar_month_follows_a_calendar_month_and_days_follow_days() {
@@ -356,6 +420,24 @@ mod tests {
         assert_eq!(of("2024-03-01", "2024-03-31", 1), "2024-02-01..2024-02-29");
         assert_eq!(of("2024-01-01", "2024-03-31", 2), "2023-07-01..2023-09-30");
         assert_eq!(of("2024-03-04", "2024-03-10", 1), "2024-02-26..2024-03-03");
+    }
+
+    #[test]
+    fn a_deposit_is_what_is_held_in_the_currency_that_is_required() {
+        let mut found = Aftermath::new(Calendar::UTC, Timestamp(0));
+        let money = |minor, of: &str| Money::new(minor, Currency::new(of).unwrap());
+        let merchant = found.names.number("m1");
+        let of = [
+            DepositChange::Required(Timestamp(0), money(500, "CNY")),
+            DepositChange::Held(Timestamp(1), money(500, "CNY")),
+            DepositChange::Required(Timestamp(2), money(100, "BRL")),
+            DepositChange::Held(Timestamp(3), money(70, "BRL")),
+            DepositChange::Required(Timestamp(DAY), money(900, "BRL")),
+        ];
+        found.deposits.insert(merchant, of.to_vec());
+        let first = "1970-01-01".parse().unwrap();
+        assert_eq!(found.deposit_at("m1", first), Some((money(70, "BRL"), money(100, "BRL"))));
+        assert_eq!(found.deposit_at("m2", first), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `daybook assessment`
 
+use std::cmp::Reverse;
 use std::path::PathBuf;
 
 use daybook_domain::Currency;
@@ -8,7 +9,7 @@ use daybook_projections::metrics::{Assessment, AssessmentRules, Days, Figure};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{aftermath, currency, days, per, share};
+use crate::figures::{aftermath, currency, days, foremost, left_out, per, share};
 use crate::output::{Format, Output, say};
 use crate::value::{Table, Value};
 
@@ -37,7 +38,7 @@ pub struct Args {
     /// Orders in this currency [default: the one there is]
     #[arg(long, value_name = "CODE", value_parser = currency)]
     currency: Option<Currency>,
-    /// At most so many merchants
+    /// At most so many merchants: those that should go, then those with the most fails and the lowest score
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
     #[command(flatten)]
@@ -87,7 +88,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         text.lines().try_for_each(|line| out.line(line))?;
         return out.finish();
     };
-    let (found, currency) = aftermath(global, &args.cuts, args.currency)?;
+    let (found, currency) = aftermath(global, &args.cuts, AssessmentRules::since(days), args.currency)?;
+    left_out(&found, currency);
     let mut found = found.assess(days, currency, &rules)?;
     if let Some(merchant) = &args.merchant {
         found.retain(|of| of.merchant == *merchant);
@@ -98,8 +100,13 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             return Err(Failure::Refused(why));
         }
     }
+    let going: Vec<String> = found.iter().filter(|of| of.should_go).map(|of| of.merchant.clone()).collect();
+    // who should go, then who fails, then who is near it
+    let left = foremost(&mut found, args.limit, |of| {
+        (of.should_go, of.fails, of.score.map(Reverse), of.figures.gmv.minor)
+    });
     let mut table = Table::new(COLUMNS);
-    for of in found.iter().take(args.limit as usize) {
+    for of in &found {
         table.push(row(of, &rules)?);
     }
     let mut out = Output::new(global.format);
@@ -108,11 +115,9 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         Format::Json | Format::Csv => out.table(&table)?,
     }
     out.finish()?;
-    let going: Vec<&str> = found.iter().filter(|of| of.should_go).map(|of| of.merchant.as_str()).collect();
     if !going.is_empty() {
         say!("failed {} periods in a row: {}", rules.fails_to_go, going.join(", "));
     }
-    let left = found.len().saturating_sub(args.limit as usize);
     if left > 0 {
         say!("{left} more merchants: raise --limit to see them");
     }
