@@ -4,7 +4,8 @@ definitions.
 Usage: traffic.py DAYBOOK_BINARY FOLDER (run with an interpreter that has the duckdb package)
 Ranges of a day, days, a week and a month; by time, channel, campaign, merchant, sales channel, category, page, new or
 returning, and by two of them; under four definitions; in a zone without summer time and in one whose clocks change within
-the range. Views and acts, pages with tags and parameters, orders with and without a visitor. Every number is equal, not
+the range. Views and acts, pages with tags and parameters, carts, orders with and without a visitor, with shipping, tax and
+what the market added, and what went back of them; products move from one category to another. Every number is equal, not
 close.
 """
 
@@ -43,6 +44,7 @@ WAYS = [
 TAGS = ["utm_source", "utm_medium", "utm_campaign", "click_id"]
 ACTS = ["click", "favourite", "add_to_cart", "register"]
 CATEGORIES = ["home", "toys"]
+MOVES = 17 * DAY  # half of the products are in another category from then on
 
 
 def instant(second):
@@ -70,7 +72,9 @@ class Market:
             category TEXT, merchant TEXT, sales_channel TEXT, tag TEXT, channel TEXT, campaign TEXT)""")
         self.db.sql("""CREATE TABLE orders (id TEXT, visitor TEXT, buyer TEXT, merchant TEXT, sales_channel TEXT,
             placed BIGINT, placed_day INT, paid BIGINT, paid_day INT)""")
-        self.db.sql("CREATE TABLE lines (id TEXT, product TEXT, category TEXT, cents BIGINT)")
+        # what was paid for a line, what its merchant is credited for it, and what went back
+        self.db.sql("CREATE TABLE lines (id TEXT, line TEXT, product TEXT, category TEXT, cents BIGINT, worth BIGINT, back BIGINT)")
+        self.db.sql("CREATE TABLE carts (visitor TEXT, sec BIGINT, day INT, product TEXT, category TEXT, merchant TEXT)")
 
     def daybook(self, *args):
         done = subprocess.run(
@@ -79,6 +83,10 @@ class Market:
         if done.returncode:
             sys.exit(f"daybook {' '.join(args)}: exit code {done.returncode}\n{done.stderr}")
         return done.stdout
+
+    def category(self, product, second):
+        moved = product < 4 and second - self.start >= MOVES
+        return CATEGORIES[(product + moved) % 2]
 
     def day(self, second):
         return (datetime.fromtimestamp(second, self.zone).date() - EPOCH).days
@@ -119,9 +127,8 @@ class Market:
                 label = (came[1], came[2]) if came else (None, None)
                 hits.append(hit)
                 sec = self.start + at
-                category = CATEGORIES[product % 2]
                 rows.append(
-                    (hit["visitor"], sec, self.day(sec), sec // DAY, act, page, hit["product"], category)
+                    (hit["visitor"], sec, self.day(sec), sec // DAY, act, page, hit["product"], None)
                     + (hit["merchant"], hit["sales_channel"], tag, *label)
                 )
         dice.shuffle(hits)
@@ -134,16 +141,18 @@ class Market:
 
     def orders(self):
         """Orders through the API, as a back fill: most of visitors who came before, some of nobody, some never paid."""
-        dice, items, count = self.dice, [], 500
+        dice, items, later, count = self.dice, [], [], 500
         seen = self.db.sql("SELECT visitor, sec FROM raw WHERE act IS NULL ORDER BY visitor, sec").fetchall()
 
-        def ask(path, at, body):
-            key = f"{path}-{len(items)}"
-            items.append({"path": path, "idempotency_key": key, "body": body | {"occurred_at": instant(at)}})
+        def ask(path, at, body, to=items):
+            key = f"{path}-{len(to)}"
+            to.append({"path": path, "idempotency_key": key, "body": body | {"occurred_at": instant(at)}})
 
         def cny(cents):
             return {"amount": f"{cents // 100}.{cents % 100:02}", "currency": "CNY"}
 
+        plan = {"name": "aid", "kind": "coupon", "starts": instant(self.start), "ends": instant(self.start + 90 * DAY)}
+        ask("/v1/campaigns/k-1/plan", self.start, plan | {"budget": cny(100_000_000)})
         for number in range(count):
             order, visitor, sec = f"o-{number}", *dice.choice(seen)
             # minutes after a view, or long after, beyond the look-back
@@ -151,30 +160,71 @@ class Market:
             visitor = None if dice.random() < 0.2 else visitor
             buyer, merchant = f"b-{dice.randrange(200)}", f"m-{dice.randrange(3)}"
             channel = dice.choice(["own", "app", "tmall"])
-            lines, total = [], 0
+            lines, sums = [], {"worth": 0, "shipping": 0, "tax": 0, "added": 0}
+            told = []
             for line in range(dice.choice([1, 1, 2, 3])):
                 product, cents, pieces = dice.randrange(8), dice.randrange(100, 20_000), dice.choice([1, 1, 2])
                 off = dice.randrange(0, cents)
-                amount = cents * pieces - off
-                total += amount
+                goods = cents * pieces - off
+                shipping, tax = dice.choice([0, 0, 800]), dice.choice([0, goods // 20])
+                worth = goods + shipping + tax
+                added = dice.choice([0, 0, goods // 3])
+                for name, amount in (("worth", worth), ("shipping", shipping), ("tax", tax), ("added", added)):
+                    sums[name] += amount
+                category = self.category(product, placed)
                 lines.append(
-                    {"line": str(line), "product": f"p{product}", "category": CATEGORIES[product % 2]}
-                    | {"quantity": pieces, "unit_price": cny(cents), "discount": cny(off), "commission_rate": "0.1"}
+                    {"line": str(line), "product": f"p{product}", "category": category, "quantity": pieces}
+                    | {"unit_price": cny(cents), "discount": cny(off), "commission_rate": "0.1"}
+                    | {"shipping": cny(shipping), "tax": cny(tax), "subsidies": [{"campaign": "k-1", "amount": cny(added)}]}
                 )
-                self.db.execute("INSERT INTO lines VALUES (?, ?, ?, ?)", [order, f"p{product}", CATEGORIES[product % 2], amount])
+                told.append([order, str(line), f"p{product}", category, worth - added, worth])
             place = {"checkout": order, "buyer": buyer, "merchant": merchant, "lines": lines}
-            place |= {"shipping": cny(0), "sales_channel": channel} | ({"visitor": visitor} if visitor else {})
+            place |= {"shipping": cny(sums["shipping"]), "tax": {"amount": cny(sums["tax"]), "jurisdiction": "CN"}}
+            place |= {"subsidies": [{"campaign": "k-1", "amount": cny(sums["added"])}]}
+            place |= {"sales_channel": channel} | ({"visitor": visitor} if visitor else {})
+            total = sums["worth"] - sums["added"]
             ask(f"/v1/orders/{order}/place", placed, place)
             basket = [{"order": order, "merchant": merchant, "buyer_pays": cny(total)}]
             ask(f"/v1/checkouts/{order}/open", placed, {"buyer": buyer, "currency": "CNY", "orders": basket})
             paid = None if dice.random() < 0.1 else placed + dice.choice([0, 30, 3_600, DAY, 3 * DAY])
+            back = []
             if paid is not None:
                 capture = {"payment": "1", "method": "wallet", "provider": "alipay", "provider_ref": order, "amount": cny(total)}
                 ask(f"/v1/checkouts/{order}/capture", paid, capture)
+                back = dice.choice([[], [], [], [told[0][1]], [line[1] for line in told]])
+            if back:
+                pieces = [{"line": line["line"], "quantity": line["quantity"]} for line in lines if line["line"] in back]
+                cancel = {"by": "merchant", "reason": "sold out", "refund": "r1", "lines": pieces}
+                ask(f"/v1/orders/{order}/cancel", paid + dice.choice([60, DAY]), cancel, later)
+            for line in told:
+                gone = line[4] if line[1] in back else 0
+                self.db.execute("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?)", [*line, gone])
             row = [order, visitor, buyer, merchant, channel, placed, self.day(placed), paid, paid and self.day(paid)]
             self.db.execute(f"INSERT INTO orders VALUES ({', '.join('?' * 9)})", row)
+        for number in range(300):
+            visitor, sec = dice.choice(seen)
+            at, product, merchant = sec + dice.choice([0, 20, 5_000]), dice.randrange(8), f"m-{dice.randrange(3)}"
+            add = {"product": f"p{product}", "quantity": 1, "visitor": visitor, "merchant": merchant}
+            ask(f"/v1/carts/c-{number}/add", at, add)
+            self.db.execute("INSERT INTO carts VALUES (?, ?, ?, ?, NULL, ?)", [visitor, at, self.day(at), f"p{product}", merchant])
         self.send(items)
+        # what was paid is in escrow by now, and can go back
+        self.send(later)
+        self.categorise()
         return count
+
+    def categorise(self):
+        """What was seen belongs to the category that its product was sold in last by then, or else first."""
+        self.db.sql("""CREATE TABLE moves AS
+            SELECT product, placed, any_value(category) AS category FROM lines JOIN orders USING (id) GROUP BY ALL""")
+        for table in ("raw", "carts"):
+            self.db.sql(f"""CREATE OR REPLACE TABLE {table} AS
+                SELECT t.* REPLACE (coalesce(sold.category, first.category) AS category)
+                FROM {table} t ASOF LEFT JOIN moves sold ON t.product = sold.product AND t.sec >= sold.placed
+                LEFT JOIN (SELECT product, arg_min(category, placed) AS category FROM moves GROUP BY product) first
+                ON first.product = t.product""")
+        moved = self.db.sql("SELECT count(*) FROM (SELECT product FROM raw GROUP BY product HAVING count(DISTINCT category) > 1)")
+        assert moved.fetchall()[0][0] >= 3, "no product moves"
 
     def send(self, items):
         key = json.loads(self.daybook("key", "create", "--role", "operator", "--format", "json"))
@@ -215,7 +265,8 @@ class Market:
                 server.wait()
         # what follows from the last payments may have been cut off: another command lets it follow
         lead = {"action": "capture", "origin": "fair", "first_contact": instant(self.start)}
-        self.daybook("command", "--by", "li", json.dumps({"category": "lead", "id": "l-1", "command": lead}))
+        lead = {"category": "lead", "id": f"l-{len(items)}", "command": lead}
+        self.daybook("command", "--by", "li", json.dumps(lead))
 
     # A visit begins after a pause beyond 30 minutes; under the plan's definition also with another campaign than the
     # visit's, under Matomo's only where the visit had one, and at midnight. The plan's visits are made of views.
@@ -227,7 +278,7 @@ class Market:
     }
     STAY = {"matomo": "max(sec) - min(sec) + (count(*) > 1)::INT"}
     BOUNCE = {
-        "plan": "count(DISTINCT page || merchant || sales_channel) = 1",
+        "plan": "count(DISTINCT page) = 1",
         "ga4": "count(*) FILTER (act IS NULL) < 2 AND count(*) FILTER (act = 'register') = 0 AND max(sec) - min(sec) <= 10",
         "matomo": "count(*) < 2",
         "plausible": "count(*) < 2",
@@ -278,7 +329,7 @@ class Market:
                 SELECT o.id, max_by(v, v.began_sec) AS v
                 FROM orders o JOIN visits v ON v.visitor = o.visitor AND v.began_sec BETWEEN o.placed - 30 * 86400 AND o.placed
                 GROUP BY o.id)
-            SELECT o.*, l.product, l.category, l.cents, v.began_sec IS NOT NULL AS tracked, v.first_day AS first_day,
+            SELECT o.*, l.product, l.category, l.cents, l.worth, l.back, v.began_sec IS NOT NULL AS tracked, v.first_day AS first_day,
                 v.entry_channel AS entry_channel, v.entry_campaign AS entry_campaign, v.late_channel AS late_channel,
                 v.late_campaign AS late_campaign, NULL AS page
             FROM orders o JOIN lines l USING (id) LEFT JOIN credited USING (id) WHERE o.paid IS NOT NULL
@@ -332,14 +383,17 @@ class Market:
             SELECT cell, count(*), count(*) FILTER (bounced), sum(stay), count(DISTINCT visitor) FILTER (bounced)
             FROM filed WHERE began BETWEEN {first} AND {last} GROUP BY cell"""
         sold_cell = self.word(by, "paid_day", within)
-        sold = f"""SELECT {sold_cell} AS cell, count(DISTINCT buyer), count(DISTINCT id), sum(cents) FROM sales
+        sold = f"""SELECT {sold_cell} AS cell, count(DISTINCT buyer), count(DISTINCT id), sum(cents), sum(worth), sum(back) FROM sales
                    WHERE tracked AND paid_day BETWEEN {first} AND {last} GROUP BY cell"""
-        cells = {row[0]: [*row[1:], 0, 0, 0, 0, 0, 0, 0] for row in self.db.sql(views).fetchall()}
+        # no sale is made on a page
+        sells = "page" not in by
+        cells = {row[0]: [*row[1:], 0, 0, 0, 0] + [0 if sells else None] * 5 for row in self.db.sql(views).fetchall()}
         for name, *figures in self.db.sql(began).fetchall():
-            cells.setdefault(name, [0] * 11)[4:8] = figures
-        for name, *figures in self.db.sql(sold).fetchall():
-            cells.setdefault(name, [0] * 11)[8:] = map(int, figures)
-        untracked = f"""SELECT count(DISTINCT buyer), count(DISTINCT id), coalesce(sum(cents), 0) FROM sales
+            cells.setdefault(name, [0] * 8 + [0 if sells else None] * 5)[4:8] = figures
+        for name, *figures in self.db.sql(sold).fetchall() if sells else []:
+            cells.setdefault(name, [0] * 13)[8:] = map(int, figures)
+        untracked = f"""SELECT count(DISTINCT buyer), count(DISTINCT id), coalesce(sum(cents), 0), coalesce(sum(worth), 0),
+                        coalesce(sum(back), 0) FROM sales
                         WHERE NOT tracked AND paid_day BETWEEN {first} AND {last}"""
         cells["(untracked)"] = [0] * 8 + [int(figure) for figure in self.db.sql(untracked).fetchall()[0]]
         return {cell: figures + ratios(definition, figures) for cell, figures in cells.items()}
@@ -354,28 +408,33 @@ class Market:
                 continue
             names = ["uv", "new_uv", "pv", "views", "visits", "bounces"]
             figures = [row[name] for name in names] + [round(float(row["stay_s"])), row["bouncers"], row["buyers"], row["orders"]]
-            figures += [cents(row["gmv"]), row["bounce_rate"], row["conversion"], row["unit_price"] and cents(row["unit_price"])]
+            figures += [row[name] and cents(row[name]) for name in ("gmv", "order_value", "refunded")]
+            figures += [row[name] for name in ("bounce_rate", "pv_per_uv", "average_stay_s", "conversion", "orders_per_buyer")]
+            figures += [row[name] and cents(row[name]) for name in ("unit_price", "average_order_value")]
             cells[cell] = figures
-        cells.setdefault("(untracked)", [0] * 11 + [None, None, None])
+        cells.setdefault("(untracked)", [0] * 13 + [None] * 7)
         return cells
 
     def funnel(self, within, by):
         """Each step after the one before, of one visitor, in the same cell; the visit is that of the first."""
         first, last = within
         loose = [of for of in by if of != "channel"]
+        # a cart of the storefront does not know where it stands
+        free = [of for of in loose if of != "sales_channel"]
 
         def cell(day, of):
             return self.word(of, day, within)
 
         steps = self.db.sql(f"""
             WITH viewed AS (
-                SELECT visitor, {cell("day", by)} AS cell, {cell("day", loose)} AS loose, min(sec) AS at FROM hits
+                SELECT visitor, {cell("day", by)} AS cell, {cell("day", loose)} AS loose, {cell("day", free)} AS free, min(sec) AS at FROM hits
                 WHERE act IS NULL AND day BETWEEN {first} AND {last} GROUP BY ALL),
             carted AS (
                 SELECT viewed.visitor, cell, viewed.loose, min(c.sec) AS at FROM viewed JOIN (
-                    SELECT visitor, {cell("day", loose)} AS loose, sec FROM raw
-                    WHERE act = 'add_to_cart' AND day BETWEEN {first} AND {last}) c
-                ON c.visitor = viewed.visitor AND c.loose = viewed.loose AND c.sec >= viewed.at GROUP BY ALL),
+                    SELECT visitor, {cell("day", loose)} AS loose, NULL AS free, sec FROM raw
+                    WHERE act = 'add_to_cart' AND day BETWEEN {first} AND {last}
+                    UNION ALL SELECT visitor, NULL, {cell("day", free)}, sec FROM carts WHERE day BETWEEN {first} AND {last}) c
+                ON c.visitor = viewed.visitor AND (c.loose = viewed.loose OR c.free = viewed.free) AND c.sec >= viewed.at GROUP BY ALL),
             placed AS (
                 SELECT DISTINCT o.id, o.visitor, {cell("placed_day", loose)} AS loose, placed FROM orders o JOIN lines USING (id)
                 WHERE placed_day BETWEEN {first} AND {last}),
@@ -415,17 +474,21 @@ def four(of, through):
 
 
 def ratios(definition, figures):
-    """Bounce rate, conversion and unit price; uv, new_uv, pv, views, visits, bounces, stay, bouncers, buyers, orders, gmv."""
-    uv, visits, bounces, bouncers, buyers, gmv = (figures[n] for n in (0, 4, 5, 7, 8, 10))
+    """Of uv, new_uv, pv, views, visits, bounces, stay, bouncers, buyers, orders, gmv, order_value, refunded."""
+    uv, _, pv, _, visits, bounces, stay, bouncers, buyers, orders, gmv, *_ = figures
     bounce = four(bouncers, uv) if definition == "plan" else four(bounces, visits)
-    return [bounce, four(buyers, uv), rounded(gmv, buyers, 0)]
+    lasted = rounded(int(stay), visits, 1)
+    traffic = [bounce, four(pv, uv), lasted if lasted is None else f"{lasted // 10}.{lasted % 10}"]
+    if buyers is None:
+        return traffic + [None] * 4
+    return traffic + [four(buyers, uv), four(orders, buyers), rounded(gmv, buyers, 0), rounded(gmv, orders, 0)]
 
 
 BY = [
     [], ["day"], ["week"], ["month"], ["channel"], ["campaign"], ["merchant"], ["sales_channel"], ["category"], ["page"],
     ["visitor"], ["channel", "day"], ["merchant", "week"], ["visitor", "week"],
 ]
-FUNNELS = [[], ["channel"], ["merchant"], ["category"], ["product", "week"]]
+FUNNELS = [[], ["channel"], ["merchant"], ["category"], ["sales_channel"], ["sales_channel", "product"], ["product", "week"]]
 MARKETS = [
     # no summer time
     ("Asia/Shanghai", (2025, 9, 1), 20250901,
