@@ -115,7 +115,10 @@ impl Sale {
         self.refunded = self.refunded.saturating_add(to_buyer);
         let gave = |line: &SoldLine| {
             let own = of.iter().filter(|(name, _)| *name == line.line);
-            own.fold(0i64, |sum, (_, gross)| sum.saturating_add(*gross))
+            let gross = own.fold(0i64, |sum, (_, gross)| sum.saturating_add(*gross));
+            // what the market added goes back to the market: of a line the buyer gets the share that the buyer paid
+            let buyers = i128::from(gross) * i128::from(line.paid) / i128::from(line.worth.max(1));
+            i64::try_from(buyers).unwrap_or(gross)
         };
         let mut weights: Vec<i64> = self.lines.iter().map(gave).collect();
         if weights.iter().all(|weight| *weight == 0) {

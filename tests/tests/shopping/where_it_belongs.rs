@@ -53,6 +53,38 @@ async fn a_page_of_another_sales_channel_or_topic_is_seen_again_and_the_visit_bo
 }
 
 #[tokio::test]
+async fn of_a_line_that_goes_back_the_buyer_gets_what_the_buyer_paid() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    at(&stage, "03T10:02");
+    let plan = json!({"action": "plan", "name": "aid", "kind": "coupon", "starts": "2026-03-01T00:00:00Z",
+        "ends": "2026-04-01T00:00:00Z", "budget": cny("1000.00")});
+    stage.ask("campaign", "k-1", plan).await;
+    let added = |amount: &str| json!([{"campaign": "k-1", "amount": cny(amount)}]);
+    let mut lines = vec![line(1, "tv", "home", "10.00", None), line(2, "car", "toys", "10.00", None)];
+    lines[0]["subsidies"] = added("9.00");
+    lines[1]["subsidies"] = added("0.00");
+    let place = json!({"action": "place", "checkout": "o1", "buyer": "b1", "merchant": "m1", "lines": lines,
+        "shipping": cny("0.00"), "sales_channel": "own", "visitor": "v1", "subsidies": added("9.00")});
+    stage.ask("order", "o1", place).await;
+    let orders = json!([{"order": "o1", "merchant": "m1", "buyer_pays": cny("11.00")}]);
+    stage
+        .ask("checkout", "o1", json!({"action": "open", "buyer": "b1", "currency": "CNY", "orders": orders}))
+        .await;
+    stage.pay("o1", "p1", "11.00").await;
+    record_hits(&stage, vec![hit(&raw("v1", "03T10:00"))]).await;
+    let cancel = json!({"action": "cancel", "by": "merchant", "reason": "sold out", "refund": "r1"});
+    stage.ask("order", "o1", cancel).await;
+    let found = history(&stage).cells(&question("03", "03", &[Dimension::Category])).unwrap();
+    let back: Vec<_> = found
+        .cells
+        .iter()
+        .map(|(words, cell)| (words[0].as_str(), cell.gmv.minor, cell.refunded.minor, cell.order_value.minor))
+        .collect();
+    assert_eq!(back, [("home", 100, 100, 1_000), ("toys", 1_000, 1_000, 1_000)]);
+}
+
+#[tokio::test]
 async fn a_cart_does_not_know_its_sales_channel_and_is_found_by_its_product() {
     let mut stage = Stage::in_memory();
     stage.merchant("m1", "0.00").await;
