@@ -3,9 +3,12 @@
 mod contracts;
 mod paid;
 
+use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -272,13 +275,15 @@ async fn a_run_that_died_between_two_writes_goes_on_as_if_it_had_not() {
     place.market.begin().await.unwrap();
     sell(&mut place).await;
     let head = place.market.journal().head().unwrap();
-    let journal = Arc::clone(place.market.journal());
-    let first_write =
-        tokio::task::spawn_blocking(move || journal.wait_beyond(head, Duration::from_secs(20)).unwrap());
-    tokio::select! {
-        biased;
-        _ = first_write => {}
-        ran = place.before("2026-06-01") => panic!("it was not stopped: {ran:?}"),
+    {
+        let journal = Arc::clone(place.market.journal());
+        let mut run = pin!(place.before("2026-06-01"));
+        let until_it_has_written = poll_fn(|cx| match run.as_mut().poll(cx) {
+            Poll::Ready(ran) => panic!("it was not stopped: {ran:?}"),
+            Poll::Pending if journal.head().unwrap() > head => Poll::Ready(()),
+            Poll::Pending => Poll::Pending,
+        });
+        until_it_has_written.await;
     }
     let place = place.reopened().await;
     let closed = place.closed().len();
