@@ -122,8 +122,15 @@ impl VisitorSet {
 }
 
 impl FromIterator<VisitorNumber> for VisitorSet {
+    /// Fastest where the numbers ascend.
     fn from_iter<I: IntoIterator<Item = VisitorNumber>>(visitors: I) -> Self {
-        Self(visitors.into_iter().collect())
+        let mut set = RoaringBitmap::new();
+        for visitor in visitors {
+            if set.try_push(visitor).is_err() {
+                set.insert(visitor);
+            }
+        }
+        Self(set)
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) mod runner;
 mod slots;
 pub(crate) mod sql;
 mod status;
+mod stretches;
 pub(crate) mod table;
 #[cfg(test)]
 mod testing;

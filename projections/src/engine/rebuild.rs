@@ -15,7 +15,7 @@ use super::error::ReadModelError;
 use super::meta::{self, State, Stored};
 use super::pass::Decoder;
 use super::runner::{Job, Runner, Writer};
-use super::{Progress, Stage};
+use super::{Progress, Stage, stretches};
 use crate::model::{Keys, KindSet};
 use crate::world::World;
 
@@ -27,6 +27,11 @@ const CHILD_CHUNK: usize = 4_096;
 const WAITING: usize = 16;
 /// Events between two looks at memory and two reports of progress.
 const EVERY: u64 = 4_096;
+
+/// Models that are folded together.
+pub(super) type Folded<'r> = [&'r mut Box<dyn Runner>];
+/// What is done every so many events, at a position; whether to go on.
+pub(super) type Look<'l> = &'l mut dyn FnMut(&mut Folded<'_>, Position) -> bool;
 
 /// A made set of tables.
 pub(crate) struct Built {
@@ -118,7 +123,19 @@ fn fold_all(
         if own.is_empty() {
             continue;
         }
-        let (position, state) = fold(journal, &mut own, jobs, row_bytes, progress)?;
+        let total = journal.head()?;
+        let mut look = |runners: &mut Folded<'_>, done: Position| {
+            progress(Progress { stage: Stage::Folding, done, total });
+            let written = runners.iter_mut().all(|r| send(jobs, r.take_children(CHILD_CHUNK)));
+            written && bytes(runners) <= row_bytes
+        };
+        let (position, state) = match stretches::cut(total, &own) {
+            Some(later) => {
+                let through = stretches::fold_beside(journal, &mut own, later, row_bytes, &mut look)?;
+                (through, State::default())
+            }
+            None => fold(journal, &mut own, (0, None), &mut look)?,
+        };
         if apart {
             built.apart = position;
         } else {
@@ -132,18 +149,23 @@ fn fold_all(
     Ok(built)
 }
 
-fn fold(
+/// Bytes of memory that rows take, about.
+pub(super) fn bytes(runners: &Folded<'_>) -> usize {
+    runners.iter().map(|r| r.bytes()).sum()
+}
+
+/// Folds the events after a position, up to another where one is named. Every so many events `look` is asked whether to
+/// go on. Returns how far it came.
+pub(super) fn fold(
     journal: &dyn Journal,
-    runners: &mut [&mut Box<dyn Runner>],
-    jobs: &SyncSender<Job>,
-    row_bytes: usize,
-    progress: &mut dyn FnMut(Progress),
+    runners: &mut Folded<'_>,
+    (after, upto): (Position, Option<Position>),
+    look: Look<'_>,
 ) -> Result<(Position, State), ReadModelError> {
     let kinds = runners.iter().fold(KindSet::default(), |set, r| set.or(r.kinds()));
     let mut decoder = Decoder::new(kinds, World::default());
-    let total = journal.head()?;
     let (mut events, mut recorded_at) = (0u64, 0);
-    let passed = decoder.scan(journal, 0, None, &mut |e, world| {
+    let passed = decoder.scan(journal, after, upto, &mut |e, world| {
         let mut keys = Keys::with_capacity(8);
         for runner in runners.iter_mut() {
             if runner.kinds().has(e.kind) {
@@ -152,13 +174,8 @@ fn fold(
         }
         events += 1;
         recorded_at = e.recorded_at;
-        if events.is_multiple_of(EVERY) {
-            progress(Progress { stage: Stage::Folding, done: e.position, total });
-            let written = runners.iter_mut().all(|r| send(jobs, r.take_children(CHILD_CHUNK)));
-            let full = runners.iter().map(|r| r.bytes()).sum::<usize>() > row_bytes;
-            if !written || full {
-                return Ok(ControlFlow::Break(()));
-            }
+        if events.is_multiple_of(EVERY) && !look(runners, e.position) {
+            return Ok(ControlFlow::Break(()));
         }
         Ok(ControlFlow::Continue(()))
     })?;

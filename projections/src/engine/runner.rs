@@ -55,7 +55,7 @@ impl<'c> Writer<'c> {
 }
 
 /// One model.
-pub(crate) trait Runner: Send + Sync {
+pub(crate) trait Runner: Any + Send + Sync {
     /// The name of the model: that of its table.
     fn name(&self) -> &'static str;
     /// Its tables.
@@ -106,6 +106,13 @@ pub(crate) trait Runner: Send + Sync {
     fn digests(&self) -> Vec<TableDigest>;
     /// Digests of what is stored.
     fn stored_digests(&self, db: &Connection) -> Result<Vec<TableDigest>, ReadModelError>;
+    /// One that folds a later stretch of the journal on a thread of its own, to be [joined](Self::join); none of a model
+    /// whose rows depend on what came before, the world included.
+    fn later(&self) -> Option<Box<dyn Runner>> {
+        None
+    }
+    /// Takes what [`later`](Self::later)'s one folded, which began where this ended.
+    fn join(&mut self, _: Box<dyn Runner>) {}
     /// For a caller that knows the model.
     fn as_any(&self) -> &dyn Any;
 }

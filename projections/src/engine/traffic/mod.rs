@@ -13,6 +13,7 @@ use std::any::Any;
 
 use daybook_domain::Event;
 use daybook_metrics::Channel;
+use daybook_metrics::sessions::Day;
 use rusqlite::Connection;
 
 use self::follow::Following;
@@ -23,8 +24,8 @@ use super::runner::{Job, Runner, Writer};
 use super::sql::Statements;
 use crate::calendar::Calendar;
 use crate::digest::{Digest, RowHash, TableDigest};
-use crate::metrics::live::bulk::{Made, make, paid_day};
-use crate::metrics::live::heard::{Dictionary, Heard, KINDS};
+use crate::metrics::live::bulk::{Made, first_views, make, paid_day, sorted};
+use crate::metrics::live::heard::{Dictionary, Heard, KINDS, View};
 use crate::metrics::live::parts::{Part, day_of};
 use crate::metrics::live::{CellKey, Group, SalesCell, SalesKey};
 use crate::model::{Cut, Envelope, Keys, KindSet};
@@ -68,6 +69,12 @@ impl Traffic {
             }
             _ => self.heard.names.text(number),
         }
+    }
+
+    /// All figures of what was heard.
+    fn made(&self) -> Made {
+        let views = sorted(self.heard.views.clone());
+        make(&self.heard, &views, &whole(&self.heard), self.calendar())
     }
 
     /// The days of the market; of UTC where this build does not know its zone, about which questions are refused.
@@ -171,8 +178,7 @@ impl Runner for Traffic {
     }
 
     fn visit_rows(&self, table: &str, visit: RowVisit<'_>) {
-        let dictionary = whole(&self.heard);
-        let made = make(&self.heard, self.heard.views.clone(), &dictionary, self.calendar());
+        let made = self.made();
         let day = |day: i32| chrono::NaiveDate::from_epoch_days(day).unwrap_or_default().to_string();
         let count = |n: u64| CellRef::Integer(i64::try_from(n).unwrap_or(i64::MAX));
         if table == "traffic_days" {
@@ -196,8 +202,7 @@ impl Runner for Traffic {
     }
 
     fn digests(&self) -> Vec<TableDigest> {
-        let dictionary = whole(&self.heard);
-        let made = make(&self.heard, self.heard.views.clone(), &dictionary, self.calendar());
+        let made = self.made();
         let word = |number| self.heard.names.text(number);
         let (mut traffic, mut sales) = empty();
         for (key, cell) in &made.traffic {
@@ -219,6 +224,19 @@ impl Runner for Traffic {
         Ok(vec![traffic, sales])
     }
 
+    fn later(&self) -> Option<Box<dyn Runner>> {
+        Some(Box::new(Self::new()))
+    }
+
+    fn join(&mut self, later: Box<dyn Runner>) {
+        let later: Box<dyn Any> = later;
+        let later = later.downcast::<Self>().expect("invariant: it came from `later`");
+        if !later.zone.is_empty() {
+            self.zone = later.zone;
+        }
+        self.heard.join(later.heard);
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -238,43 +256,16 @@ fn write_all(
     to: &mut Writer<'_>,
 ) -> Result<(), ReadModelError> {
     let dictionary = whole(&heard);
-    let views = std::mem::take(&mut heard.views);
-    let Made { traffic, sales, first_views, views, orders } = make(&heard, views, &dictionary, calendar);
+    let views = sorted(std::mem::take(&mut heard.views));
     let store = Store { db: to.db, sql };
-    store.set_zone(calendar.zone())?;
-    for (text, number) in heard.names.iter().zip(0u32..) {
-        store.put_name(number, text)?;
-        to.wrote()?;
-    }
-    for ((text, first), number) in heard.visitors.iter().zip(&first_views).zip(0u32..) {
-        store.put_visitor(number, text, *first)?;
-        to.wrote()?;
-    }
-    if let Some((pages, ways)) = &dictionary.all {
-        for (page, number) in pages.iter().zip(0u32..) {
-            store.put_page(number, page)?;
-            to.wrote()?;
-        }
-        for (way, number) in ways.iter().zip(0u32..) {
-            store.put_way(number, way)?;
-        }
-    }
-    // in the order of their key, so that the tree grows at its end
-    let day = |at: usize| day_of(calendar, views[at].at);
-    let mut runs: Vec<(i32, u32, usize, usize)> = Vec::new();
-    let mut from = 0;
-    for until in 1..=views.len() {
-        let same = |at: usize| views[at].visitor == views[from].visitor && day(at) == day(from);
-        if until == views.len() || !same(until) {
-            runs.push((day(from), views[from].visitor, from, until));
-            from = until;
-        }
-    }
-    runs.sort_unstable();
-    for (day, visitor, from, until) in runs {
-        store.put_views(day, visitor, &views[from..until])?;
-        to.wrote()?;
-    }
+    let Made { traffic, sales, orders } = std::thread::scope(|scope| {
+        let counting = std::thread::Builder::new()
+            .name("rebuild-counter".into())
+            .spawn_scoped(scope, || make(&heard, &views, &dictionary, calendar))
+            .map_err(|e| ReadModelError::BadQuestion(format!("the system gives no thread: {e}")))?;
+        write_heard(&heard, &views, &dictionary, calendar, &store, to)?;
+        Ok::<_, ReadModelError>(counting.join().expect("invariant: counting does not panic"))
+    })?;
     drop(views);
     for ((order, id), number) in orders.iter().zip(heard.orders.iter()).zip(0u32..) {
         if let Some(of) = order {
@@ -291,6 +282,51 @@ fn write_all(
         to.wrote()?;
     }
     months::make_all(&traffic, &sales, to.db, month_sql)
+}
+
+/// Writes what figures are made from.
+fn write_heard(
+    heard: &Heard,
+    views: &[View],
+    dictionary: &Dictionary,
+    calendar: Calendar,
+    store: &Store<'_>,
+    to: &mut Writer<'_>,
+) -> Result<(), ReadModelError> {
+    store.set_zone(calendar.zone())?;
+    for (text, number) in heard.names.iter().zip(0u32..) {
+        store.put_name(number, text)?;
+        to.wrote()?;
+    }
+    let first_views = first_views(views, heard.visitors.len());
+    for ((text, first), number) in heard.visitors.iter().zip(&first_views).zip(0u32..) {
+        store.put_visitor(number, text, *first)?;
+        to.wrote()?;
+    }
+    if let Some((pages, ways)) = &dictionary.all {
+        for (page, number) in pages.iter().zip(0u32..) {
+            store.put_page(number, page)?;
+            to.wrote()?;
+        }
+        for (way, number) in ways.iter().zip(0u32..) {
+            store.put_way(number, way)?;
+        }
+    }
+    // in the order of their key, so that the tree grows at its end
+    let mut runs: Vec<(Day, u32, usize, usize)> = Vec::new();
+    let mut from = 0;
+    for own in views.chunk_by(|a, b| a.visitor == b.visitor) {
+        for of_day in own.chunk_by(|a, b| day_of(calendar, a.at) == day_of(calendar, b.at)) {
+            runs.push((day_of(calendar, of_day[0].at), of_day[0].visitor, from, from + of_day.len()));
+            from += of_day.len();
+        }
+    }
+    runs.sort_unstable();
+    for (day, visitor, from, until) in runs {
+        store.put_views(day, visitor, &views[from..until])?;
+        to.wrote()?;
+    }
+    Ok(())
 }
 
 fn empty() -> (TableDigest, TableDigest) {

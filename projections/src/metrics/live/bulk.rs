@@ -4,55 +4,75 @@ use daybook_metrics::sessions::Day;
 use hashbrown::HashMap;
 
 use super::heard::{Dictionary, Heard, View};
-use super::parts::{Parts, day_of, visits};
+use super::parts::{Part, Parts, day_of, visits};
 use super::{
     CellKey, Credited, Group, NONE, Sale, SalesCell, SalesKey, TrafficCell, last_before, sales_keys,
 };
 use crate::calendar::Calendar;
 
-/// What figures are made of.
+/// All figures.
 #[derive(Debug)]
 pub(crate) struct Made {
     /// Sorted.
     pub traffic: Vec<(CellKey, TrafficCell)>,
     /// Sorted.
     pub sales: Vec<(SalesKey, SalesCell)>,
-    /// By the visitors' numbers; none of one that was shown nothing.
-    pub first_views: Vec<Option<i64>>,
-    /// By visitor and time.
-    pub views: Vec<View>,
     /// By the orders' numbers; none of one that was never placed.
     pub orders: Vec<Option<Credited>>,
 }
 
-/// Makes them. The dictionary holds all pages and ways.
-pub(crate) fn make(heard: &Heard, mut views: Vec<View>, dictionary: &Dictionary, calendar: Calendar) -> Made {
+/// A cell while visitors come one after the other, in ascending order.
+#[derive(Default)]
+struct Gathered {
+    part: Part,
+    visitors: Vec<u32>,
+    bouncers: Vec<u32>,
+}
+
+/// Views by visitor and time.
+pub(crate) fn sorted(mut views: Vec<View>) -> Vec<View> {
     views.sort_unstable_by_key(|view| (view.visitor, view.at));
-    let mut cells: HashMap<CellKey, TrafficCell, ahash::RandomState> = HashMap::default();
-    let mut first_views = vec![None; heard.visitors.len()];
+    views
+}
+
+/// When each visitor was first shown a page, by the visitors' numbers; none of one that was shown nothing.
+pub(crate) fn first_views(views: &[View], visitors: usize) -> Vec<Option<i64>> {
+    let mut first_views = vec![None; visitors];
+    for own in views.chunk_by(|a, b| a.visitor == b.visitor) {
+        first_views[own[0].visitor as usize] = Some(own[0].at);
+    }
+    first_views
+}
+
+/// Makes figures of [`sorted`] views. The dictionary holds all pages and ways.
+pub(crate) fn make(heard: &Heard, views: &[View], dictionary: &Dictionary, calendar: Calendar) -> Made {
+    let mut cells: HashMap<CellKey, Gathered, ahash::RandomState> = HashMap::default();
     let mut parts = Parts::default();
     for own in views.chunk_by(|a, b| a.visitor == b.visitor) {
         let View { visitor, at, .. } = own[0];
-        first_views[visitor as usize] = Some(at);
         let first = CellKey { group: Group::First, day: day_of(calendar, at), word: NONE };
-        cells.entry(first).or_default().visitors.insert(visitor);
+        cells.entry(first).or_default().visitors.push(visitor);
         for (key, part) in parts.of(own, dictionary, calendar) {
             let cell = cells.entry(*key).or_default();
             cell.part += *part;
             if part.views > 0 {
-                cell.visitors.insert(visitor);
+                cell.visitors.push(visitor);
             }
             if part.bounces > 0 {
-                cell.bouncers.insert(visitor);
+                cell.bouncers.push(visitor);
             }
         }
     }
     let mut orders = placed(heard);
-    credit(&mut orders, &views, dictionary, calendar);
+    credit(&mut orders, views, dictionary, calendar);
     let sales = add_up(orders.iter().flatten(), dictionary, calendar);
-    let mut traffic: Vec<_> = cells.into_iter().collect();
+    let whole = |(key, cell): (CellKey, Gathered)| {
+        let (visitors, bouncers) = (cell.visitors.into_iter(), cell.bouncers.into_iter());
+        (key, TrafficCell { part: cell.part, visitors: visitors.collect(), bouncers: bouncers.collect() })
+    };
+    let mut traffic: Vec<_> = cells.into_iter().map(whole).collect();
     traffic.sort_unstable_by_key(|(key, _)| *key);
-    Made { traffic, sales, first_views, views, orders }
+    Made { traffic, sales, orders }
 }
 
 /// The orders as they stand, not yet credited.

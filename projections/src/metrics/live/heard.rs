@@ -234,6 +234,46 @@ impl Heard {
         self.ways.number(way)
     }
 
+    /// Takes what was heard right after this, as if all had been heard here: numbers stay those of first sight.
+    pub(crate) fn join(&mut self, later: Self) {
+        let renumber = |own: &mut Names, later: &Names| -> Vec<u32> {
+            later.iter().map(|text| own.number(text)).collect()
+        };
+        let visitors = renumber(&mut self.visitors, &later.visitors);
+        let names = renumber(&mut self.names, &later.names);
+        let orders = renumber(&mut self.orders, &later.orders);
+        let name = |number: u32| if number == NONE { NONE } else { names[number as usize] };
+        let page = |page: &Page| Page {
+            rank: page.rank,
+            path: name(page.path),
+            topic: name(page.topic),
+            product: name(page.product),
+            merchant: name(page.merchant),
+            sales_channel: name(page.sales_channel),
+        };
+        let pages: Vec<u32> = later.pages.all.iter().map(|of| self.pages.number(page(of))).collect();
+        let way = |way: &Way| Way { site: name(way.site), campaign: name(way.campaign), ..*way };
+        let ways: Vec<u32> = later.ways.all.iter().map(|of| self.ways.number(way(of))).collect();
+        self.views.extend(later.views.into_iter().map(|view| View {
+            at: view.at,
+            visitor: visitors[view.visitor as usize],
+            page: pages[view.page as usize],
+            way: if view.way == NONE { NONE } else { ways[view.way as usize] },
+        }));
+        let change = |change| match change {
+            Change::Placed(sale) => Change::Placed(Sale {
+                visitor: sale.visitor.map(|visitor| visitors[visitor as usize]),
+                buyer: name(sale.buyer),
+                merchant: name(sale.merchant),
+                sales_channel: name(sale.sales_channel),
+                ..sale
+            }),
+            Change::Paid { .. } | Change::Refunded { .. } => change,
+        };
+        let changes = later.changes.into_iter().map(|(order, of)| (orders[order as usize], change(of)));
+        self.changes.extend(changes);
+    }
+
     /// All pages and ways, with the ranks of their texts.
     pub(crate) fn ranked(&self) -> (Vec<Page>, Vec<Way>) {
         let text = |number: u32| (number != NONE).then(|| self.names.text(number));
