@@ -109,14 +109,15 @@ impl VisitorSet {
         bytes
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote. Runs are unpacked: a set with runs is slow to unite and to change.
     ///
     /// # Errors
     /// [`BadVisitorSet`] when the bytes are cut off, followed by others, or not in the format.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadVisitorSet> {
         let bad = |why: String| BadVisitorSet { len: bytes.len(), why };
         let mut rest = bytes;
-        let set = RoaringBitmap::deserialize_from(&mut rest).map_err(|error| bad(error.to_string()))?;
+        let mut set = RoaringBitmap::deserialize_from(&mut rest).map_err(|error| bad(error.to_string()))?;
+        set.remove_run_compression();
         if rest.is_empty() { Ok(Self(set)) } else { Err(bad(format!("{} bytes too many", rest.len()))) }
     }
 }

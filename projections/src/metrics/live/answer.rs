@@ -12,6 +12,11 @@ use crate::engine::ReadModelError;
 use crate::metrics::filing::{period, period_word};
 use crate::metrics::{Cell, Cells, Dimension, Question};
 
+/// Most threads that one answer is made on.
+const MOST_THREADS: usize = 4;
+/// Fewest cells that are worth a thread.
+const LEAST_OF_A_THREAD: usize = 8;
+
 /// A kept cell of traffic.
 pub(crate) struct KeptTraffic {
     pub group: Group,
@@ -144,7 +149,7 @@ impl Asked {
             let cell = sum.cell(new(&key.0), currency)?;
             Ok((self.words(question, key), cell))
         };
-        let mut cells = sums.into_iter().map(cell).collect::<Result<Vec<_>, ReadModelError>>()?;
+        let mut cells = on_all_cores(sums.into_iter().collect(), &cell)?;
         cells.sort_by(|a, b| a.0.cmp(&b.0));
         let total = total.cell(new(&None), currency)?;
         let reported = Sum::default().cell(&nobody, currency)?;
@@ -178,6 +183,30 @@ fn shared(traffic: &[KeptTraffic], named: &BTreeMap<u32, String>) -> bool {
         let shared = others.shared_with(&row.cell.visitors) > 0;
         *others = others.union(&row.cell.visitors);
         shared
+    })
+}
+
+/// What `of` makes of each, in their order. Sets are united on several threads where there are many.
+fn on_all_cores<T: Send, R: Send>(
+    mut all: Vec<T>,
+    of: &(impl Fn(T) -> Result<R, ReadModelError> + Sync),
+) -> Result<Vec<R>, ReadModelError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    if all.len() < LEAST_OF_A_THREAD * 2 || cores == 1 {
+        return all.into_iter().map(of).collect();
+    }
+    let part = all.len().div_ceil(cores);
+    std::thread::scope(|scope| {
+        let mut threads = Vec::new();
+        while all.len() > part {
+            let own = all.split_off(all.len() - part);
+            threads.push(scope.spawn(move || own.into_iter().map(of).collect::<Result<Vec<_>, _>>()));
+        }
+        let mut made = all.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
+        for thread in threads.into_iter().rev() {
+            made.extend(thread.join().expect("invariant: uniting sets does not panic")?);
+        }
+        Ok(made)
     })
 }
 
