@@ -64,7 +64,8 @@ fn books() -> Scenario<Books> {
 
 /// Closes a month at midnight in Shanghai.
 fn close(period: &str, until: &str) -> BooksCommand {
-    BooksCommand::ClosePeriod { period: id(period), until: at(until), digest: id("9f86"), through: Some(9) }
+    let (period, until, digest) = (id(period), at(until), id("9f86"));
+    BooksCommand::ClosePeriod { period, until, digest, through: Some(9), seal: None }
 }
 
 fn march() -> BooksCommand {

@@ -23,6 +23,7 @@ mod partners;
 pub mod payouts;
 mod pending;
 pub mod periods;
+pub mod proven;
 mod pump;
 pub mod reactors;
 pub mod reconcile;

@@ -5,10 +5,12 @@ use std::ops::ControlFlow;
 use daybook_commands::{CommandError, Executed};
 use daybook_domain::books::Month;
 use daybook_domain::books::commands::BooksCommand;
+use daybook_domain::books::events::StatementSeal;
 use daybook_domain::{Code, Event, EventKind, MarketId, PartyId, Reference, Rejection, Timestamp};
 use daybook_journal::{Filter, Journal, Position};
 use daybook_projections::{AsOf, ReadModels};
 
+use crate::proven::seal;
 use crate::stream::visit;
 use crate::{AnyCommand, AnyRequest, Market, MarketError};
 
@@ -33,6 +35,10 @@ pub struct Period {
     pub digest: Reference,
     /// The digest counts the events through this position.
     pub through: Position,
+    /// What it commits to of merchants' statements.
+    pub seal: Option<StatementSeal>,
+    /// Where the close stands in the journal.
+    pub position: Position,
     /// How it was opened again.
     pub reopened: Option<Reopened>,
 }
@@ -55,8 +61,29 @@ pub struct Reopened {
 /// # Errors
 /// [`MarketError`] when the journal cannot be read.
 pub fn periods(journal: &dyn Journal, market: MarketId) -> Result<Vec<Period>, MarketError> {
+    through(journal, market, Position::MAX)
+}
+
+/// The months that were closed and not opened again, by the events through a position.
+///
+/// # Errors
+/// [`MarketError`] when the journal cannot be read.
+pub fn in_force(
+    journal: &dyn Journal,
+    market: MarketId,
+    position: Position,
+) -> Result<Vec<Period>, MarketError> {
+    let mut closed = through(journal, market, position)?;
+    closed.retain(|period| period.reopened.is_none());
+    Ok(closed)
+}
+
+fn through(journal: &dyn Journal, market: MarketId, last: Position) -> Result<Vec<Period>, MarketError> {
     let mut periods = Vec::<Period>::new();
     visit(journal, &format!("books-{market}"), &mut |event, stored| {
+        if stored.position > last {
+            return;
+        }
         let happened = Timestamp(stored.occurred_at);
         match event {
             Event::PeriodClosed(e) => periods.push(Period {
@@ -66,6 +93,8 @@ pub fn periods(journal: &dyn Journal, market: MarketId) -> Result<Vec<Period>, M
                 by: e.by,
                 digest: e.digest,
                 through: e.through.unwrap_or_else(|| stored.position.saturating_sub(1)),
+                seal: e.seal,
+                position: stored.position,
                 reopened: None,
             }),
             Event::PeriodReopened(e) => {
@@ -96,7 +125,11 @@ impl Market {
         let period = Code::new(&month.to_string()).map_err(|e| unavailable(e.to_string()))?;
         let digest = Reference::new(&books.digest()).map_err(|e| unavailable(e.to_string()))?;
         let until = calendar.start_of_month(month.next());
-        Ok(BooksCommand::ClosePeriod { period, until, digest, through: Some(through) })
+        let before = in_force(self.journal().as_ref(), self.id(), through)?.pop();
+        let from = before.as_ref().map_or(i64::MIN, |before| before.until.0);
+        let before = before.map(|before| (before.period, before.position));
+        let seal = seal(models, (from, until.0), through, before).map_err(|e| unavailable(e.to_string()))?;
+        Ok(BooksCommand::ClosePeriod { period, until, digest, through: Some(through), seal: Some(seal) })
     }
 
     /// Closes a month with the books as they are: where something is booked in it between the digest and the close,

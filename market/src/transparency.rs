@@ -8,13 +8,27 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use daybook_domain::Timestamp;
+use daybook_domain::{MarketId, Timestamp};
 use daybook_journal::{Filter, Journal, JournalError, Position, Recorded};
+use daybook_projections::ReadModelError;
+use daybook_proofs::statement::closed_line;
 use daybook_proofs::{Checkpoint, Entry, Log, MarketKey, Proof, ProofError, Recount};
 
-/// Why a log was not kept or checked.
+use crate::MarketError;
+use crate::periods::in_force;
+
+/// Why a log was not kept or checked, or something not proved.
 #[derive(Debug, thiserror::Error)]
 pub enum TransparencyError {
+    /// The market's books could not be read.
+    #[error(transparent)]
+    Market(#[from] MarketError),
+    /// Nor its read models.
+    #[error(transparent)]
+    Models(#[from] ReadModelError),
+    /// What was asked for cannot be proved yet.
+    #[error("{0}")]
+    Refused(String),
     /// The journal could not be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -102,12 +116,22 @@ pub fn grow(
     Ok(log.size() >= head)
 }
 
-/// Signs the log as it is, with the time.
+/// Signs the log as it is, with the time, and with the last close of the market's books that is in force: so that none
+/// that was opened again can be shown for it.
 ///
 /// # Errors
-/// [`ProofError`].
-pub fn sign(log: &mut Log, keys: &[MarketKey], now: Timestamp) -> Result<Checkpoint, ProofError> {
-    log.checkpoint(keys, &[format!("time {now}")])
+/// [`TransparencyError`].
+pub fn sign(
+    journal: &dyn Journal,
+    market: MarketId,
+    log: &mut Log,
+    keys: &[MarketKey],
+    now: Timestamp,
+) -> Result<Checkpoint, TransparencyError> {
+    let closed = in_force(journal, market, log.size())?.pop();
+    let closed = closed.map(|closed| closed_line(closed.period.as_str(), closed.position));
+    let lines: Vec<String> = [format!("time {now}")].into_iter().chain(closed).collect();
+    Ok(log.checkpoint(keys, &lines)?)
 }
 
 /// The proof of the event at a position, under a checkpoint.
@@ -159,7 +183,7 @@ impl Logging {
     /// # Errors
     /// Where no thread is to be had.
     pub fn start(
-        journal: Arc<dyn Journal>,
+        (journal, market): (Arc<dyn Journal>, MarketId),
         folder: PathBuf,
         key: MarketKey,
         every: Duration,
@@ -173,7 +197,7 @@ impl Logging {
                 let pause = woken.recv_timeout(every);
                 // a stop is not held up by a long way to go: what is left comes with the next start
                 let mut go_on = |_| !stops.load(Ordering::Relaxed);
-                match turn(journal.as_ref(), &folder, &key, &now, &mut go_on) {
+                match turn(journal.as_ref(), market, &folder, &key, &now, &mut go_on) {
                     Ok(Some(checkpoint)) => tracing::debug!(size = checkpoint.size, "the log is signed"),
                     Ok(None) => tracing::debug!("the log has not come to the journal's end"),
                     Err(error) => tracing::error!(%error, "the log is not signed"),
@@ -200,6 +224,7 @@ impl Logging {
 /// One turn of keeping a log: it is only held for as long, so that cosignatures may be added in between.
 fn turn(
     journal: &dyn Journal,
+    market: MarketId,
     folder: &Path,
     key: &MarketKey,
     now: &dyn Fn() -> Timestamp,
@@ -209,5 +234,5 @@ fn turn(
     if !grow(journal, &mut log, go_on)? {
         return Ok(None);
     }
-    Ok(Some(sign(&mut log, std::slice::from_ref(key), now())?))
+    Ok(Some(sign(journal, market, &mut log, std::slice::from_ref(key), now())?))
 }

@@ -142,6 +142,30 @@ impl Checkpoint {
         Ok(by)
     }
 
+    /// Whether it has no signature but those that the keys check: what nobody checks could be changed unseen.
+    pub(crate) fn signed_by_these_alone(&self, keys: &[PublicKey]) -> Result<(), ProofError> {
+        let note = note_of(self.note.as_bytes())?;
+        let found = note.verify(&verifiers(keys).1);
+        let (checked, _) = found.map_err(|error| ProofError::broken(format!("the checkpoint: {error}")))?;
+        let lines: String =
+            checked.iter().map(|signature| String::from_utf8_lossy(&signature.to_bytes()).into_owned()).collect();
+        if format!("{}\n\n{lines}", self.text()) == self.note {
+            return Ok(());
+        }
+        let why = "the checkpoint has signatures that none of the keys checks: name their keys too";
+        Err(ProofError::broken(why))
+    }
+
+    /// The same checkpoint without the signatures of witnesses, which only those can check who have their keys.
+    #[must_use]
+    pub fn of_market_alone(&self) -> Self {
+        let (text, signatures) = self.note.rsplit_once("\n\n").unwrap_or((&self.note, ""));
+        let own = format!("\u{2014} {} ", self.origin);
+        let kept: String =
+            signatures.lines().filter(|line| line.starts_with(&own)).map(|line| format!("{line}\n")).collect();
+        Self { note: format!("{text}\n\n{kept}"), ..self.clone() }
+    }
+
     /// The same checkpoint with the signatures of another copy of it that the keys hold good.
     ///
     /// # Errors

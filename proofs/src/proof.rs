@@ -153,7 +153,7 @@ fn split(text: &str) -> Result<(&str, &str), ProofError> {
     text.split_once("\n\n").ok_or_else(|| ProofError::malformed("the proof", "no checkpoint stands in it"))
 }
 
-fn hashes<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<Hash>, ProofError> {
+pub(crate) fn hashes<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<Hash>, ProofError> {
     let mut all = Vec::new();
     for line in lines {
         let hash = Hash::parse_hash(line);

@@ -95,6 +95,7 @@ pub enum Command {
     Adjustment(cmd::adjustment::Args),
     Charge(cmd::charge::Args),
     Statement(cmd::statement::Args),
+    VerifyStatement(cmd::verify_statement::Args),
     Export(cmd::export::Args),
     Reconcile(cmd::reconcile::Args),
     Breaks(cmd::breaks::Args),

@@ -143,6 +143,9 @@ impl From<TransparencyError> for Failure {
         match error {
             TransparencyError::Journal(error) => error.into(),
             TransparencyError::Proof(error) => error.into(),
+            TransparencyError::Market(error) => error.into(),
+            TransparencyError::Models(error) => error.into(),
+            TransparencyError::Refused(why) => Self::Refused(why),
         }
     }
 }

@@ -332,7 +332,8 @@ async fn a_close_by_books_that_leave_part_of_the_month_out_is_refused_and_found_
     // written past the market, with the digest of what had happened then: of nothing, and of part of it
     let nothing = Reference::new(&trial_digest([].into_iter())).unwrap();
     let BooksCommand::ClosePeriod { period, until, .. } = outdated else { panic!("{outdated:?}") };
-    let of_nothing = BooksCommand::ClosePeriod { period, until, digest: nothing, through: Some(0) };
+    let of_nothing =
+        BooksCommand::ClosePeriod { period, until, digest: nothing, through: Some(0), seal: None };
     for (close, left_out) in [(of_nothing, "position 0, without"), (outdated, "without 4 entries")] {
         let books = march().await;
         books.come_to("2026-04-02T02:00:00Z").await;

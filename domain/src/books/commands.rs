@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Policy;
-use super::events::VoucherEntry;
+use super::events::{StatementSeal, VoucherEntry};
 use crate::{BankAccountId, Code, Currency, Money, PartyId, ProviderId, Reference, Timestamp, VoucherId};
 
 /// Something asked of `market-{id}`.
@@ -42,6 +42,9 @@ pub enum BooksCommand {
         /// The digest counts the events through this position of the journal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         through: Option<u64>,
+        /// What the close commits to of merchants' statements.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seal: Option<StatementSeal>,
     },
     /// Opens the last closed month again. The actor approves what another person asked for.
     ReopenPeriod {

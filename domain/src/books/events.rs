@@ -24,6 +24,21 @@ event! {
     PolicyAdopted { version: u32, policy: Policy }
 }
 event! {
+    /// What a close commits to of merchants' statements: every line that was booked since the close before.
+    StatementSeal {
+        /// Merchants that had lines.
+        merchants: u64,
+        /// Lines of all of them.
+        lines: u64,
+        /// Root over what each had, SHA-256 in hex.
+        root: Reference;
+        /// The last month that was closed before; none: nothing was.
+        after: Code,
+        /// Position of the close of that month.
+        follows: u64,
+    }
+}
+event! {
     /// A month's books are closed: what happened in it and comes later is booked in the first open one.
     PeriodClosed {
         /// `2018-05`.
@@ -35,6 +50,8 @@ event! {
         by: PartyId;
         /// The digest counts the events through this position of the journal; none: all before this one.
         through: u64,
+        /// What it commits to of merchants' statements.
+        seal: StatementSeal,
     }
 }
 event! {

@@ -54,7 +54,7 @@ fn close(
     period: Code,
     until: Timestamp,
     digest: Reference,
-    through: Option<u64>,
+    (through, seal): (Option<u64>, Option<&StatementSeal>),
     ctx: &Context<'_>,
 ) -> Decided {
     let month = Month::parse(period)?;
@@ -81,7 +81,7 @@ fn close(
         let message = format!("period {period} ends at {until}: close it after that");
         return Err(Rejection::new("period_not_over", message));
     }
-    Ok(vec![PeriodClosed { period, until, digest, by: ctx.actor, through }.into()])
+    Ok(vec![PeriodClosed { period, until, digest, by: ctx.actor, through, seal: seal.cloned() }.into()])
 }
 
 fn voucher(
@@ -156,8 +156,8 @@ impl Aggregate for Books {
 
     fn decide(&self, command: &BooksCommand, ctx: &Context<'_>) -> Decided {
         match command {
-            BooksCommand::ClosePeriod { period, until, digest, through } => {
-                close(self, *period, *until, *digest, *through, ctx)
+            BooksCommand::ClosePeriod { period, until, digest, through, seal } => {
+                close(self, *period, *until, *digest, (*through, seal.as_ref()), ctx)
             }
             BooksCommand::ReopenPeriod { period, requested_by, reason } => {
                 said("reason", reason)?;

@@ -174,7 +174,8 @@ fn checkpoint(global: &Global, args: &Sign) -> Result<(), Failure> {
             progress.set(position);
             true
         })?;
-        sign(&mut log, &keys, Timestamp(SystemClock.now()))?
+        let market = daybook_market::Options::default().market;
+        sign(&journal, market, &mut log, &keys, Timestamp(SystemClock.now()))?
     };
     let mut out = Output::new(global.format);
     match out.format {
@@ -191,7 +192,8 @@ fn checkpoint(global: &Global, args: &Sign) -> Result<(), Failure> {
     out.finish()
 }
 
-fn there(global: &Global) -> Result<PathBuf, Failure> {
+/// The folder of the journal's log, which is there.
+pub fn there(global: &Global) -> Result<PathBuf, Failure> {
     global.must_exist()?;
     let folder = folder(&global.journal.0);
     if folder.is_dir() {
@@ -250,7 +252,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// A text of somebody else as a terminal may show it.
-fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
@@ -331,7 +333,7 @@ fn check(global: &Global, path: &Path, keys: &[PublicKey]) -> Result<(), Failure
     unheard(printed.and_then(|()| out.finish()))
 }
 
-fn seen((name, seconds): &(String, u64)) -> String {
+pub fn seen((name, seconds): &(String, u64)) -> String {
     let at = i64::try_from(*seconds).ok().and_then(|seconds| seconds.checked_mul(SECOND));
     format!("{name}@{}", at.map_or_else(String::new, |at| Timestamp(at).to_string()))
 }

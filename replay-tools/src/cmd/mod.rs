@@ -48,6 +48,7 @@ pub mod statement;
 pub mod status;
 pub mod trial_balance;
 pub mod verify;
+pub mod verify_statement;
 pub mod voucher;
 
 use crate::cli::{Cli, Command};
@@ -98,6 +99,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Adjustment(args) => adjustment::run(global, &args),
         Command::Charge(args) => charge::run(global, &args),
         Command::Statement(args) => statement::run(global, &args),
+        Command::VerifyStatement(args) => verify_statement::run(global, &args),
         Command::Export(args) => export::run(global, &args),
         Command::Reconcile(args) => reconcile::run(global, &args),
         Command::Breaks(args) => breaks::run(global, &args),

@@ -92,8 +92,8 @@ fn close(global: &Global, month: Month, by: &By) -> Result<(), Failure> {
             })
         }
         // sent again with its id, it says the same and is answered as the first time
-        Some(Period { period, until, digest, through, .. }) if by.command_id.is_some() => {
-            let command = BooksCommand::ClosePeriod { period, until, digest, through: Some(through) };
+        Some(Period { period, until, digest, through, seal, .. }) if by.command_id.is_some() => {
+            let command = BooksCommand::ClosePeriod { period, until, digest, through: Some(through), seal };
             runtime.block_on(act_on(&market, global, request(command)))
         }
         Some(Period { closed_at, by, .. }) => Err(Failure::Refused(format!(

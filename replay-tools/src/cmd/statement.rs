@@ -4,12 +4,18 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use daybook_domain::MerchantId;
+use daybook_market::Options;
+use daybook_market::proven::Prover;
 use daybook_projections::ReadModels;
+use daybook_proofs::Files;
+use daybook_proofs::statement::archive;
 use daybook_reports::Statement;
 use daybook_reports::statement::{COLUMNS, Section};
 
 use crate::cli::Global;
 use crate::cmd::export::{into_file, period};
+use crate::cmd::log::there as log_there;
+use crate::cuts::month;
 use crate::failure::Failure;
 use crate::output::{Format, Output, say};
 use crate::value::{Table, Value};
@@ -43,6 +49,10 @@ struct Merchant {
     /// Write a page to print as well
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write what proves it as well: `daybook verify-statement` checks that without the journal. The books of the
+    /// period must be closed, and the log signed since
+    #[arg(long, value_name = "FILE")]
+    prove: Option<PathBuf>,
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
@@ -57,7 +67,28 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         into_file(path, |out| Ok(statement.write_html(out)?))?;
         say!("wrote {}", path.display());
     }
+    if let Some(path) = &asked.prove {
+        let files = proof(global, &models, asked, &statement)?;
+        into_file(path, |out| Ok(archive::write(&files, out).map(drop)?))?;
+        say!("wrote {}", path.display());
+    }
     print(global, &statement)
+}
+
+/// What proves a statement.
+fn proof(
+    global: &Global,
+    models: &ReadModels,
+    asked: &Merchant,
+    statement: &Statement,
+) -> Result<Files, Failure> {
+    let journal = global.read_journal()?;
+    let month = |day: chrono::NaiveDate| {
+        month(&day.format("%Y-%m").to_string()).map_err(Failure::Refused)
+    };
+    let folder = log_there(global)?;
+    let prover = Prover { models, journal: &journal, market: Options::default().market, folder: &folder };
+    Ok(prover.prove(asked.id.as_str(), month(statement.first)?, month(statement.last)?)?.files)
 }
 
 fn drawn(global: &Global, models: &ReadModels, asked: &Merchant) -> Result<Statement, Failure> {

@@ -219,7 +219,7 @@ impl Plan {
             let webhooks = of.webhooks(hooks)?;
             let logging = log.map(|(key, every)| {
                 let (journal, folder) = (Arc::clone(market.journal()), folder(&of.journal.0));
-                Logging::start(journal, folder, key, every, || Timestamp(SystemClock.now()))
+                Logging::start((journal, market.id()), folder, key, every, || Timestamp(SystemClock.now()))
             });
             let logging = logging.transpose()?;
             Ok::<_, Failure>((market, models, follower, access, clerk, webhooks, logging))
