@@ -128,10 +128,19 @@ pub fn sign(
     keys: &[MarketKey],
     now: Timestamp,
 ) -> Result<Checkpoint, TransparencyError> {
-    let closed = in_force(journal, market, log.size())?.pop();
+    Ok(log.checkpoint(keys, &lines(journal, market, log.size(), now)?)?)
+}
+
+/// What is signed with a checkpoint of so many events.
+pub(crate) fn lines(
+    journal: &dyn Journal,
+    market: MarketId,
+    size: Position,
+    now: Timestamp,
+) -> Result<Vec<String>, TransparencyError> {
+    let closed = in_force(journal, market, size)?.pop();
     let closed = closed.map(|closed| closed_line(closed.period.as_str(), closed.position));
-    let lines: Vec<String> = [format!("time {now}")].into_iter().chain(closed).collect();
-    Ok(log.checkpoint(keys, &lines)?)
+    Ok([format!("time {now}")].into_iter().chain(closed).collect())
 }
 
 /// The proof of the event at a position, under a checkpoint.

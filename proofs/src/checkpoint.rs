@@ -147,8 +147,10 @@ impl Checkpoint {
         let note = note_of(self.note.as_bytes())?;
         let found = note.verify(&verifiers(keys).1);
         let (checked, _) = found.map_err(|error| ProofError::broken(format!("the checkpoint: {error}")))?;
-        let lines: String =
-            checked.iter().map(|signature| String::from_utf8_lossy(&signature.to_bytes()).into_owned()).collect();
+        let lines: String = checked
+            .iter()
+            .map(|signature| String::from_utf8_lossy(&signature.to_bytes()).into_owned())
+            .collect();
         if format!("{}\n\n{lines}", self.text()) == self.note {
             return Ok(());
         }
@@ -161,8 +163,11 @@ impl Checkpoint {
     pub fn of_market_alone(&self) -> Self {
         let (text, signatures) = self.note.rsplit_once("\n\n").unwrap_or((&self.note, ""));
         let own = format!("\u{2014} {} ", self.origin);
-        let kept: String =
-            signatures.lines().filter(|line| line.starts_with(&own)).map(|line| format!("{line}\n")).collect();
+        let kept: String = signatures
+            .lines()
+            .filter(|line| line.starts_with(&own))
+            .map(|line| format!("{line}\n"))
+            .collect();
         Self { note: format!("{text}\n\n{kept}"), ..self.clone() }
     }
 

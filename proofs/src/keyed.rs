@@ -84,9 +84,12 @@ impl KeyedPath {
     }
 }
 
+/// A key and the hash of what its leaf holds.
+type Leaf = (Hash, Hash);
+
 /// The tree: keys with the hashes of what their leaves hold.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct KeyedTree(Vec<(Hash, Hash)>);
+pub struct KeyedTree(Vec<Leaf>);
 
 impl KeyedTree {
     /// The tree of some leaves, each a key and the hash of what it holds, in any order.
@@ -153,11 +156,11 @@ impl KeyedTree {
     }
 }
 
-fn halves(leaves: &[(Hash, Hash)], depth: usize) -> (&[(Hash, Hash)], &[(Hash, Hash)]) {
+fn halves(leaves: &[Leaf], depth: usize) -> (&[Leaf], &[Leaf]) {
     leaves.split_at(leaves.partition_point(|(key, _)| !bit(key, depth)))
 }
 
-fn over(leaves: &[(Hash, Hash)], depth: usize) -> Hash {
+fn over(leaves: &[Leaf], depth: usize) -> Hash {
     match leaves {
         [] => EMPTY_HASH,
         [(key, content)] => node(key, content),
@@ -183,7 +186,7 @@ mod tests {
                 let (name, own) = (format!("m{n}"), content(&format!("of {n}")));
                 let path = tree.path(&name);
                 let there = n < size;
-                assert_eq!(path.leads_to(root, &name, there.then_some(own)), true, "{n} of {size}");
+                assert!(path.leads_to(root, &name, there.then_some(own)), "{n} of {size}");
                 assert!(!path.leads_to(root, &name, (!there).then_some(own)), "{n} of {size}");
                 assert!(!path.leads_to(root, &name, Some(content("else"))), "{n} of {size}");
                 assert!(!path.leads_to(content("root"), &name, there.then_some(own)));

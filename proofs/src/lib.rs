@@ -11,6 +11,8 @@
 //! tlog-proof, a witness signs as C2SP tlog-cosignature says. The tree's arithmetic and the notes are the crates' `tlog_tiles` and
 //! `signed_note`; ours is what a leaf says ([`Entry`]) and how the tree grows with a journal ([`Log`]).
 //!
+//! On it stand a merchant's statements that show to be complete ([`statement`]), and what the market owes ([`LiabilityProof`]).
+//!
 //! This crate knows neither database nor network: who has to check a proof can build it alone.
 
 mod checkpoint;
@@ -19,6 +21,7 @@ mod error;
 mod files;
 pub mod keyed;
 mod keys;
+mod liabilities;
 mod log;
 mod proof;
 mod recount;
@@ -30,6 +33,7 @@ pub use entry::Entry;
 pub use error::ProofError;
 pub use keyed::{KeyedPath, KeyedTree};
 pub use keys::{MarketKey, PublicKey, SignedBy};
+pub use liabilities::{Liabilities, LiabilityProof, Sum, SumTree};
 pub use log::Log;
 pub use proof::{Consistency, Proof};
 pub use recount::Recount;

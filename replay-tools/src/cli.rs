@@ -77,6 +77,7 @@ pub enum Command {
     AfterSales(cmd::after_sales::Args),
     Service(cmd::service::Args),
     Assessment(cmd::assessment::Args),
+    Liabilities(cmd::liabilities::Args),
     Leads(cmd::leads::Args),
     ExplainGmv(cmd::explain_gmv::Args),
     Attribution(cmd::attribution::Args),

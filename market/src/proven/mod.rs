@@ -5,14 +5,16 @@
 
 mod chapters;
 mod index;
+pub mod liabilities;
 mod seal;
 
 use std::path::Path;
 
 use daybook_domain::books::Month;
+use daybook_domain::books::events::StatementSeal;
 use daybook_domain::{Code, MarketId};
 use daybook_journal::{Journal, Position};
-use daybook_projections::{Calendar, ReadModels};
+use daybook_projections::{Calendar, ReadModelError, ReadModels};
 use daybook_proofs::statement::{Chapter, MerchantLeaf, StatementFiles};
 use daybook_proofs::{Checkpoint, Files, KeyedPath, Log};
 
@@ -36,7 +38,10 @@ pub struct Prover<'a> {
 
 impl std::fmt::Debug for Prover<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Prover").field("market", &self.market).field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("Prover")
+            .field("market", &self.market)
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
     }
 }
 
@@ -102,9 +107,7 @@ impl Prover<'_> {
             let (own, path) = self.sealed(merchant, close, &covered)?;
             let leaf = leaf(merchant, &own);
             files.sealed(close.position, leaf, path);
-            let asked = |chapter: &Chapter| {
-                (first.to_string()..=last.to_string()).contains(&chapter.month)
-            };
+            let asked = |chapter: &Chapter| (first.to_string()..=last.to_string()).contains(&chapter.month);
             chapters.extend(own.into_iter().filter(asked));
         }
         chapters.iter().for_each(|chapter| files.chapter(chapter));
@@ -113,7 +116,12 @@ impl Prover<'_> {
     }
 
     /// The closes from the one that sealed the first month to the last in force.
-    fn closes(&self, first: Month, last: Month, under: &Checkpoint) -> Result<Vec<Period>, TransparencyError> {
+    fn closes(
+        &self,
+        first: Month,
+        last: Month,
+        under: &Checkpoint,
+    ) -> Result<Vec<Period>, TransparencyError> {
         let mut closes = in_force(self.journal, self.market, under.size)?;
         if !under.lines.iter().any(|line| line.starts_with("closed ")) && !closes.is_empty() {
             return refused(
@@ -141,7 +149,8 @@ impl Prover<'_> {
         match found.last().map(|close| month(close.period)).transpose()? {
             Some(reached) if reached >= last => Ok(found),
             reached => {
-                let reached = reached.map_or_else(String::new, |month| format!(", the last that is is {month}"));
+                let reached =
+                    reached.map_or_else(String::new, |month| format!(", the last that is is {month}"));
                 refused(format!(
                     "the books of {last} are not closed under the last checkpoint{reached}: `daybook period close` closes \
                      them, `daybook log checkpoint` signs"
@@ -177,6 +186,14 @@ impl Prover<'_> {
             close.period, close.position
         ))
     }
+}
+
+/// The seal of a close as the books give it again.
+pub(crate) fn derived(models: &ReadModels, close: &Period) -> Result<StatementSeal, ReadModelError> {
+    let calendar = models.calendar()?;
+    let covered =
+        Covered::by(close, calendar).map_err(|error| ReadModelError::BadQuestion(error.to_string()))?;
+    seal(models, (covered.from, covered.until), covered.through, None)
 }
 
 /// What a seal holds of a merchant with these chapters; none without lines.

@@ -18,6 +18,7 @@ mod models;
 mod orders;
 mod periods;
 mod report;
+mod seals;
 mod settlements;
 mod states;
 
@@ -31,6 +32,7 @@ use daybook_projections::ReadModelError;
 use books::Books;
 pub use models::verify_models;
 pub use report::{Check, Open, Report, Violation};
+pub use seals::verify_seals;
 
 /// Why the check could not be carried out; nothing is said about the invariants then.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,9 @@ pub enum VerifyError {
     /// The read models could not be read or built.
     #[error(transparent)]
     Models(#[from] ReadModelError),
+    /// The market's books could not be read.
+    #[error(transparent)]
+    Market(#[from] crate::MarketError),
     /// An event could not be read.
     #[error("the event at position {position} cannot be read: {source}")]
     Decode {

@@ -59,7 +59,8 @@ impl ReadModels {
     ) -> Result<(), ReadModelError> {
         let db = self.read()?;
         self.applied_for(&db, crate::AsOf::position(within.through))?;
-        let (r, own) = (generation(&db)?, if within.merchant_id.is_some() { "a.dimension = ?1 AND" } else { "" });
+        let (r, own) =
+            (generation(&db)?, if within.merchant_id.is_some() { "a.dimension = ?1 AND" } else { "" });
         let mut statement = db.prepare_cached(&format!(
             "SELECT a.dimension, a.currency, e.position, e.event, e.order_id, e.occurred_at, e.booked_at, -e.amount \
              FROM book_accounts__r{r} a JOIN book_entries__r{r} e ON e._parent = a._id WHERE {own} {OWED} \
@@ -111,7 +112,8 @@ impl ReadModels {
     pub fn owed_before(&self, within: OwedWithin<'_>) -> Result<Vec<(String, String, i64)>, ReadModelError> {
         let db = self.read()?;
         self.applied_for(&db, crate::AsOf::position(within.through))?;
-        let (r, own) = (generation(&db)?, if within.merchant_id.is_some() { "a.dimension = ?1 AND" } else { "" });
+        let (r, own) =
+            (generation(&db)?, if within.merchant_id.is_some() { "a.dimension = ?1 AND" } else { "" });
         let mut statement = db.prepare_cached(&format!(
             "SELECT a.dimension, a.currency, -sum(e.amount) FROM book_accounts__r{r} a \
              JOIN book_entries__r{r} e ON e._parent = a._id WHERE {own} {OWED} \
@@ -121,6 +123,31 @@ impl ReadModels {
         let rows = statement.query_map(params![within.merchant_id, within.from, through], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What is owed to each merchant by the events through a position, its deposit with it: merchant, currency, minor
+    /// units, negative where the merchant owes. By merchant and currency.
+    ///
+    /// # Errors
+    /// [`ReadModelError::Behind`] where the models have not come that far.
+    pub fn owed_at(&self, through: Position) -> Result<Vec<(String, String, i64)>, ReadModelError> {
+        let db = self.read()?;
+        let applied = self.applied_for(&db, crate::AsOf::position(through))?;
+        let (r, upto) = (generation(&db)?, i64::try_from(through).unwrap_or(i64::MAX));
+        let whole = "a.class = 'Liabilities' AND a.name IN ('MerchantPending', 'MerchantAvailable', 'MerchantHeld', \
+                     'MerchantReserve', 'PayoutInTransit', 'Deposit', 'DepositFrozen')";
+        // the sums of the accounts are those of now
+        let (sum, entries) = if applied == through {
+            ("a.balance", String::new())
+        } else {
+            ("e.amount", format!("JOIN book_entries__r{r} e ON e._parent = a._id AND e.position <= ?1"))
+        };
+        let mut statement = db.prepare_cached(&format!(
+            "SELECT a.dimension, a.currency, -sum({sum}) FROM book_accounts__r{r} a {entries} \
+             WHERE {whole} AND ?1 IS ?1 GROUP BY a.dimension, a.currency ORDER BY a.dimension, a.currency"
+        ))?;
+        let rows = statement.query_map([upto], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }

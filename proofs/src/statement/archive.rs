@@ -69,5 +69,7 @@ pub fn read(bytes: &[u8]) -> Result<Files, ProofError> {
         return Ok(files);
     }
     let at = again.iter().zip(bytes).position(|(a, b)| a != b).unwrap_or(again.len().min(bytes.len()));
-    Err(bad(format!("at byte {at} it is not as a statement is written: something was added to it or changed")))
+    Err(bad(format!(
+        "at byte {at} it is not as a statement is written: something was added to it or changed"
+    )))
 }

@@ -98,7 +98,7 @@ pub fn decimal(minor: i64, digits: u32) -> String {
 }
 
 /// Reads an amount that [`decimal`] wrote: minor units and decimals.
-fn amount(text: &str) -> Option<(i64, u32)> {
+pub(crate) fn amount(text: &str) -> Option<(i64, u32)> {
     let digits = text.split_once('.').map_or(0, |(_, parts)| parts.len());
     let plain: String = text.chars().filter(|c| *c != '.').collect();
     if plain.trim_start_matches('-').len() > MOST_DIGITS {
@@ -211,14 +211,17 @@ impl Chapter {
         let (mut lines, mut balance, mut day) = (Vec::new(), record.opening, String::new());
         for (at, row) in body.split_terminator('\n').enumerate() {
             let at = at + 2;
-            let line = Line::read(row, record.digits).ok_or_else(|| broken(at, "it is no line of a statement"))?;
+            let line =
+                Line::read(row, record.digits).ok_or_else(|| broken(at, "it is no line of a statement"))?;
             if line.number != lines.len() as u64 + 1 {
                 let why = format!("number {} stands where {} belongs", line.number, lines.len() + 1);
                 return Err(broken(at, &why));
             }
-            let sum = balance.checked_add(line.amount).ok_or_else(|| broken(at, "the balance is too large"))?;
+            let sum =
+                balance.checked_add(line.amount).ok_or_else(|| broken(at, "the balance is too large"))?;
             if sum != line.balance {
-                let [was, sum, said] = [balance, sum, line.balance].map(|minor| decimal(minor, record.digits));
+                let [was, sum, said] =
+                    [balance, sum, line.balance].map(|minor| decimal(minor, record.digits));
                 let why = format!("after {was} the balance is {sum}, and the line says {said}");
                 return Err(broken(at, &why));
             }
@@ -236,7 +239,11 @@ impl Chapter {
         }
         let broken = |why: String| ProofError::broken(format!("{name}: {why}"));
         if lines.len() as u64 != record.lines {
-            let why = format!("it has {} lines, and {} were sealed: some are missing or added", lines.len(), record.lines);
+            let why = format!(
+                "it has {} lines, and {} were sealed: some are missing or added",
+                lines.len(),
+                record.lines
+            );
             return Err(broken(why));
         }
         if balance != record.closing {
@@ -244,7 +251,9 @@ impl Chapter {
             return Err(broken(format!("it ends with a balance of {found}, and {sealed} was sealed")));
         }
         if tree.root() != record.root {
-            return Err(broken("its lines are not those that were sealed: one of them was changed".to_owned()));
+            return Err(broken(
+                "its lines are not those that were sealed: one of them was changed".to_owned(),
+            ));
         }
         let Record { currency, month, digits, opening, .. } = record.clone();
         Ok(Self { currency, month, digits, opening, lines })

@@ -32,7 +32,9 @@ impl Head {
         let mut lines = text.lines().skip(1);
         let mut field = |name: &str| Some(lines.next()?.strip_prefix(name)?.to_owned());
         let (merchant, from, through) = (field("merchant "), field("from "), field("through "));
-        let (Some(merchant), Some(from), Some(through)) = (merchant, from, through) else { return Err(bad()) };
+        let (Some(merchant), Some(from), Some(through)) = (merchant, from, through) else {
+            return Err(bad());
+        };
         let head = Self { merchant, from, through };
         let months = is_month(&head.from) && is_month(&head.through) && head.from <= head.through;
         if months && head.to_text() == text { Ok(head) } else { Err(bad()) }

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+pub(crate) use chapter::amount as read_amount;
 pub use chapter::{Chapter, Line, MerchantLeaf, Record, decimal};
 pub use files::StatementFiles;
 pub use verify::{Expected, ProvenStatement, Sealed, verify_statement};

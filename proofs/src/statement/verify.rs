@@ -125,7 +125,10 @@ pub fn verify_statement(
     let mut known = BTreeSet::from([HEAD.to_owned()]);
     let (closes, checkpoint, by) = closes(files, keys, &mut known)?;
     if let Some(least) = expected.events.filter(|least| checkpoint.size < *least) {
-        return broken(format!("its checkpoint has {} events, and at least {least} are known", checkpoint.size));
+        return broken(format!(
+            "its checkpoint has {} events, and at least {least} are known",
+            checkpoint.size
+        ));
     }
     chained(&head, &closes, &checkpoint)?;
     let mut proven = ProvenStatement {
@@ -155,9 +158,7 @@ pub fn verify_statement(
 
 fn wanted(what: &str, expected: Option<&str>, found: &str) -> Result<(), ProofError> {
     match expected.filter(|expected| *expected != found) {
-        Some(expected) => {
-            broken(format!("{HEAD}: its {what} is {found:?}, and {expected:?} was asked for"))
-        }
+        Some(expected) => broken(format!("{HEAD}: its {what} is {found:?}, and {expected:?} was asked for")),
         None => Ok(()),
     }
 }
@@ -330,11 +331,17 @@ fn joined(
     let was = before.map(|balance| balance.closing).or(from_nothing.then_some(0));
     if let Some(was) = was.filter(|was| was != opening || before.is_some_and(|of| of.digits != *digits)) {
         let [was, opening] = [was, *opening].map(|minor| decimal(minor, *digits));
-        return broken(format!("{name}: {currency} {month} begins with {opening}, and {was} stood before it"));
+        return broken(format!(
+            "{name}: {currency} {month} begins with {opening}, and {was} stood before it"
+        ));
     }
     let inside = *month >= proven.from;
-    let balance =
-        proven.balances.entry(currency.clone()).or_insert(Balance { digits: *digits, opening: *opening, closing: 0, lines: 0 });
+    let balance = proven.balances.entry(currency.clone()).or_insert(Balance {
+        digits: *digits,
+        opening: *opening,
+        closing: 0,
+        lines: 0,
+    });
     balance.closing = *closing;
     if inside {
         balance.lines += lines;

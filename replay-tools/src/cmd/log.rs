@@ -227,7 +227,8 @@ fn grown(global: &Global, args: &Grown) -> Result<(), Failure> {
     put(args.out.as_deref(), &proof.to_text())
 }
 
-fn put(path: Option<&Path>, text: &str) -> Result<(), Failure> {
+/// Writes a text to a file, or to standard output.
+pub fn put(path: Option<&Path>, text: &str) -> Result<(), Failure> {
     match path {
         Some(path) => fs::write(path, text)
             .map_err(|error| Failure::Unavailable(format!("{}: {error}", path.display()))),
@@ -239,7 +240,8 @@ fn put(path: Option<&Path>, text: &str) -> Result<(), Failure> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+/// A file that is no longer than any proof.
+pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| Failure::Unavailable(format!("{}: {error}", path.display()));
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
@@ -333,6 +335,7 @@ fn check(global: &Global, path: &Path, keys: &[PublicKey]) -> Result<(), Failure
     unheard(printed.and_then(|()| out.finish()))
 }
 
+/// A witness and when it saw what it signed.
 pub fn seen((name, seconds): &(String, u64)) -> String {
     let at = i64::try_from(*seconds).ok().and_then(|seconds| seconds.checked_mul(SECOND));
     format!("{name}@{}", at.map_or_else(String::new, |at| Timestamp(at).to_string()))

@@ -24,6 +24,7 @@ pub mod import;
 pub mod key;
 pub mod leads;
 pub mod ledger;
+pub mod liabilities;
 pub mod log;
 pub mod merchant;
 pub mod merchants;
@@ -78,6 +79,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::AfterSales(args) => after_sales::run(global, &args),
         Command::Service(args) => service::run(global, &args),
         Command::Assessment(args) => assessment::run(global, &args),
+        Command::Liabilities(args) => liabilities::run(global, &args),
         Command::Leads(args) => leads::run(global, &args),
         Command::ExplainGmv(args) => explain_gmv::run(global, &args),
         Command::Attribution(args) => attribution::run(global, &args),

@@ -83,9 +83,7 @@ fn proof(
     statement: &Statement,
 ) -> Result<Files, Failure> {
     let journal = global.read_journal()?;
-    let month = |day: chrono::NaiveDate| {
-        month(&day.format("%Y-%m").to_string()).map_err(Failure::Refused)
-    };
+    let month = |day: chrono::NaiveDate| month(&day.format("%Y-%m").to_string()).map_err(Failure::Refused);
     let folder = log_there(global)?;
     let prover = Prover { models, journal: &journal, market: Options::default().market, folder: &folder };
     Ok(prover.prove(asked.id.as_str(), month(statement.first)?, month(statement.last)?)?.files)

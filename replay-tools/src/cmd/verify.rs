@@ -1,7 +1,7 @@
 //! `daybook verify`
 
 use daybook_domain::Money;
-use daybook_market::verify::{Report, VerifyError, verify, verify_models};
+use daybook_market::verify::{Report, VerifyError, verify, verify_models, verify_seals};
 use daybook_projections::ReadModels;
 use serde::Serialize;
 
@@ -46,6 +46,7 @@ pub fn check(global: &Global, models: &ReadModels) -> Result<Report, Failure> {
     };
     let mut report = verify(models.journal().as_ref(), &mut told)?;
     verify_models(models, &mut told, &mut report)?;
+    verify_seals(models, daybook_market::Options::default().market, &mut told, &mut report)?;
     Ok(report)
 }
 
@@ -134,6 +135,7 @@ impl From<VerifyError> for Failure {
         match error {
             VerifyError::Journal(error) => error.into(),
             VerifyError::Models(error) => error.into(),
+            VerifyError::Market(error) => error.into(),
             VerifyError::Decode { .. } | VerifyError::Refs { .. } => Self::Unavailable(error.to_string()),
         }
     }

@@ -110,7 +110,8 @@ fn sums(statement: &ProvenStatement) -> Table {
         "size",
     ]);
     let mut row = |rest: [Value; 4]| {
-        let head: [Value; 3] = [&statement.merchant, &statement.from, &statement.through].map(|text| text.as_str().into());
+        let head: [Value; 3] =
+            [&statement.merchant, &statement.from, &statement.through].map(|text| text.as_str().into());
         let tail: [Value; 2] = [statement.by.market.join(" ").into(), statement.checkpoint.size.into()];
         table.push(head.into_iter().chain(rest).chain(tail).collect());
     };
