@@ -29,8 +29,9 @@ enum Told {
     Market { zone: u8 },
 }
 
-const WAYS: [&str; 7] = [
+const WAYS: [&str; 8] = [
     r#","referrer":"https://www.baidu.com/s?wd=tv""#,
+    r#","tags":{"campaign":"k0","medium":"email","term":"tv"}"#,
     r#","tags":{"campaign":"k0","medium":"email"}"#,
     r#","tags":{"campaign":"Spring","medium":"email"}"#,
     r#","tags":{"campaign":"spring","medium":"cpc","source":"baidu"}"#,
@@ -50,8 +51,11 @@ fn tell(journal: &dyn Journal, told: &Told) {
                 r#","merchant":"m0""#,
                 r#","merchant":"m1","sales_channel":"tmall""#,
             ];
+            // a path may stand at several merchants and on several topics: it is one page
             let data = format!(
-                r#"{{"visitor":"v{visitor}","page":"/p/{page}"{}{}}}"#,
+                r#"{{"visitor":"v{visitor}","page":"/p/{}","region":"r{}"{}{}}}"#,
+                page % 4,
+                visitor % 2 + page / 4,
                 merchant[usize::from(page % 3)],
                 WAYS[usize::from(*way) % WAYS.len()]
             );
@@ -125,7 +129,7 @@ fn an_instant() -> impl Strategy<Value = i64> {
 fn something() -> impl Strategy<Value = Told> {
     let visitor = 0u8..4;
     prop_oneof![
-        60 => (visitor.clone(), an_instant(), 0u8..6, prop_oneof![3 => Just(6u8), 2 => 0u8..7])
+        60 => (visitor.clone(), an_instant(), 0u8..6, prop_oneof![3 => Just(7u8), 2 => 0u8..8])
             .prop_map(|(visitor, at, page, way)| Told::View { visitor, at, page, way }),
         10 => (0u8..10, prop::option::weighted(0.8, visitor), an_instant())
             .prop_map(|(order, visitor, at)| Told::Placed { order, visitor, at }),

@@ -342,6 +342,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_limit_leaves_out_is_what_matters_least_and_the_rest_keeps_its_order() {
+        let all = [("a", 1), ("b", 0), ("c", 9), ("d", 1), ("e", 7)];
+        let kept = |limit| {
+            let mut cells = all.to_vec();
+            let left = foremost(&mut cells, limit, |(_, n)| *n);
+            (cells.iter().map(|(name, _)| *name).collect::<String>(), left)
+        };
+        assert_eq!((kept(2), kept(3)), (("ce".into(), 3), ("ace".into(), 2)), "of two alike the first");
+        assert_eq!(
+            (kept(5), kept(99), kept(0)),
+            (("abcde".into(), 0), ("abcde".into(), 0), (String::new(), 5))
+        );
+    }
+
+    #[test]
     fn a_ratio_is_rounded_half_to_even_and_there_is_none_of_nothing() {
         let text = |of, through, places| ratio(of, through, places).map(|r| r.to_string());
         assert_eq!(text(1, 3, 4), Some("0.3333".into()));

@@ -122,6 +122,79 @@ fn a_change_by_category_is_explained_to_the_cent() {
 }
 
 #[test]
+fn rows_without_visitors_or_without_sales_say_so() {
+    let place = Place::empty();
+    assert_eq!(place.run(&["demo", "--days", "4", "--orders-per-day", "20", "--no-progress"]).code, 0);
+    let of = |args: &[&str]| place.json(&[args, &DAYS].concat());
+    let pages = of(&["metrics", "--by", "page"]);
+    let pages = pages.as_array().unwrap();
+    let (sums, rows): (Vec<_>, Vec<_>) =
+        pages.iter().partition(|row| row["page"].as_str().is_some_and(|page| page.starts_with('(')));
+    assert!(rows.len() > 10 && cents(&sums[0]["gmv"]) > 0);
+    for column in ["buyers", "orders", "gmv", "order_value", "refunded", "conversion", "unit_price"] {
+        assert!(rows.iter().all(|row| row[column].is_null()), "{column}");
+    }
+    assert!(rows.iter().all(|row| row["uv"].as_u64() > Some(0) && row["traffic_by"].is_null()));
+    let place = Place::with_a_sale();
+    let rows = place.json(&["metrics", "--days", "2018-04"]);
+    let untracked = named(&rows, "row", "(untracked)");
+    assert_eq!((&untracked["traffic_by"], untracked["uv"].as_u64()), (&"nobody".into(), Some(0)));
+    let refused = place.run(&["explain-gmv", "--from", "2018-03", "--to", "2018-04", "--by", "page"]);
+    assert!(
+        refused.code != 0 && refused.err.contains("no change of GMV is explained by page"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn a_limit_keeps_what_brings_most_and_who_should_go() {
+    let place = Place::empty();
+    assert_eq!(place.run(&["demo", "--days", "20", "--orders-per-day", "20", "--no-progress"]).code, 0);
+    let rows = |args: &[&str]| -> Vec<Value> {
+        let all = place.json(&[args, &DAYS].concat());
+        let named = |row: &&Value| !row.to_string().contains("\"(");
+        all.as_array().unwrap().iter().filter(named).cloned().collect()
+    };
+    for (command, by, most) in [
+        ("buyers", "merchant", "gmv"),
+        ("after-sales", "merchant", "gmv"),
+        ("funnel", "product", "paid"),
+        ("assessment", "", "fails"),
+    ] {
+        let args: Vec<&str> = if by.is_empty() { vec![command] } else { vec![command, "--by", by] };
+        let worth = |row: &Value| row[most].as_i64().unwrap_or_else(|| cents(&row[most]));
+        let mut all: Vec<i64> = rows(&args).iter().map(worth).collect();
+        let kept: Vec<Value> = rows(&[&args[..], &["--limit", "2"]].concat());
+        all.sort_unstable_by_key(|worth| std::cmp::Reverse(*worth));
+        let mut best: Vec<i64> = kept.iter().map(worth).collect();
+        best.sort_unstable_by_key(|worth| std::cmp::Reverse(*worth));
+        assert!(all.len() > 2 && best == all[..2], "{command}: {best:?} of {all:?}");
+    }
+}
+
+#[test]
+fn who_answers_one_of_two_guests_is_fast_with_half_of_them() {
+    let place = Place::with_a_sale();
+    let ask = |id: &str, at: &str, command: &str| {
+        let line = format!(r#"{{"category":"inquiry","id":"{id}","command":{command}}}"#);
+        let ran = place.run(&["command", "--by", "li", "--at", at, &line, "--no-progress"]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+    };
+    for id in ["i1", "i2"] {
+        let open = format!(
+            r#"{{"action":"open","merchant":"m","topic":"presale","visitor":"v-{id}","agent":"an1"}}"#
+        );
+        ask(id, "2018-04-18T04:00:00Z", &open);
+    }
+    ask("i1", "2018-04-18T04:00:20Z", r#"{"action":"answer","agent":"an1"}"#);
+    let rows = place.json(&["service", "--days", "2018-04"]);
+    let agent = named(&rows, "agent", "an1");
+    assert_eq!((&agent["inquiries"], &agent["answered"]), (&2.into(), &1.into()));
+    assert_eq!(agent["within_30_s"], "0.5000", "{rows}");
+}
+
+#[test]
 fn what_cannot_be_asked_is_said() {
     let place = Place::with_a_sale();
     for (args, said) in [

@@ -117,6 +117,31 @@ async fn a_cart_does_not_know_its_sales_channel_and_is_found_by_its_product() {
 }
 
 #[tokio::test]
+async fn what_is_let_go_of_before_the_range_is_not_missed() {
+    let mut stage = shop().await;
+    // sold as something else long before, looked at now, and paid for late
+    at(&stage, "06T10:30");
+    order(&mut stage, "o8", "b5", "v5", vec![line(1, "tv", "toys", "50.00", None)], "").await;
+    record(&stage, &["v5 06T10:00 view tv", "v6 06T12:00 view tv"]).await;
+    let since = |since: &str| {
+        let (since, rule) = (since.parse().unwrap(), ChannelRule::new(&MarketSites::default()).unwrap());
+        stage.ask_models(|models| {
+            models.history(since, DEFAULT_LOOK_BACK, rule, AsOf::HEAD, &mut |_| {}).unwrap()
+        })
+    };
+    let (short, long) = (since("2026-03-06"), since("2025-01-01"));
+    for by in [Dimension::Category, Dimension::Product] {
+        let asked = question("06", "07", &[by]);
+        let cells = |history: &History| history.cells(&asked).unwrap();
+        assert_eq!((cells(&short).cells, cells(&short).total), (cells(&long).cells, cells(&long).total));
+        let (a, b) = (short.buyers(&asked).unwrap(), long.buyers(&asked).unwrap());
+        assert_eq!((a.0, a.1), (b.0, b.1));
+        let funnel = |history: &History| history.funnel(&asked).unwrap();
+        assert_eq!((funnel(&short).cells, funnel(&short).total), (funnel(&long).cells, funnel(&long).total));
+    }
+}
+
+#[tokio::test]
 async fn no_sale_is_made_on_a_page_and_its_rows_have_none() {
     let history = history(&shop().await);
     for by in [vec![Dimension::Page], vec![Dimension::Topic, Dimension::Merchant]] {
