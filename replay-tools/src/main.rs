@@ -4,6 +4,7 @@
 //! something, 2 usage, 3 input refused, 4 unavailable.
 
 mod act;
+mod asked;
 mod cli;
 mod cmd;
 mod cuts;

@@ -1,15 +1,13 @@
 //! `daybook after-sales`
 
 use daybook_domain::Currency;
-use daybook_projections::metrics::{AfterSales, AfterSalesQuestion, Days, Dimension};
+use daybook_projections::metrics::{AfterSales, AfterSalesQuestion};
 
+use crate::asked::{Asked, print, tell};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{
-    aftermath, askable, currency, days, dimensions, foremost, left_out, put, ratio, share, span,
-};
-use crate::output::{Format, Output, say};
+use crate::figures::{aftermath, askable, currency, dimensions, left_out, put, ratio, share, span};
 use crate::value::{Table, Value};
 
 /// Print what became of orders: refunds, returns, disputes, reviews, delivery against the promise
@@ -18,19 +16,13 @@ use crate::value::{Table, Value};
 /// where it was opened, a review where it was posted. Rates say what became of the orders of those days, whenever. On time is on
 /// the day promised or before, as the market counts days; median and p95 are nearest ranks.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("by", |by| by.help(BY)), mut_arg("limit", |limit| limit.help(LIMIT)))]
 pub struct Args {
-    /// Which business days: a month (2018-05), a day (2018-05-03), or from one to another (2018-05-01..2018-05-15)
-    #[arg(long, value_name = "DAYS", value_parser = days)]
-    days: Days,
-    /// By what, up to three with commas: day, week, month, merchant, sales_channel
-    #[arg(long, value_name = "DIMENSION", value_delimiter = ',')]
-    by: Vec<Dimension>,
+    #[command(flatten)]
+    asked: Asked,
     /// Orders in this currency [default: the one there is]
     #[arg(long, value_name = "CODE", value_parser = currency)]
     currency: Option<Currency>,
-    /// At most so many rows: those with the most GMV, then orders
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    limit: u32,
     #[command(flatten)]
     cuts: Cuts,
 }
@@ -68,31 +60,24 @@ const COLUMNS: &[&str] = &[
 /// What is too much for a line, and times that people see in days only.
 const FOR_PROGRAMS: &[&str] = &["dispute_rates", "about", "delivery_median_s", "delivery_p95_s"];
 
+const BY: &str = "By what, up to three with commas: day, week, month, merchant, sales_channel";
+const LIMIT: &str = "At most so many rows: those with the most GMV, then orders";
+
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    askable(&args.by)?;
-    let (found, currency) = aftermath(global, &args.cuts, args.days.from, args.currency)?;
-    let question = AfterSalesQuestion { days: args.days, by: args.by.clone(), currency };
+    let asked = &args.asked;
+    askable(&asked.by)?;
+    let (found, currency) = aftermath(global, &args.cuts, asked.days.from, args.currency)?;
+    let question = AfterSalesQuestion { days: asked.days, by: asked.by.clone(), currency };
     let (mut cells, total) = found.after_sales(&question)?;
-    let (columns, words) = dimensions(&args.by, COLUMNS);
+    let (columns, words) = dimensions(&asked.by, COLUMNS);
     let mut table = Table::new(&columns);
-    let left = foremost(&mut cells, args.limit, |(_, of)| (of.gmv.minor, of.orders, of.disputes));
+    let left = asked.limit.keep(&mut cells, |(_, of)| (of.gmv.minor, of.orders, of.disputes));
     for (named, figures) in &cells {
         put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), values(figures)?);
     }
     put(&mut table, words, vec!["(all)".into()], values(&total)?);
-    let mut out = Output::new(global.format);
-    match out.format {
-        Format::Table => {
-            let shown: Vec<&str> =
-                columns.iter().filter(|column| !FOR_PROGRAMS.contains(column)).copied().collect();
-            out.table(&table.select(&shown).without_empty())?;
-        }
-        Format::Json | Format::Csv => out.table(&table)?,
-    }
-    out.finish()?;
-    if left > 0 {
-        say!("{left} more rows: raise --limit to see them");
-    }
+    print(global, &table, FOR_PROGRAMS)?;
+    tell(left, "rows");
     left_out(&found, currency);
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! `daybook buyers`
 
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
-use daybook_projections::metrics::{BuyerFigures, Days, Dimension, Question};
+use daybook_projections::metrics::{BuyerFigures, Question};
 
+use crate::asked::{Asked, print, tell};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{Rules, askable, days, dimensions, foremost, per, put, share};
-use crate::output::{Format, Output, say};
+use crate::figures::{Rules, askable, dimensions, per, put, share};
 use crate::value::{Table, Value};
 
 /// Print who bought: new and old buyers, who came again, and what they brought
@@ -16,16 +16,10 @@ use crate::value::{Table, Value};
 /// all; the repeat rate is the share of buyers who paid for more than one order in the row. By time only: registrations are
 /// accounts made, registered_terminals those on which somebody first registered as their hits tell; they do not add up.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("by", |by| by.help(BY)), mut_arg("limit", |limit| limit.help(LIMIT)))]
 pub struct Args {
-    /// Which business days: a month (2018-05), a day (2018-05-03), or from one to another (2018-05-01..2018-05-15)
-    #[arg(long, value_name = "DAYS", value_parser = days)]
-    days: Days,
-    /// By what, up to three with commas: day, week, month, merchant, sales_channel, category, product
-    #[arg(long, value_name = "DIMENSION", value_delimiter = ',')]
-    by: Vec<Dimension>,
-    /// At most so many rows: those with the most GMV, then buyers
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    limit: u32,
+    #[command(flatten)]
+    asked: Asked,
     #[command(flatten)]
     rules: Rules,
     #[command(flatten)]
@@ -50,30 +44,29 @@ const COLUMNS: &[&str] = &[
     "average_order_value",
 ];
 
+const BY: &str = "By what, up to three with commas: day, week, month, merchant, sales_channel, category, \
+                  product";
+const LIMIT: &str = "At most so many rows: those with the most GMV, then buyers";
+
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    askable(&args.by)?;
+    let asked = &args.asked;
+    askable(&asked.by)?;
     let models = global.read_models()?;
     let at = args.cuts.at(&models)?;
-    let (history, currency) = args.rules.history(global, &models, (args.days.from, DEFAULT_LOOK_BACK), at)?;
+    let (history, currency) =
+        args.rules.history(global, &models, (asked.days.from, DEFAULT_LOOK_BACK), at)?;
     let sessions = args.rules.sessions();
     let (mut cells, total) =
-        history.buyers(&Question { days: args.days, by: args.by.clone(), sessions, currency })?;
-    let (columns, words) = dimensions(&args.by, COLUMNS);
+        history.buyers(&Question { days: asked.days, by: asked.by.clone(), sessions, currency })?;
+    let (columns, words) = dimensions(&asked.by, COLUMNS);
     let mut table = Table::new(&columns);
-    let left = foremost(&mut cells, args.limit, |(_, of)| (of.gmv.minor, of.buyers, of.registrations));
+    let left = asked.limit.keep(&mut cells, |(_, of)| (of.gmv.minor, of.buyers, of.registrations));
     for (named, figures) in &cells {
         put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), values(figures)?);
     }
     put(&mut table, words, vec!["(all)".into()], values(&total)?);
-    let mut out = Output::new(global.format);
-    match out.format {
-        Format::Table => out.table(&table.without_empty())?,
-        Format::Json | Format::Csv => out.table(&table)?,
-    }
-    out.finish()?;
-    if left > 0 {
-        say!("{left} more rows: raise --limit to see them");
-    }
+    print(global, &table, &[])?;
+    tell(left, "rows");
     Ok(())
 }
 

@@ -1,13 +1,13 @@
 //! `daybook funnel`
 
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
-use daybook_projections::metrics::{Days, Dimension, Funnel, Question, Steps};
+use daybook_projections::metrics::{Dimension, Funnel, Question, Steps};
 
+use crate::asked::{Asked, print, tell};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{Rules, askable, days, dimensions, foremost, put, share};
-use crate::output::{Output, say};
+use crate::figures::{Rules, askable, dimensions, put, share};
 use crate::value::{Table, Value};
 
 /// Follow visitors from a product to the cart, an order and its payment
@@ -17,16 +17,10 @@ use crate::value::{Table, Value};
 /// of the storefront does not know its sales channel. By channel, campaign, site, term or region the visit counts in which the
 /// product was viewed. The row (any order) counts who took each step at all.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("by", |by| by.help(BY)), mut_arg("limit", |limit| limit.help(LIMIT)))]
 pub struct Args {
-    /// Which business days: a month (2018-05), a day (2018-05-03), or from one to another (2018-05-01..2018-05-15)
-    #[arg(long, value_name = "DAYS", value_parser = days)]
-    days: Days,
-    /// By what, up to three with commas: as daybook metrics takes it
-    #[arg(long, value_name = "DIMENSION", value_delimiter = ',')]
-    by: Vec<Dimension>,
-    /// At most so many rows: those in which most visitors paid, then viewed
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    limit: u32,
+    #[command(flatten)]
+    asked: Asked,
     #[command(flatten)]
     rules: Rules,
     #[command(flatten)]
@@ -36,21 +30,23 @@ pub struct Args {
 const COLUMNS: &[&str] =
     &["viewed", "carted", "carted_rate", "ordered", "ordered_rate", "paid", "paid_rate", "viewed_to_paid"];
 
+const BY: &str = "By what, up to three with commas: as daybook metrics takes it";
+const LIMIT: &str = "At most so many rows: those in which most visitors paid, then viewed";
+
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    askable(&args.by)?;
+    let asked = &args.asked;
+    askable(&asked.by)?;
     let models = global.read_models()?;
     let at = args.cuts.at(&models)?;
-    let (history, currency) = args.rules.history(global, &models, (args.days.from, DEFAULT_LOOK_BACK), at)?;
+    let (history, currency) =
+        args.rules.history(global, &models, (asked.days.from, DEFAULT_LOOK_BACK), at)?;
     let sessions = args.rules.sessions();
-    let mut found = history.funnel(&Question { days: args.days, by: args.by.clone(), sessions, currency })?;
-    let left = foremost(&mut found.cells, args.limit, |(_, steps)| (steps.paid, steps.viewed));
-    let table = table(&found, &args.by);
-    let mut out = Output::new(global.format);
-    out.table(&table)?;
-    out.finish()?;
-    if left > 0 {
-        say!("{left} more rows: raise --limit to see them");
-    }
+    let mut found =
+        history.funnel(&Question { days: asked.days, by: asked.by.clone(), sessions, currency })?;
+    let left = asked.limit.keep(&mut found.cells, |(_, steps)| (steps.paid, steps.viewed));
+    let table = table(&found, &asked.by);
+    print(global, &table, &[])?;
+    tell(left, "rows");
     Ok(())
 }
 

@@ -1,13 +1,13 @@
 //! `daybook metrics`
 
 use daybook_metrics::Definition;
-use daybook_projections::metrics::{Cells, Days, Dimension};
+use daybook_projections::metrics::{Cells, Dimension};
 
+use crate::asked::{Asked, print, tell};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{COLUMNS, FOR_PROGRAMS, Rules, askable, days, dimensions, foremost, put, sells, values};
-use crate::output::{Format, Output, say};
+use crate::figures::{COLUMNS, FOR_PROGRAMS, Rules, askable, dimensions, foremost, put, sells, values};
 use crate::source::Sourced;
 use crate::value::{Table, Value};
 
@@ -24,43 +24,30 @@ use crate::value::{Table, Value};
 /// each of its lines for its own. A bounce rate is the share of visitors with a visit to one page only under the plan's
 /// definition, of visits under the tools'.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("by", |by| by.help(BY)), mut_arg("limit", |limit| limit.help(LIMIT)))]
 pub struct Args {
-    /// Which business days: a month (2018-05), a day (2018-05-03), or from one to another (2018-05-01..2018-05-15)
-    #[arg(long, value_name = "DAYS", value_parser = days)]
-    days: Days,
-    /// By what, up to three with commas: day, week, month, hour, weekday, channel, paid, site, term, region, campaign, merchant,
-    /// sales_channel, category, product, page, topic, visitor
-    #[arg(long, value_name = "DIMENSION", value_delimiter = ',')]
-    by: Vec<Dimension>,
-    /// At most so many rows: those with the most GMV, then UV
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    limit: u32,
+    #[command(flatten)]
+    asked: Asked,
     #[command(flatten)]
     rules: Rules,
     #[command(flatten)]
     cuts: Cuts,
 }
 
+const BY: &str = "By what, up to three with commas: day, week, month, hour, weekday, channel, paid, site, term, \
+                  region, campaign, merchant, sales_channel, category, product, page, topic, visitor";
+const LIMIT: &str = "At most so many rows: those with the most GMV, then UV";
+
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    askable(&args.by)?;
+    let asked = &args.asked;
+    askable(&asked.by)?;
     let models = global.read_models()?;
     let at = args.cuts.at(&models)?;
-    let found = args.rules.cells(global, &models, (args.days, &args.by), at)?;
-    let left = found.answer.cells.len().saturating_sub(args.limit as usize);
-    let table = table(found, &args.by, args.rules.definition(), args.limit);
-    let mut out = Output::new(global.format);
-    match out.format {
-        Format::Table => {
-            let shown: Vec<&str> =
-                table.columns.iter().filter(|column| !FOR_PROGRAMS.contains(column)).copied().collect();
-            out.table(&table.select(&shown).without_empty())?;
-        }
-        Format::Json | Format::Csv => out.table(&table)?,
-    }
-    out.finish()?;
-    if left > 0 {
-        say!("{left} more rows: raise --limit to see them");
-    }
+    let found = args.rules.cells(global, &models, (asked.days, &asked.by), at)?;
+    let left = found.answer.cells.len().saturating_sub(asked.limit.most() as usize);
+    let table = table(found, &asked.by, args.rules.definition(), asked.limit.most());
+    print(global, &table, FOR_PROGRAMS)?;
+    tell(left, "rows");
     Ok(())
 }
 

@@ -4,11 +4,11 @@ use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
 use daybook_projections::metrics::{Days, Pareto, ProductFigures, Question};
 use rust_decimal::Decimal;
 
+use crate::asked::{Limit, print, tell};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
 use crate::figures::{Rules, days, per, ratio};
-use crate::output::{Format, Output, say};
 use crate::value::{Table, Value};
 
 /// Print what was seen and sold, product by product, and what the first fifth of them brings
@@ -16,6 +16,7 @@ use crate::value::{Table, Value};
 /// Products with the most GMV come first. The discount is 1 - price / list over the lines that carry a list price: what the
 /// buyer paid for the goods against the list price; the deepest is that of a single line.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("limit", |limit| limit.help("At most so many products").default_value("100")))]
 pub struct Args {
     /// Which business days: a month (2018-05), a day (2018-05-03), or from one to another (2018-05-01..2018-05-15)
     #[arg(long, value_name = "DAYS", value_parser = days)]
@@ -23,9 +24,8 @@ pub struct Args {
     /// Only how much the first fifth of all products has of visitors and of GMV
     #[arg(long)]
     pareto: bool,
-    /// At most so many products
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    limit: u32,
+    #[command(flatten)]
+    limit: Limit,
     #[command(flatten)]
     rules: Rules,
     #[command(flatten)]
@@ -51,8 +51,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let at = args.cuts.at(&models)?;
     let (history, currency) = args.rules.history(global, &models, (args.days.from, DEFAULT_LOOK_BACK), at)?;
     let question = Question { days: args.days, by: Vec::new(), sessions: args.rules.sessions(), currency };
-    let found = history.products(&question)?;
-    let mut out = Output::new(global.format);
+    let mut found = history.products(&question)?;
     if args.pareto {
         let mut table = Table::new(&["by", "products", "first_fifth", "share"]);
         for (by, pareto) in [("uv", found.by_uv), ("gmv", found.by_gmv)] {
@@ -60,22 +59,15 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             let share = ratio(of_first, of_all, 4).map(Value::Ratio);
             table.push(vec![by.into(), products.into(), first.into(), share.into()]);
         }
-        out.table(&table)?;
-        return out.finish();
+        return print(global, &table, &[]);
     }
     let mut table = Table::new(COLUMNS);
-    for product in found.products.iter().take(args.limit as usize) {
+    let left = args.limit.keep(&mut found.products, |of| (of.gmv.minor, of.uv));
+    for product in &found.products {
         table.push(row(product, found.by_gmv.of_all));
     }
-    match out.format {
-        Format::Table => out.table(&table.without_empty())?,
-        Format::Json | Format::Csv => out.table(&table)?,
-    }
-    out.finish()?;
-    let left = found.products.len().saturating_sub(args.limit as usize);
-    if left > 0 {
-        say!("{left} more products: raise --limit to see them");
-    }
+    print(global, &table, &[])?;
+    tell(left, "products");
     Ok(())
 }
 

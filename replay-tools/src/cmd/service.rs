@@ -7,11 +7,11 @@ use daybook_domain::Currency;
 use daybook_domain::time::SECOND;
 use daybook_projections::metrics::{Days, Service, ServiceQuestion};
 
+use crate::asked::{Limit, print, tell};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{aftermath, currency, days, foremost, ratio, share, span};
-use crate::output::{Format, Output, say};
+use crate::figures::{aftermath, currency, days, ratio, share, span};
 use crate::value::{Table, Value};
 
 /// Print how agents serve: first response, conversion of inquiries, GMV, what comes back, bad reviews, violations
@@ -21,6 +21,7 @@ use crate::value::{Table, Value};
 /// else for the last who answered before the payment. A guest converts who paid after asking, in the same period or within
 /// --window days of it. within_30_s is of all inquiries. The GMV ratio is an agent's GMV by the mean of all agents of the period.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("limit", |limit| limit.help(LIMIT)))]
 pub struct Args {
     /// Which business days: a month (2018-05), a day (2018-05-03), or from one to another (2018-05-01..2018-05-15)
     #[arg(long, value_name = "DAYS", value_parser = days)]
@@ -43,9 +44,8 @@ pub struct Args {
     /// Sales in this currency [default: the one there is]
     #[arg(long, value_name = "CODE", value_parser = currency)]
     currency: Option<Currency>,
-    /// At most so many agents of a period: those with the most GMV, then inquiries
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    limit: u32,
+    #[command(flatten)]
+    limit: Limit,
     #[command(flatten)]
     cuts: Cuts,
 }
@@ -76,6 +76,8 @@ const COLUMNS: &[&str] = &[
     "too_many_violations",
 ];
 
+const LIMIT: &str = "At most so many agents of a period: those with the most GMV, then inquiries";
+
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let (found, currency) = aftermath(global, &args.cuts, args.days.from, args.currency)?;
     let question = ServiceQuestion {
@@ -95,7 +97,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         *gmv += i128::from(agent.gmv.minor);
         *agents += 1;
     }
-    let left = foremost(&mut found.agents, args.limit, |of| (of.gmv.minor, of.inquiries, of.violations));
+    let left = args.limit.keep(&mut found.agents, |of| (of.gmv.minor, of.inquiries, of.violations));
     for all in &found.all {
         let mean = means.get(&all.from).copied().unwrap_or_default();
         for agent in found.agents.iter().filter(|agent| agent.from == all.from) {
@@ -103,15 +105,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         }
         table.push(row(all, (0, 0), args));
     }
-    let mut out = Output::new(global.format);
-    match out.format {
-        Format::Table => out.table(&table.without_empty())?,
-        Format::Json | Format::Csv => out.table(&table)?,
-    }
-    out.finish()?;
-    if left > 0 {
-        say!("{left} more agents: raise --limit to see them");
-    }
+    print(global, &table, &[])?;
+    tell(left, "agents");
     Ok(())
 }
 

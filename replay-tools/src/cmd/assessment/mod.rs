@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use daybook_domain::Currency;
 use daybook_projections::metrics::{Assessment, AssessmentRules, Days, Figure};
 
+use crate::asked::{Limit, print, tell};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{aftermath, currency, days, foremost, left_out, per, share};
+use crate::figures::{aftermath, currency, days, left_out, per, share};
 use crate::output::{Format, Output, say};
 use crate::value::{Table, Value};
 
@@ -22,6 +23,7 @@ const RULES: &str = include_str!("rules.toml");
 /// periods before, of the same length (a month's are calendar months); one with too few orders neither counts nor breaks the row.
 /// --print-rules shows the rules, which a file may replace.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("limit", |limit| limit.help(LIMIT)))]
 pub struct Args {
     /// Which business days: a month (2018-05), a quarter (2018-01..2018-03), or any days
     #[arg(long, value_name = "DAYS", value_parser = days, required_unless_present = "print_rules")]
@@ -38,9 +40,8 @@ pub struct Args {
     /// Orders in this currency [default: the one there is]
     #[arg(long, value_name = "CODE", value_parser = currency)]
     currency: Option<Currency>,
-    /// At most so many merchants: those that should go, then those with the most fails and the lowest score
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    limit: u32,
+    #[command(flatten)]
+    limit: Limit,
     #[command(flatten)]
     cuts: Cuts,
 }
@@ -70,6 +71,9 @@ const COLUMNS: &[&str] = &[
     "deposit",
     "deposit_required",
 ];
+
+const LIMIT: &str =
+    "At most so many merchants: those that should go, then those with the most fails and the lowest score";
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let (text, place) = match &args.rules {
@@ -102,25 +106,18 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     }
     let going: Vec<String> = found.iter().filter(|of| of.should_go).map(|of| of.merchant.clone()).collect();
     // who should go, then who fails, then who is near it
-    let left = foremost(&mut found, args.limit, |of| {
-        (of.should_go, of.fails, of.score.map(Reverse), of.figures.gmv.minor)
-    });
+    let left = args
+        .limit
+        .keep(&mut found, |of| (of.should_go, of.fails, of.score.map(Reverse), of.figures.gmv.minor));
     let mut table = Table::new(COLUMNS);
     for of in &found {
         table.push(row(of, &rules)?);
     }
-    let mut out = Output::new(global.format);
-    match out.format {
-        Format::Table => out.table(&table.without_empty())?,
-        Format::Json | Format::Csv => out.table(&table)?,
-    }
-    out.finish()?;
+    print(global, &table, &[])?;
     if !going.is_empty() {
         say!("failed {} periods in a row: {}", rules.fails_to_go, going.join(", "));
     }
-    if left > 0 {
-        say!("{left} more merchants: raise --limit to see them");
-    }
+    tell(left, "merchants");
     Ok(())
 }
 
