@@ -74,8 +74,8 @@ const CASES: &[Case] = &[
     Case {
         name: "a reload",
         hits: "10:00 A; 10:00:05 A",
-        // plan: PV counts a page once a day, and a reload is no jump: still a bounce
-        plan: [1, 1, 1, 1, 5],
+        // plan: PV counts a page once a day, and a reload is no jump: still a bounce, and a visit to one page lasts 0 s
+        plan: [1, 1, 1, 1, 0],
         // GA4, answer 12798876: "at least 2 pageviews" make it engaged
         ga4: [1, 2, 1, 0, 5],
         // Matomo: two actions are no bounce; VisitTotalTime adds 1 s
@@ -131,8 +131,8 @@ const CASES: &[Case] = &[
     Case {
         name: "over midnight in the market's zone, which is 16:00 UTC",
         hits: "23:50 A; +1 00:10 A",
-        // plan: A counts on both days; the visit goes on, with one page only
-        plan: [1, 2, 1, 1, 1_200],
+        // plan: A counts on both days; the visit goes on, with one page only, so it lasts 0 s
+        plan: [1, 2, 1, 1, 0],
         // GA4: "no limit to how long a session can last"
         ga4: [1, 2, 1, 0, 1_200],
         // Matomo, faq_36: "continues browsing after midnight in the website's configured time zone"

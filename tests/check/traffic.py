@@ -276,7 +276,10 @@ class Market:
         "matomo": ("pause OR next_day", "tag IS NOT NULL AND known IS NOT NULL AND tag <> known"),
         "plausible": ("pause", "false"),
     }
-    STAY = {"matomo": "max(sec) - min(sec) + (count(*) > 1)::INT"}
+    STAY = {
+        "plan": "CASE WHEN count(DISTINCT page) = 1 THEN 0 ELSE max(sec) - min(sec) END",
+        "matomo": "max(sec) - min(sec) + (count(*) > 1)::INT",
+    }
     BOUNCE = {
         "plan": "count(DISTINCT page) = 1",
         "ga4": "count(*) FILTER (act IS NULL) < 2 AND count(*) FILTER (act = 'register') = 0 AND max(sec) - min(sec) <= 10",

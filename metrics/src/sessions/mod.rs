@@ -11,7 +11,7 @@
 //! | midnight | does not | does not | starts one, in the site's zone | does not |
 //! | acts beside views | are not looked at | keep a session alive | keep a visit alive | keep a visit alive |
 //! | bounce | one page, reloads or not | not engaged: no 2nd view, no key act, 10 s or less | one action | one view, no act |
-//! | duration | first to last view | first to last event | first to last action and 1 s; 0 for one | first to last event |
+//! | duration | first to last view; 0 for one page | first to last event | first to last action and 1 s; 0 for one | first to last event |
 //! | PV | distinct visitor, page and business day | every view | every view | every view |
 //! | visitors of several days | once | once | once | once for each UTC day |
 //!
@@ -176,6 +176,8 @@ impl SessionRule {
     pub fn duration<P, T>(&self, visit: &Visit<P, T>) -> i64 {
         let lasted = visit.until.0 - visit.from.0;
         match self.definition {
+            // a page that was only loaded again is one page
+            Definition::Plan if !visit.moved_on => 0,
             Definition::Matomo if visit.views + visit.acts > 1 => lasted + SECOND,
             _ => lasted,
         }
