@@ -164,6 +164,16 @@ fn what_a_plan_cannot_say_is_refused_with_the_key_and_the_cure() {
             "not the sum",
         ),
         (
+            "metric = \"buyers\"\nat_least = \"1000\"\nby = \"sales_channel\"",
+            "targets[1].by",
+            "name each channel's own target",
+        ),
+        (
+            "metric = \"daily_uv\"\nat_least = \"1000\"\nby = \"sales_channel\"",
+            "targets[1].by",
+            "orders, pv, daily_gmv, daily_orders can be split",
+        ),
+        (
             "metric = \"gmv\"\nat_least = \"1.00\"\nsales_channel = \"jd\"\nby = \"sales_channel\"",
             "targets[1].by",
             "one of both",
@@ -263,6 +273,7 @@ fn every_metric_is_what_its_name_says() {
         days: 10,
         gmv: 240_000,
         refunded: 60_000,
+        went_back: 40_000,
         orders: 60,
         buyers: 40,
         tracked_buyers: 30,
@@ -271,6 +282,7 @@ fn every_metric_is_what_its_name_says() {
         paid_uv: 500,
         new_uv: 900,
         pv: 6_000,
+        pv_beside: 500,
         visits: 2_000,
         bounced: 800,
         bounced_of: 2_000,
@@ -281,21 +293,24 @@ fn every_metric_is_what_its_name_says() {
             paid_uv: 650,
             buyers: 55,
             tracked: Tracked { buyers: 44, ..Tracked::default() },
+            ..Daily::default()
         },
         reviews: 20,
         positive: 19,
         spend: 75_000,
+        ..Counts::default()
     };
     let expected = [
         (Metric::Gmv, whole(240_000)),
-        (Metric::NetGmv, whole(180_000)),
+        (Metric::NetGmv, whole(200_000)),
+        (Metric::NetGmvOfOrders, whole(180_000)),
         (Metric::Orders, whole(60)),
         (Metric::Buyers, whole(40)),
         (Metric::Uv, whole(1_500)),
         (Metric::FreeUv, whole(1_100)),
         (Metric::PaidUv, whole(500)),
         (Metric::NewUv, whole(900)),
-        (Metric::Pv, whole(6_000)),
+        (Metric::Pv, whole(6_500)),
         (Metric::Visits, whole(2_000)),
         (Metric::Spend, whole(75_000)),
         (Metric::DailyGmv, whole(24_000)),
@@ -331,9 +346,10 @@ fn every_metric_is_what_its_name_says() {
 /// paid visitors a day, 10.00 earned with each order.
 fn rates() -> Rates {
     let tracked = Tracked { orders: 1_250, buyers: 1_000, gmv: 25_000_000 };
-    let daily = Daily { uv: 50_000, free_uv: 30_000, paid_uv: 20_000, buyers: 1_000, tracked };
+    let daily =
+        Daily { uv: 50_000, free_uv: 30_000, paid_uv: 20_000, buyers: 1_000, tracked, ..Daily::default() };
     let last = Counts { days: 10, gmv: 25_000_000, orders: 1_250, buyers: 900, daily, ..Counts::default() };
-    Rates { last, spend: 1_000_000, paid_uv: 20_000, contribution: 1_250_000, orders: 1_250 }
+    Rates { last, spend: 1_000_000, paid_uv: Some(20_000), contribution: 1_250_000, orders: 1_250 }
 }
 
 fn takes(target: &Target, today: &str, so_far: &Counts, rates: &Rates) -> Option<Takes> {
@@ -417,7 +433,7 @@ proptest! {
             days: last_days, gmv: gmv + unseen_gmv, orders: orders + unseen_orders,
             daily, ..Counts::default()
         };
-        let rates = Rates { last, spend: 1, paid_uv: 1, contribution: 1, orders };
+        let rates = Rates { last, spend: 1, paid_uv: Some(1), contribution: 1, orders };
         let today = day("2025-12-31") + chrono::Days::new(elapsed.into());
         let so_far = Counts { days: elapsed, gmv: had, orders: u64::try_from(had).unwrap(), ..Counts::default() };
         if let Some(takes) = target.takes(today, &so_far, &rates).unwrap() {

@@ -53,12 +53,16 @@ impl Cuts {
 }
 
 impl Cuts {
-    /// The moment that was asked for, and the business day it lies in: today where none was asked for.
+    /// The moment that was asked for, and the last business day that was over by then: of a day that is not, nobody knows
+    /// yet what it comes to.
     pub fn moment(&self, models: &ReadModels) -> Result<(AsOf, NaiveDate), Failure> {
         let at = self.at(models)?;
         let now = [Some(SystemClock.now()), at.business, at.known].into_iter().flatten().min();
         let calendar = models.calendar()?;
-        Ok((at, now.map_or(NaiveDate::MIN, |now| calendar.day(Timestamp(now)))))
+        let Some(now) = now.map(Timestamp) else { return Ok((at, NaiveDate::MIN)) };
+        let day = calendar.day(now);
+        let over = if calendar.end_of(day) <= now { Some(day) } else { day.pred_opt() };
+        Ok((at, over.unwrap_or(NaiveDate::MIN)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use daybook_domain::time::SECOND;
-use daybook_domain::{Currency, Money};
+use daybook_domain::{Code, Currency, Money};
 use daybook_metrics::{ChannelRule, Definition, MarketSites, SessionRule};
 use daybook_projections::metrics::{Aftermath, Cell, Days, Dimension, History, MAX_DIMENSIONS};
 use daybook_projections::{AsOf, ReadModels};
@@ -28,6 +28,9 @@ pub struct Rules {
     /// Sales in this currency [default: the one there is]
     #[arg(long, value_name = "CODE", value_parser = currency)]
     currency: Option<Currency>,
+    /// Where several sources reported a sales channel's day, count this one, or the first of these that did
+    #[arg(long, value_name = "SOURCE", value_delimiter = ',', value_parser = code)]
+    report_source: Vec<Code>,
 }
 
 /// What visits and channels are.
@@ -43,6 +46,10 @@ pub struct Visits {
     /// A TOML file of the market's own hosts, and of search engines, social networks and partners of its own
     #[arg(long, value_name = "FILE")]
     sites: Option<PathBuf>,
+}
+
+fn code(text: &str) -> Result<Code, String> {
+    Code::new(text).map_err(|error| error.to_string())
 }
 
 pub fn currency(text: &str) -> Result<Currency, String> {
@@ -110,7 +117,14 @@ impl Rules {
     ) -> Result<History, Failure> {
         let rule = self.channels()?;
         let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
-        Ok(models.history(since, look_back, rule, at, &mut told(&progress))?)
+        let mut history = models.history(since, look_back, rule, at, &mut told(&progress))?;
+        self.prefer_sources(&mut history);
+        Ok(history)
+    }
+
+    /// Lets a history count the sources that are asked for.
+    pub fn prefer_sources(&self, history: &mut History) {
+        history.prefer_sources(self.report_source.clone());
     }
 
     /// The same, and the currency of its sales.
@@ -149,6 +163,17 @@ fn of_sales(asked: Option<Currency>, paid: &[Currency]) -> Result<Currency, Fail
             let why = format!("sales are in {}: name one with --currency", all.join(", "));
             Err(Failure::Usage(why))
         }
+    }
+}
+
+/// Says of which sales channels several sources reported one day.
+pub fn tell_unclear(history: &History, days: Days) {
+    for (channel, sources) in history.unclear_sources(days) {
+        let sources = sources.into_iter().collect::<Vec<_>>().join(", ");
+        say!(
+            "{channel} was reported by several sources ({sources}), whose visitors may be the same: name one with \
+             --report-source"
+        );
     }
 }
 
@@ -206,6 +231,8 @@ pub const COLUMNS: &[&str] = &[
     "order_value",
     "refunded",
     "traffic_by",
+    "reported_orders",
+    "reported_gmv",
 ];
 
 /// Sums that people see as ratios only.
@@ -220,20 +247,23 @@ pub fn sells(by: &[Dimension]) -> bool {
 pub fn values(cell: &Cell, definition: Definition, sells: bool) -> Vec<Value> {
     let bounce = cell.bounce_rate(definition);
     let sold = |value: Value| if sells { value } else { Value::None };
-    // whose GMV is no product of UV, conversion and unit price: a change of it is explained as untracked
-    let unseen = cell.uv == 0 && cell.orders > 0;
     // a sales channel reports visitors and pages, and nothing of visits
-    let visits = |value: Value| if cell.reported { Value::None } else { value };
+    let said = cell.reported;
+    let visits = |value: Value| if said.is_some() { Value::None } else { value };
+    let through = |of: Option<u64>, through: Option<u64>| match of.zip(through) {
+        Some((of, through)) => share(of, through),
+        None => Value::None,
+    };
     vec![
         cell.gmv.currency.as_str().into(),
-        cell.uv.into(),
+        cell.visitors().into(),
         visits(cell.new_uv.into()),
-        cell.pv.into(),
+        cell.pages().into(),
         visits(cell.views.into()),
         visits(cell.visits.into()),
         visits(cell.bounces.into()),
         visits(ratio(cell.stay.into(), SECOND.into(), 6).map(Value::Ratio).into()),
-        share(cell.pv, cell.uv),
+        through(cell.pages(), cell.visitors()),
         ratio(cell.stay.into(), i128::from(cell.visits) * i128::from(SECOND), 1).map(Value::Ratio).into(),
         visits(cell.bouncers.into()),
         visits(share(bounce.0, bounce.1)),
@@ -241,13 +271,15 @@ pub fn values(cell: &Cell, definition: Definition, sells: bool) -> Vec<Value> {
         sold(cell.buyers.into()),
         sold(cell.orders.into()),
         sold(cell.gmv.into()),
-        sold(share(cell.buyers, cell.uv)),
+        sold(through(Some(cell.buyers), cell.visitors())),
         sold(per(cell.gmv, cell.buyers)),
         sold(per(cell.gmv, cell.orders)),
         sold(share(cell.orders, cell.buyers)),
         sold(cell.order_value.into()),
         sold(cell.refunded.into()),
-        if cell.reported { Some("sales channel") } else { unseen.then_some("nobody") }.into(),
+        cell.traffic_by().into(),
+        said.and_then(|said| said.orders).into(),
+        said.and_then(|said| said.gmv).into(),
     ]
 }
 

@@ -5,13 +5,13 @@ use std::path::Path;
 use chrono::NaiveDate;
 use daybook_domain::{Currency, Money};
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
-use daybook_metrics::plan::{Fraction, Kind, Lever, Metric, Plan, PlanFile, Target, Unit};
+use daybook_metrics::plan::{Counts, Fraction, Kind, Lever, Metric, Plan, PlanFile, Sense, Target, Unit};
 use daybook_projections::metrics::{Asked, Days, Reached};
 use daybook_projections::{AsOf, ReadModels};
 
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::figures::Rules;
+use crate::figures::{Rules, tell_unclear};
 use crate::value::{Table, Value};
 
 /// The largest file of a plan, in bytes.
@@ -52,6 +52,7 @@ pub fn hold<'p>(
     let mut last = Days { from: back.unwrap_or(today), to: today };
     let since = plan.days.from.min(last.from);
     let history = rules.events(global, models, (since, DEFAULT_LOOK_BACK), at)?;
+    tell_unclear(&history, Days { from: since, to: today });
     // days before there was anything are no days of today's rates
     last.from = history.begins().map_or(last.from, |begins| begins.clamp(last.from, today));
     let contribution = models.contribution(last, plan.currency, at)?;
@@ -64,7 +65,7 @@ pub fn hold<'p>(
 const TARGET: &[&str] = &["time", "metric", "sales_channel", "sense", "target"];
 /// How far it is reached.
 const ATTAINED: &[&str] =
-    &["from", "to", "state", "days", "elapsed", "to_date", "actual", "attainment", "forecast", "met"];
+    &["from", "to", "state", "days", "elapsed", "to_date", "actual", "attainment", "forecast", "met", "note"];
 /// What it takes.
 const TAKES: &[&str] = &[
     "over_days",
@@ -97,6 +98,7 @@ pub const ATTAINED_SHOWN: &[&str] = &[
     "attainment",
     "forecast",
     "met",
+    "note",
 ];
 
 /// A row for each target, with all there is to say.
@@ -177,22 +179,27 @@ fn row(currency: Currency, of: &Reached<'_>) -> Vec<Value> {
         places(attained.attainment, 4),
         shown(attained.forecast),
         attained.met.into(),
+        note(*metric, &of.so_far).into(),
     ];
     let Some(takes) = &of.takes else {
         row.resize(row.len() + TAKES.len(), Value::None);
         return row;
     };
+    // what has to be exceeded is not met by itself
+    let more = *sense == Sense::MoreThan;
     let whole = |lever: Option<Lever>| {
         let of = lever.map(|of| [of.now.rounded(), of.needed.ceil()].map(count));
         of.map_or([Value::None, Value::None], |of| of)
     };
     let rate = |lever: Option<Lever>| {
-        let of =
-            |lever: Lever| [places(Some(lever.now), 4), lever.needed.decimal_up(4).map(Value::Ratio).into()];
+        let needed = |of: Fraction| if more { of.decimal_above(4) } else { of.decimal_up(4) };
+        let of = |lever: Lever| [places(Some(lever.now), 4), needed(lever.needed).map(Value::Ratio).into()];
         lever.map_or([Value::None, Value::None], of)
     };
-    let price =
-        takes.unit_price.map(|of| [money(of.now.rounded(), currency), money(of.needed.ceil(), currency)]);
+    let price = takes.unit_price.map(|of| {
+        let needed = if more { of.needed.floor().saturating_add(1) } else { of.needed.ceil() };
+        [money(of.now.rounded(), currency), money(needed, currency)]
+    });
     row.extend([takes.days.into(), show(*metric, takes.goal, currency), show(*metric, takes.now, currency)]);
     row.extend(whole(takes.uv));
     row.push(takes.uv_cost.map(|of| money(of.rounded(), currency)).into());
@@ -202,6 +209,34 @@ fn row(currency: Currency, of: &Reached<'_>) -> Vec<Value> {
     row.extend(price.unwrap_or([Value::None, Value::None]));
     row.push(takes.worth.map(|of| money(of.rounded(), currency)).into());
     row
+}
+
+/// What of a metric nobody knows, because sales channels reported their visitors.
+fn note(metric: Metric, so_far: &Counts) -> Option<String> {
+    if metric.is_unknown(so_far.unknown) {
+        let why = match metric {
+            Metric::Pv
+            | Metric::DailyUv
+            | Metric::DailyFreeUv
+            | Metric::DailyPaidUv
+            | Metric::DailyConversion => "several sources reported one day: name one with --report-source",
+            Metric::FreeUv | Metric::PaidUv => {
+                "not known: the channel reports each day's visitors, or does not say who was paid for"
+            }
+            Metric::Uv | Metric::Conversion | Metric::CostPerUv | Metric::PvPerUv => {
+                "not known: the channel reports each day's visitors, not who came on several"
+            }
+            _ => "not known: the channel reports visitors, not their visits",
+        };
+        return Some(why.to_owned());
+    }
+    let not_said = match metric {
+        Metric::DailyFreeUv => so_far.daily.not_said_free,
+        Metric::DailyPaidUv => so_far.daily.not_said_paid,
+        _ => 0,
+    };
+    (not_said > 0)
+        .then(|| format!("without {not_said} reported visitors who were not split into free and paid"))
 }
 
 /// A value of a metric, rounded once.

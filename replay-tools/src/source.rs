@@ -7,7 +7,7 @@ use daybook_projections::{AsOf, ReadModels};
 
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::figures::Rules;
+use crate::figures::{Rules, tell_unclear};
 
 /// An answer, and what gave it: `kept` or `journal`.
 pub struct Sourced<T> {
@@ -32,6 +32,9 @@ impl Rules {
             }
         }
         let (history, currency) = self.history(global, models, (days.from, DEFAULT_LOOK_BACK), at)?;
+        if by.contains(&Dimension::SalesChannel) {
+            tell_unclear(&history, days);
+        }
         Ok(Sourced { answer: history.cells(&question(currency))?, source: "journal" })
     }
 
@@ -52,6 +55,10 @@ impl Rules {
         }
         let first = before.from.min(days.from);
         let (history, currency) = self.history(global, models, (first, DEFAULT_LOOK_BACK), at)?;
+        if by.contains(&Dimension::SalesChannel) {
+            tell_unclear(&history, before);
+            tell_unclear(&history, days);
+        }
         Ok(Sourced { answer: history.explain(before, &question(currency))?, source: "journal" })
     }
 

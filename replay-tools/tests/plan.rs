@@ -106,6 +106,20 @@ fn a_sale_is_part_of_its_phase_and_of_its_sales_channel() {
 }
 
 #[test]
+fn a_day_that_is_not_over_does_not_count_yet() {
+    let place = Place::with_a_sale();
+    let file = april(&place);
+    let at = |moment: &str| place.json(&["plan", file, "--as-of", moment]);
+    // the market of the sale counts days in UTC
+    assert_eq!(at("2018-04-30T08:00:00Z"), at("2018-04-29"));
+    let (running, over) = (at("2018-04-30T08:00:00Z"), at("2018-04-30"));
+    assert_eq!((running[0]["state"].clone(), over[0]["state"].clone()), ("running".into(), "over".into()));
+    assert_eq!(running[0]["elapsed"], 29);
+    let early = place.json(&["plan", file, "--as-of", "2018-04-01T08:00:00Z"]);
+    assert_eq!(early[0]["state"], "not_begun");
+}
+
+#[test]
 fn a_target_that_is_missed_is_an_exit_code_where_that_is_asked() {
     let place = Place::with_a_sale();
     let file = april(&place);

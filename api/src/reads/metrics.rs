@@ -33,22 +33,23 @@ record! {
         merchant_id: Option<String>,
         /// Where pages stand and sales were made, where asked by and known.
         sales_channel: Option<String>,
-        /// Distinct visitors who were shown a page.
-        uv: i64,
+        /// Distinct visitors who were shown a page. Where a sales channel reported them they are known of one day only, and
+        /// nothing is of their visits.
+        uv: Option<i64>,
         /// Of them, those first seen in the period.
-        new_uv: i64,
+        new_uv: Option<i64>,
         /// Of them, those with a visit that was a bounce.
-        bouncers: i64,
+        bouncers: Option<i64>,
         /// Page views as the definition counts them.
-        pv: i64,
+        pv: Option<i64>,
         /// Every page shown.
-        views: i64,
+        views: Option<i64>,
         /// Visits that began.
-        visits: i64,
+        visits: Option<i64>,
         /// Of them, bounces.
-        bounces: i64,
+        bounces: Option<i64>,
         /// How long they lasted together, microseconds.
-        stay: i64,
+        stay: Option<i64>,
         /// Distinct buyers whose payment was completed.
         buyers: i64,
         /// Orders whose payment was completed.
@@ -61,6 +62,12 @@ record! {
         gmv: i64 = money,
         /// What went back to them of that, whenever.
         refunded: i64 = money,
+        /// Who counted the visitors, where they were not recorded here: sales channel; several sources, none of which counts.
+        traffic_by: Option<String>,
+        /// Orders as the sales channel says.
+        reported_orders: Option<i64>,
+        /// What customers paid as the sales channel says, where that is in this currency.
+        reported_gmv: Option<i64> = money,
         /// kept: figures kept by day; journal: one pass over the journal.
         source: String,
     }
@@ -196,13 +203,14 @@ fn question(models: &ReadModels, asked: &Question) -> Result<Asked, Problem> {
 
 /// The sums, each under its word; what there is none of is left out.
 fn sums(found: &Cells) -> Vec<(&'static str, &Cell)> {
-    let reported = found.reported.reported.then_some(("reported", &found.reported));
+    let reported = found.reported.reported.map(|_| ("reported", &found.reported));
     let untracked = (found.untracked.orders > 0).then_some(("untracked", &found.untracked));
     [Some(("tracked", &found.total)), reported, untracked].into_iter().flatten().collect()
 }
 
 fn figures(row: &str, words: &[String], cell: &Cell, question: &Asked, source: &str) -> MetricsRow {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let of_visits = |n: i64| cell.reported.is_none().then_some(n);
     let word = |dimension: Dimension| {
         let at = question.by.iter().position(|by| *by == dimension)?;
         words.get(at).filter(|word| !word.is_empty()).cloned()
@@ -216,20 +224,23 @@ fn figures(row: &str, words: &[String], cell: &Cell, question: &Asked, source: &
         campaign: word(Dimension::Campaign),
         merchant_id: word(Dimension::Merchant),
         sales_channel: word(Dimension::SalesChannel),
-        uv: count(cell.uv),
-        new_uv: count(cell.new_uv),
-        bouncers: count(cell.bouncers),
-        pv: count(cell.pv),
-        views: count(cell.views),
-        visits: count(cell.visits),
-        bounces: count(cell.bounces),
-        stay: cell.stay,
+        uv: cell.visitors().map(count),
+        new_uv: of_visits(count(cell.new_uv)),
+        bouncers: of_visits(count(cell.bouncers)),
+        pv: cell.pages().map(count),
+        views: of_visits(count(cell.views)),
+        visits: of_visits(count(cell.visits)),
+        bounces: of_visits(count(cell.bounces)),
+        stay: of_visits(cell.stay),
         buyers: count(cell.buyers),
         orders: count(cell.orders),
         currency: cell.gmv.currency.as_str().to_owned(),
         order_value: cell.order_value.minor,
         gmv: cell.gmv.minor,
         refunded: cell.refunded.minor,
+        traffic_by: cell.traffic_by().map(str::to_owned),
+        reported_orders: cell.reported.and_then(|said| said.orders).map(count),
+        reported_gmv: cell.reported.and_then(|said| said.gmv).map(|gmv| gmv.minor),
         source: source.to_owned(),
     }
 }

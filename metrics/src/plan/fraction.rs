@@ -120,6 +120,13 @@ impl Fraction {
         let scaled = self.times(Self::whole(10i128.checked_pow(places)?))?;
         Decimal::try_from_i128_with_scale(scaled.ceil(), places).ok()
     }
+
+    /// The smallest decimal with so many places that is above it. None beyond what a decimal holds.
+    #[must_use]
+    pub fn decimal_above(self, places: u32) -> Option<Decimal> {
+        let scaled = self.times(Self::whole(10i128.checked_pow(places)?))?;
+        Decimal::try_from_i128_with_scale(scaled.floor().checked_add(1)?, places).ok()
+    }
 }
 
 impl PartialOrd for Fraction {
@@ -205,5 +212,16 @@ mod tests {
             prop_assert_eq!(x.by(y), Fraction::new(a * d, b * c));
             prop_assert_eq!(x.cmp(&y), (a * d).cmp(&(c * b)));
         }
+    }
+
+    #[test]
+    fn a_value_that_has_to_be_exceeded_is_shown_as_one_that_does() {
+        let above = |upper, lower| Fraction::new(upper, lower).unwrap().decimal_above(4).unwrap().to_string();
+        assert_eq!([above(1, 50), above(1, 3), above(2, 1)], ["0.0201", "0.3334", "2.0001"]);
+        assert_eq!(
+            Fraction::new(1, 50).unwrap().decimal_up(4).unwrap().to_string(),
+            "0.0200",
+            "what has to be reached is met by itself"
+        );
     }
 }

@@ -3,15 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Fraction;
+use super::{Counts, Fraction, Needs, Unknown};
 
 /// A metric that a plan may aim at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Metric {
     /// What buyers paid.
     Gmv,
-    /// The same less what went back to them.
+    /// The same less what went back to them in the time, of whichever orders.
     NetGmv,
+    /// The same less what went back of these orders, whenever.
+    NetGmvOfOrders,
     /// Paid orders.
     Orders,
     /// Distinct buyers.
@@ -94,95 +96,14 @@ pub enum Unit {
     Number,
 }
 
-/// What is to be counted before a metric can be told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// Traffic over the whole time: distinct visitors, views, visits.
-    pub traffic: bool,
-    /// Free and paid visitors apart.
-    pub apart: bool,
-    /// Each day's own visitors and buyers.
-    pub days: bool,
-    /// Reviews, or what campaigns spent: known for the market only, not by sales channel.
-    pub market: bool,
-}
-
-/// What a time came to in one scope: all sales, or those of a sales channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Days.
-    pub days: u32,
-    /// Minor units that buyers paid.
-    pub gmv: i128,
-    /// Minor units of that which went back.
-    pub refunded: i128,
-    /// Paid orders.
-    pub orders: u64,
-    /// Distinct buyers.
-    pub buyers: u64,
-    /// Distinct buyers of orders that a visit led to.
-    pub tracked_buyers: u64,
-    /// Distinct visitors.
-    pub uv: u64,
-    /// Distinct visitors who were not paid for.
-    pub free_uv: u64,
-    /// Distinct visitors who were paid for.
-    pub paid_uv: u64,
-    /// Visitors first seen in the time.
-    pub new_uv: u64,
-    /// Page views as the definition counts them.
-    pub pv: u64,
-    /// Visits.
-    pub visits: u64,
-    /// Those that bounced, visitors or visits as the definition counts them.
-    pub bounced: u64,
-    /// Of so many visitors or visits.
-    pub bounced_of: u64,
-    /// How long visits lasted together, in microseconds.
-    pub stay: i64,
-    /// Each day's own, added up.
-    pub daily: Daily,
-    /// Reviews.
-    pub reviews: u64,
-    /// Of them, those of 4 or 5.
-    pub positive: u64,
-    /// Minor units that campaigns of the market spent.
-    pub spend: i128,
-}
-
-/// Orders that a visit led to, recorded or reported by the sales channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tracked {
-    /// Orders.
-    pub orders: u64,
-    /// Buyers, distinct within each day.
-    pub buyers: u64,
-    /// Minor units that they paid.
-    pub gmv: i128,
-}
-
-/// Distinct within each day, and added up over the days.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Daily {
-    /// Visitors.
-    pub uv: u64,
-    /// Free ones.
-    pub free_uv: u64,
-    /// Paid ones.
-    pub paid_uv: u64,
-    /// Buyers.
-    pub buyers: u64,
-    /// Orders that a visit led to.
-    pub tracked: Tracked,
-}
-
 const MICROSECONDS: i128 = 1_000_000;
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Gmv,
         Self::NetGmv,
+        Self::NetGmvOfOrders,
         Self::Orders,
         Self::Buyers,
         Self::Uv,
@@ -218,6 +139,7 @@ impl Metric {
         match self {
             Self::Gmv => "gmv",
             Self::NetGmv => "net_gmv",
+            Self::NetGmvOfOrders => "net_gmv_of_orders",
             Self::Orders => "orders",
             Self::Buyers => "buyers",
             Self::Uv => "uv",
@@ -252,9 +174,14 @@ impl Metric {
     #[must_use]
     pub const fn kind(self) -> Kind {
         match self {
-            Self::Gmv | Self::NetGmv | Self::Orders | Self::NewUv | Self::Pv | Self::Visits | Self::Spend => {
-                Kind::Sum
-            }
+            Self::Gmv
+            | Self::NetGmv
+            | Self::NetGmvOfOrders
+            | Self::Orders
+            | Self::NewUv
+            | Self::Pv
+            | Self::Visits
+            | Self::Spend => Kind::Sum,
             Self::Buyers | Self::Uv | Self::FreeUv | Self::PaidUv => Kind::Distinct,
             Self::DailyGmv
             | Self::DailyOrders
@@ -272,6 +199,7 @@ impl Metric {
         match self {
             Self::Gmv
             | Self::NetGmv
+            | Self::NetGmvOfOrders
             | Self::Spend
             | Self::DailyGmv
             | Self::UnitPrice
@@ -291,12 +219,12 @@ impl Metric {
     /// What is to be counted for it, beside orders and what was paid for them.
     #[must_use]
     pub const fn needs(self) -> Needs {
-        let none = Needs { traffic: false, apart: false, days: false, market: false };
+        let none = Needs { traffic: false, pages: false, apart: false, days: false, market: false };
         match self {
             Self::FreeUv | Self::PaidUv => Needs { apart: true, ..none },
+            Self::Pv => Needs { traffic: true, pages: true, ..none },
             Self::Uv
             | Self::NewUv
-            | Self::Pv
             | Self::Visits
             | Self::Conversion
             | Self::PvPerUv
@@ -311,16 +239,52 @@ impl Metric {
         }
     }
 
-    /// What it came to: nothing where there is nothing to divide by.
+    /// Whether what sales channels have of it add up to what all have. Visitors and buyers do not: the same come to several.
+    #[must_use]
+    pub const fn adds_up_over_channels(self) -> bool {
+        matches!(
+            self,
+            Self::Gmv
+                | Self::NetGmv
+                | Self::NetGmvOfOrders
+                | Self::Orders
+                | Self::Pv
+                | Self::DailyGmv
+                | Self::DailyOrders
+        )
+    }
+
+    /// Whether it rests on something that nobody knows.
+    #[must_use]
+    pub const fn is_unknown(self, unknown: Unknown) -> bool {
+        match self {
+            Self::Uv | Self::Conversion | Self::CostPerUv => unknown.visitors,
+            Self::PvPerUv => unknown.visitors || unknown.pages,
+            Self::Pv => unknown.pages,
+            Self::NewUv | Self::NewUvShare | Self::Visits | Self::AverageStay | Self::BounceRate => {
+                unknown.visits
+            }
+            Self::FreeUv => unknown.free,
+            Self::PaidUv => unknown.paid,
+            Self::DailyUv | Self::DailyFreeUv | Self::DailyPaidUv | Self::DailyConversion => unknown.daily,
+            _ => false,
+        }
+    }
+
+    /// What it came to: nothing where there is nothing to divide by, or it is not known.
     #[must_use]
     pub fn actual(self, of: &Counts) -> Option<Fraction> {
+        if self.is_unknown(of.unknown) {
+            return None;
+        }
         let whole = |n: u64| Some(Fraction::whole(i128::from(n)));
         let through = |upper: u64, lower: u64| Fraction::new(upper.into(), lower.into());
         let a_day = |n: u64| through(n, of.days.into());
         let each = |money: i128, count: u64| Fraction::new(money, count.into());
         match self {
             Self::Gmv => Some(Fraction::whole(of.gmv)),
-            Self::NetGmv => Some(Fraction::whole(of.gmv.checked_sub(of.refunded)?)),
+            Self::NetGmv => Some(Fraction::whole(of.gmv.checked_sub(of.went_back)?)),
+            Self::NetGmvOfOrders => Some(Fraction::whole(of.gmv.checked_sub(of.refunded)?)),
             Self::Spend => Some(Fraction::whole(of.spend)),
             Self::Orders => whole(of.orders),
             Self::Buyers => whole(of.buyers),
@@ -328,7 +292,7 @@ impl Metric {
             Self::FreeUv => whole(of.free_uv),
             Self::PaidUv => whole(of.paid_uv),
             Self::NewUv => whole(of.new_uv),
-            Self::Pv => whole(of.pv),
+            Self::Pv => whole(of.pv.checked_add(of.pv_beside)?),
             Self::Visits => whole(of.visits),
             Self::DailyGmv => each(of.gmv, of.days.into()),
             Self::DailyOrders => a_day(of.orders),
@@ -368,5 +332,28 @@ impl FromStr for Metric {
             let all = Self::ALL.map(Self::as_str).join(", ");
             format!("{text:?} is no metric of a plan: name one of {all}")
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rests_on_what_nobody_knows_is_not_known_and_nothing_else() {
+        let counts = Counts { days: 1, gmv: 1, orders: 1, buyers: 1, uv: 1, visits: 1, ..Counts::default() };
+        let counts = Counts { bounced_of: 1, reviews: 1, ..counts };
+        let daily = crate::plan::Daily { uv: 1, ..counts.daily };
+        let lost = |unknown| {
+            let of = Counts { daily, unknown, ..counts };
+            Metric::ALL.into_iter().filter(|metric| metric.actual(&of).is_none()).collect::<Vec<_>>()
+        };
+        assert_eq!(lost(Unknown::default()), []);
+        let unknown = Unknown { visitors: true, ..Unknown::default() };
+        assert_eq!(lost(unknown), [Metric::Uv, Metric::Conversion, Metric::PvPerUv, Metric::CostPerUv]);
+        let unknown = Unknown { daily: true, paid: true, ..Unknown::default() };
+        let days = [Metric::DailyUv, Metric::DailyFreeUv, Metric::DailyPaidUv, Metric::DailyConversion];
+        assert_eq!(lost(unknown), [&[Metric::PaidUv], &days[..]].concat());
     }
 }

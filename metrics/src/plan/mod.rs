@@ -11,6 +11,7 @@
 //! its days; levels (a day's orders, a rate) are held against the whole.
 
 mod attained;
+mod counts;
 mod file;
 mod fraction;
 mod metric;
@@ -19,9 +20,10 @@ mod takes;
 mod times;
 
 pub use attained::{Attained, State};
+pub use counts::{Counts, Daily, Needs, Tracked, Unknown};
 pub use file::PlanFile;
 pub use fraction::Fraction;
-pub use metric::{Counts, Daily, Kind, Metric, Needs, Tracked, Unit};
+pub use metric::{Kind, Metric, Unit};
 pub use read::BadPlan;
 pub use takes::{Lever, Rates, Takes};
 pub use times::Span;

@@ -195,9 +195,16 @@ impl Plan {
         if whole.sales_channel.is_some() {
             return bad(key, "the target is of one sales channel already: leave one of both out");
         }
-        if metric.kind() == Kind::Ratio || metric.needs().market {
+        if !metric.adds_up_over_channels() {
+            let all: Vec<&str> = Metric::ALL
+                .into_iter()
+                .filter(|metric| metric.adds_up_over_channels())
+                .map(Metric::as_str)
+                .collect();
+            let each = if metric.needs().market { "leave it out" } else { "name each channel's own target" };
             let why = format!(
-                "{metric} is not the sum of its sales channels: name one with sales_channel, or leave it out"
+                "{metric} is not the sum of its sales channels: {each}; {} can be split",
+                all.join(", ")
             );
             return bad(key, why);
         }

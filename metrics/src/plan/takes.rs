@@ -23,8 +23,8 @@ pub struct Rates {
     pub last: Counts,
     /// Minor units that campaigns of the market spent in them.
     pub spend: i128,
-    /// The whole market's paid visitors of each of these days, added up.
-    pub paid_uv: u64,
+    /// The whole market's paid visitors of each of these days, added up; none where reports do not say how many were.
+    pub paid_uv: Option<u64>,
     /// Minor units that the market earned less what its orders cost it, without what campaigns spent, booked in them.
     pub contribution: i128,
     /// The whole market's paid orders in them.
@@ -115,7 +115,7 @@ impl Target {
             worth: None,
         };
         let (uv, buyers) = (i128::from(last.daily.uv), i128::from(last.daily.tracked.buyers));
-        if of.tracked <= 0 || uv == 0 {
+        if of.tracked <= 0 || uv == 0 || last.unknown.daily {
             return Some(takes);
         }
         let from_visits = goal.minus(over(of.all.checked_sub(of.tracked)?)?)?;
@@ -129,7 +129,7 @@ impl Target {
         let visitors = whole(uv)?;
         takes.uv = Some(visitors);
         let more = visitors.needed.minus(visitors.now)?.max(Fraction::ZERO);
-        takes.uv_cost = match Fraction::new(rates.spend, rates.paid_uv.into()) {
+        takes.uv_cost = match Fraction::new(rates.spend, rates.paid_uv.unwrap_or_default().into()) {
             Some(each) if rates.spend > 0 => Some(more.times(each)?),
             _ => None,
         };

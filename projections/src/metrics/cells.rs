@@ -9,22 +9,24 @@ use daybook_metrics::{Definition, VisitorSet};
 
 use super::filing::{Came, Facts, Filing, Key, Share, TOTAL};
 use super::history::{History, PAID_WITHIN};
+use super::reported::Reported;
 use super::sales::Sale;
 use super::seen::Visitor;
-use super::{MAX_DIMENSIONS, Question};
+use super::{Dimension, MAX_DIMENSIONS, Question};
 use crate::engine::ReadModelError;
 
-/// The figures of a cell. Views, visits, stay, orders and money add up over cells; visitors, pages and buyers do not.
+/// The figures of a cell: of recorded visits, or, where `reported` says so, of a sales channel's own visitors. Views,
+/// visits, stay, orders and money add up over cells; visitors, pages and buyers do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
     /// Distinct visitors who were shown a page; under the tools' definitions also those who did something else, and
-    /// under Plausible's once for each UTC day.
+    /// under Plausible's once for each UTC day. None of a sales channel's own: see [`visitors`](Self::visitors).
     pub uv: u64,
     /// Of them, those first seen in this period.
     pub new_uv: u64,
     /// Of them, those with a visit that was a bounce.
     pub bouncers: u64,
-    /// Page views as the definition counts them.
+    /// Page views as the definition counts them. None of a sales channel's own: see [`pages`](Self::pages).
     pub pv: u64,
     /// Every page shown.
     pub views: u64,
@@ -44,25 +46,48 @@ pub struct Cell {
     pub order_value: Money,
     /// What went back to buyers of what they paid, whenever.
     pub refunded: Money,
-    /// Whether its visitors and pages are those that the sales channel itself reported.
-    pub reported: bool,
+    /// Where its visitors and pages are those that the sales channel itself reported: what it said.
+    pub reported: Option<Reported>,
 }
 
 /// An answer: tracked, reported and untracked sales are all there are.
 #[derive(Clone, Debug)]
 pub struct Cells {
-    /// Each cell under the words of its dimensions, in their order; an empty word where nothing is known.
+    /// Each cell under the words of its dimensions, in their order; an empty word where nothing is known. What recorded
+    /// visits led to and what is laid beside a channel's own visitors are cells of their own, also under the same words.
     pub cells: Vec<(Vec<String>, Cell)>,
     /// All that recorded visits led to: distinct over all cells.
     pub total: Cell,
-    /// The cells of sales channels that reported their own visitors, where the question is by channel and day: their
-    /// visitors are added up.
+    /// All cells of sales channels that reported their own visitors, where the question is by channel and time alone.
     pub reported: Cell,
     /// Orders that no visit led to: theirs are the only figures of sales in here.
     pub untracked: Cell,
 }
 
 impl Cell {
+    /// Distinct visitors; none where a sales channel reported them and they are not known of all of its days together.
+    #[must_use]
+    pub fn visitors(&self) -> Option<u64> {
+        self.reported.map_or(Some(self.uv), |reported| reported.uv)
+    }
+
+    /// Page views; none where it is not known whose report of a sales channel counts.
+    #[must_use]
+    pub fn pages(&self) -> Option<u64> {
+        self.reported.map_or(Some(self.pv), |reported| reported.pv)
+    }
+
+    /// Who counted its visitors, where they were not recorded here, in words. Where nobody did though something was sold
+    /// its GMV is no product of UV, conversion and unit price, and a change of it is explained as untracked.
+    #[must_use]
+    pub fn traffic_by(&self) -> Option<&'static str> {
+        match self.reported {
+            Some(said) if said.unclear > 0 => Some("several sources"),
+            Some(_) => Some("sales channel"),
+            None => (self.uv == 0 && self.orders > 0).then_some("nobody"),
+        }
+    }
+
     /// The bounce rate as the definition has it, as a numerator and a denominator.
     #[must_use]
     pub fn bounce_rate(&self, definition: Definition) -> (u64, u64) {
@@ -89,17 +114,43 @@ struct Sum {
     gmv: i128,
     order_value: i128,
     refunded: i128,
-    reported: bool,
+    reported: Option<Reported>,
 }
 
 /// The sums of an answer.
 #[derive(Default)]
-struct Sums {
+struct Sums<'h> {
     by: BTreeMap<Key, Sum>,
+    /// What is laid beside visitors that sales channels reported.
+    by_report: BTreeMap<Key, Sum>,
     reported: Sum,
     untracked: Sum,
-    /// What no visit led to, by cell, where sales channels may have reported the visitors of one.
-    beside: BTreeMap<Key, Sum>,
+    /// What was sold in sales channels on days of which they reported their visitors: the order, and where it stands
+    /// should the report not count; nowhere where no visit led to it.
+    beside: BTreeMap<(u32, Day), Vec<(&'h Sale, Option<Key>)>>,
+    /// The days on which pages of a channel that reports were recorded here.
+    recorded: BTreeSet<(u32, Day)>,
+}
+
+/// Which sales channels' reports are looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Reporting<'c> {
+    /// All.
+    All,
+    /// These alone, by their names.
+    Of(&'c BTreeSet<String>),
+}
+
+/// What was bought on a day in a sales channel after a visit, recorded or reported.
+#[derive(Debug)]
+pub(super) struct Led {
+    pub day: Day,
+    pub channel: u32,
+    /// By the numbers of their names.
+    pub buyers: VisitorSet,
+    pub orders: u64,
+    /// Minor units.
+    pub gmv: i128,
 }
 
 impl History {
@@ -108,6 +159,36 @@ impl History {
     /// # Errors
     /// [`ReadModelError::BadQuestion`] for more dimensions than there may be, or for sums beyond 64 bits.
     pub fn cells(&self, question: &Question) -> Result<Cells, ReadModelError> {
+        self.sums(question, Reporting::All)?.cells(&Filing::of(self, question))
+    }
+
+    /// The same where the reports of some sales channels only are looked at.
+    pub(super) fn cells_of(
+        &self,
+        question: &Question,
+        reporting: Reporting<'_>,
+    ) -> Result<Cells, ReadModelError> {
+        self.sums(question, reporting)?.cells(&Filing::of(self, question))
+    }
+
+    /// The cells of each day and sales channel, and what was bought in them after a visit.
+    pub(super) fn each_day(&self, question: &Question) -> Result<(Cells, Vec<Led>), ReadModelError> {
+        let question = Question { by: vec![Dimension::Day, Dimension::SalesChannel], ..question.clone() };
+        let sums = self.sums(&question, Reporting::All)?;
+        let of = sums.by.iter().chain(&sums.by_report).filter(|(key, sum)| **key != TOTAL && sum.orders > 0);
+        let led = of.map(|(key, sum)| {
+            let (day, channel) = (key[0] as Day, key[1]);
+            Led { day, channel, buyers: sum.buyers.clone(), orders: sum.orders, gmv: sum.gmv }
+        });
+        let led = led.collect();
+        Ok((sums.cells(&Filing::of(self, &question))?, led))
+    }
+
+    fn sums<'a>(
+        &'a self,
+        question: &'a Question,
+        reporting: Reporting<'_>,
+    ) -> Result<Sums<'a>, ReadModelError> {
         if question.by.len() > MAX_DIMENSIONS {
             let why = format!("figures are asked by {MAX_DIMENSIONS} dimensions at most");
             return Err(ReadModelError::BadQuestion(why));
@@ -125,23 +206,31 @@ impl History {
             filing.add(visitor, bought, &mut sums);
         }
         if filing.is_of_platforms() {
-            filing.report(&mut sums);
+            filing.report(&mut sums, reporting);
         }
-        let Sums { by: mut sums, reported, untracked, .. } = sums;
-        let currency = question.currency;
-        let total = sums.remove(&TOTAL).unwrap_or_default().cell(currency)?;
-        let name = |(key, sum): (Key, Sum)| Ok((filing.words(&key), sum.cell(currency)?));
-        let mut cells = sums.into_iter().map(name).collect::<Result<Vec<_>, ReadModelError>>()?;
-        cells.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(Cells { cells, total, reported: reported.cell(currency)?, untracked: untracked.cell(currency)? })
+        Ok(sums)
     }
 }
 
-impl Filing<'_> {
+impl Sums<'_> {
+    fn cells(mut self, filing: &Filing<'_>) -> Result<Cells, ReadModelError> {
+        let currency = filing.question.currency;
+        let total = self.by.remove(&TOTAL).unwrap_or_default().cell(currency)?;
+        let name = |(key, sum): (Key, Sum)| Ok((filing.words(&key), sum.cell(currency)?));
+        let all = self.by.into_iter().chain(self.by_report);
+        let mut cells = all.map(name).collect::<Result<Vec<_>, ReadModelError>>()?;
+        cells.sort_by(|a, b| (&a.0, a.1.reported.is_some()).cmp(&(&b.0, b.1.reported.is_some())));
+        let (reported, untracked) = (self.reported.cell(currency)?, self.untracked.cell(currency)?);
+        Ok(Cells { cells, total, reported, untracked })
+    }
+}
+
+impl<'h> Filing<'h> {
     /// Adds one visitor with its paid orders.
-    fn add(&self, visitor: &Visitor, bought: &[&Sale], sums: &mut Sums) {
+    fn add(&self, visitor: &Visitor, bought: &[&'h Sale], sums: &mut Sums<'h>) {
         let history = self.history;
         let rule = &self.question.sessions;
+        let of_platforms = self.is_of_platforms();
         let first = visitor.first().map(|at| history.day(at));
         let (hits, visits) = history.visits(visitor, rule);
         let mut own: BTreeMap<Key, Own> = BTreeMap::new();
@@ -160,6 +249,10 @@ impl Filing<'_> {
                     began.extend(self.keys(&Facts { at: visit.from, day: visit.day, ..facts }));
                 }
                 if self.holds(hit.day) {
+                    let reports = |of: &u32| of_platforms && history.reports.has(*of, hit.day);
+                    if let Some(channel) = facts.sales_channel.filter(reports) {
+                        sums.recorded.insert((channel, hit.day));
+                    }
                     for key in self.keys(&facts) {
                         let own = own.entry(key).or_default();
                         own.new = self.is_new(&facts, key == TOTAL);
@@ -190,50 +283,67 @@ impl Filing<'_> {
     }
 
     /// Files an order under the last visit before it.
-    fn sell(&self, sale: &Sale, visits: &[Visit<u32, u32>], first: Option<Day>, sums: &mut Sums) {
+    fn sell(&self, sale: &'h Sale, visits: &[Visit<u32, u32>], first: Option<Day>, sums: &mut Sums<'h>) {
         let Some(credited) = last_before(visits, sale.placed_at, sale.paid_at) else {
             return self.unseen(sale, sums);
         };
         let facts = self.of_sale(sale, paid_at(sale), Came::by(credited), first);
+        if self.reports_of(sale) {
+            let place = (sale.sales_channel, facts.day);
+            return sums.beside.entry(place).or_default().push((sale, Some(self.key(&facts))));
+        }
         for (key, share) in self.shares(sale, &facts) {
             sums.by.entry(key).or_default().sell(sale, share);
         }
     }
 
     /// Files an order that no visit led to.
-    fn unseen(&self, sale: &Sale, sums: &mut Sums) {
-        let whole = Share::whole(sale);
-        if self.is_of_platforms() {
-            let key = self.key(&self.of_sale(sale, paid_at(sale), Came::UNKNOWN, None));
-            sums.beside.entry(key).or_default().sell(sale, whole);
+    fn unseen(&self, sale: &'h Sale, sums: &mut Sums<'h>) {
+        if self.reports_of(sale) {
+            let place = (sale.sales_channel, self.history.day(paid_at(sale)));
+            sums.beside.entry(place).or_default().push((sale, None));
         } else {
-            sums.untracked.sell(sale, whole);
+            sums.untracked.sell(sale, Share::whole(sale));
         }
     }
 
-    /// Lays what sales channels reported of their own visitors beside the orders that no recorded visit led to. Where a
-    /// channel's pages are recorded here too, those count.
-    fn report(&self, sums: &mut Sums) {
-        for ((channel, day), report) in &self.history.reports {
-            if !self.holds(*day) {
+    /// Whether the sales channel of an order reported its visitors of the day, and the question asks by nothing else.
+    fn reports_of(&self, sale: &Sale) -> bool {
+        let day = self.history.day(paid_at(sale));
+        self.is_of_platforms() && self.history.reports.has(sale.sales_channel, day)
+    }
+
+    /// Lays what sales channels reported of their own visitors beside all that they sold on those days, each order once:
+    /// whoever bought there is one of these visitors, whichever other pages it had seen. Where a channel's own pages are
+    /// recorded here, those count.
+    fn report(&self, sums: &mut Sums<'h>, reporting: Reporting<'_>) {
+        let none = Reported::none(self.question.currency);
+        let (from, to) = self.range();
+        for (channel, day, said) in self.history.reports.each((from, to)) {
+            let looked_at = match reporting {
+                Reporting::All => true,
+                Reporting::Of(channels) => channels.contains(self.history.name(channel)),
+            };
+            if !looked_at || sums.recorded.contains(&(channel, day)) {
                 continue;
             }
-            let key = self.key(&Facts { sales_channel: Some(*channel), day: *day, ..Facts::NOTHING });
-            let sum = sums.by.entry(key).or_default();
-            if sum.figures.visitors > 0 {
-                continue;
-            }
-            sum.reported = true;
-            (sum.figures.visitors, sum.figures.page_views) = (report.uv, report.pv);
-            sums.reported.reported = true;
-            sums.reported.figures += sum.figures;
-            if let Some(sold) = sums.beside.remove(&key) {
-                sums.reported.take(&sold);
-                sum.take(&sold);
+            let key = self.key(&Facts { sales_channel: Some(channel), day, ..Facts::NOTHING });
+            let sum = sums.by_report.entry(key).or_default();
+            sum.reported.get_or_insert(none).add(said, self.is_alone(day));
+            sums.reported.reported.get_or_insert(none).add(said, from == to);
+            for (sale, _) in sums.beside.remove(&(channel, day)).unwrap_or_default() {
+                sums.reported.sell(sale, Share::whole(sale));
+                sum.sell(sale, Share::whole(sale));
             }
         }
-        for sold in std::mem::take(&mut sums.beside).values() {
-            sums.untracked.take(sold);
+        for (sale, key) in std::mem::take(&mut sums.beside).into_values().flatten() {
+            let Some(key) = key else {
+                sums.untracked.sell(sale, Share::whole(sale));
+                continue;
+            };
+            for key in [TOTAL, key] {
+                sums.by.entry(key).or_default().sell(sale, Share::whole(sale));
+            }
         }
     }
 }
@@ -263,15 +373,6 @@ impl Sum {
         self.gmv += i128::from(share.paid);
         self.order_value += i128::from(share.worth);
         self.refunded += i128::from(share.refunded);
-    }
-
-    /// Takes over another's sales.
-    fn take(&mut self, sold: &Self) {
-        self.buyers = self.buyers.union(&sold.buyers);
-        self.orders += sold.orders;
-        self.gmv += sold.gmv;
-        self.order_value += sold.order_value;
-        self.refunded += sold.refunded;
     }
 
     fn cell(self, currency: Currency) -> Result<Cell, ReadModelError> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use daybook_domain::Money;
 use daybook_metrics::explain::{ExplainError, Explained, Method, Side, explain, explain_cell};
 
-use super::cells::{Cell, Cells};
+use super::cells::{Cell, Cells, Reporting};
 use super::history::History;
 use super::{Days, Dimension, Question};
 use crate::engine::ReadModelError;
@@ -42,8 +42,19 @@ impl History {
     pub fn explain(&self, before: Days, question: &Question) -> Result<Explanation, ReadModelError> {
         let by: Vec<Dimension> = question.by.iter().take(1).copied().collect();
         let after = Question { by, ..question.clone() };
-        let before = self.cells(&Question { days: before, ..after.clone() })?;
-        Explanation::between(&before, &self.cells(&after)?, &after)
+        explainable(&after)?;
+        let earlier = Question { days: before, ..after.clone() };
+        // one rule for both sides: a channel's reports count where they tell of its visitors both before and after
+        let sides = |reporting: Reporting<'_>| {
+            Ok::<_, ReadModelError>((self.cells_of(&earlier, reporting)?, self.cells_of(&after, reporting)?))
+        };
+        let (old, new) = sides(Reporting::All)?;
+        let both: BTreeSet<String> = told_of(&old).intersection(&told_of(&new)).cloned().collect();
+        if [&old, &new].into_iter().all(|side| reported(side).all(|(name, _)| both.contains(&name))) {
+            return Explanation::between(&old, &new, &after);
+        }
+        let (old, new) = sides(Reporting::Of(&both))?;
+        Explanation::between(&old, &new, &after)
     }
 }
 
@@ -53,17 +64,7 @@ impl Explanation {
     /// # Errors
     /// [`ReadModelError::BadQuestion`] for a dimension of time or of pages, or figures that cannot be explained.
     pub fn between(before: &Cells, after: &Cells, question: &Question) -> Result<Self, ReadModelError> {
-        if let Some(time) = question.by.iter().find(|dimension| dimension.is_time()) {
-            let why =
-                format!("a change is explained from one period to another, not by {time}: leave it out");
-            return Err(ReadModelError::BadQuestion(why));
-        }
-        let pages = [Dimension::Page, Dimension::Topic];
-        if let Some(by) = question.by.iter().find(|by| pages.contains(by)) {
-            let why =
-                format!("no sale is made on a page, so no change of GMV is explained by {by}: leave it out");
-            return Err(ReadModelError::BadQuestion(why));
-        }
+        explainable(question)?;
         let zero = Money::zero(question.currency);
         let cells = if question.by.is_empty() {
             let explained = explain(side(Some(&before.total), zero), side(Some(&after.total), zero));
@@ -84,25 +85,55 @@ impl Explanation {
     }
 }
 
+fn explainable(question: &Question) -> Result<(), ReadModelError> {
+    if let Some(time) = question.by.iter().find(|dimension| dimension.is_time()) {
+        let why = format!("a change is explained from one period to another, not by {time}: leave it out");
+        return Err(ReadModelError::BadQuestion(why));
+    }
+    let pages = [Dimension::Page, Dimension::Topic];
+    if let Some(by) = question.by.iter().find(|by| pages.contains(by)) {
+        let why =
+            format!("no sale is made on a page, so no change of GMV is explained by {by}: leave it out");
+        return Err(ReadModelError::BadQuestion(why));
+    }
+    Ok(())
+}
+
+fn reported(cells: &Cells) -> impl Iterator<Item = (String, &Cell)> {
+    let of = cells.cells.iter().filter(|(_, cell)| cell.reported.is_some());
+    of.map(|(words, cell)| (words.concat(), cell))
+}
+
+/// The channels whose reports tell how many visitors there were.
+fn told_of(cells: &Cells) -> BTreeSet<String> {
+    reported(cells).filter(|(_, cell)| cell.visitors().is_some()).map(|(name, _)| name).collect()
+}
+
 fn each(before: &Cells, after: &Cells, zero: Money) -> Result<Vec<ExplainedCell>, ReadModelError> {
-    let named = |cells: &Cells| -> BTreeMap<String, Cell> {
-        cells.cells.iter().map(|(words, cell)| (words.concat(), *cell)).collect()
+    let named = |cells: &Cells| -> BTreeMap<(String, bool), Cell> {
+        let named = |(words, cell): &(Vec<String>, Cell)| ((words.concat(), cell.reported.is_some()), *cell);
+        cells.cells.iter().map(named).collect()
     };
     let (old, new) = (named(before), named(after));
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let names: BTreeSet<&(String, bool)> = old.keys().chain(new.keys()).collect();
     // whom sales channels reported were seen by nobody here
-    let whole = (before.total.uv + before.reported.uv, after.total.uv + after.reported.uv);
-    let explained = |name: &String| {
-        let (old, new) = (old.get(name), new.get(name));
+    let all = |cells: &Cells| cells.total.uv.saturating_add(visitors(&cells.reported));
+    let whole = (all(before), all(after));
+    let explained = |key: &(String, bool)| {
+        let (old, new) = (old.get(key), new.get(key));
         let parts = explain_cell(whole, side(old, zero), side(new, zero));
-        row(name.clone(), old.copied(), new.copied(), parts)
+        row(key.0.clone(), old.copied(), new.copied(), parts)
     };
     names.into_iter().map(explained).collect()
 }
 
+fn visitors(cell: &Cell) -> u64 {
+    cell.visitors().unwrap_or_default()
+}
+
 fn side(cell: Option<&Cell>, zero: Money) -> Side {
     cell.map_or(Side { visitors: 0, buyers: 0, gmv: zero }, |cell| Side {
-        visitors: cell.uv,
+        visitors: visitors(cell),
         buyers: cell.buyers,
         gmv: cell.gmv,
     })

@@ -196,13 +196,27 @@ impl<'q> Filing<'q> {
         (self.from..=self.to).contains(&day)
     }
 
-    /// Whether the question is asked by the grain at which sales channels report their own visitors: channel and day.
+    /// Whether the question is asked by nothing that sales channels do not know of their own visitors: by channel and time.
+    /// How many days it is about decides nothing: what is known of one day only is not known of two.
     pub(super) fn is_of_platforms(&self) -> bool {
         let by = &self.question.by;
-        let one_day = self.from == self.to || by.contains(&Dimension::Day);
         by.contains(&Dimension::SalesChannel)
-            && one_day
             && by.iter().all(|dimension| *dimension == Dimension::SalesChannel || dimension.is_time())
+    }
+
+    /// The first day and the last.
+    pub(super) fn range(&self) -> (Day, Day) {
+        (self.from, self.to)
+    }
+
+    /// Whether a cell that a day lies in is of that day alone.
+    pub(super) fn is_alone(&self, day: Day) -> bool {
+        let by = &self.question.by;
+        let same = |other: Day| {
+            let mut times = by.iter().filter(|dimension| dimension.is_time());
+            self.holds(other) && times.all(|time| period(*time, other) == period(*time, day))
+        };
+        !same(day - 1) && !same(day + 1)
     }
 
     /// What an order is filed by at an instant, its lines apart.

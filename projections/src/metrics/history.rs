@@ -8,15 +8,14 @@ use daybook_domain::time::DAY;
 use daybook_domain::{CampaignId, Currency, Event, EventKind, Money, OrderId, Timestamp};
 use daybook_journal::Journal;
 use daybook_metrics::ChannelRule;
-use daybook_metrics::sessions::Day;
 use hashbrown::HashMap;
 
 use super::called::Called;
 use super::categories::Categories;
-use super::filing::day_number;
 use super::names::Names;
 use super::ranked::Ranked;
-use super::sales::Sale;
+use super::reported::Reports;
+use super::sales::{Refund, Sale};
 use super::seen::{Page, Seen, Visitor, Way};
 use crate::calendar::Calendar;
 use crate::engine::{AsOf, Progress, ReadModelError, ReadModels, visit_events};
@@ -80,8 +79,10 @@ pub struct History {
     pub(super) registered: Vec<Timestamp>,
     /// When somebody first registered on a terminal, as its hits tell.
     pub(super) first_registers: HashMap<u32, Timestamp, ahash::RandomState>,
-    /// What sales channels say of their own visitors, by channel and day; of several reports the last one recorded.
-    pub(super) reports: BTreeMap<(u32, Day), Report>,
+    /// What sales channels say of their own visitors.
+    pub(super) reports: Reports,
+    /// What went back to buyers, and when, of which order.
+    pub(super) refunds: Vec<Refund>,
     /// What links call campaigns.
     pub(super) called: Called,
     /// What the market added to orders for each campaign, less what came back.
@@ -95,13 +96,6 @@ pub(super) struct Carted {
     pub at: Timestamp,
     /// What a page of the product would belong to.
     pub page: u32,
-}
-
-/// What a sales channel says of its own visitors of a day.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Report {
-    pub uv: u64,
-    pub pv: u64,
 }
 
 impl ReadModels {
@@ -207,7 +201,8 @@ impl History {
             carted: Vec::new(),
             registered: Vec::new(),
             first_registers: HashMap::default(),
-            reports: BTreeMap::new(),
+            reports: Reports::default(),
+            refunds: Vec::new(),
             called: Called::default(),
             subsidies: BTreeMap::new(),
         }
@@ -273,11 +268,7 @@ impl History {
                 self.carted.push(Carted { visitor, at, page });
             }
             Event::BuyerRegistered(_) => self.registered.push(at),
-            Event::ChannelTrafficReported(said) => {
-                let Ok(day) = said.day.as_str().parse() else { return };
-                let channel = self.names.number(said.channel.as_str());
-                self.reports.insert((channel, day_number(day)), Report { uv: said.uv, pv: said.pv });
-            }
+            Event::ChannelTrafficReported(said) => self.report(said),
             // what the bank took beyond what the order had (`loss`), and what refunds owed already, is no revenue of it
             Event::ChargebackClosed(closed) if closed.outcome == ChargebackOutcome::Lost => {
                 if let Some(taken) = &closed.from_escrow {
@@ -307,6 +298,10 @@ impl History {
     fn refund(&mut self, e: &Envelope<'_>, to_buyer: Money, of: &[LineRefund]) {
         let of: Vec<(u32, i64)> =
             of.iter().map(|line| (self.names.number(line.line.as_str()), line.gross.minor)).collect();
+        let sale = e.refs.order.and_then(|order| self.orders.get(&order));
+        if let Some(sale) = sale.filter(|_| !to_buyer.is_zero()) {
+            self.refunds.push(Refund { at: Timestamp(e.occurred_at), sale: *sale, minor: to_buyer.minor });
+        }
         self.sale(e, |sale| sale.refund(to_buyer.minor, &of));
     }
 
@@ -317,7 +312,10 @@ impl History {
         let orders = self.orders.capacity() * (size_of::<(OrderId, u32)>() + 1);
         let pages = self.shown.capacity() * size_of::<Page>() * 3;
         let ways = self.came.capacity() * size_of::<Way>() * 3;
-        let sales = self.sales.capacity() * size_of::<Sale>() + self.line_bytes + self.categories.bytes();
+        let sales = self.sales.capacity() * size_of::<Sale>()
+            + self.line_bytes
+            + self.refunds.capacity() * size_of::<Refund>()
+            + self.categories.bytes();
         let carted = self.carted.capacity() * size_of::<Carted>();
         hits + texts + orders + pages + ways + sales + carted + self.seen.capacity() * size_of::<Visitor>()
     }

@@ -9,7 +9,7 @@
 //! Cost: about a second for a million events. Memory: for each hit from the look-back before the range on 24 bytes, and some
 //! 100 for each page and each way to come that is new (a page looked at from another region, another search term);
 //! for each visitor of all time some 100 with its id, for each order of all time some 150 with its id, for the lines of
-//! those that were not both placed and paid before the range 56 each; for each text once. What would take more than 2 GiB is
+//! those that were not both placed and paid before the range 56 each, for each refund 24; for each text once. What would take more than 2 GiB is
 //! refused. [`Aftermath`] takes some 200 bytes for each order and each inquiry of all time, and is refused there too.
 //!
 //! What belongs to a day: a view, and so UV and PV, to its own; a visit with its stay and its bounce to the day
@@ -23,8 +23,8 @@
 //! [`History::attribute`] is asked to. An order that names no
 //! visitor, or one that nobody saw, is *untracked* and stands on a line of its own: tracked + untracked is all GMV. So is
 //! one that was paid more than [`PAID_WITHIN`] after it was placed, whichever range it is asked about in. Where
-//! a sales channel reported its own visitors of a day, they track what it sold on that day, in figures by channel and
-//! day: its visitors are known at no other grain.
+//! a sales channel reported its own visitors of a day, they track all that it sold on that day, in figures by sales channel
+//! and time alone: how they came nobody knows, and how many different ones several days had neither.
 
 mod activity;
 mod after_sales;
@@ -36,6 +36,7 @@ mod called;
 mod campaign;
 mod categories;
 mod cells;
+mod counted;
 mod explained;
 mod filing;
 mod funnel;
@@ -47,6 +48,7 @@ mod names;
 mod planned;
 mod products;
 mod ranked;
+mod reported;
 mod sales;
 mod seen;
 mod service;
@@ -65,6 +67,7 @@ pub use history::{History, PAID_WITHIN};
 pub use leads::LeadFigures;
 pub use planned::{Asked, MarketDays, Reached};
 pub use products::{Pareto, ProductFigures, Products};
+pub use reported::Reported;
 pub use service::{FAST, Service, ServiceFigures, ServiceQuestion};
 
 use std::fmt;

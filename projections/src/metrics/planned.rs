@@ -1,7 +1,7 @@
 //! What a plan's targets came to, and what it takes to reach them.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
@@ -10,10 +10,9 @@ use daybook_domain::{Currency, Event, EventKind, Money, Timestamp};
 use daybook_metrics::SessionRule;
 use daybook_metrics::plan::{Attained, Beyond, Counts, Needs, Plan, Rates, Span, Takes, Target};
 
-use super::cells::{Cell, Cells};
-use super::filing::Filing;
+use super::Days;
+use super::counted::Counting;
 use super::history::History;
-use super::{Days, Dimension, Question};
 use crate::engine::{AsOf, ReadModelError, ReadModels};
 use crate::model::KindSet;
 
@@ -36,6 +35,8 @@ pub struct Reached<'p> {
     pub target: &'p Target,
     /// How far it is reached.
     pub attained: Attained,
+    /// What its days so far came to.
+    pub so_far: Counts,
     /// What it takes, where going on as today does not do.
     pub takes: Option<Takes>,
 }
@@ -124,8 +125,7 @@ impl History {
         asked: &Asked,
     ) -> Result<Vec<Reached<'p>>, ReadModelError> {
         let beyond = |error: Beyond| ReadModelError::BadQuestion(error.to_string());
-        let mut counting =
-            Counting { history: self, market, asked, currency: plan.currency, cells: BTreeMap::new() };
+        let mut counting = Counting::new(self, market, asked, plan.currency);
         let last = Span { from: asked.last.from, to: asked.last.to };
         let today = last.to;
         let day = Needs { days: true, apart: true, ..Needs::default() };
@@ -133,7 +133,7 @@ impl History {
         let of_market = Rates {
             last: whole,
             spend: market.spend(plan.currency, last),
-            paid_uv: whole.daily.paid_uv,
+            paid_uv: (whole.daily.not_said_paid == 0).then_some(whole.daily.paid_uv),
             contribution: asked.contribution.minor.into(),
             orders: whole.orders,
         };
@@ -156,139 +156,21 @@ impl History {
                 }
             };
             let takes = target.takes(today, &so_far, rates).map_err(beyond)?;
-            reached.push(Reached { target, attained, takes });
+            reached.push(Reached { target, attained, so_far, takes });
         }
         Ok(reached)
     }
 }
 
 impl MarketDays {
-    fn spend(&self, currency: Currency, days: Span) -> i128 {
+    pub(super) fn spend(&self, currency: Currency, days: Span) -> i128 {
         let of = self.spend.range((currency, days.from)..=(currency, days.to));
         of.fold(0, |sum, (_, minor)| sum.saturating_add(*minor))
     }
 
     /// Reviews, and those of 4 or 5.
-    fn reviews(&self, days: Span) -> (u64, u64) {
+    pub(super) fn reviews(&self, days: Span) -> (u64, u64) {
         let of = self.reviews.values().filter(|(day, _)| days.from <= *day && *day <= days.to);
         of.fold((0, 0), |(all, good), (_, score)| (all + 1, good + u64::from(*score >= 4)))
     }
-}
-
-/// Counts of many times and scopes; each question is asked once.
-struct Counting<'h> {
-    history: &'h History,
-    market: &'h MarketDays,
-    asked: &'h Asked,
-    currency: Currency,
-    cells: BTreeMap<(Span, Vec<Dimension>), Cells>,
-}
-
-impl Counting<'_> {
-    fn counts(&mut self, days: Span, channel: Option<&str>, needs: Needs) -> Result<Counts, ReadModelError> {
-        let mut counts = Counts { days: days.count(), ..Counts::default() };
-        self.sold(days, channel, &mut counts);
-        if needs.market {
-            counts.spend = self.market.spend(self.currency, days);
-            (counts.reviews, counts.positive) = self.market.reviews(days);
-        }
-        if needs.traffic {
-            for (_, cell) in self.of(days, channel, &[])? {
-                let (bounced, of) = cell.bounce_rate(self.asked.sessions.definition);
-                counts.uv += cell.uv;
-                counts.new_uv += cell.new_uv;
-                counts.pv += cell.pv;
-                counts.visits += cell.visits;
-                counts.bounced += bounced;
-                counts.bounced_of += of;
-                counts.stay = counts.stay.saturating_add(cell.stay);
-                counts.tracked_buyers += cell.buyers;
-            }
-        }
-        if needs.apart && !needs.days {
-            for (way, cell) in self.of(days, channel, &[Dimension::Paid])? {
-                *(if way == "paid" { &mut counts.paid_uv } else { &mut counts.free_uv }) += cell.uv;
-            }
-        }
-        if needs.days {
-            let mut each = self.of(days, channel, &[Dimension::Day])?;
-            if channel.is_none() {
-                // whom sales channels reported were seen by nobody here, so they come on top
-                let by_channel = self.found(days, vec![Dimension::Day, Dimension::SalesChannel])?;
-                each.extend(
-                    by_channel.cells.iter().filter(|(_, cell)| cell.reported).cloned().map(first_word),
-                );
-            }
-            let daily = &mut counts.daily;
-            for (_, cell) in each {
-                daily.uv += cell.uv;
-                daily.tracked.buyers += cell.buyers;
-                daily.tracked.orders += cell.orders;
-                daily.tracked.gmv += i128::from(cell.gmv.minor);
-            }
-        }
-        if needs.days && needs.apart {
-            for (way, cell) in self.of(days, channel, &[Dimension::Paid, Dimension::Day])? {
-                let daily = &mut counts.daily;
-                *(if way == "paid" { &mut daily.paid_uv } else { &mut daily.free_uv }) += cell.uv;
-            }
-        }
-        Ok(counts)
-    }
-
-    /// Every sale, whether or not a recorded visit led to it.
-    fn sold(&self, days: Span, channel: Option<&str>, counts: &mut Counts) {
-        let question = self.question(days, &[]);
-        let (mut buyers, mut daily) = (BTreeSet::new(), BTreeSet::new());
-        for sale in Filing::of(self.history, &question).sales() {
-            if channel.is_some_and(|channel| self.history.name(sale.sales_channel) != channel) {
-                continue;
-            }
-            counts.orders += 1;
-            counts.gmv += i128::from(sale.paid);
-            counts.refunded += i128::from(sale.refunded);
-            buyers.insert(sale.buyer);
-            daily.insert((sale.paid_at.map(|at| self.history.day(at)), sale.buyer));
-        }
-        counts.buyers = buyers.len() as u64;
-        counts.daily.buyers = daily.len() as u64;
-    }
-
-    fn question(&self, days: Span, by: &[Dimension]) -> Question {
-        let Span { from, to } = days;
-        let sessions = self.asked.sessions;
-        Question { days: Days { from, to }, by: by.to_vec(), sessions, currency: self.currency }
-    }
-
-    /// The cells of a time, of one sales channel where one is asked about, each under its first other word.
-    fn of(
-        &mut self,
-        days: Span,
-        channel: Option<&str>,
-        by: &[Dimension],
-    ) -> Result<Vec<(String, Cell)>, ReadModelError> {
-        let sales_channel = channel.map(|_| Dimension::SalesChannel);
-        let by: Vec<Dimension> = by.iter().copied().chain(sales_channel).collect();
-        let whole = by.is_empty();
-        let found = self.found(days, by)?;
-        if whole {
-            return Ok(vec![(String::new(), found.total)]);
-        }
-        let ours =
-            |words: &[String]| channel.is_none_or(|channel| words.last().is_some_and(|word| word == channel));
-        let cells = found.cells.iter().filter(|(words, _)| ours(words));
-        Ok(cells.cloned().map(first_word).collect())
-    }
-
-    fn found(&mut self, days: Span, by: Vec<Dimension>) -> Result<&Cells, ReadModelError> {
-        let question = self.question(days, &by);
-        match self.cells.entry((days, by)) {
-            Entry::Occupied(found) => Ok(found.into_mut()),
-            Entry::Vacant(none) => Ok(none.insert(self.history.cells(&question)?)),
-        }
-    }
-}
-
-fn first_word((words, cell): (Vec<String>, Cell)) -> (String, Cell) {
-    (words.into_iter().next().unwrap_or_default(), cell)
 }

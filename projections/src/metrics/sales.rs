@@ -45,6 +45,16 @@ pub(super) struct SoldLine {
     pub refunded: i64,
 }
 
+/// Something went back to a buyer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refund {
+    pub at: Timestamp,
+    /// The order's place among all.
+    pub sale: u32,
+    /// Minor units of the order's currency.
+    pub minor: i64,
+}
+
 impl History {
     /// An order with its lines, when it is placed.
     pub(super) fn placed(&mut self, at: Timestamp, order: &OrderPlaced, visitor: Option<u32>) -> Sale {

@@ -19,8 +19,8 @@ use crate::metrics::{Cells, Days, Dimension, Explanation, History, Question};
 impl ReadModels {
     /// Figures from what is kept by day: those of [`History::cells`](crate::metrics::History::cells), in milliseconds. None
     /// where what is kept does not tell: under another definition or timeout than the plan's, by more than one dimension
-    /// beside one of time, by another dimension than channel, campaign, merchant and sales channel, by sales channel and
-    /// day where channels reported visitors of their own, and by campaign where a visitor came by two words of the same
+    /// beside one of time, by another dimension than channel, campaign, merchant and sales channel, by sales channel
+    /// where channels reported visitors of their own, and by campaign where a visitor came by two words of the same
     /// campaign on one day or by a name that several have had; and where an event of traffic cannot be read.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ fn kept_cells(db: &Connection, question: &Question, asked: Asked) -> Result<Opti
     if question.sessions != SessionRule::default() {
         return Ok(None);
     }
-    if asked.is_of_platforms(question) && reports(db, question.days)? {
+    if asked.is_of_platforms() && reports(db, question.days)? {
         return Ok(None);
     }
     let spans = spans(db, question.days, asked)?;

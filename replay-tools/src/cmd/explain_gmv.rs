@@ -1,19 +1,20 @@
 //! `daybook explain-gmv`
 
-use daybook_projections::metrics::{Days, Dimension, ExplainedCell, Explanation};
+use daybook_projections::metrics::{Cell, Days, Dimension, ExplainedCell, Explanation};
 
+use crate::asked::print;
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
 use crate::figures::{Rules, days};
-use crate::output::{Format, Output};
 use crate::value::{Table, Value};
 
 /// Explain a change of GMV by traffic, mix, conversion and unit price, to the cent
 ///
 /// The parts of all rows add up to the change exactly. Mix is what a row's share of all visitors did; sales that no
 /// recorded visit led to are untracked, on a line of their own, and so is, within a row, a GMV without visitors: what
-/// daybook metrics calls traffic_by nobody.
+/// daybook metrics calls traffic_by nobody. By sales_channel, the visitors that a channel itself reported count where they are
+/// known both before and after, of one day each; else what it sold without a recorded visit is untracked on both sides.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The period before: a month (2018-05), a day, or days (2018-05-01..2018-05-15)
@@ -46,6 +47,7 @@ const COLUMNS: &[&str] = &[
     "unit_price",
     "untracked",
     "method",
+    "traffic_by",
 ];
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
@@ -54,12 +56,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let by: Vec<Dimension> = args.by.into_iter().collect();
     let found = args.rules.explanation(global, &models, (args.from, args.to, &by), at)?.answer;
     let table = table(&found, by.first().copied())?;
-    let mut out = Output::new(global.format);
-    match out.format {
-        Format::Table => out.table(&table.without_empty())?,
-        Format::Json | Format::Csv => out.table(&table)?,
-    }
-    out.finish()
+    print(global, &table, &[])
 }
 
 /// Rows of the cells, of what is untracked, and of all.
@@ -83,8 +80,8 @@ fn row(name: &str, cell: &ExplainedCell) -> Result<Vec<Value>, Failure> {
     Ok(vec![
         name.into(),
         change.currency.as_str().into(),
-        before.map(|cell| cell.uv).into(),
-        after.map(|cell| cell.uv).into(),
+        before.and_then(Cell::visitors).into(),
+        after.and_then(Cell::visitors).into(),
         before.map(|cell| cell.buyers).into(),
         after.map(|cell| cell.buyers).into(),
         explained.before.into(),
@@ -96,5 +93,6 @@ fn row(name: &str, cell: &ExplainedCell) -> Result<Vec<Value>, Failure> {
         explained.unit_price.into(),
         explained.untracked.into(),
         cell.method().map(|method| method.as_str()).into(),
+        after.or(before).and_then(Cell::traffic_by).into(),
     ])
 }

@@ -17,10 +17,11 @@ use crate::value::{Table, Value};
 /// says traffic_by nobody, and a change of it is explained as untracked. By page and topic sales are left blank: none is made on one.
 /// Under the plan's definition, by time and one of channel, campaign, merchant and sales_channel, figures that are kept by day
 /// answer at once; else the journal is read once through, which takes a second for a million events (in JSON and CSV,
-/// source says which). Visitors, pages and buyers are distinct within a row, so rows do not add up to the last one, which is all of them. Orders that no recorded visit led to
-/// are untracked, on a line of their own; by sales_channel and day, the visitors that a channel itself reported track what it sold
-/// on that day, and (reported) is all of these, their visitors added up. A view counts on its own day, a visit on the one it began on, an order on the one
-/// on which it was paid for; an order counts for the channel and campaign of the last visit before it, and by category or product
+/// source says which). Visitors, pages and buyers are distinct within a row, so rows do not add up to the last one, which is all
+/// of them. Orders that no recorded visit led to are untracked, on a line of their own. By sales_channel (and time), all that a channel
+/// sold on days of which it reported its own visitors stands in a row of its own (traffic_by sales channel), and (reported) is all of
+/// these. Such visitors are known of one day: of more they are blank, and conversion with them. A view counts on its own day, a
+/// visit on the one it began on, an order on the one on which it was paid for; an order counts for the channel and campaign of the last visit before it, and by category or product
 /// each of its lines for its own. A bounce rate is the share of visitors with a visit to one page only under the plan's
 /// definition, of visits under the tools'.
 #[derive(Debug, clap::Args)]
@@ -64,12 +65,12 @@ pub fn table(found: Sourced<Cells>, by: &[Dimension], definition: Definition, li
     };
     let mut cells = found.cells;
     // whoever makes up names must not push those out that sold something
-    foremost(&mut cells, limit, |(_, cell)| (cell.gmv.minor, cell.uv));
+    foremost(&mut cells, limit, |(_, cell)| (cell.gmv.minor, cell.visitors()));
     for (named, cell) in &cells {
         row(named.iter().map(|word| word.as_str().into()).collect(), cell, sells(by));
     }
     row(vec!["(tracked)".into()], &found.total, true);
-    if found.reported.reported {
+    if found.reported.reported.is_some() {
         row(vec!["(reported)".into()], &found.reported, true);
     }
     if found.untracked.orders > 0 {

@@ -64,10 +64,9 @@ struct Sum {
 }
 
 impl Asked {
-    /// Whether it is the grain at which sales channels report visitors of their own.
-    pub(crate) fn is_of_platforms(self, question: &Question) -> bool {
-        let one_day = question.days.from == question.days.to || self.time == Some(Dimension::Day);
-        self.group == Group::SalesChannel && one_day
+    /// Whether sales channels may have reported visitors of their own at this grain.
+    pub(crate) fn is_of_platforms(self) -> bool {
+        self.group == Group::SalesChannel
     }
 
     /// What a question asks by; none where figures are not kept by that.
@@ -249,7 +248,7 @@ impl Sum {
             order_value: money(self.order_value)?,
             gmv: money(self.gmv)?,
             refunded: money(self.refunded)?,
-            reported: false,
+            reported: None,
         })
     }
 }

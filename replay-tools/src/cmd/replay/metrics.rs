@@ -32,12 +32,13 @@ pub fn compare(
 ) -> Result<(), Failure> {
     let base = AttributionRule::default();
     let look_back = asked.attribution.map_or(DEFAULT_LOOK_BACK, |rule| rule.look_back.max(base.look_back));
-    let history = {
+    let mut history = {
         let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
         let calendar = Calendar::of_journal(journal)?;
         let told = &mut progress_of(&progress);
         History::read(journal, calendar, (days.from, look_back), args.rules.channels()?, at, told)?
     };
+    args.rules.prefer_sources(&mut history);
     let currency = args.rules.currency_of(&history.currencies())?;
     let question = |sessions| Question { days, by: vec![args.by], sessions, currency };
     let actual = args.rules.sessions();
@@ -66,7 +67,9 @@ fn metrics(
     told: &mut Told,
 ) {
     let rows = |cells: &Cells| -> BTreeMap<String, Cell> {
-        let named = cells.cells.iter().map(|(words, cell)| (words.join(" "), *cell));
+        // what a sales channel reported may stand beside what was recorded under the same name
+        let by = |cell: &Cell| if cell.reported.is_some() { " (reported)" } else { "" };
+        let named = cells.cells.iter().map(|(words, cell)| (words.join(" ") + by(cell), *cell));
         named.chain([(ALL.to_owned(), cells.total)]).collect()
     };
     let (before, after) = (rows(actual), rows(what_if));

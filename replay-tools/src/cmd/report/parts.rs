@@ -117,7 +117,7 @@ pub fn tree(explained: &Explanation) -> Result<Branch, Failure> {
     let parts = tracked.map(|of| &of.explained);
     let of_visits = Branch {
         branches: vec![
-            leaf("", "Visitors (UV)", &|cell| cell.uv.into(), parts.map(|of| of.traffic)),
+            leaf("", "Visitors (UV)", &|cell| cell.visitors().into(), parts.map(|of| of.traffic)),
             leaf("×", "Conversion", &|cell| share(cell.buyers, cell.uv), parts.map(|of| of.conversion)),
             leaf("×", "Unit price", &|cell| per(cell.gmv, cell.buyers), parts.map(|of| of.unit_price)),
         ],
