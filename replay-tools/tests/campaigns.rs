@@ -114,6 +114,58 @@ async fn what_a_campaign_cost_stands_beside_what_it_brought() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_activity_is_restated_as_returns_land_and_held_against_its_discount_floor() {
+    let place = Place::empty();
+    let mut stage = Stage::in_folder(&place.path(""), Stage::start());
+    stage.merchant("m1", "0.00").await;
+    let plan = json!({"action": "plan", "name": "Sale", "kind": "clearance", "starts": "2026-03-01T00:00:00+08:00",
+        "ends": "2026-03-11T00:00:00+08:00", "budget": cny("1000.00"), "discount_floor": "0.5"});
+    stage.ask("campaign", "k", plan).await;
+    let spend = json!({"action": "record_spend", "spend": "s1", "channel": "baidu", "day": "2026-03-02",
+        "kind": "media", "amount": cny("20.00"), "funded_by": "market"});
+    stage.ask("campaign", "k", spend).await;
+    at(&stage, "2026-03-02T12:00:00+08:00");
+    let line = |line: &str, price: &str, list: &str| {
+        json!({"line": line, "product": "p-1", "category": "toys", "quantity": 1, "unit_price": cny(price),
+            "list_price": cny(list), "discount": cny("0.00")})
+    };
+    // 0.375 of the list price, and 0.6
+    let lines =
+        json!({"campaign": "k", "lines": [line("1", "30.00", "80.00"), line("2", "60.00", "100.00")]});
+    order_of(&mut stage, "o1", "b1", None, ("90.00", "90.00"), &lines).await;
+    order_of(&mut stage, "o2", "b2", None, ("40.00", "40.00"), &json!({"campaign": "k"})).await;
+    stage.deliver("o1").await;
+    stage.ask("order", "o1", json!({"action": "confirm_receipt", "by": "buyer"})).await;
+    at(&stage, "2026-03-13T12:00:00+08:00");
+    let cancel = json!({"action": "cancel", "by": "merchant", "reason": "sold out", "refund": "r1"});
+    stage.ask("order", "o2", cancel).await;
+    at(&stage, "2026-03-25T12:00:00+08:00");
+    let refund = json!({"action": "issue_refund", "refund": "r1", "borne_by": "merchant",
+        "of": {"amount": cny("30.00")}, "reason": "damaged"});
+    stage.ask("order", "o1", refund).await;
+    drop(stage);
+    let restated = [
+        "activity_gmv",
+        "activity_net_7d",
+        "activity_net_30d",
+        "activity_net_90d",
+        "activity_roi",
+        "activity_roi_7d",
+        "activity_roi_30d",
+    ];
+    let now = read(&place, &["roi", "k"]);
+    assert_eq!(told(&now, &restated), "130.00 90.00 60.00 60.00 6.5000 4.5000 3.0000");
+    let sold_at = ["lines_with_list_price", "lowest_price_share", "discount_floor", "lines_below_floor"];
+    assert_eq!(told(&now, &sold_at), "2 0.3750 0.5 1");
+    // nobody knows what comes back by a day that is yet to come
+    let march = read(&place, &["roi", "k", "--as-of", "2026-03-26"]);
+    assert_eq!(told(&march, &restated[1..4]), "90.00 null null");
+    let head = run(&place, &["events", "--format", "json"]).out.matches("\"position\":").count().to_string();
+    let last = read(&place, &["roi", "k", "--at-position", &head]);
+    assert_eq!(told(&last, &restated[1..4]), "90.00 null null", "after the last event, on the day of it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn credits_and_parts_of_a_change_add_up_to_the_cent() {
     let place = Place::empty();
     drop(shop(&place).await);

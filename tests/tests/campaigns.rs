@@ -233,7 +233,7 @@ async fn the_lift_of_the_demos_campaign_is_found_and_last_click_claims_more() {
     let beside = lift.beside_last_click(found.last_click).unwrap();
     assert!(beside.credited > found.campaign.spent as f64 * truth, "{beside:?}");
 
-    let activity = campaigns.activity(&history, &SessionRule::default(), campaign);
+    let activity = campaigns.activity(&history, &SessionRule::default(), campaign, stage.now());
     assert!(activity.inside.orders > 0 && activity.inside.orders < activity.shop.orders, "{activity:?}");
     assert!(
         activity.participants_bought <= activity.participants && activity.participants <= activity.inside.uv

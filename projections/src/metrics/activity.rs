@@ -10,12 +10,13 @@ use daybook_domain::{CampaignId, Event, Timestamp};
 use daybook_metrics::attribution::AttributionRule;
 use daybook_metrics::channel::page_itself;
 use daybook_metrics::lift::{Group, Lift, LiftError, lift};
+use daybook_metrics::plan::Fraction;
 use daybook_metrics::sessions::{Day, SessionRule};
 
 use super::campaign::Campaigns;
 use super::filing::Came;
 use super::history::History;
-use super::sales::Sale;
+use super::sales::{Refund, Sale};
 use super::{Days, Dimension, Question};
 use crate::engine::ReadModelError;
 use crate::model::Envelope;
@@ -30,6 +31,22 @@ pub(super) struct Watch {
     campaign: CampaignId,
     hits: BTreeMap<(u32, Timestamp), Option<Act>>,
     orders: BTreeSet<usize>,
+    /// When the last of all that was looked at happened.
+    last: Timestamp,
+}
+
+/// How long after a campaign's end its return is stated again, in days: as returns land.
+pub const RESTATED: [i64; 3] = [7, 30, 90];
+
+/// What goods were sold at inside a campaign, of lines that carry a list price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Lines with a list price.
+    pub lines: u64,
+    /// What the buyer paid for the goods of the line with the deepest discount, and their list price, minor units.
+    pub deepest: Option<(i64, i64)>,
+    /// Lines below the lowest share of the list price that the campaign's plan allows.
+    pub below_floor: u64,
 }
 
 /// Sums over a campaign's time.
@@ -66,6 +83,10 @@ pub struct Activity {
     pub participants_bought: u64,
     /// Distinct buyers of the shop who bought outside of it.
     pub buyers_outside: u64,
+    /// What was left of the GMV inside [`RESTATED`] days after its end; none where so many have not passed.
+    pub net_after: [Option<i64>; RESTATED.len()],
+    /// What goods were sold at inside.
+    pub depth: Depth,
 }
 
 /// A campaign beside those who were held out of it.
@@ -86,12 +107,13 @@ pub struct HeldOut {
 
 impl Watch {
     pub fn of(campaign: CampaignId) -> Self {
-        Self { campaign, hits: BTreeMap::new(), orders: BTreeSet::new() }
+        Self { campaign, hits: BTreeMap::new(), orders: BTreeSet::new(), last: Timestamp(i64::MIN) }
     }
 
     pub fn fold(&mut self, e: &Envelope<'_>, history: &mut History) {
         let ours = Some(self.campaign);
         let at = Timestamp(e.occurred_at);
+        self.last = self.last.max(at);
         match e.event {
             Event::PageViewed(view) if view.campaign == ours => {
                 self.hits.entry((history.visitor(view.visitor.as_str()), at)).or_insert(None);
@@ -183,10 +205,38 @@ impl Side {
     }
 }
 
+impl Depth {
+    fn sell(&mut self, sale: &Sale, plan: &CampaignPlanned) {
+        for line in sale.lines() {
+            let Some(list) = line.list.filter(|list| *list > 0) else { continue };
+            let of = |(price, list): (i64, i64)| Fraction::new(price.into(), list.into());
+            let share = of((line.price, list));
+            self.lines += 1;
+            if self.deepest.is_none_or(|deepest| share < of(deepest)) {
+                self.deepest = Some((line.price, list));
+            }
+            let floor = plan.discount_floor.map(Fraction::of_decimal);
+            self.below_floor += u64::from(floor.is_some() && share < floor);
+        }
+    }
+}
+
 impl Campaigns {
-    /// What happened within the campaign that was watched; nothing where another is asked for.
+    /// When the last of what was looked at happened, where a campaign was watched.
     #[must_use]
-    pub fn activity(&self, history: &History, sessions: &SessionRule, campaign: CampaignId) -> Activity {
+    pub fn last(&self) -> Option<Timestamp> {
+        self.watch.as_ref().map(|watch| watch.last)
+    }
+
+    /// What happened within the campaign that was watched, as told at `now`; nothing where another is asked for.
+    #[must_use]
+    pub fn activity(
+        &self,
+        history: &History,
+        sessions: &SessionRule,
+        campaign: CampaignId,
+        now: Timestamp,
+    ) -> Activity {
         let plan = self.of(campaign).and_then(|books| books.plan.as_deref());
         let watch = self.watch.as_ref().filter(|watch| watch.campaign == campaign);
         let (Some(plan), Some(watch)) = (plan, watch) else { return Activity::default() };
@@ -201,6 +251,16 @@ impl Campaigns {
         activity.inside.sell(history, within.iter().map(|(_, sale)| *sale));
         let outside: BTreeSet<u32> = outside.iter().map(|(_, sale)| sale.buyer).collect();
         activity.buyers_outside = outside.len() as u64;
+        for (of, _) in &within {
+            activity.depth.sell(&history.sales[*of], plan);
+        }
+        let inside: BTreeSet<usize> = within.iter().map(|(of, _)| *of).collect();
+        activity.net_after = RESTATED.map(|days| {
+            let until = Timestamp(plan.ends.0.saturating_add(days * DAY));
+            let of = |refund: &&Refund| refund.at < until && inside.contains(&(refund.sale as usize));
+            let back = history.refunds.iter().filter(of).fold(0i64, |sum, of| sum.saturating_add(of.minor));
+            (until <= now).then(|| activity.inside.gmv.saturating_sub(back))
+        });
         let mut bought: BTreeMap<u32, BTreeSet<Day>> = BTreeMap::new();
         for (_, sale) in within {
             let day = sale.paid_at.map_or(0, |at| history.day(at));

@@ -117,6 +117,9 @@ struct Sum {
     reported: Option<Reported>,
 }
 
+/// An order, and where it stands should its channel's report not count: nowhere where no visit led to it.
+type Beside<'h> = (&'h Sale, Option<Key>);
+
 /// The sums of an answer.
 #[derive(Default)]
 struct Sums<'h> {
@@ -125,9 +128,8 @@ struct Sums<'h> {
     by_report: BTreeMap<Key, Sum>,
     reported: Sum,
     untracked: Sum,
-    /// What was sold in sales channels on days of which they reported their visitors: the order, and where it stands
-    /// should the report not count; nowhere where no visit led to it.
-    beside: BTreeMap<(u32, Day), Vec<(&'h Sale, Option<Key>)>>,
+    /// What was sold in sales channels on days of which they reported their visitors.
+    beside: BTreeMap<(u32, Day), Vec<Beside<'h>>>,
     /// The days on which pages of a channel that reports were recorded here.
     recorded: BTreeSet<(u32, Day)>,
 }

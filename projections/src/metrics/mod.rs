@@ -53,7 +53,7 @@ mod sales;
 mod seen;
 mod service;
 
-pub use activity::{Activity, HeldOut, Side};
+pub use activity::{Activity, Depth, HeldOut, RESTATED, Side};
 pub use after_sales::{AfterSales, AfterSalesByCell, AfterSalesQuestion, Times};
 pub use aftermath::Aftermath;
 pub use assessment::{Assessment, AssessmentRules, Figure, Rule, Tier};

@@ -103,7 +103,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let mut table: Option<Table> = None;
     asking.each(global, &models, (&rows, args.campaign), &mut |folded, of, paid_in| {
         if args.campaign.is_some() {
-            one::print(&mut out, args, folded, of)?;
+            one::print(&mut out, args, folded, of, at)?;
         } else {
             of.push(&mut table, args.model);
         }

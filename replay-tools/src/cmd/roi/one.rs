@@ -1,8 +1,10 @@
 //! One campaign in full: each figure under its name, in parts for people, in one row for programs.
 
-use daybook_domain::Money;
+use daybook_commands::{Clock, SystemClock};
+use daybook_domain::{Money, Timestamp};
 use daybook_metrics::lift::{Group, Interval};
-use daybook_projections::metrics::{Activity, HeldOut, Side};
+use daybook_projections::AsOf;
+use daybook_projections::metrics::{Activity, Campaigns, Depth, HeldOut, RESTATED, Side};
 use rust_decimal::Decimal;
 
 use super::{Args, Figures, Folded, Of, share};
@@ -17,9 +19,10 @@ pub(super) fn print(
     args: &Args,
     (history, campaigns): Folded<'_>,
     of: &Of<'_>,
+    at: AsOf,
 ) -> Result<(), Failure> {
     let sessions = args.visits.sessions();
-    let activity = campaigns.activity(history, &sessions, of.id);
+    let activity = campaigns.activity(history, &sessions, of.id, moment(campaigns, at));
     let held_out = campaigns.held_out(history, sessions, of.id)?;
     let lift = held_out.as_ref().map_or_else(Vec::new, |held_out| lift(of, held_out));
     let parts = [
@@ -27,7 +30,11 @@ pub(super) fn print(
         ("Cost: what the market bore, and beside it its merchant", costs(of)),
         ("Promotion: adverts and who came by its links", promotion(of)),
         ("Return: what it is credited with", returns(of)),
-        ("Activity: within its time, beside all of the shop", within(of, &activity)),
+        (
+            "Activity: within its time, beside all of the shop",
+            [within(of, &activity), depth(of, &activity.depth)].concat(),
+        ),
+        ("Activity, restated after its end as returns land", restated(of, &activity)),
         ("Lift: beside visitors who were held out, 95 % intervals", lift),
     ];
     if out.format != Format::Table {
@@ -87,7 +94,7 @@ fn returns(of: &Of<'_>) -> Figures {
 
 /// The plan's figures of an activity.
 fn within(of: &Of<'_>, activity: &Activity) -> Figures {
-    let Activity { clicks, inside, shop, before, participants, participants_bought, buyers_outside } =
+    let Activity { clicks, inside, shop, before, participants, participants_bought, buyers_outside, .. } =
         activity;
     let unit_price = |gmv: i64, buyers: u64| per(Money::new(gmv, of.currency), buyers);
     let conversion = |side: &Side| share(side.daily_buyers, side.daily_uv);
@@ -118,6 +125,39 @@ fn within(of: &Of<'_>, activity: &Activity) -> Figures {
         ("unit_price_outside", unit_price(shop.gmv.saturating_sub(inside.gmv), *buyers_outside)),
         ("activity_roi", share(inside.gmv, of.cost())),
     ]
+}
+
+/// What was left of the activity's GMV 7, 30 and 90 days after its end, and that by its cost.
+fn restated(of: &Of<'_>, activity: &Activity) -> Figures {
+    const NAMES: [(&str, &str); RESTATED.len()] = [
+        ("activity_net_7d", "activity_roi_7d"),
+        ("activity_net_30d", "activity_roi_30d"),
+        ("activity_net_90d", "activity_roi_90d"),
+    ];
+    let figures = NAMES.into_iter().zip(activity.net_after).flat_map(|((net, roi), left)| {
+        let by_cost = left.map_or(Value::None, |left| share(left, of.cost()));
+        [(net, left.map(|left| of.money(left)).into()), (roi, by_cost)]
+    });
+    figures.collect()
+}
+
+/// The lowest share of the list price, against the lowest that the plan allows.
+fn depth(of: &Of<'_>, depth: &Depth) -> Figures {
+    let floor = of.books.plan.as_deref().and_then(|plan| plan.discount_floor);
+    let below = floor.filter(|_| depth.lines > 0).map(|_| depth.below_floor);
+    vec![
+        ("lines_with_list_price", depth.lines.into()),
+        ("lowest_price_share", depth.deepest.map_or(Value::None, |(price, list)| share(price, list))),
+        ("discount_floor", floor.map(Value::Ratio).into()),
+        ("lines_below_floor", below.into()),
+    ]
+}
+
+/// The moment that is told of: now, or as of when; after an event, when that happened.
+fn moment(campaigns: &Campaigns, at: AsOf) -> Timestamp {
+    let last = campaigns.last().filter(|_| at.position.is_some()).map(|last| last.0);
+    let all = [Some(SystemClock.now()), at.business, at.known, last];
+    Timestamp(all.into_iter().flatten().min().unwrap_or_default())
 }
 
 /// An estimate in minor units, as money.
