@@ -1,6 +1,6 @@
 //! Statements that prove themselves: what a close of the books seals, and what a merchant is handed.
 //!
-//! [`seal`] draws up what a close commits to. [`Prover::prove`] gives the files of a statement; whoever has the market's public key
+//! `seal` draws up what a close commits to. [`Prover::prove`] gives the files of a statement; whoever has the market's public key
 //! checks them with [`daybook_proofs::verify_statement`], without a journal.
 
 mod chapters;

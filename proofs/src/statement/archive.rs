@@ -34,7 +34,7 @@ pub fn write<W: Write + Seek>(files: &Files, to: W) -> Result<W, ProofError> {
     zip.finish().map_err(bad)
 }
 
-/// Reads an archive that [`write`] made.
+/// Reads an archive that [`write()`] made.
 ///
 /// # Errors
 /// [`ProofError::Malformed`] for any other one.
