@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use signed_note::{Signer, StandardSigner, Verifier, is_key_name_valid, key_id};
+use zeroize::Zeroizing;
 
 use crate::ProofError;
 
@@ -24,7 +25,8 @@ impl MarketKey {
     ///
     /// # Errors
     /// [`ProofError::Malformed`] for a name that is empty, or has a space or a plus.
-    pub fn generate(name: &str, chance: [u8; 32]) -> Result<String, ProofError> {
+    pub fn generate(name: &str, chance: [u8; 32]) -> Result<Zeroizing<String>, ProofError> {
+        let chance = Zeroizing::new(chance);
         if !is_key_name_valid(name) || name.chars().any(char::is_control) {
             let why =
                 format!("{name:?} is no name of a key: leave out spaces, pluses and control characters");
@@ -32,8 +34,10 @@ impl MarketKey {
         }
         let secret = SigningKey::from_bytes(&chance);
         let id = key_id(name, &encoded(PLAIN, &secret.verifying_key()));
-        let key = BASE64_STANDARD.encode([&[PLAIN][..], &chance].concat());
-        Ok(format!("PRIVATE+KEY+{name}+{id:08x}+{key}"))
+        let bytes = Zeroizing::new([&[PLAIN][..], &chance[..]].concat());
+        let key = Zeroizing::new(BASE64_STANDARD.encode(&bytes));
+        let key = key.as_str();
+        Ok(Zeroizing::new(format!("PRIVATE+KEY+{name}+{id:08x}+{key}")))
     }
 
     /// Reads one.
@@ -45,8 +49,9 @@ impl MarketKey {
         let text = text.trim();
         let signer = StandardSigner::new(text).map_err(|_| bad())?;
         let secret = text.splitn(5, '+').nth(4).and_then(|key| BASE64_STANDARD.decode(key).ok());
-        let seed: [u8; 32] =
-            secret.as_deref().and_then(|key| key.get(1..)?.try_into().ok()).ok_or_else(bad)?;
+        let secret = Zeroizing::new(secret.unwrap_or_default());
+        let seed =
+            Zeroizing::new(<[u8; 32]>::try_from(secret.get(1..).unwrap_or_default()).map_err(|_| bad())?);
         let public = SigningKey::from_bytes(&seed).verifying_key();
         let public = PublicKey::of(signer.name(), PLAIN, &public);
         Ok(Self { signer, public })
@@ -169,4 +174,40 @@ pub struct SignedBy {
     pub market: Vec<String>,
     /// Names of witnesses, and when each says that it saw it, in seconds since 1970.
     pub witnesses: Vec<(String, u64)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use signed_note::{Note, VerifierList};
+
+    use super::*;
+
+    /// The key and note of golang.org/x/mod/sumdb/note's own test.
+    #[test]
+    fn what_the_reference_implementation_signed_holds_and_is_signed_byte_for_byte() {
+        let (secret, public) = (
+            "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz",
+            "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+        );
+        let text = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+        let signature = "\u{2014} PeterNeumann \
+                         x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+        let key = MarketKey::parse(secret).expect("the published key");
+        assert_eq!(key.public(), public);
+        let mut note = Note::new(text.as_bytes(), &[]).expect("a text");
+        note.add_sigs(&[key.signer()]).expect("signed");
+        assert_eq!(String::from_utf8_lossy(&note.to_bytes()), format!("{text}\n{signature}"));
+        let known = VerifierList::new(vec![Box::new(PublicKey::parse(public).expect("its public key"))]);
+        assert!(note.verify(&known).is_ok());
+        let other = format!("{}\n{signature}", text.replace("cryptography", "cryptographY"));
+        assert!(Note::from_bytes(other.as_bytes()).expect("a note").verify(&known).is_err());
+        // no part of the key can be left out or changed
+        for at in 0..public.len() {
+            let mut changed = public.as_bytes().to_vec();
+            changed[at] += 1;
+            let changed = String::from_utf8(changed).expect("ASCII");
+            assert!(PublicKey::parse(&changed).is_err(), "{changed}");
+            assert!(PublicKey::parse(&public[at + 1..]).is_err() && PublicKey::parse(&public[..at]).is_err());
+        }
+    }
 }

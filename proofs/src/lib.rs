@@ -39,3 +39,4 @@ pub use proof::{Consistency, Proof};
 pub use recount::Recount;
 pub use statement::{Expected, Files, ProvenStatement, verify_statement};
 pub use tlog_tiles::Hash;
+pub use zeroize::Zeroizing;

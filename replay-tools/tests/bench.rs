@@ -17,7 +17,7 @@ fn each_figure_stands_beside_its_limit_and_says_what_limits_it() {
     let answer: Value = serde_json::from_str(&ran.out).unwrap();
     let figures = answer["figures"].as_array().unwrap();
     let names: Vec<_> = figures.iter().map(|f| f["figure"].as_str().unwrap()).collect();
-    assert_eq!(names, ["a", "b", "c", "d", "e", "f", "g", "h"]);
+    assert_eq!(names, ["a", "b", "c", "d", "e", "f", "g", "h", "i"]);
     for figure in figures {
         assert!(!figure["limited_by"].as_array().unwrap().is_empty(), "{figure}");
         for row in figure["rows"].as_array().unwrap() {

@@ -10,6 +10,7 @@ use daybook_journal::{Filter, Journal, Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::signed::Checkpoints;
 use super::{BackupError, JOURNAL};
 
 /// The shape of the manifest.
@@ -28,6 +29,9 @@ pub struct Manifest {
     pub events: Events,
     /// Its files, the journal last.
     pub parts: Vec<Part>,
+    /// The checkpoints that were signed of its log, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoints: Option<Checkpoints>,
 }
 
 /// The events of a journal up to a position.
@@ -60,8 +64,14 @@ pub(super) fn is_word(word: &str) -> bool {
 }
 
 impl Manifest {
-    pub(super) fn new(made_at: Timestamp, events: Events, parts: Vec<Part>) -> Self {
-        Self { format: FORMAT, daybook: env!("CARGO_PKG_VERSION").to_owned(), made_at, events, parts }
+    pub(super) fn new(
+        made_at: Timestamp,
+        events: Events,
+        parts: Vec<Part>,
+        checkpoints: Option<Checkpoints>,
+    ) -> Self {
+        let daybook = env!("CARGO_PKG_VERSION").to_owned();
+        Self { format: FORMAT, daybook, made_at, events, parts, checkpoints }
     }
 
     pub(super) fn to_text(&self) -> String {
@@ -139,6 +149,6 @@ pub(super) fn sum_of(path: &Path) -> io::Result<(u64, String)> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,11 +1,12 @@
 //! Copies of a market that runs, and putting them back.
 //!
 //! A backup is a folder: the journal as it was at one moment, the market's own files beside it (not the read models:
-//! they are made from the journal), and a manifest with a digest of the events and one of each file. Own files are
+//! they are made from the journal), the checkpoints that were signed of its log, and a manifest with a digest of the events and one of each file. Own files are
 //! copied first, so that none knows more than the journal. Both ways the work is done under another name and gets
 //! its own last, when all of it is checked and durable.
 
 mod manifest;
+mod signed;
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -17,6 +18,7 @@ use daybook_journal::sqlite::copy_database;
 use daybook_journal::{Clock, Journal, JournalError, SqliteJournal, SystemClock};
 
 pub use manifest::{Manifest, Part};
+pub use signed::Checkpoints;
 
 use manifest::{Events, sum_of};
 
@@ -87,6 +89,7 @@ fn make(journal: &Path, source: &SqliteJournal, folder: &Path) -> Result<Manifes
     for (word, path) in own_files(journal)? {
         parts.push(copied(&path, folder, word)?);
     }
+    let checkpoints = signed::back_up(journal, folder)?;
     parts.push(copied(journal, folder, JOURNAL.to_owned())?);
     let copy = SqliteJournal::open_read_only(folder.join(file_of(JOURNAL)))?;
     let events = Events::of(&copy, copy.head()?)?;
@@ -98,7 +101,7 @@ fn make(journal: &Path, source: &SqliteJournal, folder: &Path) -> Result<Manifes
             journal.display()
         )));
     }
-    let manifest = Manifest::new(Timestamp(SystemClock.now()), events, parts);
+    let manifest = Manifest::new(Timestamp(SystemClock.now()), events, parts, checkpoints);
     let path = folder.join(MANIFEST);
     fs::write(&path, manifest.to_text()).and_then(|()| File::open(&path)?.sync_all()).at(&path)?;
     settle_folder(&path)?;
@@ -126,6 +129,7 @@ pub fn check(backup: &Path) -> Result<Manifest, BackupError> {
         let path = backup.join(file_of(&part.word));
         matches(&path, part)?;
     }
+    signed::check(backup, manifest.checkpoints.as_ref())?;
     let journal = SqliteJournal::open_read_only(backup.join(file_of(JOURNAL)))?;
     let found = Events::of(&journal, journal.head()?)?;
     if found != manifest.events {
@@ -165,6 +169,7 @@ pub fn restore(backup: &Path, journal: &Path) -> Result<Manifest, BackupError> {
         }
         return Err(error);
     }
+    signed::restore(backup, journal)?;
     // the journal is the last part: while it is not there, nothing is
     for (making, path) in ready {
         fs::rename(&making, &path).at(&path)?;

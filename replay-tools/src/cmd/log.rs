@@ -9,7 +9,7 @@ use daybook_domain::Timestamp;
 use daybook_domain::time::SECOND;
 use daybook_market::transparency::{folder, grow, prove, recount, sign};
 use daybook_proofs::{
-    Checkpoint, Consistency, Log, MarketKey, Proof, ProofError, PublicKey, Recount, SignedBy,
+    Checkpoint, Consistency, Log, MarketKey, Proof, ProofError, PublicKey, Recount, SignedBy, Zeroizing,
 };
 
 use crate::cli::Global;
@@ -124,10 +124,10 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
 }
 
 fn key(global: &Global, args: &Key) -> Result<(), Failure> {
-    let mut chance = [0; 32];
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut chance)
+    let mut chance = Zeroizing::new([0; 32]);
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), chance.as_mut())
         .map_err(|_| Failure::Unavailable("the operating system gives no random numbers".to_owned()))?;
-    let secret = MarketKey::generate(&args.name, chance)?;
+    let secret = MarketKey::generate(&args.name, *chance)?;
     let made = MarketKey::parse(&secret)?;
     secret_file(&args.out, &secret)?;
     let mut table = Table::new(&["name", "public_key", "file"]);
@@ -141,7 +141,8 @@ fn secret_file(path: &Path, text: &str) -> Result<(), Failure> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let failed = |error: std::io::Error| Failure::Unavailable(format!("{}: {error}", path.display()));
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    let written = file.write_all(format!("{text}\n").as_bytes()).and_then(|()| file.sync_all());
+    let written =
+        file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all());
     written.map_err(|error| {
         let _half = fs::remove_file(path);
         failed(error)
@@ -150,8 +151,9 @@ fn secret_file(path: &Path, text: &str) -> Result<(), Failure> {
 
 /// Reads a market's key.
 pub fn market_key(path: &Path) -> Result<MarketKey, Failure> {
-    let text = String::from_utf8_lossy(&read(path)?).into_owned();
-    MarketKey::parse(&text).map_err(|error| Failure::Refused(format!("{}: {error}", path.display())))
+    let bytes = Zeroizing::new(read(path)?);
+    MarketKey::parse(std::str::from_utf8(&bytes).unwrap_or_default())
+        .map_err(|error| Failure::Refused(format!("{}: {error}", path.display())))
 }
 
 fn checkpoint(global: &Global, args: &Sign) -> Result<(), Failure> {

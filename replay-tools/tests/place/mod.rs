@@ -106,6 +106,26 @@ impl Place {
         place
     }
 
+    /// Adds to the account of merchant m two fees and a reward, and to that of n a reward, all in April 2018.
+    pub fn add_account_events(&self) {
+        let journal = self.writer();
+        let money = |amount: &str| format!(r#"{{"amount":"{amount}","currency":"CNY"}}"#);
+        let fee = |period: &str, amount: &str, vat: &str| {
+            format!(r#"{{"period":"{period}","amount":{},"vat":{}}}"#, money(amount), money(vat))
+        };
+        let reward =
+            |amount: &str| format!(r#"{{"amount":{},"period":"2018-03","kind":"growth"}}"#, money(amount));
+        let rows = [
+            ("m", "PlatformFeeCharged", fee("2018-02", "12.00", "0.72")),
+            ("m", "RewardGranted", reward("10.00")),
+            ("m", "PlatformFeeCharged", fee("2018-03", "7.00", "0.78")),
+            ("n", "RewardGranted", reward("5.00")),
+        ];
+        for (at, (merchant, kind, data)) in rows.iter().enumerate() {
+            append(&journal, vec![one(at as u128 + 2_000_000, &format!("account-{merchant}"), kind, data)]);
+        }
+    }
+
     /// Adds `count` events of a stream of leads, to have many.
     pub fn add_events(&self, count: u128) {
         let journal = self.writer();

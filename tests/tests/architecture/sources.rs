@@ -57,6 +57,7 @@ pub const CRATES: &[&str] = &[
     "metrics",
     "reconciliation",
     "reports",
+    "proofs",
     "api",
     "replay-tools",
     "tests",

@@ -15,6 +15,7 @@ mod load;
 mod models;
 mod room;
 mod scan;
+mod signed;
 mod what_if;
 
 use std::path::PathBuf;
@@ -45,7 +46,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Only these figures
-    #[arg(long, value_name = "FIGURES", value_delimiter = ',', value_parser = ["a", "b", "c", "d", "e", "f", "g", "h"])]
+    #[arg(long, value_name = "FIGURES", value_delimiter = ',', value_parser = ["a", "b", "c", "d", "e", "f", "g", "h", "i"])]
     only: Vec<String>,
     /// Hits and orders that figures are kept of in (g)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(40_000..=100_000_000))]
@@ -151,6 +152,10 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         progress.phase("(a) commands in flight");
         let (throughput, latency) = inflight::measure(&room, &runtime, &size)?;
         figures.extend([throughput, latency]);
+    }
+    if wanted('i') {
+        progress.phase("(i) the signed log");
+        figures.push(signed::measure(&room, &runtime, &size)?);
     }
     drop(progress);
 

@@ -2,196 +2,19 @@
 //! shares no code with this crate, judges every case too.
 #![allow(clippy::unwrap_used)]
 
+mod market;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Cursor, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use daybook_proofs::statement::{Chapter, Line, MerchantLeaf, StatementFiles, archive, closed_line, decimal};
+use daybook_proofs::statement::{Chapter, Line, archive, closed_line, decimal};
 use daybook_proofs::{
-    Checkpoint, Entry, Expected, Files, KeyedTree, Log, MarketKey, ProofError, ProvenStatement, PublicKey,
-    keyed, verify_statement,
+    Expected, Files, KeyedTree, Log, ProofError, ProvenStatement, PublicKey, keyed, verify_statement,
 };
-
-/// Numbers by chance (splitmix64), the same in every run.
-struct Chance(u64);
-
-impl Chance {
-    fn of(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % n.max(1) as u64).unwrap()
-    }
-}
-
-/// A market whose books were closed by month, with the proofs of its merchants' statements.
-struct Market {
-    folder: tempfile::TempDir,
-    key: MarketKey,
-    /// Each close: position, month, what it sealed, the chapters of each merchant.
-    closes: Vec<Close>,
-    events: u64,
-    checkpoint: Checkpoint,
-}
-
-#[derive(Clone)]
-struct Close {
-    position: u64,
-    data: String,
-    /// The months it covers.
-    months: Vec<String>,
-    after: Option<String>,
-    period: String,
-    tree: KeyedTree,
-    chapters: BTreeMap<String, Vec<Chapter>>,
-}
-
-fn entry<'a>(position: u64, kind: &'a str, data: &'a str) -> Entry<'a> {
-    Entry {
-        position,
-        stream: if kind == "PeriodClosed" { "books-main" } else { "order-o1" },
-        version: position,
-        id: [7; 16],
-        kind,
-        schema: 1,
-        occurred_at: 1_700_000_000_000_000,
-        recorded_at: 1_700_000_000_000_001,
-        command: [1; 16],
-        fingerprint: [2; 16],
-        correlation: [3; 16],
-        actor: "test",
-        refs: "{}",
-        data,
-    }
-}
-
-fn market_key(seed: u8) -> MarketKey {
-    MarketKey::parse(&MarketKey::generate("shop.example/ledger", [seed; 32]).unwrap()).unwrap()
-}
-
-fn public(key: &MarketKey) -> PublicKey {
-    PublicKey::parse(key.public()).unwrap()
-}
-
-impl Market {
-    /// Three months that were closed one by one, the first close with the two months before it.
-    fn of(seed: u64, merchants: usize, lines: usize) -> Self {
-        let mut chance = Chance::of(seed);
-        let (folder, key) = (tempfile::tempdir().unwrap(), market_key(9));
-        let closings =
-            [vec!["2018-01", "2018-02", "2018-03"], vec!["2018-04"], vec!["2018-05"], vec!["2018-06"]];
-        let (mut position, mut closes, mut data) = (0u64, Vec::<Close>::new(), Vec::new());
-        let mut owed: BTreeMap<(String, &str), i64> = BTreeMap::new();
-        for months in closings {
-            let (mut chapters, mut sealed) = (BTreeMap::<String, Vec<Chapter>>::new(), 0u64);
-            for n in 0..merchants {
-                let merchant = format!("m-{n}");
-                for (currency, digits) in [("CNY", 2), ("JPY", 0)] {
-                    // not every merchant has lines in every month, nor in every currency
-                    for month in months.iter().filter(|_| n == 0 || n % 5 != 4) {
-                        let count = chance.below(lines + 1) * usize::from(digits == 2 || n % 2 == 0);
-                        if count == 0 {
-                            continue;
-                        }
-                        let balance = owed.entry((merchant.clone(), currency)).or_default();
-                        let opening = *balance;
-                        let line = |number| {
-                            position += 1;
-                            data.push(("Posted", format!("{{\"n\":{position}}}")));
-                            let amount = i64::try_from(chance.below(20_000)).unwrap() - 8_000;
-                            *balance += amount;
-                            Line {
-                                number: number as u64 + 1,
-                                day: format!("{month}-{:02}", 1 + number * 27 / count),
-                                booked_at: format!("{month}-01T00:00:00Z"),
-                                occurred_at: format!("{month}-01T00:00:00Z"),
-                                position,
-                                event: "EscrowReleased".to_owned(),
-                                order: (number % 3 > 0).then(|| format!("o-{position}")),
-                                amount,
-                                within: i64::try_from(number % 2).unwrap() * 150,
-                                balance: *balance,
-                            }
-                        };
-                        let lines: Vec<Line> = (0..count).map(line).collect();
-                        sealed += lines.len() as u64;
-                        let (currency, month) = (currency.to_owned(), (*month).to_owned());
-                        chapters.entry(merchant.clone()).or_default().push(Chapter {
-                            currency,
-                            month,
-                            digits,
-                            opening,
-                            lines,
-                        });
-                    }
-                }
-            }
-            let leaf = |(merchant, chapters): (&String, &Vec<Chapter>)| {
-                (keyed::key(merchant), leaf(merchant, chapters).hash())
-            };
-            let tree = KeyedTree::of(chapters.iter().map(leaf).collect()).unwrap();
-            let root: String = tree.root().0.iter().map(|byte| format!("{byte:02x}")).collect();
-            let before = closes.last().map(|close| (close.period.clone(), close.position));
-            let follows = before
-                .as_ref()
-                .map_or_else(String::new, |(period, at)| format!(",\"after\":\"{period}\",\"follows\":{at}"));
-            let (period, count) = (months[months.len() - 1], chapters.len());
-            let through = position;
-            position += 1;
-            let closed = format!(
-                "{{\"period\":\"{period}\",\"until\":\"2018-07-01T00:00:00Z\",\"digest\":\"00\",\"by\":\"chen\",\"through\":{through},\
-                 \"seal\":{{\"merchants\":{count},\"lines\":{sealed},\"root\":\"{root}\"{follows}}}}}"
-            );
-            data.push(("PeriodClosed", closed.clone()));
-            let months = months.iter().map(|month| (*month).to_owned()).collect();
-            let (after, period) = (before.map(|(period, _)| period), period.to_owned());
-            closes.push(Close { position, data: closed, months, after, period, tree, chapters });
-        }
-        let mut log = Log::open(folder.path()).unwrap();
-        for (at, (kind, data)) in data.iter().enumerate() {
-            log.append(&entry(at as u64 + 1, kind, data)).unwrap();
-        }
-        let last = closes.last().unwrap();
-        let lines = ["time 2026-01-01T00:00:00Z".to_owned(), closed_line(&last.period, last.position)];
-        let checkpoint = log.checkpoint(std::slice::from_ref(&key), &lines).unwrap();
-        Self { folder, key, events: position, closes, checkpoint }
-    }
-
-    fn months(&self) -> Vec<String> {
-        self.closes.iter().flat_map(|close| close.months.clone()).collect()
-    }
-
-    /// The files of a statement.
-    fn prove(&self, merchant: &str, from: &str, through: &str) -> Files {
-        let log = Log::read(self.folder.path()).unwrap();
-        let mut files = StatementFiles::of(merchant, from, through);
-        for close in self.closes.iter().filter(|close| *close.period >= *from) {
-            let event = entry(close.position, "PeriodClosed", &close.data);
-            files.close(&log.prove(&event, &self.checkpoint.of_market_alone()).unwrap());
-            if close.after.as_deref().is_some_and(|after| *after >= *through) {
-                continue;
-            }
-            let own = close.chapters.get(merchant);
-            files.sealed(close.position, own.map(|own| leaf(merchant, own)), close.tree.path(merchant));
-            let asked = |chapter: &&Chapter| *chapter.month >= *from && *chapter.month <= *through;
-            own.into_iter().flatten().filter(asked).for_each(|chapter| files.chapter(chapter));
-        }
-        files.finish()
-    }
-}
-
-fn leaf(merchant: &str, chapters: &[Chapter]) -> MerchantLeaf {
-    let mut records: Vec<_> = chapters.iter().map(Chapter::record).collect();
-    records.sort_by(|a, b| (&a.currency, &a.month).cmp(&(&b.currency, &b.month)));
-    MerchantLeaf { merchant: merchant.to_owned(), records }
-}
+use market::{Chance, Market, entry, leaf, market_key, public};
 
 fn packed(files: &Files) -> Vec<u8> {
     archive::write(files, Cursor::new(Vec::new())).unwrap().into_inner()
@@ -491,47 +314,6 @@ fn same_claim(a: &Case, b: &Case) -> bool {
     a.bytes == b.bytes
         && a.key == b.key
         && (&a.merchant, &a.from, &a.through) == (&b.merchant, &b.from, &b.through)
-}
-
-impl Market {
-    /// As it was signed before the last close.
-    fn roll_back(&mut self) {
-        self.closes.pop();
-        let last = self.closes.last().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let again = Market::of(1, 12, 14);
-        let mut log = Log::open(folder.path()).unwrap();
-        for (kind, data) in again.history().into_iter().take(usize::try_from(last.position).unwrap()) {
-            log.append(&entry(log.size() + 1, kind, &data)).unwrap();
-        }
-        let lines = ["time 2025-12-01T00:00:00Z".to_owned(), closed_line(&last.period, last.position)];
-        self.checkpoint = log.checkpoint(std::slice::from_ref(&self.key), &lines).unwrap();
-        self.events = last.position;
-        self.folder = folder;
-    }
-
-    /// The same history signed with another key.
-    fn signed_by(&mut self, key: &MarketKey) {
-        let folder = tempfile::tempdir().unwrap();
-        let mut log = Log::open(folder.path()).unwrap();
-        for (kind, data) in self.history() {
-            log.append(&entry(log.size() + 1, kind, &data)).unwrap();
-        }
-        let lines = self.checkpoint.lines.clone();
-        self.checkpoint = log.checkpoint(std::slice::from_ref(key), &lines).unwrap();
-        self.folder = folder;
-    }
-
-    /// Its events.
-    fn history(&self) -> Vec<(&'static str, String)> {
-        let closed: BTreeMap<u64, &String> =
-            self.closes.iter().map(|close| (close.position, &close.data)).collect();
-        let event = |position| match closed.get(&position) {
-            Some(data) => ("PeriodClosed", (*data).clone()),
-            None => ("Posted", format!("{{\"n\":{position}}}")),
-        };
-        (1..=self.events).map(event).collect()
-    }
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! (i): what the signed log costs those who append, and how large it is.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybook_commands::{Clock as _, SystemClock};
+use daybook_domain::Timestamp;
+use daybook_journal::Journal;
+use daybook_market::Options;
+use daybook_market::transparency::{Logging, folder};
+use daybook_proofs::MarketKey;
+use tokio::runtime::Runtime;
+
+use super::Size;
+use super::deposits;
+use super::figure::{Figure, Row};
+use super::load::{Load, Watch};
+use super::room::{Ground, Room, failed, median, per_second};
+use crate::failure::Failure;
+
+/// Calls under way.
+const IN_FLIGHT: usize = 256;
+/// How often the log is brought up and signed meanwhile: far more often than anybody needs it.
+const EVERY: Duration = Duration::from_millis(200);
+/// Share of the throughput that must be left.
+const LEAST: f64 = 0.97;
+
+/// Measures both: the same commands with the log following and without, one after the other in each run.
+pub fn measure(room: &Room, runtime: &Runtime, size: &Size) -> Result<Figure, Failure> {
+    let count = size.in_flight.last().map_or(0, |(_, count)| *count);
+    let key =
+        MarketKey::generate("bench", [7; 32]).and_then(|text| MarketKey::parse(&text)).map_err(failed)?;
+    let (mut with, mut without, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut load, mut events, mut bytes) = (Load::default(), 0, 0);
+    for run in 0..size.runs {
+        let path = room.file("signed.db");
+        let ground = Ground::open(&path)?;
+        deposits::prepare(runtime, &ground.commands, size.streams)?;
+        let tlog = folder(&path);
+        let mut rates = [0.0, 0.0];
+        // which of the two comes first changes from run to run
+        for half in [run % 2, 1 - run % 2] {
+            let requests = deposits::payments(1_000 + run * 2 + half, count, size.streams);
+            let logging = (half == 1)
+                .then(|| {
+                    let (journal, market) =
+                        (Arc::clone(&ground.journal) as Arc<dyn Journal>, Options::default().market);
+                    let now = || Timestamp(SystemClock.now());
+                    Logging::start((journal, market), tlog.clone(), key.clone(), EVERY, now)
+                })
+                .transpose()
+                .map_err(failed)?;
+            if logging.is_some() {
+                // what was there before is not what is measured
+                std::thread::sleep(EVERY * 2);
+                while !tlog.join("checkpoint").exists() {
+                    std::thread::sleep(EVERY);
+                }
+            }
+            let watch = Watch::start();
+            let (_, took) = deposits::execute(runtime, &ground.commands, requests, IN_FLIGHT)?;
+            load = load.and(&watch.stop());
+            rates[usize::from(half == 1)] = per_second(count, took);
+            if let Some(logging) = logging {
+                logging.stop();
+            }
+        }
+        without.push(rates[0]);
+        with.push(rates[1]);
+        ratios.push(rates[1] / rates[0]);
+        events = ground.journal.head()?;
+        bytes = length(&tlog.join("tile")).map_err(failed)?;
+        fs::remove_dir_all(&tlog).map_err(failed)?;
+    }
+    let (with, without) = (median(with), median(without));
+    let rate = Row::rate("commands while the signed log follows", "commands/s", with)
+        .under(1.0, IN_FLIGHT as u64, "before answers")
+        .against("the same without it", without)
+        .at_least(LEAST);
+    let per_event = Row::rate("files of the log to an event", "bytes", bytes as f64 / events.max(1) as f64);
+    let spread = ratios.iter().fold(String::new(), |text, ratio| format!("{text} {ratio:.3}"));
+    let limited_by = vec![format!("{}; of each run, with over without:{spread}", load.limit())];
+    Ok(Figure {
+        figure: 'i',
+        title: "the signed log behind the writer",
+        rows: vec![rate, per_event],
+        limited_by,
+    })
+}
+
+/// Bytes of all files in a folder.
+fn length(folder: &Path) -> std::io::Result<u64> {
+    let mut sum = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        sum += if meta.is_dir() { length(&entry.path())? } else { meta.len() };
+    }
+    Ok(sum)
+}
