@@ -153,7 +153,7 @@ registry! {
         QualificationRejected 1, QualificationExpired 1, MerchantApproved 1, MerchantRejected 1, ContractSigned 1,
         ServiceCommitmentMade 1, FeeScheduleAgreed 1, DepositSatisfied 1, DepositShort 1, StoreOpened 1,
         MerchantSuspended 1, MerchantReinstated 1, MerchantAssessed 1, MerchantTerminated 1,
-        LenderConsentGranted 1, LenderConsentRevoked 1;
+        LenderConsentGranted 1, LenderConsentRevoked 1, LoanPackIssued 1;
     "deposit": DepositRequired 1, DepositPaid 1 Money, DepositPaidFromBalance 1 Money, DepositFrozen 1 Money,
         DepositReleased 1 Money, DepositDeducted 1 Money, DepositRefunded 1 Money,
         DepositRestored 1 Money;

@@ -2,7 +2,7 @@
 
 mod support;
 
-use daybook_domain::merchant::commands::{AgreedFees, MerchantCommand as Ask};
+use daybook_domain::merchant::commands::{AgreedFees, LoanPack, MerchantCommand as Ask};
 use daybook_domain::merchant::events::*;
 use daybook_domain::merchant::{Merchant, Stage};
 use daybook_domain::{Aggregate, Timestamp};
@@ -337,6 +337,45 @@ fn a_lender_sees_the_history_only_while_a_consent_runs() {
     revoked.when(revoke).nothing();
 }
 
+fn pack(consent: &str, digest: &str) -> Ask {
+    Ask::IssueLoanPack(LoanPack {
+        digest: id(digest),
+        recipient: id("icbc"),
+        consent_ref: id(consent),
+        purpose: "working capital".to_owned(),
+        from: id("2016-12-01"),
+        to: id("2018-11-30"),
+        through: 7,
+        definitions: 1,
+    })
+}
+
+#[test]
+fn a_pack_is_issued_only_under_a_consent_that_runs_to_that_lender() {
+    let grant = |consent: &str, recipient: &str| Ask::GrantLenderConsent {
+        consent_ref: id(consent),
+        recipient: id(recipient),
+        through: noon().plus_days(90),
+    };
+    open().when(pack("c1", "aa")).refused("consent_missing");
+    let given = open().and(grant("c1", "icbc")).and(grant("c2", "ccb"));
+    given.clone().when(pack("c2", "aa")).refused("consent_for_other");
+    let issued = given.clone().when(pack("c1", "aa")).then_kinds(&["LoanPackIssued"]);
+    issued.clone().when(pack("c1", "aa")).nothing();
+    issued.when(pack("c1", "bb")).then_kinds(&["LoanPackIssued"]);
+    given
+        .clone()
+        .and(Ask::RevokeLenderConsent { consent_ref: id("c1") })
+        .when(pack("c1", "aa"))
+        .refused("consent_missing");
+    given.on(noon().plus_days(91)).when(pack("c1", "aa")).refused("consent_for_other");
+    let mut reversed = pack("c1", "aa");
+    if let Ask::IssueLoanPack(pack) = &mut reversed {
+        std::mem::swap(&mut pack.from, &mut pack.to);
+    }
+    open().and(grant("c1", "icbc")).when(reversed).refused("days_reversed");
+}
+
 #[test]
 fn a_later_assessment_of_a_period_replaces_the_earlier() {
     let assess = |score: &str| Ask::Assess {
@@ -408,6 +447,7 @@ fn every_state_answers_every_command() {
             Ask::GrantLenderConsent { consent_ref, recipient: id("icbc"), through }
         }),
         ("revoke consent", Ask::RevokeLenderConsent { consent_ref }),
+        ("issue loan pack", pack("c1", "aa")),
     ];
     insta::assert_snapshot!("merchant_states_and_commands", product(&states, &commands));
 }

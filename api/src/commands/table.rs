@@ -65,6 +65,7 @@ pub(crate) const RESOURCES: &[Resource] = &[
             ("terminate", Operate),
             ("grant_lender_consent", Permission::RunStore),
             ("revoke_lender_consent", Permission::RunStore),
+            ("issue_loan_pack", Operate),
         ],
         withheld: &[
             ("satisfy_deposit", HALF),

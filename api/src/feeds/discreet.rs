@@ -31,7 +31,7 @@ const SHOWN: &[&str] = &[
     // times
     "after_sales_until", "answer_due", "appeal_due", "at", "closed_until", "deliver_by", "due_at", "effective_from", "expires",
     "first_contact", "funding_due", "release_due", "reserve_until", "ship_by", "ship_due", "since", "until", "valid_until",
-    "day_only", "direction", "time_zone",
+    "day_only", "definitions", "direction", "time_zone",
     // what was sold, and how it went
     "campaign", "carrier", "channel", "checkout", "country", "coupon", "delivery", "dispute", "exchange", "for", "format", "goods",
     "group", "how", "jurisdiction", "landing", "line", "number", "order", "origin", "outcome", "overall", "paid_by", "passed",
@@ -56,7 +56,7 @@ const KINDS: &[&str] = &["buyer", "merchant", "market", "platform", "deposit", "
 #[cfg(test)]
 #[rustfmt::skip]
 const LEFT_OUT: &[&str] = &[
-    "name", "recipient",
+    "name", "purpose", "recipient",
     "account", "bank", "consent_ref", "destination_ref", "document_ref", "instrument", "other_ours", "other_references", "ours",
     "provider_ref", "rate_ref", "reference", "source", "tracking", "words", "from", "to",
     "adjustment", "hold", "payout", "settlement", "stream", "reads", "voucher", "entry",

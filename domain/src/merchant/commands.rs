@@ -164,6 +164,30 @@ pub enum MerchantCommand {
         /// The consent.
         consent_ref: Reference,
     },
+    /// Records that the history is handed to a lender, as a pack.
+    IssueLoanPack(LoanPack),
+}
+
+/// A pack of a merchant's history, made for a lender.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoanPack {
+    /// SHA-256 of the pack's list of files, hex.
+    pub digest: Reference,
+    /// The lender.
+    pub recipient: Code,
+    /// The consent that allows it.
+    pub consent_ref: Reference,
+    /// What the lender wants it for.
+    pub purpose: String,
+    /// The first business day that it tells of, such as 2018-01-01.
+    pub from: Code,
+    /// The last.
+    pub to: Code,
+    /// The journal's position that it was drawn at.
+    pub through: u64,
+    /// The version of its definitions.
+    pub definitions: u32,
 }
 
 /// Fees and terms agreed with a merchant.

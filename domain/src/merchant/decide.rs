@@ -1,10 +1,10 @@
 //! Entry and standing.
 
-use super::commands::MerchantCommand as Ask;
+use super::commands::{LoanPack, MerchantCommand as Ask};
 use super::events::*;
 use super::state::{Document, Merchant, Stage};
 use super::{entry_rules, fees, qualify};
-use crate::decider::{not_negative, said};
+use crate::decider::{calendar_day, not_negative, said};
 use crate::{Context, Event, Money, Rejection, Timestamp};
 
 /// The reason of a suspension that ends by itself once the deposit is whole again.
@@ -139,6 +139,50 @@ pub(super) fn decide(m: &Merchant, ask: &Ask, ctx: &Context<'_>) -> Decided {
             Some(_) => one(LenderConsentRevoked { consent_ref: *consent_ref }),
             None => Ok(Vec::new()),
         },
+        Ask::IssueLoanPack(pack) => issue(m, pack, ctx),
+    }
+}
+
+/// A lender is handed a history only while the merchant's consent to that lender runs, by the clock: a pack dated back does not
+/// outlive it.
+fn issue(m: &Merchant, pack: &LoanPack, ctx: &Context<'_>) -> Decided {
+    said("purpose", &pack.purpose)?;
+    calendar_day("from", pack.from)?;
+    calendar_day("to", pack.to)?;
+    if pack.from.as_str() > pack.to.as_str() {
+        let message =
+            format!("from {} is after to {}: a pack tells of days in their order", pack.from, pack.to);
+        return Err(Rejection::new("days_reversed", message));
+    }
+    if m.packs.contains(&pack.digest) {
+        return Ok(Vec::new());
+    }
+    let at = if ctx.import { ctx.occurred_at } else { ctx.now.max(ctx.occurred_at) };
+    match m.consents.get(&pack.consent_ref) {
+        Some((to, through)) if *to == pack.recipient && at <= *through => one(LoanPackIssued {
+            digest: pack.digest,
+            recipient: pack.recipient,
+            consent_ref: pack.consent_ref,
+            purpose: pack.purpose.clone(),
+            from: pack.from,
+            to: pack.to,
+            through: pack.through,
+            definitions: pack.definitions,
+        }),
+        Some((to, through)) => {
+            let message = format!(
+                "consent_ref {} is for {to} until {through}: the merchant has to consent to {}, for now",
+                pack.consent_ref, pack.recipient
+            );
+            Err(Rejection::new("consent_for_other", message))
+        }
+        None => {
+            let message = format!(
+                "consent_ref {} is not on record, or was taken back: record the merchant's consent first",
+                pack.consent_ref
+            );
+            Err(Rejection::new("consent_missing", message))
+        }
     }
 }
 

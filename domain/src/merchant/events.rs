@@ -187,3 +187,20 @@ event! {
     /// The merchant takes that back.
     LenderConsentRevoked { consent_ref: Reference }
 }
+event! {
+    /// Its history was handed to a lender as a pack, under a consent that ran then.
+    LoanPackIssued {
+        /// SHA-256 of the pack's list of files, hex: that list has the digest of each.
+        digest: Reference,
+        recipient: Code,
+        consent_ref: Reference,
+        purpose: String,
+        /// The first and the last business day that it tells of.
+        from: Code,
+        to: Code,
+        /// The journal's position that it was drawn at.
+        through: u64,
+        /// The version of its definitions.
+        definitions: u32,
+    }
+}

@@ -59,6 +59,8 @@ pub struct Merchant {
     pub(super) assessments: BTreeMap<Code, MerchantAssessed>,
     pub(super) terminated_at: Option<Timestamp>,
     pub(super) consents: BTreeMap<Reference, (Code, Timestamp)>,
+    /// Digests of the packs that lenders were handed.
+    pub(super) packs: BTreeSet<Reference>,
 }
 
 impl Default for Merchant {
@@ -80,6 +82,7 @@ impl Default for Merchant {
             assessments: BTreeMap::new(),
             terminated_at: None,
             consents: BTreeMap::new(),
+            packs: BTreeSet::new(),
         }
     }
 }
@@ -249,6 +252,9 @@ impl Aggregate for Merchant {
             }
             Event::LenderConsentRevoked(e) => {
                 self.consents.remove(&e.consent_ref);
+            }
+            Event::LoanPackIssued(e) => {
+                self.packs.insert(e.digest);
             }
             _ => {}
         }

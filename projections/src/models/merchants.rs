@@ -119,7 +119,10 @@ impl Model for Merchants {
     const INDEXES: &'static [Index] = &[Index::on(&["standing", "merchant_id"])];
 
     fn route<'e>(e: &'e Envelope<'e>, keys: &mut Keys<'e>) {
-        let silent = matches!(e.kind, EventKind::LenderConsentGranted | EventKind::LenderConsentRevoked);
+        let silent = matches!(
+            e.kind,
+            EventKind::LenderConsentGranted | EventKind::LenderConsentRevoked | EventKind::LoanPackIssued
+        );
         if let Some(merchant) = &e.refs.merchant
             && !silent
             && (e.kind.category() == "merchant" || counts(e))
