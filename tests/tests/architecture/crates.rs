@@ -17,16 +17,19 @@ const GRAPH: &[(&str, &str, &[&str])] = &[
             "daybook-domain",
             "daybook-journal",
             "daybook-commands",
+            "daybook-packs",
             "daybook-projections",
             "daybook-proofs",
             "daybook-reconciliation",
         ],
     ),
+    // a lender's own program checks a pack without journal and database
+    ("packs", "daybook-packs", &["daybook-domain"]),
     // who checks a proof builds this crate alone
     ("proofs", "daybook-proofs", &[]),
     ("reconciliation", "daybook-reconciliation", &["daybook-domain"]),
     ("metrics", "daybook-metrics", &["daybook-domain"]),
-    ("reports", "daybook-reports", &["daybook-domain", "daybook-projections"]),
+    ("reports", "daybook-reports", &["daybook-domain", "daybook-packs", "daybook-projections"]),
     (
         "api",
         "daybook-api",
@@ -51,6 +54,7 @@ const ALL: &[&str] = &[
     "daybook-projections",
     "daybook-market",
     "daybook-metrics",
+    "daybook-packs",
     "daybook-proofs",
     "daybook-reconciliation",
     "daybook-reports",

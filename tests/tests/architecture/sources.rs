@@ -55,6 +55,7 @@ pub const CRATES: &[&str] = &[
     "projections",
     "market",
     "metrics",
+    "packs",
     "reconciliation",
     "reports",
     "proofs",

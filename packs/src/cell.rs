@@ -1,0 +1,175 @@
+//! Tables as CSV: each column has a type, and what a cell says can be read back as it was.
+
+use std::io::Write;
+
+use chrono::NaiveDate;
+use daybook_domain::{Currency, Money, Timestamp};
+
+use crate::PackError;
+
+/// Most rows of a table.
+const MOST_ROWS: u64 = 20_000_000;
+
+/// A value that stands in a cell.
+pub trait Cell: Sized {
+    /// Writes it.
+    fn put(&self, currency: Currency, to: &mut String);
+    /// Reads it.
+    fn take(text: &str, currency: Currency) -> Result<Self, String>;
+}
+
+/// An amount in the pack's currency, minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Minor(pub i64);
+
+impl Cell for Minor {
+    fn put(&self, currency: Currency, to: &mut String) {
+        put(to, Money::new(self.0, currency).amount());
+    }
+    fn take(text: &str, currency: Currency) -> Result<Self, String> {
+        Money::parse(text, currency).map(|money| Self(money.minor)).map_err(|error| error.to_string())
+    }
+}
+
+impl Cell for String {
+    fn put(&self, _: Currency, to: &mut String) {
+        to.push_str(self);
+    }
+    fn take(text: &str, _: Currency) -> Result<Self, String> {
+        Ok(text.to_owned())
+    }
+}
+
+impl Cell for bool {
+    fn put(&self, _: Currency, to: &mut String) {
+        to.push_str(if *self { "yes" } else { "no" });
+    }
+    fn take(text: &str, _: Currency) -> Result<Self, String> {
+        match text {
+            "yes" => Ok(true),
+            "no" => Ok(false),
+            _ => Err("neither yes nor no".to_owned()),
+        }
+    }
+}
+
+impl Cell for Timestamp {
+    fn put(&self, _: Currency, to: &mut String) {
+        put(to, self);
+    }
+    fn take(text: &str, _: Currency) -> Result<Self, String> {
+        Self::parse(text)
+    }
+}
+
+macro_rules! plain {
+    ($($kind:ty, $what:literal);* $(;)?) => {$(
+        impl Cell for $kind {
+            fn put(&self, _: Currency, to: &mut String) {
+                put(to, self);
+            }
+            fn take(text: &str, _: Currency) -> Result<Self, String> {
+                text.parse().map_err(|_| concat!("not ", $what).to_owned())
+            }
+        }
+    )*};
+}
+plain! { u32, "a number"; u64, "a number"; NaiveDate, "a day" }
+
+/// Nothing is an empty cell.
+impl<T: Cell> Cell for Option<T> {
+    fn put(&self, currency: Currency, to: &mut String) {
+        if let Some(value) = self {
+            value.put(currency, to);
+        }
+    }
+    fn take(text: &str, currency: Currency) -> Result<Self, String> {
+        if text.is_empty() { Ok(None) } else { T::take(text, currency).map(Some) }
+    }
+}
+
+fn put(to: &mut String, value: impl std::fmt::Display) {
+    use std::fmt::Write as _;
+    write!(to, "{value}").expect("invariant: a string takes what is written to it");
+}
+
+/// A row of a table.
+pub trait Row: Sized {
+    /// The table's file.
+    const FILE: &'static str;
+    /// The columns, as the file names them.
+    const COLUMNS: &'static [&'static str];
+    /// Hands each cell over, in the order of the columns.
+    fn cells(&self, currency: Currency, cell: &mut String, each: &mut dyn FnMut(&str));
+    /// Reads a row; what is wrong, with the column.
+    fn read(record: &csv::StringRecord, currency: Currency) -> Result<Self, (&'static str, String)>;
+}
+
+/// Makes a row of a struct's fields: each is a column of the same name.
+macro_rules! row {
+    ($(#[$attr:meta])* $name:ident in $file:literal { $($(#[$field_attr:meta])* $field:ident: $kind:ty),* $(,)? }) => {
+        $(#[$attr])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name { $($(#[$field_attr])* pub $field: $kind),* }
+
+        impl $crate::cell::Row for $name {
+            const FILE: &'static str = $file;
+            const COLUMNS: &'static [&'static str] = &[$(stringify!($field)),*];
+            fn cells(&self, currency: daybook_domain::Currency, cell: &mut String, each: &mut dyn FnMut(&str)) {
+                $(
+                    cell.clear();
+                    $crate::cell::Cell::put(&self.$field, currency, cell);
+                    each(cell);
+                )*
+            }
+            fn read(
+                record: &csv::StringRecord,
+                currency: daybook_domain::Currency,
+            ) -> Result<Self, (&'static str, String)> {
+                let mut cells = record.iter();
+                Ok(Self { $(
+                    $field: $crate::cell::Cell::take(cells.next().unwrap_or_default(), currency)
+                        .map_err(|why| (stringify!($field), why))?
+                ),* })
+            }
+        }
+    };
+}
+pub(crate) use row;
+
+/// Writes a table.
+pub fn write<R: Row>(rows: &[R], currency: Currency, out: &mut dyn Write) -> Result<(), PackError> {
+    let failed = |error: csv::Error| PackError::malformed(R::FILE, error);
+    let mut writer = csv::WriterBuilder::new().buffer_capacity(1 << 18).from_writer(out);
+    writer.write_record(R::COLUMNS).map_err(failed)?;
+    let (mut record, mut cell) = (csv::ByteRecord::new(), String::new());
+    for row in rows {
+        record.clear();
+        row.cells(currency, &mut cell, &mut |cell| record.push_field(cell.as_bytes()));
+        writer.write_byte_record(&record).map_err(failed)?;
+    }
+    writer.flush().map_err(|error| PackError::file(R::FILE, error))
+}
+
+/// Reads a table.
+pub fn read<R: Row>(bytes: &[u8], currency: Currency) -> Result<Vec<R>, PackError> {
+    let failed = |error: csv::Error| PackError::malformed(R::FILE, error);
+    let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
+    let header = reader.headers().map_err(failed)?;
+    if header.iter().ne(R::COLUMNS.iter().copied()) {
+        let why = format!("its columns are not {}", R::COLUMNS.join(", "));
+        return Err(PackError::malformed(R::FILE, why));
+    }
+    let (mut rows, mut record) = (Vec::new(), csv::StringRecord::new());
+    while reader.read_record(&mut record).map_err(failed)? {
+        let line = record.position().map_or(0, csv::Position::line);
+        if rows.len() as u64 >= MOST_ROWS {
+            return Err(PackError::malformed(R::FILE, format!("more than {MOST_ROWS} rows")));
+        }
+        let row = R::read(&record, currency).map_err(|(column, why)| {
+            PackError::malformed(R::FILE, format!("line {line}, {column}: {why}"))
+        })?;
+        rows.push(row);
+    }
+    Ok(rows)
+}

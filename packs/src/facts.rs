@@ -1,0 +1,338 @@
+//! What happened, as tables: a pack's lines.
+
+use chrono::NaiveDate;
+use daybook_domain::{Currency, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub use crate::cell::Minor;
+use crate::cell::{read, row, write};
+use crate::{PackError, Zone};
+
+/// The version of the tables.
+pub const FORMAT: u32 = 1;
+
+/// Whose pack it is, and what it tells of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    /// The version of the tables.
+    pub format: u32,
+    /// The version of the definitions.
+    pub definitions: u32,
+    /// The market, by its name.
+    pub market: String,
+    /// The merchant.
+    pub merchant: String,
+    /// The currency; what the merchant did in others is not in the pack.
+    pub currency: Currency,
+    /// Orders of the merchant in other currencies over the same days: they are not in the pack.
+    pub orders_in_other_currencies: u64,
+    /// The time zone of the business days.
+    pub time_zone: String,
+    /// The first business day.
+    #[serde(with = "as_text")]
+    pub from: NaiveDate,
+    /// The last.
+    #[serde(with = "as_text")]
+    pub to: NaiveDate,
+    /// The journal's position that it was drawn at.
+    pub through: u64,
+    /// When it was drawn.
+    pub drawn_at: Timestamp,
+    /// To whom it is issued and why; none in a draft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<Issued>,
+}
+
+/// Days as texts.
+mod as_text {
+    use chrono::NaiveDate;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(day: &NaiveDate, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(day)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<NaiveDate, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// To whom a pack is issued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issued {
+    /// The lender.
+    pub recipient: String,
+    /// The merchant's consent that allows it.
+    pub consent_ref: String,
+    /// What the lender wants it for.
+    pub purpose: String,
+}
+
+row! {
+    /// Something about the merchant's standing: entry, papers, contract, terms, suspension. As of the last day; what happened
+    /// before the first is in it.
+    Standing in "standing.csv" {
+        /// When it happened.
+        at: Timestamp,
+        /// The event.
+        event: String,
+        /// What it is about: a paper, a term.
+        what: String,
+        /// What it says.
+        value: String,
+    }
+}
+row! {
+    /// An order with anything that happened within the days. Times after the last day are left out, and so is what happened
+    /// then.
+    Order in "orders.csv" {
+        /// Its id.
+        order: String,
+        /// The buyer, numbered within the pack.
+        buyer: u32,
+        /// The first day on which this buyer ever paid this merchant; none where it never did.
+        buyer_since: Option<NaiveDate>,
+        /// When it was placed.
+        placed_at: Timestamp,
+        /// Where it was sold.
+        sales_channel: String,
+        /// Pieces.
+        pieces: u32,
+        /// Goods, after the merchant's discount.
+        goods: Minor,
+        /// The merchant's discount.
+        discount: Minor,
+        /// Shipping.
+        shipping: Minor,
+        /// Tax.
+        tax: Minor,
+        /// Whether a coupon, a campaign or a group price belongs to it.
+        promoted: bool,
+        /// The traffic channel of the buyer's last visit before it; empty where none is known.
+        traffic: Option<String>,
+        /// Whether somebody was paid for that visit.
+        traffic_paid: bool,
+        /// When its payment was complete.
+        paid_at: Option<Timestamp>,
+        /// What the buyer paid.
+        paid: Minor,
+        /// What the market added because less was paid than was due.
+        shortfall: Minor,
+        /// What the market added for campaigns.
+        subsidy: Minor,
+        /// By when the merchant promised to ship.
+        ship_by: Option<Timestamp>,
+        /// By when it promised to deliver.
+        deliver_by: Option<Timestamp>,
+        /// When the first piece left.
+        shipped_at: Option<Timestamp>,
+        /// When the last shipment arrived, once all have.
+        delivered_at: Option<Timestamp>,
+        /// When receipt was first confirmed.
+        received_at: Option<Timestamp>,
+        /// Who confirmed it: `buyer`, `inspection`, or `timeout` where nobody objected.
+        received_by: Option<String>,
+        /// When every piece was cancelled.
+        cancelled_at: Option<Timestamp>,
+        /// Whether the buyer asked to send something back.
+        returned: bool,
+        /// Whether the buyer asked for an exchange.
+        exchanged: bool,
+        /// Reviews of it.
+        reviews: u32,
+        /// Of them, those of 4 or 5.
+        reviews_good: u32,
+        /// Page views of the merchant or its goods by the buyer's own terminal before it was placed, back to 30 days.
+        views: u32,
+        /// Shipments with a tracking number.
+        tracked: u32,
+        /// The digest of a payment provider's statement file whose line is its payment, first 16 digits.
+        statement: Option<String>,
+    }
+}
+row! {
+    /// A line of an order.
+    Item in "items.csv" {
+        /// The order.
+        order: String,
+        /// The line.
+        line: String,
+        /// The product.
+        product: String,
+        /// Its category.
+        category: String,
+        /// Pieces.
+        quantity: u32,
+        /// Goods, after the merchant's discount.
+        goods: Minor,
+        /// Its part of what the buyer paid, by goods, shipping and tax.
+        paid: Minor,
+    }
+}
+row! {
+    /// Money that went back to a buyer.
+    Refund in "refunds.csv" {
+        /// The order.
+        order: String,
+        /// The refund or chargeback.
+        refund: String,
+        /// When.
+        at: Timestamp,
+        /// `refund` or `chargeback`.
+        cause: String,
+        /// Who bore it: `escrow` (not yet the merchant's), `merchant`, `deposit`, `platform`.
+        borne_by: String,
+        /// What the buyer got.
+        to_buyer: Minor,
+    }
+}
+row! {
+    /// A dispute, or a bank's claim. As of the last day.
+    Dispute in "disputes.csv" {
+        /// The order.
+        order: String,
+        /// Its id.
+        dispute: String,
+        /// `dispute` or `chargeback`.
+        kind: String,
+        /// What it is about.
+        about: String,
+        /// When it was opened.
+        opened_at: Timestamp,
+        /// What was claimed.
+        claim: Minor,
+        /// When it was decided or taken back.
+        decided_at: Option<Timestamp>,
+        /// For whom: `merchant`, `buyer`, `split`; empty while it is open.
+        outcome: Option<String>,
+        /// What went to the buyer by the decision.
+        refund: Minor,
+    }
+}
+row! {
+    /// A movement of the merchant's account or deposit, as booked: the change of each balance. The first row has what they were
+    /// before the first day.
+    Movement in "account.csv" {
+        /// 1, 2, ... in the order of the books.
+        number: u64,
+        /// When it is booked.
+        at: Timestamp,
+        /// The event.
+        event: String,
+        /// What a change of the pending balance is about: `release`, `commission`, `refund`, ...
+        about: Option<String>,
+        /// The order.
+        order: Option<String>,
+        /// The settlement or payout that it is.
+        reference: Option<String>,
+        /// The settlement that took it, of a change of the pending balance.
+        settlement: Option<String>,
+        /// Released and not yet settled.
+        pending: Minor,
+        /// Settled, may be paid out.
+        available: Minor,
+        /// Settled, held for a claim.
+        held: Minor,
+        /// Settled, kept back for a time.
+        reserve: Minor,
+        /// On its way to the merchant's bank.
+        in_transit: Minor,
+        /// Deposit that is free.
+        deposit: Minor,
+        /// Deposit held for a claim.
+        frozen: Minor,
+    }
+}
+
+/// A pack's lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Whose they are.
+    pub subject: Subject,
+    /// Standing, in order of time.
+    pub standing: Vec<Standing>,
+    /// Orders, as they were placed.
+    pub orders: Vec<Order>,
+    /// Their lines.
+    pub items: Vec<Item>,
+    /// What went back.
+    pub refunds: Vec<Refund>,
+    /// Disputes and chargebacks.
+    pub disputes: Vec<Dispute>,
+    /// The account.
+    pub account: Vec<Movement>,
+}
+
+/// The file of [`Subject`].
+pub const SUBJECT: &str = "subject.json";
+
+impl Facts {
+    /// Writes each table, and the subject.
+    ///
+    /// # Errors
+    /// [`PackError`].
+    pub fn write(&self) -> Result<Vec<(&'static str, Vec<u8>)>, PackError> {
+        fn table<R: crate::cell::Row>(
+            rows: &[R],
+            of: Currency,
+        ) -> Result<(&'static str, Vec<u8>), PackError> {
+            let mut bytes = Vec::new();
+            write(rows, of, &mut bytes)?;
+            Ok((R::FILE, bytes))
+        }
+        let of = self.subject.currency;
+        let subject =
+            serde_json::to_string_pretty(&self.subject).map_err(|e| PackError::malformed(SUBJECT, e))?;
+        Ok(vec![
+            (SUBJECT, format!("{subject}\n").into_bytes()),
+            table(&self.standing, of)?,
+            table(&self.orders, of)?,
+            table(&self.items, of)?,
+            table(&self.refunds, of)?,
+            table(&self.disputes, of)?,
+            table(&self.account, of)?,
+        ])
+    }
+
+    /// Reads them back; `file` gives a file of the pack.
+    ///
+    /// # Errors
+    /// [`PackError`] that names the file, the line and the column.
+    pub fn read<'a>(file: &dyn Fn(&str) -> Result<&'a [u8], PackError>) -> Result<Self, PackError> {
+        fn table<'a, R: crate::cell::Row>(
+            file: &dyn Fn(&str) -> Result<&'a [u8], PackError>,
+            of: Currency,
+        ) -> Result<Vec<R>, PackError> {
+            read(file(R::FILE)?, of)
+        }
+        let subject: Subject =
+            serde_json::from_slice(file(SUBJECT)?).map_err(|error| PackError::malformed(SUBJECT, error))?;
+        if subject.format != FORMAT {
+            let why = format!("its tables are of version {}: this program reads {FORMAT}", subject.format);
+            return Err(PackError::malformed(SUBJECT, why));
+        }
+        if subject.from > subject.to {
+            return Err(PackError::malformed(SUBJECT, "it ends before it begins"));
+        }
+        let of = subject.currency;
+        Ok(Self {
+            standing: table(file, of)?,
+            orders: table(file, of)?,
+            items: table(file, of)?,
+            refunds: table(file, of)?,
+            disputes: table(file, of)?,
+            account: table(file, of)?,
+            subject,
+        })
+    }
+
+    /// The zone of its days.
+    ///
+    /// # Errors
+    /// [`PackError::Malformed`] for a zone that is not known.
+    pub fn zone(&self) -> Result<Zone, PackError> {
+        Zone::of(&self.subject.time_zone).map_err(|why| PackError::malformed(SUBJECT, why))
+    }
+}

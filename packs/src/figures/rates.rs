@@ -1,0 +1,103 @@
+//! Ratios: shares of orders, buyers and turnover; what is open.
+
+use std::collections::HashMap;
+
+use super::Out;
+use super::months::Months;
+use super::scope::Scope;
+use crate::numbers::{money, ratio};
+
+/// A part of a whole.
+#[derive(Default)]
+struct Part {
+    of: i128,
+    through: i128,
+}
+
+impl Part {
+    fn add(&mut self, counted: bool, by: i64) {
+        self.through += i128::from(by);
+        if counted {
+            self.of += i128::from(by);
+        }
+    }
+
+    fn ratio(&self) -> Option<String> {
+        ratio(self.of, self.through)
+    }
+}
+
+pub fn tell(scope: &Scope<'_>, months: &Months, out: &mut Out) {
+    let all = &months.all;
+    let [mut refunded, mut returned, mut disputed, mut shipped, mut delivered] =
+        std::array::from_fn(|_| Part::default());
+    let (mut good, mut promoted, mut discount, mut paid_for, mut known) =
+        (Part::default(), Part::default(), Part::default(), Part::default(), Part::default());
+    let mut bought: HashMap<u32, u32> = HashMap::new();
+    let day = |at| scope.zone.day(at);
+    for (place, order, _) in scope.paid() {
+        refunded.add(scope.back[place] > 0, 1);
+        disputed.add(scope.disputed[place], 1);
+        if let (Some(at), Some(by)) = (order.shipped_at, order.ship_by) {
+            shipped.add(day(at) <= day(by), 1);
+        }
+        if let Some(at) = order.delivered_at {
+            returned.add(order.returned, 1);
+            if let Some(by) = order.deliver_by {
+                delivered.add(day(at) <= day(by), 1);
+            }
+        }
+        good.through += i128::from(order.reviews);
+        good.of += i128::from(order.reviews_good);
+        let cheaper = order.promoted || order.discount.0 > 0 || order.subsidy.0 > 0;
+        promoted.add(cheaper, order.paid.0);
+        discount.add(false, order.goods.0);
+        discount.add(true, order.discount.0);
+        known.add(order.traffic.is_some(), order.paid.0);
+        if order.traffic.is_some() {
+            paid_for.add(order.traffic_paid, order.paid.0);
+        }
+        *bought.entry(order.buyer).or_default() += 1;
+    }
+    let placed = scope.facts.orders.iter().filter(|order| scope.within(Some(order.placed_at)).is_some());
+    let (placed, cancelled) = placed.fold((0, 0), |(placed, cancelled), order| {
+        (placed + 1, cancelled + i128::from(order.cancelled_at.is_some()))
+    });
+    let repeat = bought.values().filter(|orders| **orders > 1).count();
+    let buyers = all.buyers as i128;
+    out.figure("rate.subsidised", ratio(all.subsidised + all.shortfall, all.worth()));
+    out.figure("rate.refund", refunded.ratio());
+    out.figure("rate.refund_amount", ratio(all.back_by_order, all.buyer_paid));
+    out.figure("rate.return", returned.ratio());
+    out.figure("rate.dispute", disputed.ratio());
+    out.figure("rate.cancellation", ratio(cancelled, placed));
+    out.figure("rate.shipped_on_time", shipped.ratio());
+    out.figure("rate.delivered_on_time", delivered.ratio());
+    out.figure("rate.positive", good.ratio());
+    out.figure("rate.repeat_buyers", ratio(repeat as i128, buyers));
+    out.figure("rate.new_buyers", ratio(all.new_buyers as i128, buyers));
+    out.figure("rate.commission", ratio(all.commission, all.released));
+    out.figure("dependence.promoted", promoted.ratio());
+    out.figure("dependence.discount", discount.ratio());
+    out.figure("dependence.paid_traffic", paid_for.ratio());
+    out.figure("dependence.traffic_known", known.ratio());
+    contingent(scope, months, out);
+}
+
+fn contingent(scope: &Scope<'_>, months: &Months, out: &mut Out) {
+    let (mut open, mut claimed) = ([0; 2], [0; 2]);
+    for dispute in scope.facts.disputes.iter().filter(|dispute| dispute.decided_at.is_none()) {
+        let at = usize::from(Scope::is_chargeback(dispute));
+        open[at] += 1;
+        claimed[at] += i128::from(dispute.claim.0);
+    }
+    let in_all = claimed[0] + claimed[1];
+    out.count("contingent.disputes", open[0]);
+    out.figure("contingent.disputes_amount", money(claimed[0], scope.currency()));
+    out.count("contingent.chargebacks", open[1]);
+    out.figure("contingent.chargebacks_amount", money(claimed[1], scope.currency()));
+    out.figure("contingent.amount", money(in_all, scope.currency()));
+    out.figure("contingent.share", ratio(in_all * scope.months as i128, months.all.net()));
+    let cover = months.all.closing.balance() + months.all.closing.deposit;
+    out.figure("liquidity.contingent_cover", ratio(cover, in_all));
+}
