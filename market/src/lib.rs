@@ -15,6 +15,7 @@ pub mod deadlines;
 pub mod demo;
 mod error;
 mod lines;
+pub mod loan_pack;
 mod market;
 pub mod olist;
 mod open;

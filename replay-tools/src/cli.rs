@@ -107,6 +107,7 @@ pub enum Command {
     AccessLog(cmd::access_log::Args),
     Backup(cmd::backup::Args),
     Restore(cmd::restore::Args),
+    LoanPack(cmd::loan_pack::Args),
     Log(cmd::log::Args),
     Bench(cmd::bench::Args),
     Completions(cmd::completions::Args),

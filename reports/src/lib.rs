@@ -5,6 +5,7 @@
 
 mod amount;
 mod error;
+pub mod loan_pack;
 pub mod page;
 pub mod period;
 pub mod plaintext;

@@ -25,6 +25,7 @@ pub mod key;
 pub mod leads;
 pub mod ledger;
 pub mod liabilities;
+pub mod loan_pack;
 pub mod log;
 pub mod merchant;
 pub mod merchants;
@@ -107,6 +108,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Breaks(args) => breaks::run(global, &args),
         Command::Campaign(args) => campaign::run(global, &args),
         Command::Command(args) => command::run(global, &args),
+        Command::LoanPack(args) => loan_pack::run(global, &args),
         Command::Log(args) => log::run(global, &args),
         Command::Bench(args) => bench::run(global, &args),
         Command::Completions(args) => completions::run(global, &args),

@@ -1,0 +1,239 @@
+//! Drawing a pack, recording that it is issued, proving that.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{Datelike as _, Months, NaiveDate};
+use daybook_commands::{Clock as _, SystemClock};
+use daybook_domain::merchant::commands::{LoanPack, MerchantCommand};
+use daybook_domain::{Code, Currency, MerchantId, PartyId, Reference, Timestamp};
+use daybook_journal::{Journal, Position};
+use daybook_market::loan_pack::{Asked, draw};
+use daybook_market::transparency::{folder, grow, prove, sign};
+use daybook_market::{AnyCommand, Calendar, Market};
+use daybook_packs::{DEFINITIONS_VERSION, Facts, Figures, Issued, Pack};
+use daybook_proofs::Log;
+use daybook_reports::loan_pack;
+
+use super::verify::PROOF;
+use crate::act::By;
+use crate::cli::Global;
+use crate::cmd::log::market_key;
+use crate::failure::Failure;
+use crate::output::{Output, say};
+use crate::progress::Progress;
+use crate::value::Table;
+
+/// A merchant's pack, issued under its consent, or a draft that stays here
+///
+/// Issuing records the pack's digest in the journal; it is refused where no consent of the merchant to this lender runs
+/// (`grant_lender_consent`). With --key the signed log proves that record, and so the pack.
+#[derive(Debug, clap::Args)]
+pub struct Merchant {
+    /// The merchant
+    id: MerchantId,
+    /// How many calendar months, the one of the last day among them
+    #[arg(long, value_name = "N", default_value = "24", value_parser = clap::value_parser!(u32).range(1..=240))]
+    months: u32,
+    /// The last business day [default: yesterday]
+    #[arg(long, value_name = "DATE")]
+    until: Option<NaiveDate>,
+    /// Sales in this currency [default: the one that the merchant is settled in]
+    #[arg(long, value_name = "CODE", value_parser = currency)]
+    currency: Option<Currency>,
+    /// Where to: a folder to make, or a file that ends in .zip
+    #[arg(long, value_name = "DIR|FILE.zip")]
+    out: PathBuf,
+    /// Draw it for your own eyes: nothing is recorded, and the pack says that it is a draft
+    #[arg(long, conflicts_with_all = ["recipient", "consent", "purpose", "by", "key"])]
+    draft: bool,
+    /// The lender
+    #[arg(long, value_name = "CODE", required_unless_present = "draft")]
+    recipient: Option<Code>,
+    /// The merchant's consent
+    #[arg(long, value_name = "REF", required_unless_present = "draft")]
+    consent: Option<Reference>,
+    /// What the lender wants it for
+    #[arg(long, value_name = "TEXT", required_unless_present = "draft")]
+    purpose: Option<String>,
+    /// Who issues it: a person's name or number, kept with the event
+    #[arg(long, value_name = "PERSON", required_unless_present = "draft")]
+    by: Option<PartyId>,
+    /// The market's key, as `daybook log key` makes it: signs the log and proves the pack by it
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
+}
+
+fn currency(code: &str) -> Result<Currency, String> {
+    Currency::new(code).map_err(|error| error.to_string())
+}
+
+/// To whom a pack goes, and who sends it.
+struct To {
+    recipient: Code,
+    consent_ref: Reference,
+    purpose: String,
+    by: PartyId,
+}
+
+impl Merchant {
+    fn to(&self) -> Option<To> {
+        Some(To {
+            recipient: self.recipient?,
+            consent_ref: self.consent?,
+            purpose: self.purpose.clone()?,
+            by: self.by?,
+        })
+    }
+
+    /// Its first and last day.
+    fn days(&self, calendar: Calendar) -> Result<(NaiveDate, NaiveDate), Failure> {
+        let today = calendar.day(Timestamp(SystemClock.now()));
+        let to = self.until.or(today.pred_opt()).unwrap_or(today);
+        if to > today {
+            return Err(Failure::Usage(format!("--until {to} has not come: a pack tells of what happened")));
+        }
+        let first = to.with_day(1).and_then(|first| first.checked_sub_months(Months::new(self.months - 1)));
+        first
+            .map(|from| (from, to))
+            .ok_or_else(|| Failure::Usage(format!("--until {to} is no day of a market")))
+    }
+}
+
+pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
+    global.must_exist()?;
+    if args.out.exists() {
+        return Err(Failure::Refused(format!("{} is there already: name another", args.out.display())));
+    }
+    // before a pack is recorded that could not be written
+    let within = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if within.is_some_and(|folder| !folder.is_dir()) {
+        return Err(Failure::Refused(format!("{} has no folder to stand in", args.out.display())));
+    }
+    let (pack, facts, figures, issued_at) = match args.to() {
+        None => {
+            let (pack, facts, figures) = drawn(global, args, &global.read_journal()?, None)?;
+            (pack, facts, figures, None)
+        }
+        Some(to) => {
+            // a key that cannot be read is known before anything is recorded
+            let keys = args.key.iter().map(|path| market_key(path)).collect::<Result<Vec<_>, _>>()?;
+            let market = global.market()?;
+            let journal = market.journal().as_ref();
+            let (mut pack, facts, figures) = drawn(global, args, journal, Some(&to))?;
+            let position = issue(global, args.id, &market, &pack, &facts, &to)?;
+            if !keys.is_empty() {
+                let mut log = Log::open(&folder(&global.journal.0))?;
+                grow(journal, &mut log, &mut |_| true)?;
+                let checkpoint = sign(&mut log, &keys, Timestamp(SystemClock.now()))?;
+                pack.prove(PROOF, prove(journal, &log, position, &checkpoint)?.to_text().into_bytes());
+            }
+            (pack, facts, figures, Some(position))
+        }
+    };
+    pack.write(&args.out)?;
+    told(global, &args.out, &pack, &facts, &figures, issued_at)?;
+    if issued_at.is_some() && args.key.is_empty() {
+        say!("the pack is recorded and not proved: --key has the log sign it");
+    }
+    Ok(())
+}
+
+fn drawn(
+    global: &Global,
+    args: &Merchant,
+    journal: &dyn Journal,
+    to: Option<&To>,
+) -> Result<(Pack, Facts, Figures), Failure> {
+    let calendar = Calendar::of_journal(journal)?;
+    let (from, until) = args.days(calendar)?;
+    let asked = Asked {
+        merchant: args.id,
+        from,
+        to: until,
+        currency: args.currency,
+        drawn_at: Timestamp(SystemClock.now()),
+        issued: to.map(|to| Issued {
+            recipient: to.recipient.to_string(),
+            consent_ref: to.consent_ref.to_string(),
+            purpose: to.purpose.clone(),
+        }),
+    };
+    let progress = Progress::new(!global.no_progress, "drawing the pack", journal.head()?);
+    let facts = draw(journal, calendar, &asked, &mut |at, _| progress.set(at))?;
+    drop(progress);
+    let figures = Figures::of(&facts)?;
+    let more = loan_pack::files(&facts, &figures)?;
+    let pack = Pack::of(&facts, &figures, more)?;
+    Ok((pack, facts, figures))
+}
+
+/// Records it: where it stands then.
+fn issue(
+    global: &Global,
+    merchant: MerchantId,
+    market: &Market,
+    pack: &Pack,
+    facts: &Facts,
+    to: &To,
+) -> Result<Position, Failure> {
+    let code = |day: NaiveDate| Code::new(&day.to_string()).expect("invariant: a day is visible ASCII");
+    let command = MerchantCommand::IssueLoanPack(LoanPack {
+        digest: Reference::new(&pack.digest()).expect("invariant: 64 hexadecimal digits are a reference"),
+        recipient: to.recipient,
+        consent_ref: to.consent_ref,
+        purpose: to.purpose.clone(),
+        from: code(facts.subject.from),
+        to: code(facts.subject.to),
+        through: facts.subject.through,
+        definitions: DEFINITIONS_VERSION,
+    });
+    let by = By { by: to.by, at: None, command_id: None };
+    let request = by.request(AnyCommand::Merchant { id: merchant, command });
+    global.runtime()?.block_on(async {
+        let done = market.execute(request).await?;
+        market.settle_reactions().await?;
+        done.receipt.map(|receipt| receipt.last).ok_or_else(|| {
+            Failure::Refused("this very pack was issued before: the journal has its digest".to_owned())
+        })
+    })
+}
+
+fn told(
+    global: &Global,
+    path: &Path,
+    pack: &Pack,
+    facts: &Facts,
+    figures: &Figures,
+    issued_at: Option<Position>,
+) -> Result<(), Failure> {
+    let mut table = Table::new(&[
+        "merchant",
+        "from",
+        "to",
+        "currency",
+        "orders",
+        "movements",
+        "turnover_buyer_paid",
+        "turnover_net",
+        "file",
+        "digest",
+        "position",
+    ]);
+    let figure = |id: &str| figures.get(id).unwrap_or_default().to_owned();
+    table.push(vec![
+        facts.subject.merchant.as_str().into(),
+        facts.subject.from.to_string().into(),
+        facts.subject.to.to_string().into(),
+        facts.subject.currency.as_str().into(),
+        (facts.orders.len() as u64).into(),
+        (facts.account.len() as u64).into(),
+        figure("turnover.buyer_paid").into(),
+        figure("turnover.net").into(),
+        path.display().to_string().into(),
+        pack.digest().into(),
+        issued_at.into(),
+    ]);
+    let mut out = Output::new(global.format);
+    out.record(&table)?;
+    out.finish()
+}

@@ -1,0 +1,80 @@
+//! A loan pack for people: a page to read and print, and a workbook. Every figure is one of the pack's; none is reckoned here.
+
+mod page;
+mod xlsx;
+
+use daybook_packs::{Facts, Figures};
+
+use crate::{Page, ReportError};
+
+/// The name of the page among the pack's files.
+pub const PAGE: &str = "loan-pack.html";
+/// The name of the workbook.
+pub const WORKBOOK: &str = "loan-pack.xlsx";
+
+/// The pack as a page.
+#[must_use]
+pub fn page(facts: &Facts, figures: &Figures) -> Page {
+    page::page(facts, figures)
+}
+
+/// Page and workbook, as files of the pack.
+///
+/// # Errors
+/// [`ReportError`].
+pub fn files(facts: &Facts, figures: &Figures) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let mut html = Vec::new();
+    page::page(facts, figures).write_html(&mut html)?;
+    let book = xlsx::workbook(facts, figures).map_err(|error| ReportError::Workbook(error.to_string()))?;
+    Ok(vec![(PAGE.to_owned(), html), (WORKBOOK.to_owned(), book)])
+}
+
+/// `-1234567.89` as `-1,234,567.89`; anything else as it is.
+fn grouped(text: &str) -> String {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, rest) = digits.split_once('.').map_or((digits, ""), |(whole, rest)| (whole, rest));
+    let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() < 4 || !plain(whole) || !plain(rest) {
+        return text.to_owned();
+    }
+    let mut out = String::from(if digits.len() < text.len() { "-" } else { "" });
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if !rest.is_empty() {
+        out.push('.');
+        out.push_str(rest);
+    }
+    out
+}
+
+/// A ratio of four decimals as percent: `0.1234` as `12.34 %`.
+fn percent(text: &str) -> String {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    let moved = digits.split_once('.').filter(|(_, rest)| rest.len() == 4).map(|(whole, rest)| {
+        let whole = format!("{whole}{}", &rest[..2]);
+        let whole = whole.trim_start_matches('0');
+        format!("{sign}{}.{} %", if whole.is_empty() { "0" } else { whole }, &rest[2..])
+    });
+    moved.unwrap_or_else(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_in_groups_and_ratios_in_percent() {
+        assert_eq!(
+            ["-1234567.89", "123", "2018-05", "1000"].map(grouped),
+            ["-1,234,567.89", "123", "2018-05", "1,000"]
+        );
+        assert_eq!(
+            ["0.1234", "1.0000", "-0.0050", "12.3456"].map(percent),
+            ["12.34 %", "100.00 %", "-0.50 %", "1234.56 %"]
+        );
+    }
+}

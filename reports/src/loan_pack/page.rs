@@ -1,0 +1,453 @@
+//! The page.
+
+use daybook_packs::{DEFINITIONS, Definition, Facts, Figures, Series, Unit};
+
+use super::{grouped, percent};
+use crate::page::{Branch, Drawn, Grid, Page, Part, Picture};
+
+/// What a credit officer asks for first.
+const FIRST: &[&str] = &[
+    "turnover.buyer_paid",
+    "turnover.subsidised",
+    "turnover.shortfall",
+    "rate.subsidised",
+    "refunds.by_refund",
+    "turnover.net",
+    "contingent.disputes",
+    "contingent.disputes_amount",
+    "contingent.chargebacks",
+    "contingent.chargebacks_amount",
+    "contingent.amount",
+    "contingent.share",
+    "corroboration.share",
+    "flags",
+];
+const TRACES: &[&str] = &[
+    "corroboration.share",
+    "corroboration.viewed",
+    "corroboration.statement",
+    "corroboration.tracked",
+    "corroboration.received",
+    "corroboration.reviewed",
+    "flags",
+];
+const RATES: &[&str] = &[
+    "rate.refund",
+    "rate.refund_amount",
+    "rate.return",
+    "rate.dispute",
+    "rate.cancellation",
+    "rate.shipped_on_time",
+    "rate.delivered_on_time",
+    "rate.positive",
+    "rate.repeat_buyers",
+    "rate.new_buyers",
+    "rate.commission",
+    "dependence.promoted",
+    "dependence.discount",
+    "dependence.paid_traffic",
+    "dependence.traffic_known",
+];
+const COURSE: &[&str] = &[
+    "growth.year",
+    "growth.quarter",
+    "trend.slope",
+    "trend.low",
+    "trend.high",
+    "trend.relative",
+    "volatility.weekly",
+    "volatility.monthly",
+    "volatility.drawdown",
+    "volatility.low_weeks",
+    "days.active",
+    "days.zero",
+];
+const LIQUIDITY: &[&str] = &[
+    "closing.balance",
+    "closing.deposit",
+    "liquidity.min",
+    "liquidity.mean",
+    "liquidity.p5",
+    "liquidity.negative_days",
+    "liquidity.deposit_required",
+    "liquidity.deposit_cover",
+    "liquidity.contingent_cover",
+    "days.to_available",
+    "days.to_available_p95",
+    "days.to_paid_out",
+    "payouts.requested",
+    "payouts.requested_amount",
+    "payouts.confirmed",
+    "payouts.failed",
+    "payouts.failed_amount",
+    "payouts.returned",
+    "payouts.returned_amount",
+    "payouts.residual",
+];
+const SALES: &[&str] = &[
+    "month",
+    "orders.placed",
+    "orders.paid",
+    "orders.cancelled",
+    "buyers",
+    "buyers.new",
+    "turnover.buyer_paid",
+    "unit_price",
+    "turnover.net",
+];
+const BACK: &[&str] = &[
+    "month",
+    "refunds.by_refund",
+    "refunds.by_order",
+    "disputes.opened",
+    "disputes.opened_amount",
+    "disputes.won",
+    "disputes.lost",
+    "disputes.lost_amount",
+    "chargebacks.opened",
+    "chargebacks.lost_amount",
+];
+const ACCOUNT: &[&str] = &[
+    "month",
+    "account.released",
+    "account.commission",
+    "account.fees",
+    "account.penalties",
+    "account.refunds",
+    "account.other",
+    "account.settled",
+    "account.paid_out",
+];
+const CLOSING: &[&str] = &[
+    "month",
+    "closing.pending",
+    "closing.available",
+    "closing.held",
+    "closing.reserve",
+    "closing.in_transit",
+    "closing.balance",
+    "closing.deposit",
+];
+
+pub(super) fn page(facts: &Facts, figures: &Figures) -> Page {
+    let subject = &facts.subject;
+    let name = standing(facts, "name").map_or(String::new(), |name| format!(" ({name})"));
+    let issued = subject.issued.as_ref();
+    let mut of = vec![
+        ("Market", subject.market.clone()),
+        ("Days", format!("{} to {} ({})", subject.from, subject.to, subject.time_zone)),
+        ("Currency", subject.currency.as_str().to_owned()),
+        ("Drawn", format!("{} at position {} of the journal", subject.drawn_at, subject.through)),
+    ];
+    match issued {
+        Some(issued) => {
+            of.push(("Issued to", format!("{}, for {}", issued.recipient, issued.purpose)));
+            of.push(("Consent", issued.consent_ref.clone()));
+        }
+        None => of.push(("DRAFT", "not issued, and nothing that anybody may rest on".to_owned())),
+    }
+    of.push(("To check", "daybook loan-pack verify FILE --key PUBLIC_KEY".to_owned()));
+    let mut parts = vec![list(
+        figures,
+        "first",
+        "What is asked first",
+        "Turnover that buyers paid themselves, apart from what the market added; what is claimed and not decided is contingent. \
+         Each figure has its definition at the end, by the id beside it.",
+        FIRST,
+    )];
+    parts.push(verification(facts));
+    parts.push(identity(facts));
+    let net = lines(
+        figures,
+        "Net turnover, each month",
+        &[("Net turnover", "turnover.net"), ("Refunds", "refunds.by_refund")],
+    );
+    parts.push(months(
+        figures,
+        ("sales", "Sales, each month"),
+        "Sales count by the day on which their payment was complete.",
+        SALES,
+        net,
+    ));
+    parts.push(months(
+        figures,
+        ("back", "Refunds and disputes, each month"),
+        "Refunds by their own day, and by their order's.",
+        BACK,
+        None,
+    ));
+    parts.push(months(
+        figures,
+        ("account", "Account, each month"),
+        "As booked. What is settled may be paid out.",
+        ACCOUNT,
+        None,
+    ));
+    let balance = lines(
+        figures,
+        "Balance at the end of each month",
+        &[("Balance", "closing.balance"), ("Deposit", "closing.deposit")],
+    );
+    parts.push(months(
+        figures,
+        ("closing", "Balances, at the end of each month"),
+        "What the market owes the merchant, and its deposit.",
+        CLOSING,
+        balance,
+    ));
+    parts.push(list(
+        figures,
+        "traces",
+        "Corroboration",
+        "How much of the turnover other traces of the same log speak for; each order's grade is in grades.csv.",
+        TRACES,
+    ));
+    for (id, title) in [("corroboration", "Grades of orders"), ("flags", "Patterns to ask about")] {
+        let told = figures.table(id).filter(|table| !table.rows.is_empty());
+        parts.extend(told.map(|table| table_of(id, title, table)));
+    }
+    parts.push(list(
+        figures,
+        "rates",
+        "Ratios",
+        "Of orders paid within the days, as they stood on the last.",
+        RATES,
+    ));
+    parts.push(list(
+        figures,
+        "course",
+        "Growth, trend, variation",
+        "The trend with its interval and the variations are estimates.",
+        COURSE,
+    ));
+    parts.push(list(
+        figures,
+        "liquidity",
+        "Liquidity and payouts",
+        "Balances at the ends of days.",
+        LIQUIDITY,
+    ));
+    for (id, title) in [
+        ("buyers", "Largest buyers"),
+        ("products", "Largest products"),
+        ("categories", "Categories"),
+        ("sales_channels", "Sales channels"),
+        ("seasons", "Seasons"),
+        ("weekdays", "Days of the week"),
+    ] {
+        parts.extend(figures.table(id).map(|table| table_of(id, title, table)));
+    }
+    parts.push(definitions());
+    Page {
+        title: format!("Loan pack of {}{name}", subject.merchant),
+        facts: of,
+        tree: Some(tree(figures, subject.currency.as_str())),
+        parts,
+    }
+}
+
+/// The last that was said of the merchant.
+fn standing<'f>(facts: &'f Facts, what: &str) -> Option<&'f str> {
+    facts.standing.iter().rev().find(|row| row.what == what).map(|row| row.value.as_str())
+}
+
+/// A value as a person reads it.
+fn shown(definition: Option<&Definition>, value: Option<&str>) -> String {
+    let Some(value) = value else { return "-".to_owned() };
+    match definition.map(|definition| definition.unit) {
+        Some(Unit::Ratio)
+            if !definition.is_some_and(|of| of.id.contains("hhi") || of.id.ends_with("index")) =>
+        {
+            percent(value)
+        }
+        Some(Unit::Text) => value.to_owned(),
+        _ => grouped(value),
+    }
+}
+
+fn value(figures: &Figures, id: &str) -> String {
+    shown(Definition::of(id), figures.get(id))
+}
+
+fn tree(figures: &Figures, currency: &str) -> Branch {
+    let branch = |sign: &'static str, name: &str, id: &str| Branch {
+        sign,
+        name: name.to_owned(),
+        value: value(figures, id),
+        ..Branch::default()
+    };
+    let paid = Branch {
+        branches: vec![
+            branch("", "Orders paid", "orders.paid"),
+            branch("×", "Average order", "order_average"),
+        ],
+        ..branch("", "Paid by buyers", "turnover.buyer_paid")
+    };
+    Branch {
+        name: format!("Net turnover, {currency}"),
+        branches: vec![paid, branch("−", "Refunds, by their own day", "refunds.by_refund")],
+        ..branch("", "", "turnover.net")
+    }
+}
+
+fn columns(names: &[(&str, bool)]) -> Vec<(String, bool)> {
+    names.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect()
+}
+
+fn list(figures: &Figures, id: &'static str, title: &str, note: &str, ids: &[&'static str]) -> Part {
+    let row = |id: &&str| {
+        let title = Definition::of(id).map_or(*id, |definition| definition.title);
+        vec![title.to_owned(), value(figures, id), (*id).to_owned()]
+    };
+    Part {
+        id,
+        title: title.to_owned(),
+        note: note.to_owned(),
+        grid: Grid {
+            columns: columns(&[("Figure", false), ("Value", true), ("Definition", false)]),
+            rows: ids.iter().map(row).collect(),
+        },
+        ..Part::default()
+    }
+}
+
+fn months(
+    figures: &Figures,
+    (id, title): (&'static str, &str),
+    note: &str,
+    ids: &[&'static str],
+    picture: Option<Picture>,
+) -> Part {
+    let Some(table) = figures.table("months") else { return Part::default() };
+    let places: Vec<(usize, &Definition)> = ids
+        .iter()
+        .filter_map(|id| Some((table.columns.iter().position(|column| column == id)?, Definition::of(id)?)))
+        .collect();
+    let rows = table.rows.iter().map(|row| {
+        places.iter().map(|(place, definition)| shown(Some(definition), row[*place].as_deref())).collect()
+    });
+    Part {
+        id,
+        title: title.to_owned(),
+        note: note.to_owned(),
+        picture,
+        grid: Grid {
+            columns: places
+                .iter()
+                .map(|(_, definition)| (definition.title.to_owned(), definition.unit != Unit::Text))
+                .collect(),
+            rows: rows.collect(),
+        },
+        ..Part::default()
+    }
+}
+
+/// Lines over the months.
+fn lines(figures: &Figures, title: &str, of: &[(&str, &str)]) -> Option<Picture> {
+    let table = figures.table("months")?;
+    let column = |id: &str| table.columns.iter().position(|column| *column == id);
+    let values = |id: &str| {
+        let place = column(id)?;
+        // lengths to draw, not figures
+        Some(table.rows.iter().map(|row| row[place].as_deref()?.parse().ok()).collect())
+    };
+    let names = table.rows.iter().map(|row| row[0].clone().unwrap_or_default()).collect();
+    let lines = of.iter().filter_map(|(name, id)| Some(((*name).to_owned(), values(id)?))).collect();
+    Some(Picture { title: title.to_owned(), drawn: Drawn::Lines { names, lines } })
+}
+
+fn table_of(id: &'static str, title: &str, table: &Series) -> Part {
+    let defined: Vec<Option<&Definition>> = table.columns.iter().map(|id| Definition::of(id)).collect();
+    let rows: Vec<Vec<String>> = table
+        .rows
+        .iter()
+        .map(|row| row.iter().zip(&defined).map(|(cell, of)| shown(*of, cell.as_deref())).collect())
+        .collect();
+    // the name, and the last column's length
+    let name = usize::from(table.columns.first() == Some(&"rank"));
+    let bars: Vec<(String, f64)> = table
+        .rows
+        .iter()
+        .filter_map(|row| Some((row.get(name)?.clone()?, row.last()?.as_deref()?.parse().ok()?)))
+        .map(|(name, length)| (name.chars().take(16).collect(), length))
+        .collect();
+    Part {
+        id,
+        title: title.to_owned(),
+        picture: Some(Picture { title: title.to_owned(), drawn: Drawn::Bars(bars) }),
+        grid: Grid {
+            columns: table
+                .columns
+                .iter()
+                .zip(&defined)
+                .map(|(id, of)| {
+                    (of.map_or(*id, |of| of.title).to_owned(), of.is_some_and(|of| of.unit != Unit::Text))
+                })
+                .collect(),
+            rows,
+        },
+        ..Part::default()
+    }
+}
+
+fn identity(facts: &Facts) -> Part {
+    let rows = facts.standing.iter().map(|row| {
+        vec![row.at.to_string().replacen('T', " ", 1), row.what.replace('_', " "), row.value.clone()]
+    });
+    Part {
+        id: "standing",
+        title: "Identity and standing".to_owned(),
+        note: "Entry, papers, contract, terms and deposit, in the order of time, as of the last day."
+            .to_owned(),
+        grid: Grid {
+            columns: columns(&[("When (UTC)", false), ("What", false), ("Value", false)]),
+            rows: rows.collect(),
+        },
+        ..Part::default()
+    }
+}
+
+fn verification(facts: &Facts) -> Part {
+    let steps = [
+        (
+            "Take",
+            "the whole pack (folder or zip), not this page alone: the figures rest on its lines (orders.csv, account.csv, ...).",
+        ),
+        (
+            "Get",
+            "the market's public key from the market itself, not from the pack; it is the same for every pack.",
+        ),
+        ("Run", "daybook loan-pack verify FILE --key PUBLIC_KEY, on any machine, without network."),
+        (
+            "Read",
+            "exit code 0: every file is the one listed, every figure was made of the lines again and is the same, and the market's \
+                  signed log has this pack as issued. 1: what does not hold is printed.",
+        ),
+    ];
+    let rows = steps.iter().map(|(step, what)| vec![(*step).to_owned(), (*what).to_owned()]).collect();
+    let draft = if facts.subject.issued.is_none() { " This is a draft: no log has it." } else { "" };
+    Part {
+        id: "verify",
+        title: "How to check this".to_owned(),
+        note: format!(
+            "It proves that these figures follow from these lines and that the market recorded handing over just these; not that what was \
+             recorded was true.{draft}"
+        ),
+        grid: Grid { columns: columns(&[("Step", false), ("What", false)]), rows },
+        ..Part::default()
+    }
+}
+
+fn definitions() -> Part {
+    let rows = DEFINITIONS
+        .iter()
+        .map(|of| vec![of.id.to_owned(), of.title.to_owned(), of.means.to_owned()])
+        .collect();
+    Part {
+        id: "definitions",
+        title: "Definitions".to_owned(),
+        note: "\"Within\" is within the days of the pack, or of the month; business days of the market's time zone.".to_owned(),
+        grid: Grid { columns: columns(&[("Id", false), ("Name", false), ("What it is", false)]), rows },
+        ..Part::default()
+    }
+}
