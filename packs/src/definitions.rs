@@ -159,8 +159,6 @@ pub const DEFINITIONS: &[Definition] = &[
     // dependence
     def("dependence.promoted", Ratio, "Share with promotion", "Turnover paid by buyers of orders paid within that are `promoted`, discounted or subsidised / all."),
     def("dependence.discount", Ratio, "Discount depth", "Discounts / (goods + discounts) over orders paid within."),
-    def("dependence.paid_traffic", Ratio, "Share by paid traffic", "Turnover paid by buyers of orders with traffic_paid / that of orders whose `traffic` is known."),
-    def("dependence.traffic_known", Ratio, "Share with known traffic", "Turnover paid by buyers of orders whose `traffic` is known / all."),
     // corroboration
     def("grade", Text, "Grade", "By how many of five traces speak for an order besides its payment: the buyer's terminal saw the shop (views), a provider's statement has the payment (statement), a shipment has a tracking number (tracked), the buyer or an inspection confirmed receipt (received_by), a review. A: four or five, B: three, C: two, D: one or none; R: all that was paid went back. Each order's is in grades.csv."),
     def("corroboration.share", Ratio, "Well corroborated", "Turnover paid by buyers of grades A and B / all."),

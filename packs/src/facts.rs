@@ -110,10 +110,6 @@ row! {
         tax: Minor,
         /// Whether a coupon, a campaign or a group price belongs to it.
         promoted: bool,
-        /// The traffic channel of the buyer's last visit before it; empty where none is known.
-        traffic: Option<String>,
-        /// Whether somebody was paid for that visit.
-        traffic_paid: bool,
         /// When its payment was complete.
         paid_at: Option<Timestamp>,
         /// What the buyer paid.

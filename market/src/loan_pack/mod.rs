@@ -155,10 +155,10 @@ pub fn draw(
     })
 }
 
-/// All types but traffic: nothing of a merchant's account is decided there.
+/// All types but acts of visitors, which no line rests on.
 fn kinds() -> Filter {
-    let traffic = |kind: &EventKind| matches!(kind, EventKind::PageViewed | EventKind::VisitorActed);
-    let kinds = EventKind::ALL.iter().filter(|kind| !traffic(kind)).map(|kind| kind.as_str().into());
+    let kinds = EventKind::ALL.iter().filter(|kind| **kind != EventKind::VisitorActed);
+    let kinds = kinds.map(|kind| kind.as_str().into());
     Filter { kinds: Some(kinds.collect()), categories: None }
 }
 
@@ -190,6 +190,10 @@ impl Drawing {
         match &event {
             Event::MarketOpened(e) => e.name.as_str().clone_into(&mut self.market),
             Event::StatementLineMatched(e) if counts => self.orders.matched(e),
+            Event::PageViewed(e) => {
+                self.orders.viewed(e.visitor, at);
+                return Ok(());
+            }
             _ => {}
         }
         let mut entries = Vec::with_capacity(8);

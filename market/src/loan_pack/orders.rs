@@ -5,11 +5,15 @@ use std::collections::HashMap;
 use daybook_domain::allocate;
 use daybook_domain::order::events::{ChargebackOutcome, DisputeParty, OrderPlaced, RuledFor};
 use daybook_domain::provider::events::StatementLineMatched;
-use daybook_domain::{BuyerId, CheckoutId, Currency, Event, Money, OrderId, Timestamp};
+use daybook_domain::time::DAY;
+use daybook_domain::{BuyerId, CheckoutId, Currency, Event, Money, OrderId, Timestamp, VisitorId};
 use daybook_packs::{Dispute, Item, Minor, Order, PackError, Refund};
 
 use super::{Cut, LoanPackError, Numbers};
 use crate::Calendar;
+
+/// How far back an order's visitor is looked for.
+const LOOK_BACK: i64 = 30 * DAY;
 
 /// Orders so far.
 pub(super) struct Orders {
@@ -21,12 +25,15 @@ pub(super) struct Orders {
     drafts: Vec<Draft>,
     /// The first day on which each buyer paid.
     since: HashMap<BuyerId, Timestamp>,
+    /// When each terminal saw a page of the merchant.
+    views: HashMap<VisitorId, Vec<Timestamp>>,
     in_other_currencies: u64,
 }
 
 /// An order so far.
 struct Draft {
     buyer: BuyerId,
+    visitor: Option<VisitorId>,
     order: Order,
     items: Vec<Item>,
     weights: Vec<i64>,
@@ -61,6 +68,7 @@ impl Orders {
             checkouts: HashMap::new(),
             drafts: Vec::new(),
             since: HashMap::new(),
+            views: HashMap::new(),
             in_other_currencies: 0,
         }
     }
@@ -75,6 +83,11 @@ impl Orders {
                 self.drafts[*place].order.statement.get_or_insert(digest);
             }
         }
+    }
+
+    /// A terminal was shown a page of the merchant.
+    pub(super) fn viewed(&mut self, visitor: VisitorId, at: Timestamp) {
+        self.views.entry(visitor).or_default().push(at);
     }
 
     pub(super) fn see(&mut self, id: OrderId, event: &Event, at: Timestamp) -> Result<(), LoanPackError> {
@@ -138,8 +151,6 @@ impl Orders {
             shipping: Minor(e.shipping.minor),
             tax: Minor(e.tax.as_ref().map_or(0, |tax| tax.amount.minor)),
             promoted: e.campaign.is_some() || e.coupon.is_some() || e.group.is_some(),
-            traffic: None,
-            traffic_paid: false,
             paid_at: None,
             paid: Minor(0),
             shortfall: Minor(0),
@@ -163,6 +174,7 @@ impl Orders {
         self.places.insert(id, self.drafts.len());
         self.drafts.push(Draft {
             buyer: e.buyer,
+            visitor: e.visitor,
             order,
             items,
             weights,
@@ -192,6 +204,12 @@ impl Orders {
             let open = draft.disputes.iter().any(|dispute| dispute.decided_at.is_none());
             if !draft.within && !open {
                 continue;
+            }
+            if let Some(views) = draft.visitor.and_then(|visitor| self.views.get(&visitor)) {
+                let placed = draft.order.placed_at;
+                let before =
+                    views.iter().filter(|at| placed.plus(-LOOK_BACK) <= **at && **at <= placed).count();
+                draft.order.views = u32::try_from(before).unwrap_or(u32::MAX);
             }
             draft.order.buyer = buyers.of(draft.buyer);
             draft.order.buyer_since = self.since.get(&draft.buyer).map(|at| self.calendar.day(*at));

@@ -31,8 +31,7 @@ pub fn tell(scope: &Scope<'_>, months: &Months, out: &mut Out) {
     let all = &months.all;
     let [mut refunded, mut returned, mut disputed, mut shipped, mut delivered] =
         std::array::from_fn(|_| Part::default());
-    let (mut good, mut promoted, mut discount, mut paid_for, mut known) =
-        (Part::default(), Part::default(), Part::default(), Part::default(), Part::default());
+    let (mut good, mut promoted, mut discount) = (Part::default(), Part::default(), Part::default());
     let mut bought: HashMap<u32, u32> = HashMap::new();
     let day = |at| scope.zone.day(at);
     for (place, order, _) in scope.paid() {
@@ -53,10 +52,6 @@ pub fn tell(scope: &Scope<'_>, months: &Months, out: &mut Out) {
         promoted.add(cheaper, order.paid.0);
         discount.add(false, order.goods.0);
         discount.add(true, order.discount.0);
-        known.add(order.traffic.is_some(), order.paid.0);
-        if order.traffic.is_some() {
-            paid_for.add(order.traffic_paid, order.paid.0);
-        }
         *bought.entry(order.buyer).or_default() += 1;
     }
     let placed = scope.facts.orders.iter().filter(|order| scope.within(Some(order.placed_at)).is_some());
@@ -79,8 +74,6 @@ pub fn tell(scope: &Scope<'_>, months: &Months, out: &mut Out) {
     out.figure("rate.commission", ratio(all.commission, all.released));
     out.figure("dependence.promoted", promoted.ratio());
     out.figure("dependence.discount", discount.ratio());
-    out.figure("dependence.paid_traffic", paid_for.ratio());
-    out.figure("dependence.traffic_known", known.ratio());
     contingent(scope, months, out);
 }
 

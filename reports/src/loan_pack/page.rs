@@ -45,8 +45,6 @@ const RATES: &[&str] = &[
     "rate.commission",
     "dependence.promoted",
     "dependence.discount",
-    "dependence.paid_traffic",
-    "dependence.traffic_known",
 ];
 const COURSE: &[&str] = &[
     "growth.year",

@@ -124,7 +124,8 @@ pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
             if !keys.is_empty() {
                 let mut log = Log::open(&folder(&global.journal.0))?;
                 grow(journal, &mut log, &mut |_| true)?;
-                let checkpoint = sign(&mut log, &keys, Timestamp(SystemClock.now()))?;
+                let of = daybook_market::Options::default().market;
+                let checkpoint = sign(journal, of, &mut log, &keys, Timestamp(SystemClock.now()))?;
                 pack.prove(PROOF, prove(journal, &log, position, &checkpoint)?.to_text().into_bytes());
             }
             (pack, facts, figures, Some(position))
