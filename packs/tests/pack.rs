@@ -1,4 +1,5 @@
 //! A pack made by hand: what its figures come to, and that nothing in it can be changed unnoticed.
+#![allow(clippy::unwrap_used, clippy::inconsistent_digit_grouping)] // 60_00 is 60.00
 
 use std::collections::BTreeSet;
 
