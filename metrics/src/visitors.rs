@@ -34,9 +34,9 @@ impl VisitorSet {
         Self::default()
     }
 
-    /// Puts a visitor in; whether it was not there yet.
+    /// Puts a visitor in; whether it was not there yet. Fastest where numbers ascend.
     pub fn insert(&mut self, visitor: VisitorNumber) -> bool {
-        self.0.insert(visitor)
+        self.0.try_push(visitor).is_ok() || self.0.insert(visitor)
     }
 
     /// Takes a visitor out; whether it was there.
@@ -123,15 +123,12 @@ impl VisitorSet {
 }
 
 impl FromIterator<VisitorNumber> for VisitorSet {
-    /// Fastest where the numbers ascend.
     fn from_iter<I: IntoIterator<Item = VisitorNumber>>(visitors: I) -> Self {
-        let mut set = RoaringBitmap::new();
+        let mut set = Self::new();
         for visitor in visitors {
-            if set.try_push(visitor).is_err() {
-                set.insert(visitor);
-            }
+            set.insert(visitor);
         }
-        Self(set)
+        set
     }
 }
 

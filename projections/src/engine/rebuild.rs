@@ -1,4 +1,5 @@
-//! Making tables from the whole journal: folded in memory on one thread, written on another.
+//! Making tables from the whole journal: folded in memory on one thread, or on several where a model can be
+//! ([`super::stretches`]), written on another.
 //!
 //! Child rows are streamed as they come. Rows wait until the pass is over, because a row may change until then;
 //! memory is therefore bounded by rows, and a pass whose rows would take more than [`MOST_BYTES`] ends early: live
@@ -129,7 +130,7 @@ fn fold_all(
             let written = runners.iter_mut().all(|r| send(jobs, r.take_children(CHILD_CHUNK)));
             written && bytes(runners) <= row_bytes
         };
-        let (position, state) = match stretches::cut(total, &own) {
+        let (position, state) = match stretches::cut(total, stretches::LEAST, &own) {
             Some(later) => {
                 let through = stretches::fold_beside(journal, &mut own, later, row_bytes, &mut look)?;
                 (through, State::default())

@@ -1,15 +1,20 @@
 //! A pass over the journal in stretches, each on a thread of its own: for models that can be folded so.
+//!
+//! The first stretch is folded here and the others beside it; then they are joined in order. Rows of all together stay
+//! within the bound of a build: where they would not, the others are let go of and this thread goes on alone, as it does where
+//! the system gives no threads.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use daybook_journal::{Journal, Position};
+use parking_lot::Mutex;
 
 use super::error::ReadModelError;
 use super::rebuild::{Folded, Look, bytes, fold};
 use super::runner::Runner;
 
 /// Fewest events of a stretch: below, a thread is not worth its start.
-const LEAST: Position = 50_000;
+pub(super) const LEAST: Position = 50_000;
 /// Most stretches. Each has its own names of things until they are joined.
 const MOST: u64 = 4;
 
@@ -22,17 +27,27 @@ pub(super) struct Later {
 }
 
 /// What became of a stretch.
-enum Folding {
-    Through(Position, Vec<Box<dyn Runner>>),
-    /// There was no memory for it beside the others.
-    GivenUp,
+type Ended = Result<(Position, Vec<Box<dyn Runner>>), ReadModelError>;
+
+/// What the threads know of each other.
+struct Room {
+    /// Bytes of each stretch's rows.
+    taken: Vec<AtomicUsize>,
+    row_bytes: usize,
+    /// The first goes on alone.
+    alone: AtomicBool,
+    /// Of those after the first; none of one that is under way or was let go of.
+    ended: Vec<Mutex<Option<Ended>>>,
 }
 
-/// Cuts a journal of so many events into stretches, one for each core; none where it is short or a model needs its
-/// events in order.
-pub(super) fn cut(events: Position, runners: &Folded<'_>) -> Option<Vec<Later>> {
+/// Cuts a journal of so many events into stretches of at least so many, one for each core up to a few; none where it is
+/// short or a model needs its events in order.
+pub(super) fn cut(events: Position, least: Position, runners: &Folded<'_>) -> Option<Vec<Later>> {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    let n = (events / LEAST).min(cores).min(MOST);
+    cut_into((events / least).min(cores).min(MOST), events, runners)
+}
+
+fn cut_into(n: u64, events: Position, runners: &Folded<'_>) -> Option<Vec<Later>> {
     let later = (1..n).map(|at| {
         let end = |at: u64| events / n * at;
         let runners = runners.iter().map(|runner| runner.later()).collect::<Option<_>>()?;
@@ -41,8 +56,7 @@ pub(super) fn cut(events: Position, runners: &Folded<'_>) -> Option<Vec<Later>> 
     later.collect::<Option<Vec<_>>>().filter(|later| !later.is_empty())
 }
 
-/// Folds the first stretch here and the later ones beside it, and joins them. Where rows of all would take more than
-/// `row_bytes`, the later ones are given up and their events are folded here.
+/// Folds the first stretch here and the later ones beside it, and joins them. Returns how far that came.
 pub(super) fn fold_beside(
     journal: &dyn Journal,
     runners: &mut Folded<'_>,
@@ -50,70 +64,92 @@ pub(super) fn fold_beside(
     row_bytes: usize,
     look: Look<'_>,
 ) -> Result<Position, ReadModelError> {
-    let taken: Vec<AtomicUsize> = (0..=later.len()).map(|_| AtomicUsize::new(0)).collect();
-    let fits = |of: usize, bytes: usize| {
-        taken[of].store(bytes, Ordering::Relaxed);
-        taken.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum::<usize>() <= row_bytes
+    let room = Room {
+        taken: (0..=later.len()).map(|_| AtomicUsize::new(0)).collect(),
+        row_bytes,
+        alone: AtomicBool::new(false),
+        ended: later.iter().map(|_| Mutex::default()).collect(),
     };
-    let first = later.first().map_or(0, |stretch| stretch.after);
+    let begins: Vec<Position> = later.iter().map(|stretch| stretch.after).collect();
+    let first = begins.first().copied();
     let times = later.len() as u64 + 1;
-    std::thread::scope(|scope| {
-        let folding: Vec<_> = later
-            .into_iter()
-            .enumerate()
-            .map(|(at, stretch)| {
-                let (after, fits) = (stretch.after, &fits);
-                let thread = std::thread::Builder::new().name("rebuild-folder".into());
-                (
-                    after,
-                    thread.spawn_scoped(scope, move || stretch.fold(journal, &|bytes| fits(at + 1, bytes))),
-                )
-            })
-            .collect();
-        let (mut through, _) = fold(journal, runners, (0, Some(first)), &mut |runners, done| {
-            fits(0, bytes(runners));
-            look(runners, done.saturating_mul(times)) // the others are about as far
-        })?;
-        for (after, thread) in folding {
-            let thread = thread
-                .map_err(|e| ReadModelError::BadQuestion(format!("the system gives no thread: {e}")))?;
-            let folded = thread.join().expect("invariant: folding does not panic")?;
-            if through < after {
-                continue; // it ended before
-            }
-            match folded {
-                Folding::Through(position, folded) => {
-                    runners.iter_mut().zip(folded).for_each(|(runner, later)| runner.join(later));
-                    through = position;
-                }
-                Folding::GivenUp => {
-                    (through, _) = fold(journal, runners, (after, None), look)?;
-                    break;
-                }
+    let mut through = std::thread::scope(|scope| {
+        for (at, stretch) in later.into_iter().enumerate() {
+            let room = &room;
+            let thread = std::thread::Builder::new().name("rebuild-folder".into());
+            let started = thread.spawn_scoped(scope, move || {
+                let ended = stretch.fold(journal, &|bytes| room.fits(at + 1, bytes));
+                room.keep(at, ended);
+            });
+            if started.is_err() {
+                room.go_alone();
             }
         }
-        Ok(through)
-    })
+        let folded = fold(journal, runners, (0, first), &mut |runners, done| {
+            let together = room.fits(0, bytes(runners));
+            // the others are about as far
+            look(runners, if together { done.saturating_mul(times) } else { done })
+        });
+        if !matches!(folded, Ok((through, _)) if Some(through) == first) {
+            room.go_alone(); // it ended before, and nothing follows
+        }
+        folded.map(|(through, _)| through)
+    })?;
+    for (at, after) in begins.into_iter().enumerate() {
+        if through < after {
+            break; // it ended before
+        }
+        // what is under way was waited for: nothing is left of one that was let go of
+        let Some(ended) = room.ended[at].lock().take() else {
+            return fold(journal, runners, (after, None), look).map(|(through, _)| through);
+        };
+        let (position, folded) = ended?;
+        runners.iter_mut().zip(folded).for_each(|(runner, later)| runner.join(later));
+        through = position;
+        if !look(runners, through) {
+            break;
+        }
+    }
+    Ok(through)
+}
+
+impl Room {
+    /// Whether a stretch may go on with so many bytes.
+    fn fits(&self, of: usize, bytes: usize) -> bool {
+        self.taken[of].store(bytes, Ordering::Relaxed);
+        let all: usize = self.taken.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
+        if all > self.row_bytes {
+            self.go_alone();
+        }
+        !self.alone.load(Ordering::Relaxed)
+    }
+
+    /// Lets go of all but the first.
+    fn go_alone(&self) {
+        self.alone.store(true, Ordering::Relaxed);
+        self.ended.iter().for_each(|ended| drop(ended.lock().take()));
+    }
+
+    /// Keeps what became of a stretch, unless it is let go of.
+    fn keep(&self, at: usize, ended: Option<Ended>) {
+        let mut kept = self.ended[at].lock();
+        if !self.alone.load(Ordering::Relaxed) {
+            *kept = ended;
+        }
+    }
 }
 
 impl Later {
-    fn fold(
-        mut self,
-        journal: &dyn Journal,
-        fits: &dyn Fn(usize) -> bool,
-    ) -> Result<Folding, ReadModelError> {
+    /// None where it may not go on.
+    fn fold(mut self, journal: &dyn Journal, fits: &dyn Fn(usize) -> bool) -> Option<Ended> {
         let mut own: Vec<&mut Box<dyn Runner>> = self.runners.iter_mut().collect();
         let mut full = false;
-        let (through, _) = fold(journal, &mut own, (self.after, self.upto), &mut |runners, _| {
+        let folded = fold(journal, &mut own, (self.after, self.upto), &mut |runners, _| {
             full = !fits(bytes(runners));
             !full
-        })?;
-        if full {
-            drop(self.runners);
-            fits(0);
-            return Ok(Folding::GivenUp);
-        }
-        Ok(Folding::Through(through, self.runners))
+        });
+        full |= !fits(bytes(&own));
+        if full { None } else { Some(folded.map(|(through, _)| (through, self.runners))) }
     }
 }
 
@@ -123,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::engine::runner::Children;
-    use crate::engine::testing::visits;
+    use crate::engine::testing::{spoilt, visits};
     use crate::models;
 
     fn traffic() -> Vec<Box<dyn Runner>> {
@@ -146,18 +182,51 @@ mod tests {
         (through, format!("{:?}", runners[0].digests()))
     }
 
+    /// As [`folded`], in one.
+    fn whole(journal: &MemoryJournal) -> (Position, String) {
+        let mut whole = traffic();
+        let mut own: Vec<_> = whole.iter_mut().collect();
+        let (through, _) = fold(journal, &mut own, (0, None), &mut |_, _| true).unwrap();
+        (through, format!("{:?}", whole[0].digests()))
+    }
+
     #[test]
     fn stretches_joined_are_the_journal_folded_in_one() {
         let journal = visits(12_000);
         let head = journal.head().unwrap();
-        let mut whole = traffic();
-        let mut own: Vec<_> = whole.iter_mut().collect();
-        fold(&journal, &mut own, (0, None), &mut |_, _| true).unwrap();
-        let whole = (head, format!("{:?}", whole[0].digests()));
+        let whole = whole(&journal);
         assert_eq!(folded(&journal, &[head / 2, head], usize::MAX), whole);
         assert_eq!(folded(&journal, &[1, 7, head - 1, head], usize::MAX), whole);
-        // no memory for both: the events of the later one are folded after the first
+        // no memory for all: the events of the later ones are folded after the first
         assert_eq!(folded(&journal, &[head / 2, head], 1), whole);
+        assert_eq!(folded(&journal, &[4_096, 4_100, 9_000, head], 1), whole);
+    }
+
+    #[test]
+    fn a_journal_is_cut_without_a_gap_or_an_overlap() {
+        let journal = visits(12_000);
+        let head = journal.head().unwrap();
+        for n in 2..=5 {
+            let mut runners = traffic();
+            let mut own: Vec<_> = runners.iter_mut().collect();
+            let later = cut_into(n, head, &own).unwrap();
+            let ends: Vec<_> = later.iter().map(|later| later.upto).collect();
+            let begins: Vec<_> = later.iter().skip(1).map(|later| Some(later.after)).chain([None]).collect();
+            assert_eq!((ends, later.len() as u64), (begins, n - 1));
+            let through = fold_beside(&journal, &mut own, later, usize::MAX, &mut |_, _| true).unwrap();
+            assert_eq!((through, format!("{:?}", runners[0].digests())), whole(&journal));
+        }
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_read_ends_the_pass_where_it_stands_however_it_is_cut() {
+        let journal = spoilt(12_000, 7_000);
+        let head = journal.head().unwrap();
+        let before = whole(&journal);
+        assert_eq!(before.0, 6_999);
+        for ends in [&[6_000, head][..], &[6_999, head], &[7_000, head], &[3_000, 9_000, head]] {
+            assert_eq!(folded(&journal, ends, usize::MAX), before, "{ends:?}");
+        }
     }
 
     #[test]
@@ -182,7 +251,7 @@ mod tests {
         let cores = std::thread::available_parallelism().map_or(1, usize::from).min(4);
         let cut_of = |runners: &mut Vec<Box<dyn Runner>>, events| {
             let own: Vec<_> = runners.iter_mut().collect();
-            cut(events, &own).map(|later| later.len() + 1)
+            cut(events, LEAST, &own).map(|later| later.len() + 1)
         };
         assert_eq!(cut_of(&mut orders, 10_000_000), None);
         assert_eq!(cut_of(&mut traffic, LEAST), None);

@@ -14,52 +14,72 @@ pub(super) fn deposits(events: u64) -> MemoryJournal {
     filled((1..=events).map(item))
 }
 
-/// So many events about the visitors of a market: a third of them orders placed and paid, by visitors and merchants that
-/// come up again and again, at times that are not in order.
+/// So many events about the visitors of a market: half of them of orders, which are placed, paid and refunded in part, by
+/// visitors and merchants that come up again and again, at times that are not in order. Its days change in the middle.
 pub(super) fn visits(events: u64) -> MemoryJournal {
+    filled((1..=events).map(|n| visit(n, events)))
+}
+
+/// As [`visits`], with an event at a position that cannot be read.
+pub(super) fn spoilt(events: u64, at: u64) -> MemoryJournal {
+    filled((1..=events).map(|n| match n == at {
+        true => append(n, "traffic-x", "PageViewed", 0, "{}".to_owned(), "{}".to_owned()),
+        false => visit(n, events),
+    }))
+}
+
+fn visit(n: u64, events: u64) -> Append {
     const MINUTE: i64 = 60_000_000;
     let money = |minor: u64| format!(r#"{{"amount":"{minor}.00","currency":"CNY"}}"#);
-    let item = |n: u64| {
-        let some = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let at = 1_761_696_000_000_000 + (some % 90_000) as i64 * MINUTE;
-        let order = n / 6;
-        let refs = format!(r#"{{"order":"o{order}","merchant":"m{}"}}"#, order % 7);
-        let stream = format!("order-o{order}");
-        let (total, zero) = (money(10 + order % 9), money(0));
-        match n % 6 {
-            0 => {
-                let data = format!(
-                    r#"{{"checkout":"c","buyer":"b{}","merchant":"m{}","lines":[],"shipping":{zero},"subsidies":[],
-                    "buyer_pays":{total},"total":{total},"fee_schedule_version":1,"sales_channel":"own","visitor":"v{}"}}"#,
-                    some % 50,
-                    order % 7,
-                    some % 300
-                );
-                append(n, &stream, "OrderPlaced", at, refs, data)
-            }
-            3 => {
-                let data = format!(
-                    r#"{{"parts":[{{"payment":"p1","provider":"a","method":"wallet","amount":{total}}}],"shortfall":{zero},"subsidies":[]}}"#
-                );
-                append(n, &stream, "EscrowFunded", at, refs, data)
-            }
-            _ => {
-                let way = match some % 4 {
-                    0 => format!(r#","tags":{{"campaign":"k{}","medium":"cpc","source":"baidu"}}"#, n % 40),
-                    1 => format!(r#","referrer":"https://site-{}.example/""#, n % 90),
-                    _ => String::new(),
-                };
-                let data = format!(
-                    r#"{{"visitor":"v{}","page":"/p/{}","merchant":"m{}"{way}}}"#,
-                    some % 300,
-                    n % 800,
-                    some % 7
-                );
-                append(n, "traffic-x", "PageViewed", at, "{}".to_owned(), data)
-            }
+    let some = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let at = 1_761_696_000_000_000 + (some % 90_000) as i64 * MINUTE;
+    let order = n / 6;
+    let refs = format!(r#"{{"order":"o{order}","merchant":"m{}"}}"#, order % 7);
+    let stream = format!("order-o{order}");
+    let (total, zero) = (money(10 + order % 9), money(0));
+    if n == events / 2 + 1 {
+        let data = r#"{"name":"m","time_zone":"America/Sao_Paulo","currencies":["CNY"]}"#;
+        return append(n, "market-market", "MarketOpened", at, "{}".to_owned(), data.to_owned());
+    }
+    match n % 6 {
+        0 => {
+            let data = format!(
+                r#"{{"checkout":"c","buyer":"b{}","merchant":"m{}","lines":[],"shipping":{zero},"subsidies":[],
+                "buyer_pays":{total},"total":{total},"fee_schedule_version":1,"sales_channel":"own","visitor":"v{}"}}"#,
+                some % 50,
+                order % 7,
+                some % 300
+            );
+            append(n, &stream, "OrderPlaced", at, refs, data)
         }
-    };
-    filled((1..=events).map(item))
+        3 => {
+            let data = format!(
+                r#"{{"parts":[{{"payment":"p1","provider":"a","method":"wallet","amount":{total}}}],"shortfall":{zero},"subsidies":[]}}"#
+            );
+            append(n, &stream, "EscrowFunded", at, refs, data)
+        }
+        5 => {
+            let back = money(3);
+            let data = format!(
+                r#"{{"refund":"r","lines":[],"to_buyer":{back},"subsidies_back":[],"shortfall_back":{zero},"parts":[],"reason":"x"}}"#
+            );
+            append(n, &stream, "EscrowRefunded", at, refs, data)
+        }
+        _ => {
+            let way = match some % 4 {
+                0 => format!(r#","tags":{{"campaign":"k{}","medium":"cpc","source":"baidu"}}"#, n % 40),
+                1 => format!(r#","referrer":"https://site-{}.example/""#, n % 90),
+                _ => String::new(),
+            };
+            let data = format!(
+                r#"{{"visitor":"v{}","page":"/p/{}","merchant":"m{}"{way}}}"#,
+                some % 300,
+                n % 800,
+                some % 7
+            );
+            append(n, "traffic-x", "PageViewed", at, "{}".to_owned(), data)
+        }
+    }
 }
 
 fn append(n: u64, stream: &str, kind: &'static str, at: i64, refs: String, data: String) -> Append {

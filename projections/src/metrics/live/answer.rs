@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use daybook_domain::{Currency, Money};
 use daybook_metrics::VisitorSet;
 use daybook_metrics::sessions::Day;
+use parking_lot::Mutex;
 
 use super::parts::Part;
 use super::{Group, NONE, SalesCell, TrafficCell};
@@ -185,28 +186,33 @@ fn shared(traffic: &[KeptTraffic], named: &BTreeMap<u32, String>) -> bool {
     })
 }
 
-/// What `of` makes of each, in their order. Sets are united on several threads where there are many.
+/// What `of` makes of each, in their order. Where there are many, other threads take some of them, as far as the system
+/// gives any.
 fn on_all_cores<T: Send, R: Send>(
-    mut all: Vec<T>,
+    all: Vec<T>,
     of: &(impl Fn(T) -> Result<R, ReadModelError> + Sync),
 ) -> Result<Vec<R>, ReadModelError> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-    if all.len() < LEAST_OF_A_THREAD * 2 || cores == 1 {
-        return all.into_iter().map(of).collect();
-    }
-    let part = all.len().div_ceil(cores);
-    std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        while all.len() > part {
-            let own = all.split_off(all.len() - part);
-            threads.push(scope.spawn(move || own.into_iter().map(of).collect::<Result<Vec<_>, _>>()));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let others = cores.min(MOST_THREADS).min(all.len() / LEAST_OF_A_THREAD).saturating_sub(1);
+    let waiting = Mutex::new(all.into_iter().enumerate());
+    let take = || -> Result<Vec<(usize, R)>, ReadModelError> {
+        let mut made = Vec::new();
+        loop {
+            let Some((at, one)) = waiting.lock().next() else { return Ok(made) };
+            made.push((at, of(one)?));
         }
-        let mut made = all.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
-        for thread in threads.into_iter().rev() {
+    };
+    let mut made = std::thread::scope(|scope| {
+        let thread = |_| std::thread::Builder::new().spawn_scoped(scope, take).ok();
+        let threads: Vec<_> = (0..others).filter_map(thread).collect();
+        let mut made = take()?;
+        for thread in threads {
             made.extend(thread.join().expect("invariant: uniting sets does not panic")?);
         }
-        Ok(made)
-    })
+        Ok::<_, ReadModelError>(made)
+    })?;
+    made.sort_unstable_by_key(|(at, _)| *at);
+    Ok(made.into_iter().map(|(_, one)| one).collect())
 }
 
 impl Sum {

@@ -4,7 +4,7 @@ use daybook_metrics::sessions::Day;
 use hashbrown::HashMap;
 
 use super::heard::{Dictionary, Heard, View};
-use super::parts::{Part, Parts, day_of, visits};
+use super::parts::{Parts, day_of, visits};
 use super::{
     CellKey, Credited, Group, NONE, Sale, SalesCell, SalesKey, TrafficCell, last_before, sales_keys,
 };
@@ -19,14 +19,6 @@ pub(crate) struct Made {
     pub sales: Vec<(SalesKey, SalesCell)>,
     /// By the orders' numbers; none of one that was never placed.
     pub orders: Vec<Option<Credited>>,
-}
-
-/// A cell while visitors come one after the other, in ascending order.
-#[derive(Default)]
-struct Gathered {
-    part: Part,
-    visitors: Vec<u32>,
-    bouncers: Vec<u32>,
 }
 
 /// Views by visitor and time.
@@ -46,31 +38,27 @@ pub(crate) fn first_views(views: &[View], visitors: usize) -> Vec<Option<i64>> {
 
 /// Makes figures of [`sorted`] views. The dictionary holds all pages and ways.
 pub(crate) fn make(heard: &Heard, views: &[View], dictionary: &Dictionary, calendar: Calendar) -> Made {
-    let mut cells: HashMap<CellKey, Gathered, ahash::RandomState> = HashMap::default();
+    let mut cells: HashMap<CellKey, TrafficCell, ahash::RandomState> = HashMap::default();
     let mut parts = Parts::default();
     for own in views.chunk_by(|a, b| a.visitor == b.visitor) {
         let View { visitor, at, .. } = own[0];
         let first = CellKey { group: Group::First, day: day_of(calendar, at), word: NONE };
-        cells.entry(first).or_default().visitors.push(visitor);
+        cells.entry(first).or_default().visitors.insert(visitor);
         for (key, part) in parts.of(own, dictionary, calendar) {
             let cell = cells.entry(*key).or_default();
             cell.part += *part;
             if part.views > 0 {
-                cell.visitors.push(visitor);
+                cell.visitors.insert(visitor);
             }
             if part.bounces > 0 {
-                cell.bouncers.push(visitor);
+                cell.bouncers.insert(visitor);
             }
         }
     }
     let mut orders = placed(heard);
     credit(&mut orders, views, dictionary, calendar);
     let sales = add_up(orders.iter().flatten(), dictionary, calendar);
-    let whole = |(key, cell): (CellKey, Gathered)| {
-        let (visitors, bouncers) = (cell.visitors.into_iter(), cell.bouncers.into_iter());
-        (key, TrafficCell { part: cell.part, visitors: visitors.collect(), bouncers: bouncers.collect() })
-    };
-    let mut traffic: Vec<_> = cells.into_iter().map(whole).collect();
+    let mut traffic: Vec<_> = cells.into_iter().collect();
     traffic.sort_unstable_by_key(|(key, _)| *key);
     Made { traffic, sales, orders }
 }

@@ -254,6 +254,7 @@ impl Heard {
         let pages: Vec<u32> = later.pages.all.iter().map(|of| self.pages.number(page(of))).collect();
         let way = |way: &Way| Way { site: name(way.site), campaign: name(way.campaign), ..*way };
         let ways: Vec<u32> = later.ways.all.iter().map(|of| self.ways.number(way(of))).collect();
+        self.views.reserve_exact(later.views.len());
         self.views.extend(later.views.into_iter().map(|view| View {
             at: view.at,
             visitor: visitors[view.visitor as usize],
@@ -271,6 +272,7 @@ impl Heard {
             Change::Paid { .. } | Change::Refunded { .. } => change,
         };
         let changes = later.changes.into_iter().map(|(order, of)| (orders[order as usize], change(of)));
+        self.changes.reserve_exact(changes.len());
         self.changes.extend(changes);
     }
 
