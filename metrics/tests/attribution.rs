@@ -70,6 +70,15 @@ fn of_a_path_without_end_the_last_touches_are_weighed_beside_the_first() {
 }
 
 #[test]
+fn the_last_visit_that_was_not_direct_is_found_behind_any_number_of_direct_ones() {
+    let path: Vec<Touch<usize>> = (0..2_000usize)
+        .map(|key| Touch { at: Timestamp(i64::try_from(key).unwrap()), key, direct: key > 7 })
+        .collect();
+    let credits = AttributionRule::of(Model::LastNonDirect).credits_of(&path);
+    assert_eq!(credits.weights(), [(7, 1)]);
+}
+
+#[test]
 fn short_paths_and_none() {
     for model in Model::ALL {
         assert_eq!(hundred(model, &[]), [("", 10_000)], "{model}");

@@ -31,7 +31,7 @@ pub const DEFAULT_LOOK_BACK: i64 = 30 * DAY;
 /// In which time a touch's weight halves under `time_decay`: 7 days, in microseconds.
 pub const DEFAULT_HALF_LIFE: i64 = 7 * DAY;
 
-/// How many touches of a path are weighed: the last ones, beside the very first. What ten thousand visits of one terminal
+/// How many touches of a path `linear`, `time_decay` and `position` weigh: the last ones (`position` beside the very first). What ten thousand visits of one terminal
 /// (a till, a bot) have to do with its next order nobody can tell, and weighing all of them for each would take for ever.
 pub const MOST_TOUCHES: usize = 500;
 

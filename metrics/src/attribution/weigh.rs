@@ -11,12 +11,12 @@ impl AttributionRule {
     /// Key and weight of the credited touches of a path in order of time. Touches without weight are left out.
     pub(super) fn weigh<K: Copy>(&self, path: &[Touch<K>]) -> Vec<(K, i64)> {
         let (Some(first), Some(last)) = (path.first(), path.last()) else { return Vec::new() };
-        let path = &path[path.len().saturating_sub(MOST_TOUCHES)..];
+        let (all, path) = (path, &path[path.len().saturating_sub(MOST_TOUCHES)..]);
         let whole = |touch: &Touch<K>| vec![(touch.key, 1)];
         match self.model {
             Model::First => whole(first),
             Model::Last => whole(last),
-            Model::LastNonDirect => whole(path.iter().rev().find(|touch| !touch.direct).unwrap_or(last)),
+            Model::LastNonDirect => whole(all.iter().rev().find(|touch| !touch.direct).unwrap_or(last)),
             Model::Linear => path.iter().map(|touch| (touch.key, 1)).collect(),
             Model::TimeDecay => {
                 // relative to the newest touch, which cancels what separates it from the order
