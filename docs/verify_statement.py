@@ -6,7 +6,7 @@
 Says what the statement is of and its balances, or what does not hold and where (exit code 1). With --batch it reads lines
 `FILE<TAB>KEY<TAB>MERCHANT<TAB>FROM<TAB>THROUGH<TAB>EVENTS` (empty: any) and answers each with `ok ...` or `no ...`.
 """
-import argparse, base64, hashlib, json, re, struct, sys, zlib
+import argparse, base64, datetime, hashlib, json, re, struct, sys, zlib
 
 try:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -218,10 +218,8 @@ def archive(raw):
         data = raw[at + 30 + named : at + 30 + named + size]
         same = struct.pack("<HHHHHIIIHH", 10, 0, 0, 0, 33, zlib.crc32(data), len(data), len(data), len(name), 0)
         check(raw[at + 4 : at + 30] == same and crc == zlib.crc32(data), f"byte {at}", "a file is not stored as it must be")
-        try:
-            text = name.decode("ascii")
-        except UnicodeDecodeError:
-            raise Wrong(f"byte {at}: a file has no name of a statement's")
+        check(re.fullmatch(rb"[A-Za-z0-9./-]+", name), f"byte {at}", "a file has no name of a statement's")
+        text = name.decode("ascii")
         check(text not in files and len(files) < 20_000, text, "it stands there twice, or there are too many files")
         check(not locals_ or locals_[-1] < name, text, "files do not stand in order")
         directory += b"PK\1\2" + b"\x0a\x03" + same + struct.pack("<HHHII", 0, 0, 0, 0o100644 << 16, at) + name
@@ -264,7 +262,10 @@ def close(files, name, position, keys):
     seal = said.get("seal")
     check(seal, name, "it seals no statements")
     check(re.match(r"[0-9a-f]{64}\Z", seal["root"]), name, "its seal is no hash")
-    one = dict(name=name, position=position, period=said["period"], through=said.get("through", position), root=bytes.fromhex(seal["root"]),
+    period, after, through = said["period"], seal.get("after"), said.get("through")
+    check(MONTH.match(period) and (after is None or MONTH.match(after) and after < period), name, "its month is none behind those that were closed before")
+    check(type(through) is int and 0 <= through < position, name, "it sealed what came after it")
+    one = dict(name=name, position=position, period=period, through=through, root=bytes.fromhex(seal["root"]),
                after=seal.get("after"), follows=seal.get("follows"))
     return one, note, stream, size, extra
 
@@ -307,22 +308,30 @@ def member(files, one, merchant):
     return name, records
 
 
-def chapter(files, record, through):
+def is_day(text):
+    try:
+        return len(text) == 10 and datetime.date(*map(int, text.split("-"))).isoformat() == text
+    except (TypeError, ValueError):
+        return False
+
+
+def chapter(files, record, through, positions):
     """The lines of a currency and month, held to what was sealed of them."""
     name = f"lines/{record['currency']}/{record['month']}.tsv"
     rows = text_of(files, name).split("\n")
     check(rows[0] == HEADER and rows[-1] == "" and len(rows) > 1, name, "it does not begin or end as lines do")
-    rows, balance, day, positions = rows[1:-1], record["opening"], "", set()
+    rows, balance, day = rows[1:-1], record["opening"], ""
+    check(len(rows) <= record["lines"], name, f"it has {len(rows)} lines, and {record['lines']} were sealed")
     for at, row in enumerate(rows):
         where, cells = f"{name}, line {at + 2}", row.split("\t")
         check(len(cells) == 10, where, "it is no line of a statement")
         check(number(cells[0], where) == at + 1, where, f"number {cells[0]} stands where {at + 1} belongs")
         position = number(cells[4], where)
-        check(position not in positions and position <= through, where, "its event comes twice, or after what was sealed")
+        check(position not in positions and 1 <= position <= through, where, "its event comes twice, or is none that was sealed")
         positions.add(position)
         amount, _, said = (money(cell, record["digits"], where) for cell in cells[7:])
         check(balance + amount == said, where, "its balance is not the one before and its amount")
-        check(len(cells[1]) == 10 and cells[1][:7] == record["month"] and cells[1] >= day, where, "its day is not of the month, or before the last")
+        check(is_day(cells[1]) and cells[1][:7] == record["month"] and cells[1] >= day, where, "its day is not of the month, or before the last")
         balance, day = said, cells[1]
     check(len(rows) == record["lines"], name, f"it has {len(rows)} lines, and {record['lines']} were sealed")
     check(balance == record["closing"], name, "it ends with another balance than was sealed")
@@ -356,7 +365,7 @@ def verify(raw, keys, merchant=None, first=None, last=None, events=None):
     check(closes[-1]["period"] >= end, closes[-1]["name"], f"{end} is not sealed")
     in_force = [line[7:] for line in extra if line.startswith("closed ")]
     check(in_force == [f"{closes[-1]['period']} {closes[-1]['position']}"], closes[-1]["name"], "it is not the last close in force")
-    balances = {}
+    balances, positions = {}, {}
     for one in closes:
         if one["after"] is not None and one["after"] >= end:
             continue
@@ -374,7 +383,7 @@ def verify(raw, keys, merchant=None, first=None, last=None, events=None):
             if month < start:
                 was["opening"] = record["closing"]
                 continue
-            known.add(chapter(files, record, one["through"]))
+            known.add(chapter(files, record, one["through"], positions.setdefault(currency, set())))
             was["lines"] += record["lines"]
     stray = sorted(set(files) - known)
     check(not stray, stray[0] if stray else "", "it does not belong to the statement")
@@ -393,10 +402,17 @@ def answer(path, keys, **expected):
             own, start, end, size, balances = verify(file.read((1 << 30) + 1), [public_key(key) for key in keys], **expected)
     except Wrong as wrong:
         return False, str(wrong)
-    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+    except OSError as wrong:
+        return False, f"it cannot be read: {wrong}"
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as wrong:
         return False, f"it is not as it is written: {wrong!r}"
     parts = [f"{c} {shown(b['opening'], b['digits'])} -> {shown(b['closing'], b['digits'])} in {b['lines']} lines" for c, b in sorted(balances.items())]
     return True, f"{own} {start} to {end}, complete, signed over {size} events: {'; '.join(parts) or 'no lines'}"
+
+
+def printable(text):
+    """One line, whatever the file would have it say."""
+    return "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode() if c < " " or c == "\x7f" or c > "~" else c for c in text)
 
 
 def main():
@@ -414,12 +430,12 @@ def main():
             path, key, merchant, first, last, events = line.rstrip("\n").split("\t")
             holds, says = answer(path, [key], merchant=merchant or None, first=first or None, last=last or None,
                                  events=int(events) if events else None)
-            print("ok" if holds else "no", says.encode("ascii", "backslashreplace").decode())
+            print("ok" if holds else "no", printable(says))
         return 0
     if not args.file or not args.key:
         asked.error("name the file, and the market's public key with --key")
     holds, says = answer(args.file, args.key, merchant=args.merchant, first=args.first, last=args.last, events=args.events)
-    print(says if holds else f"it does not hold: {says}")
+    print(printable(says if holds else f"it does not hold: {says}"))
     return 0 if holds else 1
 
 

@@ -119,6 +119,27 @@ pub(super) fn is_month(text: &str) -> bool {
     text.len() == 7 && digits && ("01"..="12").contains(&&text[5..])
 }
 
+/// Whether it is a day of the calendar, `2018-05-03`.
+fn is_day(text: &str) -> bool {
+    let Some((month, day)) = text.split_at_checked(7).filter(|(month, _)| is_month(month)) else {
+        return false;
+    };
+    let last = match &month[5..] {
+        "02" if is_leap(&month[..4]) => "29",
+        "02" => "28",
+        "04" | "06" | "09" | "11" => "30",
+        _ => "31",
+    };
+    day.strip_prefix('-').is_some_and(|day| {
+        day.len() == 2 && day.bytes().all(|b| b.is_ascii_digit()) && ("01"..=last).contains(&day)
+    })
+}
+
+fn is_leap(year: &str) -> bool {
+    year.parse::<u32>()
+        .is_ok_and(|year| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)))
+}
+
 pub(super) fn is_currency(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())
 }
@@ -217,6 +238,9 @@ impl Chapter {
                 let why = format!("number {} stands where {} belongs", line.number, lines.len() + 1);
                 return Err(broken(at, &why));
             }
+            if line.number > record.lines {
+                return Err(broken(at, &format!("{} lines were sealed, and this is one more", record.lines)));
+            }
             let sum =
                 balance.checked_add(line.amount).ok_or_else(|| broken(at, "the balance is too large"))?;
             if sum != line.balance {
@@ -225,7 +249,7 @@ impl Chapter {
                 let why = format!("after {was} the balance is {sum}, and the line says {said}");
                 return Err(broken(at, &why));
             }
-            if line.day.get(..7) != Some(&record.month) || line.day.len() != 10 || line.day < day {
+            if line.day.get(..7) != Some(&record.month) || !is_day(&line.day) || line.day < day {
                 let why = format!("{:?} is no day of the month that goes on from the line before", line.day);
                 return Err(broken(at, &why));
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde::Deserialize;
 use tlog_tiles::Hash;
 
-use super::chapter::{decimal, file_name, number};
+use super::chapter::{decimal, file_name, is_month, number};
 use super::files::{HEAD, Head, Member, close_name, close_of, member_name};
 use super::{CLOSED, Chapter, Files, Line, Record, Seal};
 use crate::{Checkpoint, Proof, ProofError, PublicKey, SignedBy};
@@ -141,10 +141,11 @@ pub fn verify_statement(
         chapters: Vec::new(),
         balances: BTreeMap::new(),
     };
+    let mut positions = Positions::new();
     for close in closes {
         let had_lines = match close.seal.after.as_deref() {
             Some(after) if *after >= *head.through => None,
-            _ => Some(member(files, &head, &close, &mut known, &mut proven)?),
+            _ => Some(member(files, &head, &close, &mut known, &mut positions, &mut proven)?),
         };
         let Close { position, period, seal, .. } = close;
         proven.closes.push(Sealed { position, period, seal, had_lines });
@@ -163,6 +164,8 @@ fn wanted(what: &str, expected: Option<&str>, found: &str) -> Result<(), ProofEr
     }
 }
 
+/// The events of the lines so far, by currency: each moves what is owed once.
+type Positions = BTreeMap<String, HashSet<u64>>;
 type Closes = (Vec<Close>, Checkpoint, SignedBy);
 
 /// The closes of the books that are shown, in the order of the journal, all under one checkpoint.
@@ -204,8 +207,14 @@ fn closes(files: &Files, keys: &[PublicKey], known: &mut BTreeSet<String>) -> Re
             serde_json::from_str(entry.data).map_err(|error| unreadable(error.to_string()))?;
         let seal = seal.ok_or_else(|| unreadable(format!("the close of {period} seals no statements")))?;
         let root = hex(&seal.root).ok_or_else(|| unreadable("its seal is no hash".to_owned()))?;
+        if !is_month(&period) || seal.after.as_ref().is_some_and(|after| !is_month(after) || *after >= period)
+        {
+            return Err(unreadable(format!("{period:?} is no month behind those that were closed before")));
+        }
+        let through = through.filter(|through| *through < position);
+        let through = through.ok_or_else(|| unreadable("it sealed what came after it".to_owned()))?;
         known.insert(name);
-        found.push(Close { position, through: through.unwrap_or(position), period, seal, root });
+        found.push(Close { position, through, period, seal, root });
     }
     match under {
         Some((checkpoint, by, _)) => Ok((found, checkpoint, by)),
@@ -271,6 +280,7 @@ fn member(
     head: &Head,
     close: &Close,
     known: &mut BTreeSet<String>,
+    positions: &mut Positions,
     proven: &mut ProvenStatement,
 ) -> Result<bool, ProofError> {
     let name = member_name(close.position);
@@ -305,10 +315,11 @@ fn member(
         }
         let file = file_name(&record.currency, &record.month);
         let chapter = Chapter::read(record, text(files, &file)?)?;
-        let mut positions = HashSet::with_capacity(chapter.lines.len());
-        let mut astray = |line: &&Line| line.position > close.through || !positions.insert(line.position);
+        let positions = positions.entry(record.currency.clone()).or_default();
+        let mut astray =
+            |line: &&Line| !(1..=close.through).contains(&line.position) || !positions.insert(line.position);
         if let Some(line) = chapter.lines.iter().find(&mut astray) {
-            let why = format!("its event {} comes twice, or after what was sealed", line.position);
+            let why = format!("its event {} comes twice, or is none that was sealed", line.position);
             return broken(format!("{file}, line {}: {why}", line.number + 1));
         }
         known.insert(file);

@@ -106,6 +106,47 @@ fn text(files: &Files, name: &str) -> String {
     String::from_utf8(files[name].clone()).unwrap()
 }
 
+#[test]
+fn lines_that_cannot_be_are_refused_even_where_the_market_sealed_and_signed_them() {
+    type Touch = fn(&mut Line);
+    let ways: [(&str, Touch); 6] = [
+        ("no day of the calendar", |line| line.day.replace_range(8.., "zz")),
+        ("no day of its month", |line| line.day.replace_range(8.., "32")),
+        ("a day in other digits", |line| line.day.replace_range(8.., "\u{664}")),
+        ("an event before the first", |line| line.position = 0),
+        ("an event after the close", |line| line.position += 1_000_000),
+        ("one event in two months", |line| line.position = line.number),
+    ];
+    let cases = ways.map(|(what, touch)| {
+        let market = Market::that_seals(5, 3, 8, touch);
+        let months = market.months();
+        let mut case = valid(&market, 1, &mut Chance::of(1)).remove(0);
+        (case.merchant, case.from, case.through) =
+            ("m-0".to_owned(), months[0].clone(), months[months.len() - 1].clone());
+        case.bytes = packed(&market.prove(&case.merchant, &case.from, &case.through));
+        case.what = what.to_owned();
+        case
+    });
+    for (case, (holds, says)) in cases.iter().zip(script(&cases)) {
+        let error = case.judged().expect_err(&case.what).to_string();
+        assert!(!holds, "the script takes {}: {says}", case.what);
+        let of_lines = |text: &str| text.contains("lines/") && text.contains(", line ");
+        assert!(of_lines(&error) && of_lines(&says), "{}: {error}; {says}", case.what);
+    }
+}
+
+#[test]
+fn a_name_in_an_archive_says_nothing_in_the_place_of_the_script() {
+    let market = Market::of(1, 12, 14);
+    let mut case = valid(&market, 1, &mut Chance::of(1)).remove(0);
+    let mut files = archive::read(&case.bytes).unwrap();
+    files.insert("aa\nok m-1 2018-01 to 2018-02, complete".to_owned(), b"x".to_vec());
+    case.bytes = packed(&files);
+    assert!(case.judged().is_err());
+    let said = script(std::slice::from_ref(&case)); // one answer for each
+    assert!(!said[0].0, "{}", said[0].1);
+}
+
 /// Touches a statement in one way; none where that way leaves it as it is.
 fn touched(
     way: usize,

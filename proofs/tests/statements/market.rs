@@ -74,6 +74,11 @@ pub fn public(key: &MarketKey) -> PublicKey {
 impl Market {
     /// Three months that were closed one by one, the first close with the two months before it.
     pub fn of(seed: u64, merchants: usize, lines: usize) -> Self {
+        Self::that_seals(seed, merchants, lines, |_| {})
+    }
+
+    /// As [`of`](Self::of), by a market that changes lines before it seals and signs them.
+    pub fn that_seals(seed: u64, merchants: usize, lines: usize, touch: impl Fn(&mut Line)) -> Self {
         let mut chance = Chance::of(seed);
         let (folder, key) = (tempfile::tempdir().unwrap(), market_key(9));
         let closings =
@@ -98,7 +103,7 @@ impl Market {
                             data.push(("Posted", format!("{{\"n\":{position}}}")));
                             let amount = i64::try_from(chance.below(20_000)).unwrap() - 8_000;
                             *balance += amount;
-                            Line {
+                            let mut line = Line {
                                 number: number as u64 + 1,
                                 day: format!("{month}-{:02}", 1 + number * 27 / count),
                                 booked_at: format!("{month}-01T00:00:00Z"),
@@ -109,7 +114,9 @@ impl Market {
                                 amount,
                                 within: i64::try_from(number % 2).unwrap() * 150,
                                 balance: *balance,
-                            }
+                            };
+                            touch(&mut line);
+                            line
                         };
                         let lines: Vec<Line> = (0..count).map(line).collect();
                         sealed += lines.len() as u64;
