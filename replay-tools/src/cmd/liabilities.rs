@@ -20,7 +20,7 @@ use crate::value::{Table, Value};
 
 /// What the market owes: sign it as one sum, show it, prove to a merchant that its part is in it, check that
 ///
-/// The sum has a leaf for each merchant (what it is owed, with its deposit, or zero), and one each for escrow, checkouts,
+/// The sum has a leaf for each merchant that is owed something (with its deposit), and one each for escrow, checkouts,
 /// refunds due and stored value. It equals the control accounts of the books; what providers and banks hold beyond it
 /// is the market's own.
 #[derive(Debug, clap::Args)]

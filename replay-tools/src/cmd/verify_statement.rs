@@ -18,8 +18,8 @@ use crate::value::{Table, Value};
 #[derive(Debug, clap::Args)]
 #[command(long_about = "Check a statement that proves itself, without a journal.\n\n\
     It holds where the market signed that these are all lines of the merchant in these months: their numbers go on without a \
-    gap, their balances from one another, and no close of the books that was opened again was used. Exit code 1 where it does \
-    not, and what and where. What a line says follows from the event whose position it names, which the market shows with \
+    gap, their balances from one another, and the closes of the books that sealed them are those in force by the checkpoint. Exit \
+    code 1 where it does not, and what and where. What a line says follows from the event whose position it names, which the market shows with \
     `daybook log prove`.")]
 pub struct Args {
     /// The file that `daybook statement merchant --prove` wrote
