@@ -126,9 +126,10 @@ impl Sale {
         let gave = |line: &SoldLine| {
             let own = of.iter().filter(|(name, _)| *name == line.line);
             let gross = own.fold(0i64, |sum, (_, gross)| sum.saturating_add(*gross));
-            // what the market added goes back to the market: of a line the buyer gets the share that the buyer paid
-            let buyers = i128::from(gross) * i128::from(line.paid) / i128::from(line.worth.max(1));
-            i64::try_from(buyers).unwrap_or(gross)
+            // what the market added goes back to the market: of a line the buyer gets the share that the buyer paid, here in
+            // parts of a minor unit, so that a line of which that is less than one is not passed over
+            let buyers = i128::from(gross) * i128::from(line.paid) * PARTS / i128::from(line.worth.max(1));
+            i64::try_from(buyers).unwrap_or(i64::MAX / PARTS as i64)
         };
         let mut weights: Vec<i64> = self.lines.iter().map(gave).collect();
         if weights.iter().all(|weight| *weight == 0) {
@@ -140,9 +141,47 @@ impl Sale {
     }
 }
 
+/// Parts of a minor unit that weights are told in.
+const PARTS: i128 = 1 << 10;
+
 /// An amount over lines by weights; what none of them can bear stands with the first, so that the sum stays whole.
 fn spread(amount: i64, weights: &[i64]) -> Vec<i64> {
     allocate(amount, weights).unwrap_or_else(|_| {
         weights.iter().enumerate().map(|(at, _)| if at == 0 { amount } else { 0 }).collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_which_the_buyer_paid_next_to_nothing_takes_back_its_own() {
+        let line = |line, worth, paid| SoldLine {
+            line,
+            product: 0,
+            category: 0,
+            price: paid,
+            list: None,
+            worth,
+            paid,
+            refunded: 0,
+        };
+        let mut sale = Sale {
+            placed_at: Timestamp(0),
+            visitor: None,
+            buyer: 0,
+            merchant: 0,
+            sales_channel: 0,
+            paid_at: Some(Timestamp(0)),
+            currency: Currency::new("CNY").unwrap(),
+            worth: 20_000,
+            paid: 10_001,
+            refunded: 0,
+            lines: Box::new([line(1, 10_000, 1), line(2, 10_000, 10_000)]),
+        };
+        sale.refund(1, &[(1, 5_000)]); // one of two pieces, of which the market had paid all but a cent
+        let back: Vec<i64> = sale.lines().iter().map(|line| line.refunded).collect();
+        assert_eq!((back, sale.refunded), (vec![1, 0], 1));
+    }
 }
