@@ -198,6 +198,23 @@ impl Pack {
         Checked { facts, figures, wrong }
     }
 
+    /// What of it is not as in the pack that was made of its lines again, each a sentence. Of proofs only those named belong
+    /// to it.
+    #[must_use]
+    pub fn unlike(&self, made: &Self, proofs: &[&str]) -> Vec<String> {
+        let others = made.files.iter().filter(|(name, bytes)| self.files.get(*name) != Some(*bytes));
+        let drawn = others.map(|(name, _)| {
+            format!(
+                "{name} is not what this program draws from the lines: believe the figures that it prints"
+            )
+        });
+        let belongs = |name: &str| {
+            name.strip_prefix(PROOF).map_or(made.files.contains_key(name), |proof| proofs.contains(&proof))
+        };
+        let strange = self.files.keys().filter(|name| !belongs(name));
+        drawn.chain(strange.map(|name| format!("{name} does not belong to a pack: it was added"))).collect()
+    }
+
     /// Its lines.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod place;
 
 use std::fs;
 
+use daybook_packs::{Figures, Pack};
 use place::{Place, Ran};
 use serde_json::Value;
 
@@ -107,17 +108,42 @@ fn a_pack_is_issued_under_a_consent_proved_and_checked_elsewhere() {
     // the market's proof of another pack
     let proof = folder.join("proof/issued.tlog-proof");
     let own = fs::read(&proof).unwrap();
-    let unzipped = daybook_packs::Pack::read(&place.path("pack.zip")).unwrap();
+    let unzipped = Pack::read(&place.path("pack.zip")).unwrap();
     fs::write(&proof, unzipped.proof("issued.tlog-proof").unwrap()).unwrap();
     says(&check(true), 1, "issued another pack");
     fs::remove_file(&proof).unwrap();
     says(&check(true), 1, "no proof");
-    assert_eq!(check(false).code, 0);
+    says(&check(false), 1, "no proof");
     fs::write(&proof, own).unwrap();
     assert_eq!(check(true).code, 0);
+    let beside = folder.join("proof/read-first.html");
+    fs::write(&beside, "net turnover 9,999,999.00").unwrap();
+    says(&check(true), 1, "proof/read-first.html does not belong to a pack");
+    fs::remove_file(&beside).unwrap();
+    forged_page(&place, &elsewhere, public);
 
     consent(&place, r#"{"action":"revoke_lender_consent","consent_ref":"vault:c-3"}"#);
     says(&issue(&place, "late"), 3, "consent_missing");
+}
+
+/// A market that writes something else on the page, and lists that page.
+fn forged_page(place: &Place, elsewhere: &Place, public: &str) {
+    let own = Pack::read(&place.path("pack")).unwrap();
+    let facts = own.facts().unwrap();
+    let page = String::from_utf8(own.file("loan-pack.html").unwrap().to_vec()).unwrap();
+    let forged = page.replacen("Net turnover", "Net turnover, certified", 1);
+    assert_ne!(page, forged);
+    let more = vec![
+        ("loan-pack.html".to_owned(), forged.into_bytes()),
+        ("loan-pack.xlsx".to_owned(), own.file("loan-pack.xlsx").unwrap().to_vec()),
+        ("audit.txt".to_owned(), b"all is well".to_vec()),
+    ];
+    let forged = place.path("forged");
+    Pack::of(&facts, &Figures::of(&facts).unwrap(), more).unwrap().write(&forged).unwrap();
+    let ran = elsewhere.run(&["loan-pack", "verify", forged.to_str().unwrap(), "--key", public]);
+    says(&ran, 1, "loan-pack.html is not what this program draws from the lines");
+    says(&ran, 1, "audit.txt does not belong to a pack");
+    assert!(!ran.err.contains("xlsx"), "{ran:?}");
 }
 
 #[test]

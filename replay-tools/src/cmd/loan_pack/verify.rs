@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use daybook_packs::{Facts, Pack};
 use daybook_proofs::{Proof, ProofError, PublicKey};
+use daybook_reports::loan_pack;
 
 use crate::cli::Global;
 use crate::cmd::log::visible;
@@ -16,7 +17,7 @@ pub const PROOF: &str = "issued.tlog-proof";
 
 /// Check a pack: every file against the list, every figure against its lines, the list against the market's signed log
 ///
-/// Needs neither journal nor network. Exits with 1 when something does not hold.
+/// Page and workbook are drawn again from the lines, and must be the same. Needs neither journal nor network. Exits with 1 when something does not hold.
 #[derive(Debug, clap::Args)]
 pub struct Verify {
     /// The pack: a folder or a .zip
@@ -30,6 +31,10 @@ pub struct Verify {
 pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
     let pack = Pack::read(&args.pack)?;
     let mut checked = pack.check();
+    if let (Some(facts), Some(figures), true) = (&checked.facts, &checked.figures, checked.wrong.is_empty()) {
+        let made = Pack::of(facts, figures, loan_pack::files(facts, figures)?)?;
+        checked.wrong.extend(pack.unlike(&made, &[PROOF]));
+    }
     let signed = signed(&pack, checked.facts.as_ref(), &args.key, &mut checked.wrong);
     let mut table = Table::new(&[
         "merchant",
@@ -70,7 +75,7 @@ fn signed(pack: &Pack, facts: Option<&Facts>, keys: &[PublicKey], wrong: &mut Ve
     let issued = facts.and_then(|facts| facts.subject.issued.as_ref());
     let Some(bytes) = pack.proof(PROOF) else {
         let what = if issued.is_none() && facts.is_some() { "a draft" } else { "no proof in it" };
-        if !keys.is_empty() {
+        if !keys.is_empty() || issued.is_some() {
             wrong.push(format!("no proof that the market issued it: {what}"));
         }
         return what.to_owned();
@@ -123,6 +128,8 @@ fn holds(
         ("from", said("from"), subject.from.to_string()),
         ("to", said("to"), subject.to.to_string()),
         ("recipient", said("recipient"), issued.map(|issued| issued.recipient.clone()).unwrap_or_default()),
+        ("purpose", said("purpose"), issued.map(|issued| issued.purpose.clone()).unwrap_or_default()),
+        ("definitions", data["definitions"].to_string(), subject.definitions.to_string()),
         ("consent", said("consent_ref"), issued.map(|issued| issued.consent_ref.clone()).unwrap_or_default()),
         ("position", data["through"].to_string(), subject.through.to_string()),
     ];
