@@ -85,9 +85,18 @@ impl From<JournalError> for CommandError {
         use daybook_journal::Expected;
         match error {
             JournalError::Conflict { stream, expected, actual } => {
-                let expected = if let Expected::At(version) = expected { version } else { 0 };
+                let expected = match expected {
+                    Expected::At(version) | Expected::Counted { version, .. } => version,
+                    Expected::NoStream | Expected::Any => 0,
+                };
                 Self::Conflict { stream, expected, actual }
             }
+            JournalError::Overtaken { position, .. } => Self::Rejected(Rejection::new(
+                "books_moved_on",
+                format!(
+                    "what was booked at position {position} is not counted: close with the books as they are now"
+                ),
+            )),
             JournalError::CommandReused { stream, command } => Self::Reused { stream, command },
             JournalError::TooLarge { what, actual, limit } => Self::Malformed {
                 field: what,

@@ -302,7 +302,7 @@ fn cut(mut text: String) -> String {
 /// Version that an append expects, 0 for a new stream.
 pub(crate) const fn expected_version(append: &Append) -> Version {
     match append.expected {
-        Expected::At(version) => version,
+        Expected::At(version) | Expected::Counted { version, .. } => version,
         Expected::NoStream | Expected::Any => 0,
     }
 }

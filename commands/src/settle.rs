@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context as TaskContext, Poll};
 
-use daybook_domain::{Aggregate, Context, Event, Facts, Rejection, Timestamp};
+use daybook_domain::books::events::PeriodClosed;
+use daybook_domain::{Aggregate, Context, Event, EventKind, Facts, Rejection, Timestamp};
 use daybook_journal::{Append, Cause, Expected, Journal, JournalError, NewEvent, Position, Receipt, Version};
 
 use crate::Commands;
@@ -76,7 +77,7 @@ impl<A: Aggregate> Entry<A> {
         occurred_at: Timestamp,
         events: &[Event],
     ) -> Append {
-        let expected = if self.version == 0 { Expected::NoStream } else { Expected::At(self.version) };
+        let expected = expected(self.version, events);
         let new = |(n, event): (usize, &Event)| {
             self.state.evolve(event, occurred_at);
             let kind = event.kind();
@@ -111,6 +112,21 @@ impl<A: Aggregate> Entry<A> {
             },
             events,
         }
+    }
+}
+
+/// What the journal is to hold an append to: a close of the books rests on what is booked until then, so that nothing may have come
+/// between its count and itself.
+fn expected(version: Version, events: &[Event]) -> Expected {
+    static MONEY: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+        EventKind::ALL.iter().filter(|kind| kind.posts()).map(|kind| kind.as_str()).collect()
+    });
+    match events {
+        [Event::PeriodClosed(PeriodClosed { until, through: Some(after), .. })] => {
+            Expected::Counted { version, after: *after, before: until.0, kinds: MONEY.as_slice() }
+        }
+        _ if version == 0 => Expected::NoStream,
+        _ => Expected::At(version),
     }
 }
 

@@ -45,6 +45,18 @@ pub enum Expected {
     NoStream,
     /// The stream's last event has this version.
     At(Version),
+    /// The stream's last event has this version (0: it has none), and the log none behind `after` that was not counted: of one of
+    /// these types, and from before a time. What is decided from all that happened until then is written with it or not at all.
+    Counted {
+        /// Of the stream.
+        version: Version,
+        /// What was counted goes through here.
+        after: Position,
+        /// What happened from here on need not be counted.
+        before: Micros,
+        /// Types of events that are counted.
+        kinds: &'static [&'static str],
+    },
     /// No expectation: traffic and other streams that carry their own batch numbers.
     Any,
 }
@@ -55,8 +67,23 @@ impl Expected {
     pub fn holds(self, actual: Version) -> bool {
         match self {
             Self::NoStream => actual == 0,
-            Self::At(version) => actual == version,
+            Self::At(version) | Self::Counted { version, .. } => actual == version,
             Self::Any => true,
+        }
+    }
+
+    /// Whether an item of the same call and stream that was lost loses this one too.
+    pub(crate) const fn follows(self) -> bool {
+        matches!(self, Self::At(_) | Self::Counted { .. })
+    }
+
+    /// Whether an event of the log is one that had to be counted and was not.
+    pub(crate) fn overlooks(self, position: Position, kind: &str, occurred_at: Micros) -> bool {
+        match self {
+            Self::Counted { after, before, kinds, .. } => {
+                position > after && occurred_at < before && kinds.contains(&kind)
+            }
+            _ => false,
         }
     }
 }
@@ -183,6 +210,16 @@ pub enum JournalError {
         expected: Expected,
         /// Where it is.
         actual: Version,
+    },
+    /// What was decided rests on a count of events, and one more had come. Nothing was written: count again and decide again.
+    #[error(
+        "stream {stream}: the event at position {position} was not counted; count again and decide again"
+    )]
+    Overtaken {
+        /// The stream.
+        stream: String,
+        /// Where the event is that was not counted.
+        position: Position,
     },
     /// This command id was used in this stream for another content. Nothing was written.
     #[error(

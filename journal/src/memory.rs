@@ -88,6 +88,16 @@ impl Log {
         self.events.len() as Position
     }
 
+    /// The first event that should have been counted and was not.
+    fn overlooked(&self, expected: Expected) -> Option<Position> {
+        let Expected::Counted { after, .. } = expected else { return None };
+        let later = self.events.iter().skip(usize::try_from(after).unwrap_or(usize::MAX));
+        let mut found = later.filter(|stored| {
+            expected.overlooks(stored.position, &stored.event.kind, stored.event.occurred_at)
+        });
+        found.next().map(|stored| stored.position)
+    }
+
     /// `conflicts`: the streams on which an item of the call was lost.
     fn append(
         &mut self,
@@ -110,11 +120,15 @@ impl Log {
             None => item.stream.as_str().into(),
         };
         let actual = self.streams.get(&name).map_or(0, |s| s.positions.len() as Version);
-        let after_conflict = matches!(item.expected, Expected::At(_)) && conflicts.contains(&item.stream);
+        let after_conflict = item.expected.follows() && conflicts.contains(&item.stream);
         if after_conflict || !item.expected.holds(actual) {
             conflicts.insert(item.stream.clone());
             let (stream, expected) = (item.stream, item.expected);
             return Err(JournalError::Conflict { stream, expected, actual });
+        }
+        if let Some(position) = self.overlooked(item.expected) {
+            conflicts.insert(item.stream.clone());
+            return Err(JournalError::Overtaken { stream: item.stream, position });
         }
         let first = self.head() + 1;
         let cause = Arc::new(item.cause);

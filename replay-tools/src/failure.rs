@@ -64,6 +64,7 @@ impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
         match error {
             JournalError::Conflict { .. }
+            | JournalError::Overtaken { .. }
             | JournalError::CommandReused { .. }
             | JournalError::TooLarge { .. }
             | JournalError::Malformed(_) => Self::Refused(error.to_string()),

@@ -9,6 +9,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "positions are dense, versions count per stream", run: dense },
     Case { name: "NoStream holds only while a stream has no events", run: no_stream },
     Case { name: "At holds only at the stream's version", run: at_version },
+    Case { name: "Counted holds only while nothing came that had to be counted", run: counted },
     Case { name: "Any holds always", run: any },
     Case { name: "a conflict fails its item only, and all of it", run: conflict_alone },
     Case { name: "items of one call see each other", run: see_each_other },
@@ -93,6 +94,36 @@ fn at_version(backend: &dyn Backend) {
     conflict(append(&*journal, item("order-1", 5, Expected::At(4), &["{}"])), 3);
     fill(&*journal, [item("order-1", 6, Expected::At(3), &["{}"])]);
     assert_eq!(log(&*journal).len(), 4);
+}
+
+fn counted(backend: &dyn Backend) {
+    let (_place, journal, _) = fresh(backend);
+    let expected = |version, after| Expected::Counted { version, after, before: 100, kinds: &["Paid"] };
+    let event = |command, kind: &'static str, occurred_at| {
+        let mut event = item("order-1", command, Expected::Any, &["{}"]);
+        event.events[0].kind = kind.into();
+        event.events[0].occurred_at = occurred_at;
+        event
+    };
+    let overtaken = |answer: Result<Receipt, JournalError>, at: u64| {
+        let found = matches!(&answer, Err(JournalError::Overtaken { position, .. }) if *position == at);
+        assert!(found, "expected position {at} not to be counted: {answer:?}");
+    };
+    fill(&*journal, [event(1, "Paid", 99), event(2, "Seen", 1), event(3, "Paid", 100)]);
+    overtaken(append(&*journal, item("books-1", 4, expected(0, 0), &["{}"])), 1);
+    assert_eq!(stream(&*journal, "books-1", 0).1, 0, "a refusal creates nothing");
+    // of another type, or later, is not counted
+    let first = item("books-1", 5, expected(0, 1), &["{}"]);
+    assert_eq!(fill(&*journal, [first.clone()])[0].version, 1);
+    conflict(append(&*journal, item("books-1", 6, expected(0, 1), &["{}"])), 1);
+    // what is written before it in the same call
+    let answers =
+        block_on(journal.append(vec![event(7, "Paid", 5), item("books-1", 8, expected(1, 4), &["{}"])]));
+    assert!(answers[0].is_ok());
+    overtaken(answers[1].clone(), 5);
+    // sent again it is what it was
+    assert!(append(&*journal, first).unwrap_or_else(|e| panic!("{e}")).replayed);
+    fill(&*journal, [item("books-1", 9, expected(1, 5), &["{}"])]);
 }
 
 fn any(backend: &dyn Backend) {

@@ -23,6 +23,9 @@ const STREAM_COMMANDS: &str =
 const COMMAND_ROWS: &str = "SELECT position, version, stream, command, fingerprint FROM events \
      WHERE position >= ?1 ORDER BY position";
 
+const LATER: &str = "SELECT events.position, events.occurred_at, kind.name FROM events JOIN kind ON kind.id = events.kind \
+     WHERE events.position > ?1 AND events.occurred_at < ?2 ORDER BY events.position";
+
 /// What the writer knows of the log: the heads of everything that is numbered.
 pub(super) struct Ledger {
     pub last: Position,
@@ -120,17 +123,26 @@ impl Ledger {
         after_conflict: bool,
         now: Micros,
     ) -> SqlResult<Result<Receipt, JournalError>> {
-        let lost = after_conflict && matches!(item.expected, Expected::At(_));
+        let lost = after_conflict && item.expected.follows();
         let hash = self.streams.hash(&item.stream);
         let tag = self.streams.tag(item.cause.command);
         let slot = match self.streams.find(hash, &item.stream) {
             Some(slot) => Some(slot),
             // A writer that expects events finds the stream there or is refused; nothing is created for it.
             None if lost || !item.expected.holds(0) => self.fetch(statements.conn, hash, &item.stream)?,
+            None if matches!(item.expected, Expected::Counted { .. }) => {
+                match self.fetch(statements.conn, hash, &item.stream)? {
+                    None if overlooked(statements.conn, item.expected)?.is_none() => {
+                        self.admit(statements, hash, item)?
+                    }
+                    found => found,
+                }
+            }
             None => self.admit(statements, hash, item)?,
         };
         let Some(slot) = slot else {
-            return Ok(Err(conflict(item, 0)));
+            let position = overlooked(statements.conn, item.expected)?;
+            return Ok(Err(position.map_or_else(|| conflict(item, 0), |position| overtaken(item, position))));
         };
         for first in self.streams.first_positions(slot, tag) {
             if let Some(answer) = self.replay(statements.conn, slot, first, item)? {
@@ -143,6 +155,9 @@ impl Ledger {
         };
         if lost || !item.expected.holds(before) {
             return Ok(Err(conflict(item, before)));
+        }
+        if let Some(position) = overlooked(statements.conn, item.expected)? {
+            return Ok(Err(overtaken(item, position)));
         }
         let actor = self.actors.id(statements.conn, &item.cause.actor)?;
         let first = self.last + 1;
@@ -241,6 +256,24 @@ impl Ledger {
         }
         Ok(receipt.map(Ok))
     }
+}
+
+/// The first event that should have been counted and was not, of those in the log and those written before in this batch.
+fn overlooked(conn: &Connection, expected: Expected) -> SqlResult<Option<Position>> {
+    let Expected::Counted { after, before, .. } = expected else { return Ok(None) };
+    let mut statement = conn.prepare_cached(LATER)?;
+    let mut rows = statement.query(params![after, before])?;
+    while let Some(row) = rows.next()? {
+        let (position, occurred_at) = (row.get(0)?, row.get(1)?);
+        if expected.overlooks(position, row.get_ref(2)?.as_str()?, occurred_at) {
+            return Ok(Some(position));
+        }
+    }
+    Ok(None)
+}
+
+fn overtaken(item: &Append, position: Position) -> JournalError {
+    JournalError::Overtaken { stream: item.stream.clone(), position }
 }
 
 fn conflict(item: &Append, actual: Version) -> JournalError {

@@ -250,7 +250,9 @@ impl Source<'_> {
                 }
                 let after_conflict = answer.conflicts.contains(&item.stream);
                 let result = ledger.append(&mut statements, item, after_conflict, now)?;
-                if let Err(JournalError::Conflict { stream, .. }) = &result {
+                if let Err(JournalError::Conflict { stream, .. } | JournalError::Overtaken { stream, .. }) =
+                    &result
+                {
                     answer.conflicts.insert(stream.clone());
                 }
                 answer.results.push(result);
