@@ -86,6 +86,7 @@ impl Service {
     #[must_use]
     pub fn new(market: Arc<Market>, models: ReadModels, access: impl Into<Arc<Access>>) -> Self {
         let wakes = feeds::Wakes::new(market.journal());
+        market.knows(&models);
         Self {
             market,
             models,

@@ -2,7 +2,7 @@
 
 mod support;
 
-use daybook_domain::books::commands::{BooksCommand, MarketCommand};
+use daybook_domain::books::commands::{BooksCommand, ClosingBooks, MarketCommand};
 use daybook_domain::books::events::*;
 use daybook_domain::books::{Books, Market, Policy};
 use daybook_domain::{Event, Money};
@@ -64,8 +64,9 @@ fn books() -> Scenario<Books> {
 
 /// Closes a month at midnight in Shanghai.
 fn close(period: &str, until: &str) -> BooksCommand {
-    let (period, until, digest) = (id(period), at(until), id("9f86"));
-    BooksCommand::ClosePeriod { period, until, digest, through: Some(9), seal: None }
+    let seal = StatementSeal { merchants: 0, lines: 0, root: id("00"), after: None, follows: None };
+    let books = ClosingBooks { until: at(until), digest: id("9f86"), through: 9, seal };
+    BooksCommand::ClosePeriod { period: id(period), books: Some(Box::new(books)) }
 }
 
 fn march() -> BooksCommand {
@@ -119,6 +120,20 @@ fn settle(reference: &str) -> BooksCommand {
 
 fn transfer(to: &str, reference: &str) -> BooksCommand {
     BooksCommand::MoveOwnFunds { from: id("icbc"), to: id(to), amount: cny(500), reference: id(reference) }
+}
+
+#[test]
+fn what_closes_a_month_is_not_taken_from_who_asks_for_it() {
+    let sent = r#"{"action":"close_period","period":"2018-03","digest":"9f86"}"#;
+    let error = serde_json::from_str::<BooksCommand>(sent).expect_err("a digest").to_string();
+    assert!(error.contains("unknown field `digest`"), "{error}");
+    for field in ["seal", "until", "through", "books"] {
+        assert!(serde_json::from_str::<BooksCommand>(&sent.replace("digest", field)).is_err(), "{field}");
+    }
+    let asked: BooksCommand =
+        serde_json::from_str(r#"{"action":"close_period","period":"2018-03"}"#).expect("a close");
+    books().when(asked.clone()).refused("books_not_drawn_up");
+    books().and(march()).when(asked).nothing();
 }
 
 #[test]

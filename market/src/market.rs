@@ -198,10 +198,23 @@ impl Market {
     ///
     /// # Errors
     /// As [`Commands::execute`]; `follows_by_itself` for a command that only reactors send
-    /// ([`AnyCommand::follows_from`]); `campaign_name_taken` for a plan; `books_moved_on` for a close of a period by books that leave part of it out;
+    /// ([`AnyCommand::follows_from`]); `campaign_name_taken` for a plan; `books_moved_on` for a close of a period in which something is
+    /// booked again and again while its books are drawn up;
     /// `provider_ref_used` or `reference_used` where another movement rests on a provider's or a bank's reference;
     /// `more_than_owed` for a payable of a partner that its campaigns are to pay.
     pub async fn execute(&self, request: AnyRequest) -> Result<Executed, MarketError> {
+        let Some(month) = self.to_be_closed(&request)? else { return self.carry_out(request).await };
+        let Some(models) = self.models.get() else {
+            let why = "what closes a month is drawn up from the read models: let them follow first";
+            return Err(MarketError::Unavailable(why.to_owned()));
+        };
+        let id = self.id();
+        let closing = |command| AnyRequest { command: AnyCommand::Books { id, command }, ..request.clone() };
+        self.close(models, month, closing).await
+    }
+
+    /// Executes a command as it stands.
+    pub(crate) async fn carry_out(&self, request: AnyRequest) -> Result<Executed, MarketError> {
         if let Some(instead) = request.command.follows_from() {
             let rejection = Rejection::new("follows_by_itself", instead);
             return Err(CommandError::Rejected(rejection).into());
@@ -290,9 +303,14 @@ impl Market {
             .map_err(|e| MarketError::Unavailable(e.to_string()))?;
         let follower = Follower::start(models.clone())
             .map_err(|e| MarketError::Unavailable(format!("read models cannot follow: {e}")))?;
+        self.knows(&models);
+        Ok((models, follower))
+    }
+
+    /// Lets it use read models of its journal that are open already, and need not follow by themselves.
+    pub fn knows(&self, models: &ReadModels) {
         // those of the first call stay: any of the same journal say the same
         let _ = self.models.set(models.clone());
-        Ok((models, follower))
     }
 
     /// Starts what runs by itself: reactions as events come, deadlines by the clock, and where read models follow

@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 
 use daybook_commands::{CommandError, Executed};
 use daybook_domain::books::Month;
-use daybook_domain::books::commands::BooksCommand;
+use daybook_domain::books::commands::{BooksCommand, ClosingBooks};
 use daybook_domain::books::events::StatementSeal;
 use daybook_domain::{Code, Event, EventKind, MarketId, PartyId, Reference, Rejection, Timestamp};
 use daybook_journal::{Filter, Journal, Position};
-use daybook_projections::{AsOf, ReadModels};
+use daybook_projections::{AsOf, Calendar, ReadModels};
 
 use crate::proven::seal;
 use crate::stream::visit;
@@ -110,26 +110,37 @@ fn through(journal: &dyn Journal, market: MarketId, last: Position) -> Result<Ve
     Ok(periods)
 }
 
+/// What closes a month of a market: its end in the market's time zone, the digest of its trial balance as `models` have it now, and
+/// the seal of merchants' statements.
+fn drawn_up(
+    models: &ReadModels,
+    market: MarketId,
+    calendar: Calendar,
+    month: Month,
+) -> Result<BooksCommand, MarketError> {
+    let unavailable = |why: String| MarketError::Unavailable(why);
+    let through = models.catch_up(&mut |_| {}).map_err(|e| unavailable(e.to_string()))?.applied;
+    let at = AsOf { business: Some(calendar.end_of_month(month).0), ..AsOf::position(through) };
+    let books = models.trial_balance(at).map_err(|e| unavailable(e.to_string()))?;
+    let period = Code::new(&month.to_string()).map_err(|e| unavailable(e.to_string()))?;
+    let digest = Reference::new(&books.digest()).map_err(|e| unavailable(e.to_string()))?;
+    let until = calendar.start_of_month(month.next());
+    let before = in_force(models.journal().as_ref(), market, through)?.pop();
+    let from = before.as_ref().map_or(i64::MIN, |before| before.until.0);
+    let before = before.map(|before| (before.period, before.position));
+    let seal = seal(models, (from, until.0), through, before).map_err(|e| unavailable(e.to_string()))?;
+    let books = Some(Box::new(ClosingBooks { until, digest, through, seal }));
+    Ok(BooksCommand::ClosePeriod { period, books })
+}
+
 impl Market {
-    /// What closes a month: its end in the market's time zone, and the digest of its trial balance as `models`, which
-    /// follow this market, have it now. What is booked in the month after that makes it outdated: it is refused.
+    /// What closes a month: its end in the market's time zone, the digest of its trial balance and the seal of merchants' statements
+    /// as `models`, which follow this market, have them now. What is booked in the month after that makes it outdated: it is refused.
     ///
     /// # Errors
     /// [`MarketError`] when the market or its read models cannot be read.
     pub fn closing(&self, models: &ReadModels, month: Month) -> Result<BooksCommand, MarketError> {
-        let calendar = self.calendar()?;
-        let unavailable = |why: String| MarketError::Unavailable(why);
-        let through = models.catch_up(&mut |_| {}).map_err(|e| unavailable(e.to_string()))?.applied;
-        let at = AsOf { business: Some(calendar.end_of_month(month).0), ..AsOf::position(through) };
-        let books = models.trial_balance(at).map_err(|e| unavailable(e.to_string()))?;
-        let period = Code::new(&month.to_string()).map_err(|e| unavailable(e.to_string()))?;
-        let digest = Reference::new(&books.digest()).map_err(|e| unavailable(e.to_string()))?;
-        let until = calendar.start_of_month(month.next());
-        let before = in_force(self.journal().as_ref(), self.id(), through)?.pop();
-        let from = before.as_ref().map_or(i64::MIN, |before| before.until.0);
-        let before = before.map(|before| (before.period, before.position));
-        let seal = seal(models, (from, until.0), through, before).map_err(|e| unavailable(e.to_string()))?;
-        Ok(BooksCommand::ClosePeriod { period, until, digest, through: Some(through), seal: Some(seal) })
+        drawn_up(models, self.id(), self.calendar()?, month)
     }
 
     /// Closes a month with the books as they are: where something is booked in it between the digest and the close,
@@ -145,7 +156,12 @@ impl Market {
     ) -> Result<Executed, MarketError> {
         let mut tries = 1;
         loop {
-            match self.execute(request(self.closing(models, month)?)).await {
+            let (models, market, calendar) = (models.clone(), self.id(), self.calendar()?);
+            // sums up all that merchants had in the month: others are not to wait for that
+            let drawn = tokio::task::spawn_blocking(move || drawn_up(&models, market, calendar, month)).await;
+            let drawn =
+                drawn.map_err(|error| MarketError::Unavailable(format!("closing failed: {error}")))?;
+            match self.carry_out(request(drawn?)).await {
                 Err(MarketError::Command(CommandError::Rejected(why)))
                     if why.code == OUTDATED && tries < TRIES =>
                 {
@@ -156,13 +172,26 @@ impl Market {
         }
     }
 
-    /// Refuses a close whose digest does not count all that is booked in the period. What is being written at this
-    /// very moment by another is not seen here: `verify` would find that.
+    /// The month that a request asks to close, where its books are still to be drawn up; none where the books stream says no
+    /// already, or has closed it.
+    pub(crate) fn to_be_closed(&self, request: &AnyRequest) -> Result<Option<Month>, MarketError> {
+        let AnyCommand::Books { id, command: BooksCommand::ClosePeriod { period, books: None } } =
+            &request.command
+        else {
+            return Ok(None);
+        };
+        let closed = self.commands().state::<daybook_domain::books::Books>(*id)?.0.last_closed();
+        let month = Month::parse(*period).ok().filter(|_| *id == self.id());
+        let next = closed.and_then(|last| Month::parse(last).ok()).map(Month::next);
+        Ok(month.filter(|month| next.is_none_or(|next| next == *month)))
+    }
+
+    /// Refuses a close whose digest does not count all that is booked in the period: with a sentence that helps. What is being
+    /// written at this very moment by another is not seen here; the journal's writer holds the close to it once more.
     pub(crate) fn counts_all(&self, command: &AnyCommand) -> Result<(), MarketError> {
         let AnyCommand::Books { id, command } = command else { return Ok(()) };
-        let BooksCommand::ClosePeriod { period, until, through: Some(through), .. } = command else {
-            return Ok(());
-        };
+        let BooksCommand::ClosePeriod { period, books: Some(books) } = command else { return Ok(()) };
+        let ClosingBooks { until, through, .. } = &**books;
         let head = self.journal().head()?;
         if *through >= head {
             return Ok(());

@@ -1,6 +1,5 @@
 //! Acting on the market from the command line: a request, what follows from it at once, and its receipt.
 
-use daybook_commands::Executed;
 use daybook_domain::{PartyId, Timestamp};
 use daybook_market::{AnyCommand, AnyRequest, Market};
 use serde::Serialize;
@@ -60,23 +59,12 @@ pub fn act(global: &Global, request: AnyRequest) -> Result<(), Failure> {
 pub async fn act_on(market: &Market, global: &Global, request: AnyRequest) -> Result<(), Failure> {
     let (stream, command_id) = (request.command.stream(), request.command_id);
     let done = market.execute(request).await?;
-    receipt(market, global, &stream, command_id, &done).await
-}
-
-/// Lets what follows from an executed request follow, and prints its receipt.
-pub async fn receipt(
-    market: &Market,
-    global: &Global,
-    stream: &str,
-    command_id: Uuid,
-    done: &Executed,
-) -> Result<(), Failure> {
     market.settle_reactions().await?;
     let events: Vec<_> = done.events.iter().map(|event| event.kind().as_str()).collect();
     let mut out = Output::new(global.format);
     if out.format == Format::Json {
         let (version, position, already) = (done.version, done.position, done.already);
-        out.json_line(&Receipt { stream, version, position, already, command_id, events })?;
+        out.json_line(&Receipt { stream: &stream, version, position, already, command_id, events })?;
     } else if done.already {
         say!("{stream} said so already: nothing was written");
     } else {

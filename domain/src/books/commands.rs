@@ -27,24 +27,30 @@ pub enum MarketCommand {
     },
 }
 
+/// What the books of a month come to as it is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosingBooks {
+    /// Start of the next month in the market's zone.
+    pub until: Timestamp,
+    /// Digest of the trial balance, hex.
+    pub digest: Reference,
+    /// Digest and seal count the events through this position of the journal.
+    pub through: u64,
+    /// What the close commits to of merchants' statements.
+    pub seal: StatementSeal,
+}
+
 /// Something asked of `books-{market}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum BooksCommand {
-    /// Closes a month.
+    /// Closes a month. What its books come to, and what is sealed of merchants' statements, the market draws up by itself.
     ClosePeriod {
         /// The month, `2018-05`; the one after the last closed.
         period: Code,
-        /// Start of the next month in the market's zone.
-        until: Timestamp,
-        /// Digest of the trial balance, hex.
-        digest: Reference,
-        /// The digest counts the events through this position of the journal.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        through: Option<u64>,
-        /// What the close commits to of merchants' statements.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        seal: Option<StatementSeal>,
+        /// What the market drew up; nobody sends it.
+        #[serde(skip)]
+        books: Option<Box<ClosingBooks>>,
     },
     /// Opens the last closed month again. The actor approves what another person asked for.
     ReopenPeriod {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::commands::BooksCommand;
+use super::commands::{BooksCommand, ClosingBooks};
 use super::events::*;
 use super::period::Month;
 use crate::decider::{in_open_period, not_negative, positive, said, two_persons};
@@ -49,17 +49,10 @@ impl Books {
 
 type Decided = Result<Vec<Event>, Rejection>;
 
-fn close(
-    books: &Books,
-    period: Code,
-    until: Timestamp,
-    digest: Reference,
-    (through, seal): (Option<u64>, Option<&StatementSeal>),
-    ctx: &Context<'_>,
-) -> Decided {
+fn close(books: &Books, period: Code, drawn: Option<&ClosingBooks>, ctx: &Context<'_>) -> Decided {
     let month = Month::parse(period)?;
     if let Some((_, ended, was)) = books.closed.iter().find(|(p, ..)| *p == period) {
-        if *ended == until && *was == digest {
+        if drawn.is_none_or(|drawn| drawn.until == *ended && drawn.digest == *was) {
             return Ok(Vec::new());
         }
         let message =
@@ -73,15 +66,20 @@ fn close(
             return Err(Rejection::new("period_out_of_order", message));
         }
     }
-    if !month.next().may_start_at(until) {
+    let Some(ClosingBooks { until, digest, through, seal }) = drawn else {
+        let message = "the market draws up what it closes: ask it, and not the journal, to close";
+        return Err(Rejection::new("books_not_drawn_up", message));
+    };
+    if !month.next().may_start_at(*until) {
         let message = format!("until {until} is not the start of {} in any time zone", month.next());
         return Err(Rejection::new("period_end_wrong", message));
     }
-    if ctx.occurred_at < until && !ctx.import {
+    if ctx.occurred_at < *until && !ctx.import {
         let message = format!("period {period} ends at {until}: close it after that");
         return Err(Rejection::new("period_not_over", message));
     }
-    Ok(vec![PeriodClosed { period, until, digest, by: ctx.actor, through, seal: seal.cloned() }.into()])
+    let (through, seal) = (Some(*through), Some(seal.clone()));
+    Ok(vec![PeriodClosed { period, until: *until, digest: *digest, by: ctx.actor, through, seal }.into()])
 }
 
 fn voucher(
@@ -156,9 +154,7 @@ impl Aggregate for Books {
 
     fn decide(&self, command: &BooksCommand, ctx: &Context<'_>) -> Decided {
         match command {
-            BooksCommand::ClosePeriod { period, until, digest, through, seal } => {
-                close(self, *period, *until, *digest, (*through, seal.as_ref()), ctx)
-            }
+            BooksCommand::ClosePeriod { period, books } => close(self, *period, books.as_deref(), ctx),
             BooksCommand::ReopenPeriod { period, requested_by, reason } => {
                 said("reason", reason)?;
                 two_persons("reopening", *requested_by, ctx.actor)?;

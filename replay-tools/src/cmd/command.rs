@@ -1,8 +1,9 @@
 //! `daybook command JSON`
 
+use daybook_domain::books::commands::BooksCommand;
 use daybook_market::AnyCommand;
 
-use crate::act::{By, act};
+use crate::act::{By, act_on};
 use crate::cli::Global;
 use crate::failure::Failure;
 
@@ -22,5 +23,10 @@ pub struct Args {
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let command: AnyCommand = serde_json::from_str(&args.json)
         .map_err(|error| Failure::Refused(format!("this is no command: {error}")))?;
-    act(global, args.by.request(command))
+    global.must_exist()?;
+    let market = global.market()?;
+    if let AnyCommand::Books { command: BooksCommand::ClosePeriod { .. }, .. } = &command {
+        market.knows(&global.read_models()?);
+    }
+    global.runtime()?.block_on(act_on(&market, global, args.by.request(command)))
 }

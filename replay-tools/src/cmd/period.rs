@@ -5,9 +5,9 @@ use daybook_domain::books::Month;
 use daybook_domain::books::commands::BooksCommand;
 use daybook_domain::{Code, PartyId};
 use daybook_market::periods::{Period, periods};
-use daybook_market::{AnyCommand, AnyRequest, Options};
+use daybook_market::{AnyCommand, Options};
 
-use crate::act::{By, act, act_on, receipt};
+use crate::act::{By, act, act_on};
 use crate::cli::Global;
 use crate::cuts::month;
 use crate::failure::Failure;
@@ -80,25 +80,17 @@ fn close(global: &Global, month: Month, by: &By) -> Result<(), Failure> {
     runtime.block_on(market.begin())?;
     let closed = periods(market.journal().as_ref(), market.id())?;
     let closed = closed.into_iter().find(|p| p.period.as_str() == month.to_string() && p.reopened.is_none());
-    let request = |command| by.request(AnyCommand::Books { id: market.id(), command });
     match closed {
-        None => {
-            let (models, command_id) = (global.read_models()?, by.identity());
-            let request = |command| AnyRequest { command_id, ..request(command) };
-            let stream = format!("books-{}", market.id());
-            runtime.block_on(async {
-                let done = market.close(&models, month, request).await?;
-                receipt(&market, global, &stream, command_id, &done).await
-            })
-        }
-        // sent again with its id, it says the same and is answered as the first time
-        Some(Period { period, until, digest, through, seal, .. }) if by.command_id.is_some() => {
-            let command = BooksCommand::ClosePeriod { period, until, digest, through: Some(through), seal };
-            runtime.block_on(act_on(&market, global, request(command)))
-        }
-        Some(Period { closed_at, by, .. }) => Err(Failure::Refused(format!(
-            "period {month} was closed by {by} at {closed_at}: `daybook period reopen {month}` opens it again"
+        // sent again with its id, it is answered as the first time
+        Some(Period { closed_at, by: who, .. }) if by.command_id.is_none() => Err(Failure::Refused(format!(
+            "period {month} was closed by {who} at {closed_at}: `daybook period reopen {month}` opens it again"
         ))),
+        _ => {
+            market.knows(&global.read_models()?);
+            let command = BooksCommand::ClosePeriod { period: code(month)?, books: None };
+            let request = by.request(AnyCommand::Books { id: market.id(), command });
+            runtime.block_on(act_on(&market, global, request))
+        }
     }
 }
 
