@@ -40,8 +40,10 @@ impl SessionRule {
 
 impl<P: Copy + Ord, T: Copy> Visit<P, T> {
     fn begin(at: usize, hit: &Hit<P, T>) -> Self {
+        let (Deed::View(place) | Deed::Act { page: place, .. }) = hit.deed;
         let mut visit = Self {
             hits: at..at,
+            place,
             from: hit.at,
             until: hit.at,
             day: hit.day,

@@ -139,6 +139,8 @@ pub struct Visit<P, T> {
     pub until: Timestamp,
     /// The business day on which it began, which it counts for.
     pub day: Day,
+    /// The page of its first hit, which was seen or on which something was done.
+    pub place: P,
     /// The first page seen; none where there were only acts.
     pub entry: Option<P>,
     /// The last page seen.

@@ -24,17 +24,17 @@ pub(super) const NOTHING: u32 = u32::MAX - 1;
 pub(super) struct Came {
     pub way: Option<u32>,
     pub at: Timestamp,
-    /// The page that it entered by.
-    entry: Option<u32>,
+    /// The page of its first hit.
+    place: Option<u32>,
 }
 
 impl Came {
     /// Nobody knows.
-    pub const UNKNOWN: Self = Self { way: None, at: Timestamp(0), entry: None };
+    pub const UNKNOWN: Self = Self { way: None, at: Timestamp(0), place: None };
 
     /// As a visit did.
     pub fn by(visit: &Visit<u32, u32>) -> Self {
-        Self { way: visit.arrival, at: visit.from, entry: visit.entry }
+        Self { way: visit.arrival, at: visit.from, place: Some(visit.place) }
     }
 }
 
@@ -227,7 +227,7 @@ impl<'q> Filing<'q> {
             came,
             merchant: Some(sale.merchant),
             sales_channel: Some(sale.sales_channel),
-            region: came.entry.and_then(|page| self.history.shown[page as usize].region),
+            region: came.place.and_then(|page| self.history.shown[page as usize].region),
             first,
             ..Facts::NOTHING
         }

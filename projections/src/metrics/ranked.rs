@@ -88,6 +88,7 @@ pub(crate) fn cut(
         tagged: hit.tagged,
     };
     let visit = |(visit, moved_on): (Visit<Ranked, Ranked>, bool)| Visit {
+        place: number(visit.place),
         entry: visit.entry.map(number),
         exit: visit.exit.map(number),
         arrival: visit.arrival.map(number),

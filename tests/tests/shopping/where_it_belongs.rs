@@ -213,6 +213,28 @@ async fn what_was_searched_for_and_where_visitors_were_are_dimensions_and_move_n
     );
 }
 
+#[tokio::test]
+async fn a_sale_belongs_to_the_region_of_the_first_hit_of_its_visit_which_may_be_an_act() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    at(&stage, "03T10:30");
+    order(&mut stage, "o1", "b1", "v1", vec![line(1, "tv", "home", "5.00", None)], "5.00").await;
+    let of = |time: &str, region: &str, act: &str| {
+        hit(&RawHit { region: region.to_owned().into(), act: act.to_owned().into(), ..raw("v1", time) })
+    };
+    record_hits(&stage, vec![of("03T10:00", "Hunan", "click"), of("03T10:01", "Sichuan", "")]).await;
+    let history = history(&stage);
+    let sold = |definition: Definition| -> Vec<String> {
+        let sessions = SessionRule::of(definition);
+        let asked = Question { sessions, ..question("03", "03", &[Dimension::Region]) };
+        let found = history.cells(&asked).unwrap();
+        found.cells.iter().map(|(words, cell)| format!("{} {}", words[0], cell.gmv.minor)).collect()
+    };
+    // the plan's visits are made of views alone
+    assert_eq!(sold(Definition::Plan), ["Sichuan 500"]);
+    assert_eq!(sold(Definition::Ga4), ["Hunan 500", "Sichuan 0"]);
+}
+
 /// The least time that something takes of three turns.
 fn least(mut turn: impl FnMut()) -> Duration {
     let one = |_| {
