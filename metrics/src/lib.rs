@@ -16,6 +16,7 @@
 
 pub mod attribution;
 pub mod channel;
+pub mod counting;
 pub mod explain;
 pub mod lift;
 pub mod plan;

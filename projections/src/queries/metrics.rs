@@ -8,12 +8,11 @@ use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
 use daybook_metrics::{Channel, SessionRule};
 use rusqlite::{Connection, params};
 
-use crate::engine::traffic::set;
 use crate::engine::{AsOf, ReadModelError, ReadModels};
 use crate::metrics::live::answer::{Asked, Kept, KeptSales, KeptTraffic};
 use crate::metrics::live::heard::{RULE, currency};
 use crate::metrics::live::parts::Part;
-use crate::metrics::live::{Group, NONE, SalesCell, TrafficCell};
+use crate::metrics::live::{Group, NONE};
 use crate::metrics::{Cells, Days, Dimension, Explanation, History, Question};
 
 impl ReadModels {
@@ -141,10 +140,10 @@ fn read(
     let asked_by = (asked.group != Group::All).then_some(asked.group);
     for span in spans {
         for group in [Group::All, Group::First].into_iter().chain(asked_by) {
-            traffic(db, group, *span, &mut kept.traffic)?;
+            traffic(db, group, *span, &mut kept)?;
         }
         for group in [Group::All, Group::Untracked].into_iter().chain(asked_by) {
-            sales(db, group, *span, question.currency, &mut kept.sales)?;
+            sales(db, group, *span, question.currency, &mut kept)?;
         }
     }
     let traffic = kept.traffic.iter().map(|row| row.word);
@@ -164,7 +163,7 @@ fn traffic(
     db: &Connection,
     group: Group,
     Span { of, days }: Span,
-    into: &mut Vec<KeptTraffic>,
+    kept: &mut Kept,
 ) -> Result<(), ReadModelError> {
     let mut find = db.prepare_cached(match of {
         Of::Days => {
@@ -185,10 +184,16 @@ fn traffic(
             bounces: row.get(5)?,
             stay: row.get(6)?,
         };
-        let visitors = set(row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from)?)?;
-        let bouncers = set(row.get_ref(8)?.as_blob().map_err(rusqlite::Error::from)?)?;
-        let cell = TrafficCell { part, visitors, bouncers };
-        into.push(KeptTraffic { group, day: row.get(0)?, word: row.get(1)?, cell });
+        let visitors = kept.set(row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from)?);
+        let bouncers = kept.set(row.get_ref(8)?.as_blob().map_err(rusqlite::Error::from)?);
+        kept.traffic.push(KeptTraffic {
+            group,
+            day: row.get(0)?,
+            word: row.get(1)?,
+            part,
+            visitors,
+            bouncers,
+        });
     }
     Ok(())
 }
@@ -198,7 +203,7 @@ fn sales(
     group: Group,
     Span { of, days }: Span,
     currency: Currency,
-    into: &mut Vec<KeptSales>,
+    kept: &mut Kept,
 ) -> Result<(), ReadModelError> {
     let mut find = db.prepare_cached(match of {
         Of::Days => {
@@ -213,14 +218,17 @@ fn sales(
     let (from, to) = (days.from.to_epoch_days(), days.to.to_epoch_days());
     let mut rows = find.query(params![group as u8, from, to, currency.as_str()])?;
     while let Some(row) = rows.next()? {
-        let cell = SalesCell {
+        let buyers = kept.set(row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?);
+        kept.sales.push(KeptSales {
+            group,
+            day: row.get(0)?,
+            word: row.get(1)?,
             orders: row.get(2)?,
             order_value: row.get(3)?,
             gmv: row.get(4)?,
             refunded: row.get(5)?,
-            buyers: set(row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?)?,
-        };
-        into.push(KeptSales { group, day: row.get(0)?, word: row.get(1)?, cell });
+            buyers,
+        });
     }
     Ok(())
 }

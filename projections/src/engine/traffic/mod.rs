@@ -33,7 +33,7 @@ use crate::queries::{CellRef, RowVisit};
 use crate::record::{Column, Sink as _};
 use crate::world::World;
 
-pub(crate) use store::set;
+pub(crate) use store::bad_set;
 
 /// The model.
 pub(crate) struct Traffic {

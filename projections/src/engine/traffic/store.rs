@@ -2,6 +2,7 @@
 
 use daybook_domain::Timestamp;
 use daybook_metrics::VisitorSet;
+use daybook_metrics::visitors::BadVisitorSet;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::engine::ReadModelError;
@@ -212,8 +213,13 @@ pub(super) fn spoilt(what: &str) -> ReadModelError {
 }
 
 /// A set of visitors as it is kept.
-pub(crate) fn set(bytes: &[u8]) -> Result<VisitorSet, ReadModelError> {
-    VisitorSet::from_bytes(bytes).map_err(|why| spoilt(&format!("a set of visitors ({why})")))
+pub(super) fn set(bytes: &[u8]) -> Result<VisitorSet, ReadModelError> {
+    VisitorSet::from_bytes(bytes).map_err(|why| bad_set(&why))
+}
+
+/// Bytes that are no set of visitors.
+pub(crate) fn bad_set(why: &BadVisitorSet) -> ReadModelError {
+    spoilt(&format!("a set of visitors ({why})"))
 }
 
 pub(super) fn credited(row: &Row<'_>) -> rusqlite::Result<Option<Credited>> {

@@ -1,29 +1,38 @@
 //! Kept figures put together to an answer.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use daybook_domain::{Currency, Money};
-use daybook_metrics::VisitorSet;
+use daybook_metrics::counting::{Counter, KeptSets, Within};
 use daybook_metrics::sessions::Day;
 use parking_lot::Mutex;
 
 use super::parts::Part;
-use super::{Group, NONE, SalesCell, TrafficCell};
+use super::{Group, NONE};
 use crate::engine::ReadModelError;
+use crate::engine::traffic::bad_set;
 use crate::metrics::filing::{period, period_word};
 use crate::metrics::{Cell, Cells, Dimension, Question};
 
 /// Most threads that one answer is made on.
 const MOST_THREADS: usize = 4;
-/// Fewest cells that are worth a thread.
-const LEAST_OF_A_THREAD: usize = 8;
+/// Fewest bytes of sets that are worth a thread.
+const LEAST_OF_A_THREAD: usize = 1 << 20;
+/// Most cells that a thread takes at once.
+const TAKEN: usize = 8;
+
+/// Where the bytes of a set lie.
+pub(crate) type Set = Range<usize>;
 
 /// A kept cell of traffic.
 pub(crate) struct KeptTraffic {
     pub group: Group,
     pub day: Day,
     pub word: u32,
-    pub cell: TrafficCell,
+    pub part: Part,
+    pub visitors: Set,
+    pub bouncers: Set,
 }
 
 /// A kept cell of sales in the currency asked for.
@@ -31,7 +40,11 @@ pub(crate) struct KeptSales {
     pub group: Group,
     pub day: Day,
     pub word: u32,
-    pub cell: SalesCell,
+    pub orders: i64,
+    pub order_value: i64,
+    pub gmv: i64,
+    pub refunded: i64,
+    pub buyers: Set,
 }
 
 /// What is kept of the days asked for.
@@ -39,6 +52,25 @@ pub(crate) struct KeptSales {
 pub(crate) struct Kept {
     pub traffic: Vec<KeptTraffic>,
     pub sales: Vec<KeptSales>,
+    /// The bytes of all sets, one behind the other.
+    sets: Vec<u8>,
+}
+
+impl Kept {
+    /// Takes the bytes of a set.
+    pub(crate) fn set(&mut self, bytes: &[u8]) -> Set {
+        let from = self.sets.len();
+        self.sets.extend_from_slice(bytes);
+        from..self.sets.len()
+    }
+
+    fn sets<'k>(&'k self, all: &[Set]) -> Result<KeptSets<'k>, ReadModelError> {
+        let mut sets = KeptSets::default();
+        for set in all {
+            sets.add(&self.sets[set.clone()]).map_err(|why| bad_set(&why))?;
+        }
+        Ok(sets)
+    }
 }
 
 /// What is asked by.
@@ -55,13 +87,13 @@ type Key = (Option<u32>, Option<String>);
 #[derive(Default)]
 struct Sum {
     part: Part,
-    visitors: Vec<VisitorSet>,
-    bouncers: Vec<VisitorSet>,
+    visitors: Vec<Set>,
+    bouncers: Vec<Set>,
     orders: i64,
     order_value: i128,
     gmv: i128,
     refunded: i128,
-    buyers: Vec<VisitorSet>,
+    buyers: Vec<Set>,
 }
 
 impl Asked {
@@ -100,60 +132,67 @@ impl Asked {
         kept: Kept,
         named: &BTreeMap<u32, String>,
     ) -> Result<Option<Cells>, ReadModelError> {
-        if self.group == Group::Campaign && shared(&kept.traffic, named) {
+        if self.group == Group::Campaign && shared(&kept, named)? {
             return Ok(None);
         }
         let of = |day: Day| self.time.map(|time| period(time, day));
         let (mut total, mut untracked) = (Sum::default(), Sum::default());
         let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
-        let mut first: BTreeMap<Option<u32>, Vec<VisitorSet>> = BTreeMap::new();
+        let mut first: BTreeMap<Option<u32>, Vec<Set>> = BTreeMap::new();
         let every_day = self.group == Group::All;
         let asked = !question.by.is_empty();
-        for row in kept.traffic {
+        for row in &kept.traffic {
             let key = (of(row.day), named.get(&row.word).cloned());
             match row.group {
                 Group::First => {
                     if asked && self.time.is_some() {
-                        first.entry(key.0).or_default().push(row.cell.visitors.clone());
+                        first.entry(key.0).or_default().push(row.visitors.clone());
                     }
-                    first.entry(None).or_default().push(row.cell.visitors);
+                    first.entry(None).or_default().push(row.visitors.clone());
                 }
                 Group::All => {
                     if asked && every_day {
-                        sums.entry(key).or_default().see(row.cell.clone());
+                        sums.entry(key).or_default().see(row);
                     }
-                    total.see(row.cell);
+                    total.see(row);
                 }
-                _ => sums.entry(key).or_default().see(row.cell),
+                _ => sums.entry(key).or_default().see(row),
             }
         }
         for row in &kept.sales {
             let key = (of(row.day), named.get(&row.word).cloned());
             match row.group {
-                Group::Untracked => untracked.sell(&row.cell)?,
+                Group::Untracked => untracked.sell(row)?,
                 Group::All => {
                     if asked && every_day {
-                        sums.entry(key).or_default().sell(&row.cell)?;
+                        sums.entry(key).or_default().sell(row)?;
                     }
-                    total.sell(&row.cell)?;
+                    total.sell(row)?;
                 }
-                _ => sums.entry(key).or_default().sell(&row.cell)?,
+                _ => sums.entry(key).or_default().sell(row)?,
             }
         }
-        let first: BTreeMap<_, _> =
-            first.into_iter().map(|(of, sets)| (of, VisitorSet::union_of(&sets))).collect();
-        let nobody = VisitorSet::new();
-        let new = |of: &Option<u32>| first.get(of).unwrap_or(&nobody);
-        let currency = question.currency;
-        let cell = |(key, sum): (Key, Sum)| {
-            let cell = sum.cell(new(&key.0), currency)?;
-            Ok((self.words(question, key), cell))
-        };
-        let mut cells = on_all_cores(sums.into_iter().collect(), &cell)?;
-        cells.sort_by(|a, b| a.0.cmp(&b.0));
-        let total = total.cell(new(&None), currency)?;
-        let reported = Sum::default().cell(&nobody, currency)?;
-        Ok(Some(Cells { cells, total, reported, untracked: untracked.cell(&nobody, currency)? }))
+        let mut counting: Vec<(Option<u32>, Counted)> = vec![(None, Counted::Total(total))];
+        counting.extend(sums.into_iter().map(|(key, sum)| (key.0, Counted::Cell(key, sum))));
+        let nobody = Vec::new();
+        let mut counted = on_all_cores(counting, kept.sets.len(), &|room: &mut Room, (period, of)| {
+            if room.period != Some(period) {
+                room.first = Within::any_of(kept.sets(first.get(&period).unwrap_or(&nobody))?);
+                room.period = Some(period);
+            }
+            let (words, sum) = match of {
+                Counted::Total(sum) => (None, sum),
+                Counted::Cell(key, sum) => (Some(self.words(question, key)), sum),
+            };
+            Ok((words, sum.cell(&kept, room, question.currency)?))
+        })?;
+        counted.sort_by(|a, b| a.0.cmp(&b.0)); // the total, which has no words, stands first
+        let mut room = Room::default();
+        let reported = Sum::default().cell(&kept, &mut room, question.currency)?;
+        let untracked = untracked.cell(&kept, &mut room, question.currency)?;
+        let total = counted.remove(0).1;
+        let cells = counted.into_iter().filter_map(|(words, cell)| Some((words?, cell))).collect();
+        Ok(Some(Cells { cells, total, reported, untracked }))
     }
 
     fn words(self, question: &Question, (time, word): Key) -> Vec<String> {
@@ -165,64 +204,84 @@ impl Asked {
     }
 }
 
-/// Whether two words that stand for one campaign have a visitor in common on a day.
-fn shared(traffic: &[KeptTraffic], named: &BTreeMap<u32, String>) -> bool {
-    let mut seen: BTreeMap<(Day, &str), VisitorSet> = BTreeMap::new();
-    let mut words: BTreeMap<&str, u32> = BTreeMap::new();
-    let several = named.values().any(|name| {
-        let of = words.entry(name).or_default();
-        *of += 1;
-        *of > 1
-    });
-    if !several {
-        return false;
-    }
-    traffic.iter().filter(|row| row.group == Group::Campaign && row.word != NONE).any(|row| {
-        let Some(name) = named.get(&row.word) else { return false };
-        let others = seen.entry((row.day, name)).or_default();
-        let shared = others.shared_with(&row.cell.visitors) > 0;
-        *others = others.union(&row.cell.visitors);
-        shared
-    })
+/// What is counted: what all cells come to, or one of them.
+enum Counted {
+    Total(Sum),
+    Cell(Key, Sum),
 }
 
-/// What `of` makes of each, in their order. Where there are many, other threads take some of them, as far as the system
-/// gives any.
+/// What a thread counts with.
+#[derive(Default)]
+struct Room {
+    counter: Counter,
+    /// Who was first seen in the period that was counted last.
+    first: Within,
+    period: Option<Option<u32>>,
+}
+
+/// Whether two words that stand for one campaign have a visitor in common on a day.
+fn shared(kept: &Kept, named: &BTreeMap<u32, String>) -> Result<bool, ReadModelError> {
+    let mut words: BTreeMap<&str, u32> = BTreeMap::new();
+    for name in named.values() {
+        *words.entry(name).or_default() += 1;
+    }
+    let mut several: BTreeMap<(Day, &str), Vec<Set>> = BTreeMap::new();
+    for row in kept.traffic.iter().filter(|row| row.group == Group::Campaign && row.word != NONE) {
+        let Some(name) = named.get(&row.word).filter(|name| words[name.as_str()] > 1) else { continue };
+        several.entry((row.day, name)).or_default().push(row.visitors.clone());
+    }
+    let mut counter = Counter::default();
+    for sets in several.values() {
+        let sets = kept.sets(sets)?;
+        let together = sets.together();
+        if counter.count(sets, &Within::default()).0 < together {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What `of` makes of each, in any order. Where there are many bytes, other threads take some of them, as far as the
+/// system gives any.
 fn on_all_cores<T: Send, R: Send>(
     all: Vec<T>,
-    of: &(impl Fn(T) -> Result<R, ReadModelError> + Sync),
+    bytes: usize,
+    of: &(impl Fn(&mut Room, T) -> Result<R, ReadModelError> + Sync),
 ) -> Result<Vec<R>, ReadModelError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let others = cores.min(MOST_THREADS).min(all.len() / LEAST_OF_A_THREAD).saturating_sub(1);
-    let waiting = Mutex::new(all.into_iter().enumerate());
-    let take = || -> Result<Vec<(usize, R)>, ReadModelError> {
-        let mut made = Vec::new();
+    let others = cores.min(MOST_THREADS).min(bytes / LEAST_OF_A_THREAD).saturating_sub(1);
+    let waiting = Mutex::new(all.into_iter());
+    let take = || -> Result<Vec<R>, ReadModelError> {
+        let (mut made, mut room) = (Vec::new(), Room::default());
         loop {
-            let Some((at, one)) = waiting.lock().next() else { return Ok(made) };
-            made.push((at, of(one)?));
+            let taken: Vec<T> = waiting.lock().by_ref().take(TAKEN).collect();
+            if taken.is_empty() {
+                return Ok(made);
+            }
+            for one in taken {
+                made.push(of(&mut room, one)?);
+            }
         }
     };
-    let mut made = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let thread = |_| std::thread::Builder::new().spawn_scoped(scope, take).ok();
         let threads: Vec<_> = (0..others).filter_map(thread).collect();
         let mut made = take()?;
         for thread in threads {
-            made.extend(thread.join().expect("invariant: uniting sets does not panic")?);
+            made.extend(thread.join().expect("invariant: counting does not panic")?);
         }
-        Ok::<_, ReadModelError>(made)
-    })?;
-    made.sort_unstable_by_key(|(at, _)| *at);
-    Ok(made.into_iter().map(|(_, one)| one).collect())
+        Ok(made)
+    })
 }
 
 impl Sum {
-    fn see(&mut self, cell: TrafficCell) {
+    fn see(&mut self, cell: &KeptTraffic) {
         self.part += cell.part;
-        self.visitors.push(cell.visitors);
-        self.bouncers.push(cell.bouncers);
+        self.visitors.push(cell.visitors.clone());
+        self.bouncers.push(cell.bouncers.clone());
     }
 
-    fn sell(&mut self, cell: &SalesCell) -> Result<(), ReadModelError> {
+    fn sell(&mut self, cell: &KeptSales) -> Result<(), ReadModelError> {
         if [cell.order_value, cell.gmv, cell.refunded].contains(&i64::MAX) {
             return Err(beyond()); // where sums of a day stop
         }
@@ -234,22 +293,25 @@ impl Sum {
         Ok(())
     }
 
-    fn cell(self, first: &VisitorSet, currency: Currency) -> Result<Cell, ReadModelError> {
+    fn cell(self, kept: &Kept, room: &mut Room, currency: Currency) -> Result<Cell, ReadModelError> {
         let money = |sum: i128| {
             Ok::<_, ReadModelError>(Money::new(i64::try_from(sum).map_err(|_| beyond())?, currency))
         };
         let count = |sum: i64| u64::try_from(sum).unwrap_or_default();
-        let visitors = VisitorSet::union_of(&self.visitors);
+        let Room { counter, first, .. } = room;
+        let (uv, new_uv) = counter.count(kept.sets(&self.visitors)?, first);
+        let mut distinct =
+            |sets: &[Set]| Ok::<_, ReadModelError>(counter.count(kept.sets(sets)?, &Within::default()).0);
         Ok(Cell {
-            uv: visitors.len(),
-            new_uv: visitors.shared_with(first),
-            bouncers: VisitorSet::union_of(&self.bouncers).len(),
+            uv,
+            new_uv,
+            bouncers: distinct(&self.bouncers)?,
             pv: count(self.part.pv),
             views: count(self.part.views),
             visits: count(self.part.visits),
             bounces: count(self.part.bounces),
             stay: self.part.stay,
-            buyers: VisitorSet::union_of(&self.buyers).len(),
+            buyers: distinct(&self.buyers)?,
             orders: count(self.orders),
             order_value: money(self.order_value)?,
             gmv: money(self.gmv)?,
