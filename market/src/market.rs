@@ -10,6 +10,7 @@ use daybook_commands::{
 use daybook_domain::books::commands::MarketCommand;
 use daybook_domain::{Currency, MarketId, PartyId, Rejection, Timestamp};
 use daybook_journal::{Filter, Journal, MemoryJournal, SqliteJournal, sqlite};
+use daybook_projections::metrics::Sites;
 use daybook_projections::{Follower, Progress, ReadModels};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -39,6 +40,8 @@ pub struct Options {
     pub pending: Option<Arc<dyn PendingBalance>>,
     /// Streams whose state is kept in memory, about.
     pub cache_streams: usize,
+    /// The lists by which read models tell traffic channels; where none are named, those stand with which they were made.
+    pub sites: Option<Sites>,
 }
 
 /// With what a market begins.
@@ -64,6 +67,7 @@ impl Default for Options {
             },
             pending: None,
             cache_streams: 200_000,
+            sites: None,
         }
     }
 }
@@ -87,6 +91,7 @@ pub struct Market {
     opened: tokio::sync::OnceCell<()>,
     /// The read models that follow it, once they do: where the schedule of settlements looks.
     models: OnceLock<ReadModels>,
+    sites: Option<Sites>,
 }
 
 impl Market {
@@ -142,6 +147,7 @@ impl Market {
             opening: options.opening,
             opened: tokio::sync::OnceCell::new(),
             models: OnceLock::new(),
+            sites: options.sites,
         })
     }
 
@@ -299,7 +305,7 @@ impl Market {
             let why = "read models need a file: name one, such as sqlite:daybook.views.db";
             return Err(MarketError::Url(why.to_owned()));
         };
-        let models = ReadModels::open(path, Arc::clone(&self.journal), progress)
+        let models = ReadModels::open_with(path, Arc::clone(&self.journal), self.sites.clone(), progress)
             .map_err(|e| MarketError::Unavailable(e.to_string()))?;
         let follower = Follower::start(models.clone())
             .map_err(|e| MarketError::Unavailable(format!("read models cannot follow: {e}")))?;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use daybook_domain::time::SECOND;
 use daybook_domain::{Code, Currency, Money};
-use daybook_metrics::{ChannelRule, Definition, MarketSites, SessionRule};
-use daybook_projections::metrics::{Aftermath, Cell, Days, Dimension, History, MAX_DIMENSIONS};
+use daybook_metrics::{ChannelRule, Definition, SessionRule};
+use daybook_projections::metrics::{Aftermath, Cell, Days, Dimension, History, MAX_DIMENSIONS, Sites};
 use daybook_projections::{AsOf, ReadModels};
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::open::told;
 use crate::output::say;
 use crate::progress::Progress;
+use crate::sites;
 use crate::value::{Table, Value};
 
 /// What visits, channels and sales are.
@@ -43,8 +44,9 @@ pub struct Visits {
     /// The longest pause within a visit
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1_440))]
     timeout: u32,
-    /// A TOML file of the market's own hosts, and of search engines, social networks and partners of its own
-    #[arg(long, value_name = "FILE")]
+    /// A TOML file of the market's own hosts, and of search engines, social networks and partners of its own [default: the
+    /// lists with which the read models were made, see `daybook serve --sites`]
+    #[arg(long, value_name = "FILE", env = "DAYBOOK_SITES")]
     sites: Option<PathBuf>,
 }
 
@@ -62,26 +64,25 @@ impl Visits {
         SessionRule { definition: self.definition, timeout: i64::from(self.timeout) * 60 * SECOND }
     }
 
-    /// How a visitor came.
-    pub fn channels(&self) -> Result<ChannelRule, Failure> {
-        let sites = match &self.sites {
-            None => MarketSites::default(),
-            Some(path) => {
-                let why = |why: String| Failure::Usage(format!("--sites {}: {why}", path.display()));
-                let text = std::fs::read_to_string(path).map_err(|error| why(error.to_string()))?;
-                toml::from_str(&text).map_err(|error| why(error.to_string()))?
-            }
+    /// The lists that are named.
+    pub fn named(&self) -> Result<Option<Sites>, Failure> {
+        let Some(path) = self.sites.as_ref().filter(|path| !path.as_os_str().is_empty()) else {
+            return Ok(None);
         };
-        ChannelRule::new(&sites).map_err(|error| Failure::Usage(format!("--sites: {error}")))
+        let sites = sites::read(path);
+        sites.map(Some).map_err(|why| Failure::Usage(format!("--sites {}: {why}", path.display())))
+    }
+
+    /// How a visitor came: by the lists that are named, else by those of the read models.
+    pub fn channels(&self, models: &ReadModels) -> Result<ChannelRule, Failure> {
+        Ok(match self.named()? {
+            Some(named) => named.rule().clone(),
+            None => models.sites()?.rule().clone(),
+        })
     }
 }
 
 impl Rules {
-    /// How a visitor came.
-    pub fn channels(&self) -> Result<ChannelRule, Failure> {
-        self.visits.channels()
-    }
-
     /// What visits and channels are.
     pub fn visits(&self) -> &Visits {
         &self.visits
@@ -115,7 +116,7 @@ impl Rules {
         (since, look_back): (NaiveDate, i64),
         at: AsOf,
     ) -> Result<History, Failure> {
-        let rule = self.channels()?;
+        let rule = self.visits.channels(models)?;
         let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
         let mut history = models.history(since, look_back, rule, at, &mut told(&progress))?;
         self.prefer_sources(&mut history);
@@ -145,9 +146,13 @@ impl Rules {
         of_sales(self.currency, paid)
     }
 
-    /// Whether a market's own lists of sites are named.
-    pub fn has_sites(&self) -> bool {
-        self.visits.sites.is_some()
+    /// Whether the read models tell channels as is asked for.
+    pub fn are_of(&self, models: &ReadModels) -> Result<bool, Failure> {
+        let named = self.visits.named()?;
+        Ok(match named {
+            Some(named) => named == *models.sites()?,
+            None => true,
+        })
     }
 }
 

@@ -16,6 +16,7 @@ mod parse;
 mod plans;
 mod progress;
 mod rows;
+mod sites;
 mod source;
 mod value;
 

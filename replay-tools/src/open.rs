@@ -58,7 +58,12 @@ impl Global {
 
     /// The running market; makes the journal when there is none, and keeps a second writer out.
     pub fn market(&self) -> Result<Market, Failure> {
-        Ok(Market::open(&self.journal.to_string(), Options::default())?)
+        self.market_with(Options::default())
+    }
+
+    /// The same with these options.
+    pub fn market_with(&self, options: Options) -> Result<Market, Failure> {
+        Ok(Market::open(&self.journal.to_string(), options)?)
     }
 
     /// The read models of a market that this process runs, made or caught up.

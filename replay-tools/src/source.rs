@@ -25,7 +25,7 @@ impl Rules {
         at: AsOf,
     ) -> Result<Sourced<Cells>, Failure> {
         let question = |currency| self.question(days, by, currency);
-        if self.may_be_kept(at) {
+        if self.may_be_kept(models, at)? {
             let asked = question(self.currency_of(&models.kept_currencies()?)?);
             if let Some(answer) = models.kept_cells(&asked)? {
                 return Ok(Sourced { answer, source: "kept" });
@@ -47,7 +47,7 @@ impl Rules {
         at: AsOf,
     ) -> Result<Sourced<Explanation>, Failure> {
         let question = |currency| self.question(days, by, currency);
-        if self.may_be_kept(at) {
+        if self.may_be_kept(models, at)? {
             let asked = question(self.currency_of(&models.kept_currencies()?)?);
             if let Some(answer) = models.kept_explanation(before, &asked)? {
                 return Ok(Sourced { answer, source: "kept" });
@@ -66,8 +66,8 @@ impl Rules {
         Question { days, by: by.to_vec(), sessions: self.sessions(), currency }
     }
 
-    /// What is kept is kept of now, and with the channel rule's own lists.
-    fn may_be_kept(&self, at: AsOf) -> bool {
-        at == AsOf::HEAD && !self.has_sites()
+    /// What is kept is kept of now, and by the lists of the read models.
+    fn may_be_kept(&self, models: &ReadModels, at: AsOf) -> Result<bool, Failure> {
+        Ok(at == AsOf::HEAD && self.are_of(models)?)
     }
 }

@@ -1,9 +1,9 @@
 //! What a market adds to the lists: its own hosts, the engines and networks of its country, its partners.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A market's additions to the rule, part of its settings. What it names is taken before what the lists say.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MarketSites {
     /// The market's own hosts: coming from there is no arrival. `*.shop.example` takes everything below as well.
@@ -23,7 +23,7 @@ pub struct MarketSites {
 }
 
 /// A site that a market knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MarketSite {
     /// Its name in reports.

@@ -238,7 +238,9 @@ impl ReadModels {
         names: &[&str],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Snapshot, ReadModelError> {
-        Snapshot::replay(self.journal().as_ref(), at, names, progress)
+        let mut runners = models::selected(names, Children::Hash)?;
+        self.tell_sites(&mut runners);
+        Snapshot::replayed(self.journal().as_ref(), at, runners, progress)
     }
 
     /// Hands each event of these types to `each` that had happened by a moment, in one pass over the journal.

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use daybook_journal::{Journal, Position};
 use rusqlite::Connection;
@@ -12,6 +13,7 @@ use super::meta::{self, State, Stored};
 use super::pass::{Decoder, world_at};
 use super::readers::identity;
 use super::runner::{Children, Runner};
+use crate::metrics::Sites;
 use crate::model::{Keys, KindSet};
 use crate::models;
 
@@ -37,6 +39,8 @@ pub(crate) struct Live {
     file: Option<(u64, u64)>,
     /// Most rows of one model kept in memory from one batch to the next.
     cache_rows: usize,
+    /// The lists by which channels are to be told; none where those of the file stand.
+    sites: Option<Arc<Sites>>,
 }
 
 /// What a batch did.
@@ -50,12 +54,13 @@ pub(crate) struct Batch {
 }
 
 impl Live {
-    /// Goes on with the models of the file; those of another version wait for a rebuild.
-    pub(crate) fn open(path: &Path) -> Result<Self, ReadModelError> {
+    /// Goes on with the models of the file; those of another version, or made with other lists, wait for a rebuild.
+    pub(crate) fn open(path: &Path, sites: Option<Arc<Sites>>) -> Result<Self, ReadModelError> {
         let db = meta::open(path)?;
         let file = identity(path);
         let (models, stored) = (Vec::new(), Vec::new());
-        let mut live = Self { db, models, state: State::default(), stored, file, cache_rows: CACHE_ROWS };
+        let mut live =
+            Self { db, models, state: State::default(), stored, file, cache_rows: CACHE_ROWS, sites };
         live.reload()?;
         Ok(live)
     }
@@ -72,12 +77,15 @@ impl Live {
                 continue;
             };
             runner.attach(found.generation, Some(&self.db))?;
+            if !runner.is_made_with(self.sites.as_deref()) {
+                continue;
+            }
             self.models.push(Followed { runner, position: found.position });
         }
         Ok(())
     }
 
-    /// The models whose stored rows are of another version, or that the file lacks.
+    /// The models whose stored rows are of another version or made with other lists, or that the file lacks.
     pub(crate) fn stale(&self) -> Vec<&'static str> {
         let names = models::all(Children::Hash).into_iter().map(|r| r.name());
         names.filter(|name| !self.models.iter().any(|m| m.runner.name() == *name)).collect()
@@ -278,7 +286,7 @@ mod tests {
         let path = room.path().join("views.db");
         let empty = daybook_journal::MemoryJournal::new();
         rebuild::build_file(&path, &empty, models::all(Children::Write), Bounds::ALONE, &mut |_| {}).unwrap();
-        let mut live = Live::open(&path).unwrap();
+        let mut live = Live::open(&path, None).unwrap();
         live.cache_rows = 10;
         while live.applied() < 3_000 {
             live.batch(&journal, 170, false).unwrap();

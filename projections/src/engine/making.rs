@@ -2,7 +2,10 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::error::ReadModelError;
 use super::live::Live;
@@ -11,12 +14,18 @@ use super::rebuild::{self, Bounds};
 use super::runner::{Children, Runner};
 use super::status::{Freshness, Progress};
 use super::{ReadModels, readers};
+use crate::metrics::Sites;
 use crate::models;
 
 /// A model made beside its live tables, not yet shown.
 pub(super) struct Rebuilt {
     pub(super) runner: Box<dyn Runner>,
     pub(super) stored: Stored,
+}
+
+/// The lists with which a file was made.
+fn sites_of(db: &Connection) -> rusqlite::Result<Option<String>> {
+    db.prepare_cached("SELECT lists FROM _traffic_sites")?.query_row([], |row| row.get(0)).optional()
 }
 
 impl ReadModels {
@@ -43,7 +52,8 @@ impl ReadModels {
         names: &[&str],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Freshness, ReadModelError> {
-        let runners = models::selected(names, Children::Write)?;
+        let mut runners = models::selected(names, Children::Write)?;
+        self.tell_sites(&mut runners);
         let _alone = self.inner.rebuilding.lock();
         let _other_processes = self.only_maker()?;
         if names.is_empty() {
@@ -57,10 +67,44 @@ impl ReadModels {
         self.catch_up(progress)
     }
 
+    /// The lists by which channels are told: those that were named when the file was opened, else those with which it
+    /// was made.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn sites(&self) -> Result<Arc<Sites>, ReadModelError> {
+        match &self.inner.sites {
+            Some(named) => Ok(Arc::clone(named)),
+            None => {
+                let kept = sites_of(&*self.read()?)?;
+                Ok(Arc::new(kept.and_then(|kept| Sites::read(&kept)).unwrap_or_default()))
+            }
+        }
+    }
+
+    /// Whether channels are told in the file as they are to be.
+    pub(crate) fn is_told_so(&self, db: &Connection) -> Result<bool, ReadModelError> {
+        let Some(named) = &self.inner.sites else { return Ok(true) };
+        Ok(sites_of(db)?.is_some_and(|kept| kept == named.as_kept()))
+    }
+
+    /// Lets models that are made tell channels as those of the file do, or as was named. A file that is none, or has
+    /// no lists yet, names none.
+    pub(super) fn tell_sites(&self, runners: &mut [Box<dyn Runner>]) {
+        let of_file = || {
+            let db = self.inner.path.exists().then(|| meta::open_reader(&self.inner.path).ok()).flatten()?;
+            Sites::read(&sites_of(&db).ok().flatten()?).map(Arc::new)
+        };
+        if let Some(sites) = self.inner.sites.clone().or_else(of_file) {
+            runners.iter_mut().for_each(|runner| runner.tell(&sites));
+        }
+    }
+
     /// Makes a file of all models beside the one in use.
     pub(super) fn build_all(&self, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, ReadModelError> {
         let beside = self.beside(".rebuild");
-        let all = models::all(Children::Write);
+        let mut all = models::all(Children::Write);
+        self.tell_sites(&mut all);
         rebuild::build_file(&beside, self.inner.journal.as_ref(), all, Bounds::ALONE, progress)?;
         // a build that ended early for want of memory is not tried again: following goes on from there
         self.inner.made.store(true, Ordering::Relaxed);
@@ -93,7 +137,7 @@ impl ReadModels {
     pub(super) fn opened<'l>(&self, live: &'l mut Option<Live>) -> Result<&'l mut Live, ReadModelError> {
         match live {
             Some(live) => Ok(live),
-            None => Ok(live.insert(Live::open(&self.inner.path)?)),
+            None => Ok(live.insert(Live::open(&self.inner.path, self.inner.sites.clone())?)),
         }
     }
 

@@ -48,6 +48,7 @@ pub use rebuild::{Measured, measure_rebuild};
 pub use status::{Freshness, ModelStatus, Progress, Stage, Status};
 
 use crate::digest::TableDigest;
+use crate::metrics::Sites;
 use crate::models;
 use crate::world::World;
 use live::Live;
@@ -80,6 +81,8 @@ struct Inner {
     apart_stopped: Mutex<Option<String>>,
     /// Whether this process has made the whole file already.
     made: AtomicBool,
+    /// The lists by which channels are told, where any were named.
+    sites: Option<Arc<Sites>>,
 }
 
 /// How far the models have come, and how many wait for them to come further.
@@ -105,6 +108,20 @@ impl ReadModels {
         journal: Arc<dyn Journal>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
+        Self::open_with(path, journal, None, progress)
+    }
+
+    /// As [`open`](Self::open), with the lists by which channels are told: figures that were made with others are made
+    /// anew. Where none are named, those stand with which the file was made.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        path: impl AsRef<Path>,
+        journal: Arc<dyn Journal>,
+        sites: Option<Sites>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, ReadModelError> {
         let path = path.as_ref().to_path_buf();
         let inner = Inner {
             readers: Readers::new(path.clone()),
@@ -118,6 +135,7 @@ impl ReadModels {
             stopped: Mutex::new(None),
             apart_stopped: Mutex::new(None),
             made: AtomicBool::new(false),
+            sites: sites.map(Arc::new),
         };
         let this = Self { inner: Arc::new(inner) };
         let mut made = false;
@@ -130,11 +148,11 @@ impl ReadModels {
             }
         }
         if !made {
-            let opened = Live::open(&this.inner.path)?;
+            let opened = Live::open(&this.inner.path, this.inner.sites.clone())?;
             let stale = opened.stale();
             *this.inner.live.lock() = Some(opened);
             if !stale.is_empty() {
-                tracing::info!(models = ?stale, "making read models of another version anew");
+                tracing::info!(models = ?stale, "making read models of another version, or told by other lists, anew");
                 this.rebuild(&stale, progress)?;
             }
         }
@@ -166,7 +184,7 @@ impl ReadModels {
         let done = (|| {
             if live.as_ref().is_none_or(|l| l.replaced(&self.inner.path)) {
                 self.inner.readers.close();
-                *live = Some(Live::open(&self.inner.path)?);
+                *live = Some(Live::open(&self.inner.path, self.inner.sites.clone())?);
             }
             let head = journal.head()?;
             let applied = live.as_ref().map_or(0, Live::applied);

@@ -1,12 +1,14 @@
 //! One model, whatever its row type: what the engine asks of a table.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::error::ReadModelError;
 use super::sql::Statements;
 use crate::digest::TableDigest;
+use crate::metrics::Sites;
 use crate::model::{Cut, Envelope, Keys, KindSet};
 use crate::queries::RowVisit;
 use crate::record::Column;
@@ -79,6 +81,12 @@ pub(crate) trait Runner: Any + Send + Sync {
     fn cut(&self) -> Cut;
     /// Its SQL in the generation it is attached to.
     fn statements(&self) -> &Statements;
+    /// Names the lists by which channels are told in what is made from here on.
+    fn tell(&mut self, _: &Arc<Sites>) {}
+    /// Whether the tables that it is attached to were made with these lists; where none are named, with any of this rule.
+    fn is_made_with(&self, _: Option<&Sites>) -> bool {
+        true
+    }
     /// Goes on with the tables of this generation, nothing of them in memory.
     fn attach(&mut self, generation: u32, db: Option<&Connection>) -> Result<(), ReadModelError>;
     /// Folds one event. Rows that are not in memory are loaded from `db` where there is one.

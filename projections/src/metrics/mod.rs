@@ -53,6 +53,7 @@ mod sales;
 mod seen;
 mod service;
 
+mod sites;
 pub use activity::{Activity, Depth, HeldOut, RESTATED, Side};
 pub use after_sales::{AfterSales, AfterSalesByCell, AfterSalesQuestion, Times};
 pub use aftermath::Aftermath;
@@ -71,6 +72,7 @@ pub use reported::Reported;
 pub use service::{FAST, Service, ServiceFigures, ServiceQuestion};
 
 use std::fmt;
+pub use sites::Sites;
 use std::str::FromStr;
 
 use chrono::{Months, NaiveDate};

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 
 use crate::engine::{AsOf, ReadModelError, ReadModels};
 use crate::metrics::live::answer::{Asked, Kept, KeptSales, KeptTraffic};
-use crate::metrics::live::heard::{RULE, currency};
+use crate::metrics::live::heard::currency;
 use crate::metrics::live::parts::Part;
 use crate::metrics::live::{Group, NONE};
 use crate::metrics::{Cells, Days, Dimension, Explanation, History, Question};
@@ -26,18 +26,21 @@ impl ReadModels {
     /// [`ReadModelError::BadQuestion`] for sums beyond 64 bits.
     pub fn kept_cells(&self, question: &Question) -> Result<Option<Cells>, ReadModelError> {
         match Asked::of(question).filter(|_| !self.is_apart_stopped()) {
-            Some(asked) => kept_cells(&*self.read()?, question, asked),
+            Some(asked) => {
+                let db = self.read()?;
+                if self.is_told_so(&db)? { kept_cells(&db, question, asked) } else { Ok(None) }
+            }
             None => Ok(None),
         }
     }
 
-    /// Figures from one pass over the journal within so many bytes of memory, with the channel rule's own lists.
+    /// Figures from one pass over the journal within so many bytes of memory, by the lists of these read models.
     ///
     /// # Errors
     /// [`ReadModelError`]; `BadQuestion` where more memory would be needed.
     pub fn journal_cells(&self, question: &Question, most_bytes: usize) -> Result<Cells, ReadModelError> {
         let since = (question.days.from, DEFAULT_LOOK_BACK);
-        let history = History::beginning(self.calendar()?, RULE.clone(), since);
+        let history = History::beginning(self.calendar()?, self.sites()?.rule().clone(), since);
         history.fill(self.journal().as_ref(), AsOf::HEAD, most_bytes, &mut |_| {})?.cells(question)
     }
 
@@ -56,6 +59,9 @@ impl ReadModels {
             return Ok(None);
         };
         let db = self.read()?;
+        if !self.is_told_so(&db)? {
+            return Ok(None);
+        }
         let cells = (kept_cells(&db, &earlier, asked)?, kept_cells(&db, question, asked)?);
         let (Some(before), Some(after)) = cells else { return Ok(None) };
         Explanation::between(&before, &after, question).map(Some)

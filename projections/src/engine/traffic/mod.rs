@@ -10,6 +10,7 @@ mod schema;
 mod store;
 
 use std::any::Any;
+use std::sync::Arc;
 
 use daybook_domain::Event;
 use daybook_metrics::Channel;
@@ -24,6 +25,7 @@ use super::runner::{Job, Runner, Writer};
 use super::sql::Statements;
 use crate::calendar::Calendar;
 use crate::digest::{Digest, RowHash, TableDigest};
+use crate::metrics::Sites;
 use crate::metrics::live::bulk::{Made, first_views, make, paid_day, sorted};
 use crate::metrics::live::heard::{Dictionary, Heard, KINDS, View};
 use crate::metrics::live::parts::{Part, day_of};
@@ -40,6 +42,10 @@ pub(crate) struct Traffic {
     heard: Heard,
     /// The zone of the market, as far as events were heard.
     zone: String,
+    /// How channels are told.
+    sites: Arc<Sites>,
+    /// Whether what is stored was told by the newest rule.
+    newest: bool,
     dictionary: Dictionary,
     months: Months,
     statements: Statements,
@@ -52,6 +58,8 @@ impl Traffic {
         Self {
             heard: Heard::default(),
             zone: String::new(),
+            sites: Arc::default(),
+            newest: true,
             dictionary: Dictionary::default(),
             months: Months::default(),
             statements: schema::statements(1),
@@ -97,7 +105,7 @@ impl Runner for Traffic {
         self.columns().into_iter().map(|(name, columns)| (name, columns.to_vec())).collect()
     }
     fn version(&self) -> u32 {
-        3 // a bounce is told by paths; a visit to one of them lasts no time
+        4 // the lists of the channel rule are known
     }
     fn kinds(&self) -> KindSet {
         KINDS
@@ -112,6 +120,14 @@ impl Runner for Traffic {
         &self.statements
     }
 
+    fn tell(&mut self, sites: &Arc<Sites>) {
+        self.sites = Arc::clone(sites);
+    }
+
+    fn is_made_with(&self, sites: Option<&Sites>) -> bool {
+        self.newest && sites.is_none_or(|sites| *sites == *self.sites)
+    }
+
     fn attach(&mut self, generation: u32, db: Option<&Connection>) -> Result<(), ReadModelError> {
         self.statements = schema::statements(generation);
         self.sql = Sql::of(generation);
@@ -119,7 +135,12 @@ impl Runner for Traffic {
         self.trim(0);
         if let Some(db) = db {
             self.months = Months::load(db, &self.month_sql)?;
-            self.zone = Store { db, sql: &self.sql }.zone()?.unwrap_or_default();
+            let store = Store { db, sql: &self.sql };
+            self.zone = store.zone()?.unwrap_or_default();
+            if let Some(kept) = store.sites()? {
+                self.sites = Arc::new(Sites::read(&kept).unwrap_or_default());
+                self.newest = self.sites.as_kept() == kept;
+            }
         }
         Ok(())
     }
@@ -133,7 +154,7 @@ impl Runner for Traffic {
     ) -> Result<(), ReadModelError> {
         match e.event {
             Event::MarketOpened(opened) => opened.time_zone.as_str().clone_into(&mut self.zone),
-            _ => self.heard.hear(e),
+            _ => self.heard.hear(e, self.sites.rule()),
         }
         Ok(())
     }
@@ -174,7 +195,11 @@ impl Runner for Traffic {
         let heard = std::mem::take(&mut self.heard);
         let calendar = self.calendar();
         let (sql, month_sql) = (std::mem::take(&mut self.sql), std::mem::take(&mut self.month_sql));
-        Box::new(move |to| write_all(heard, calendar, (&sql, &month_sql), to))
+        let sites = Arc::clone(&self.sites);
+        Box::new(move |to| {
+            Store { db: to.db, sql: &sql }.set_sites(sites.as_kept())?;
+            write_all(heard, calendar, (&sql, &month_sql), to)
+        })
     }
 
     fn visit_rows(&self, table: &str, visit: RowVisit<'_>) {
@@ -225,7 +250,7 @@ impl Runner for Traffic {
     }
 
     fn later(&self) -> Option<Box<dyn Runner>> {
-        Some(Box::new(Self::new()))
+        Some(Box::new(Self { sites: Arc::clone(&self.sites), ..Self::new() }))
     }
 
     fn join(&mut self, later: Box<dyn Runner>) {

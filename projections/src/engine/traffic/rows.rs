@@ -85,6 +85,16 @@ impl Store<'_> {
         Ok(())
     }
 
+    /// The lists by which channels were told.
+    pub(super) fn sites(&self) -> Result<Option<String>, ReadModelError> {
+        Ok(self.db.prepare_cached(&self.sql.sites)?.query_row([], |row| row.get(0)).optional()?)
+    }
+
+    pub(super) fn set_sites(&self, lists: &str) -> Result<(), ReadModelError> {
+        self.db.prepare_cached(&self.sql.set_sites)?.execute([lists])?;
+        Ok(())
+    }
+
     /// The number that the next order gets.
     pub(super) fn next_order(&self) -> Result<u32, ReadModelError> {
         self.next(&self.sql.orders)

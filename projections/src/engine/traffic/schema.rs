@@ -4,7 +4,7 @@ use crate::engine::sql::Statements;
 use crate::record::{Column, Type, Unit};
 
 /// The tables, each `name__rN`.
-pub(super) const TABLES: [&str; 12] = [
+pub(super) const TABLES: [&str; 13] = [
     "traffic_days",
     "sales_days",
     "traffic_names",
@@ -14,6 +14,7 @@ pub(super) const TABLES: [&str; 12] = [
     "traffic_views",
     "traffic_orders",
     "traffic_zone",
+    "traffic_sites",
     "traffic_months",
     "sales_months",
     "traffic_months_made",
@@ -110,6 +111,7 @@ CREATE TABLE sales_months__r(
     refunded INTEGER NOT NULL, who BLOB NOT NULL) STRICT;
 CREATE TABLE traffic_months_made__r(day INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE traffic_zone__r(one INTEGER PRIMARY KEY, zone TEXT NOT NULL) STRICT;
+CREATE TABLE traffic_sites__r(one INTEGER PRIMARY KEY, lists TEXT NOT NULL) STRICT;
 ";
 
 const INDEX: &str = "
@@ -133,6 +135,7 @@ DROP VIEW IF EXISTS _sales_days; CREATE VIEW _sales_days AS SELECT * FROM sales_
 DROP VIEW IF EXISTS _traffic_months; CREATE VIEW _traffic_months AS SELECT * FROM traffic_months__r;
 DROP VIEW IF EXISTS _sales_months; CREATE VIEW _sales_months AS SELECT * FROM sales_months__r;
 DROP VIEW IF EXISTS _traffic_months_made; CREATE VIEW _traffic_months_made AS SELECT * FROM traffic_months_made__r;
+DROP VIEW IF EXISTS _traffic_sites; CREATE VIEW _traffic_sites AS SELECT * FROM traffic_sites__r;
 DROP VIEW IF EXISTS _traffic_names; CREATE VIEW _traffic_names AS SELECT * FROM traffic_names__r;
 DROP VIEW IF EXISTS traffic_days;
 CREATE VIEW traffic_days AS SELECT

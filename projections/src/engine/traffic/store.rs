@@ -60,6 +60,8 @@ pub(super) struct Sql {
     pub(super) clear_made_months: String,
     pub(super) zone: String,
     pub(super) set_zone: String,
+    pub(super) sites: String,
+    pub(super) set_sites: String,
 }
 
 const ORDER: &str = "placed_at, visitor, buyer, merchant, sales_channel, currency, paid_at, paid, refunded, \
@@ -141,6 +143,8 @@ impl Sql {
             clear_made_months: of("DELETE FROM traffic_months_made__r"),
             zone: of("SELECT zone FROM traffic_zone__r WHERE one = 1"),
             set_zone: of("INSERT OR REPLACE INTO traffic_zone__r VALUES (1, ?)"),
+            sites: of("SELECT lists FROM traffic_sites__r WHERE one = 1"),
+            set_sites: of("INSERT OR REPLACE INTO traffic_sites__r VALUES (1, ?)"),
         }
     }
 }

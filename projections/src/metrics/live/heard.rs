@@ -1,13 +1,12 @@
 //! What events say about traffic and sales, in numbers of first sight.
 
 use std::hash::Hash;
-use std::sync::LazyLock;
 
 use daybook_domain::order::events::ChargebackOutcome;
 use daybook_domain::traffic::events::{PageViewed, Tags as RecordedTags};
 use daybook_domain::{Currency, Event, EventKind, Timestamp};
 use daybook_metrics::channel::{Landing, page_itself};
-use daybook_metrics::{Channel, ChannelRule, MarketSites, Tags};
+use daybook_metrics::{Channel, ChannelRule, Tags};
 use hashbrown::HashMap;
 
 use super::{NONE, Sale};
@@ -25,11 +24,6 @@ pub(crate) const KINDS: KindSet = KindSet::of(&[
     EventKind::ChargebackClosed,
     EventKind::MarketOpened,
 ]);
-
-/// How channels are told in kept figures: by the rule's own lists.
-pub(crate) static RULE: LazyLock<ChannelRule> = LazyLock::new(|| {
-    ChannelRule::new(&MarketSites::default()).expect("invariant: the rule's own lists are sound")
-});
 
 /// A page that was shown. Absent numbers are [`NONE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,11 +159,11 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    /// Listens to an event.
-    pub(crate) fn hear(&mut self, e: &Envelope<'_>) {
+    /// Listens to an event; channels are told by this rule.
+    pub(crate) fn hear(&mut self, e: &Envelope<'_>, rule: &ChannelRule) {
         let at = Timestamp(e.occurred_at);
         if let Event::PageViewed(view) = e.event {
-            return self.view(at, view);
+            return self.view(at, view, rule);
         }
         let Some(order) = e.refs.order else { return };
         let change = match e.event {
@@ -201,7 +195,7 @@ impl Heard {
         self.changes.push((self.orders.number(order.as_str()), change));
     }
 
-    fn view(&mut self, at: Timestamp, view: &PageViewed) {
+    fn view(&mut self, at: Timestamp, view: &PageViewed, rule: &ChannelRule) {
         let path = page_itself(&view.page);
         let (merchant, channel) = (view.merchant.as_ref(), view.sales_channel.as_ref());
         let (merchant, channel) = (merchant.map(|m| m.as_str()), channel.map(|c| c.as_str()));
@@ -214,15 +208,15 @@ impl Heard {
             sales_channel: channel.map_or(NONE, |channel| self.names.number(channel)),
         };
         let page = self.pages.number(page);
-        let way = self.way(view);
+        let way = self.way(view, rule);
         let visitor = self.visitors.number(view.visitor.as_str());
         self.views.push(View { at: at.0, visitor, page, way });
     }
 
-    fn way(&mut self, view: &PageViewed) -> u32 {
+    fn way(&mut self, view: &PageViewed, rule: &ChannelRule) -> u32 {
         let tags = tags_of(view.tags.as_ref());
         let landing = Landing { page: &view.page, referrer: view.referrer.as_deref(), tags };
-        let Some(origin) = RULE.classify(&landing) else { return NONE };
+        let Some(origin) = rule.classify(&landing) else { return NONE };
         let way = Way {
             rank: 0,
             channel: origin.channel as u32,

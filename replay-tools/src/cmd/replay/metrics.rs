@@ -35,8 +35,10 @@ pub fn compare(
     let mut history = {
         let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
         let calendar = Calendar::of_journal(journal)?;
+        // no read models are asked, so theirs are the lists that are named, or the rule's own
+        let rule = args.rules.visits().named()?.unwrap_or_default().rule().clone();
         let told = &mut progress_of(&progress);
-        History::read(journal, calendar, (days.from, look_back), args.rules.channels()?, at, told)?
+        History::read(journal, calendar, (days.from, look_back), rule, at, told)?
     };
     args.rules.prefer_sources(&mut history);
     let currency = args.rules.currency_of(&history.currencies())?;

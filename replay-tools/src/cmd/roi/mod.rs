@@ -161,7 +161,7 @@ impl Asking<'_> {
         let rule = AttributionRule { look_back, ..AttributionRule::of(self.model) };
         let since = calendar.day(Timestamp(began));
         let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
-        let channels = self.visits.channels()?;
+        let channels = self.visits.channels(models)?;
         let (history, campaigns) =
             models.campaign_history((since, look_back), only, channels, self.at, &mut told(&progress))?;
         drop(progress);

@@ -16,8 +16,9 @@ use daybook_api::{Connections, Deliveries, Gate, Served, Service, Serving, Setti
 use daybook_commands::{Clock as _, SystemClock};
 use daybook_domain::Timestamp;
 use daybook_market::transparency::{Logging, folder};
-use daybook_market::{Market, Running};
+use daybook_market::{Market, Options, Running};
 use daybook_projections::Follower;
+use daybook_projections::metrics::Sites;
 use daybook_proofs::MarketKey;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,6 +31,7 @@ use crate::failure::Failure;
 use crate::open::told;
 use crate::output::{Output, say};
 use crate::progress::Progress;
+use crate::sites;
 use crate::value::Table;
 use settings::InForce;
 
@@ -92,6 +94,8 @@ struct Plan {
     traces: Option<(String, f64)>,
     /// What the journal's log is signed with, and how often.
     log: Option<(MarketKey, Duration)>,
+    /// By which lists channels are told.
+    sites: Sites,
 }
 
 /// What runs beside the server.
@@ -145,7 +149,9 @@ impl Plan {
         let log_interval = settings.time("log_interval")?;
         let log_key = settings.text("log_key").map(|path| market_key(Path::new(path))).transpose()?;
         let log = log_key.map(|key| (key, log_interval));
-        Ok(Self { listen, metrics_listen, serving, service, access, webhooks, traces, log })
+        let sites = settings.text("sites").map(|path| sites::read(Path::new(path)));
+        let sites = sites.transpose().map_err(|why| settings.wrong("sites", &why))?.unwrap_or_default();
+        Ok(Self { listen, metrics_listen, serving, service, access, webhooks, traces, log, sites })
     }
 
     async fn serve(self, global: &Global) -> Result<(), Failure> {
@@ -209,8 +215,9 @@ impl Plan {
         watching: &Gate,
     ) -> Result<Stores, Failure> {
         let (of, keys, hooks, log) = (global.clone(), self.access.clone(), self.webhooks, self.log.clone());
+        let sites = self.sites.clone();
         let opened = tokio::task::spawn_blocking(move || {
-            let market = Arc::new(of.market()?);
+            let market = Arc::new(of.market_with(Options { sites: Some(sites), ..Options::default() })?);
             let progress = Progress::new(!of.no_progress, "catching up", 1);
             let url = of.read_models.as_ref().map(ToString::to_string);
             let (models, follower) = market.follow(url.as_deref(), &mut told(&progress))?;

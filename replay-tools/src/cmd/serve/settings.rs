@@ -66,6 +66,7 @@ settings! {
     access_rates_operator "access-rates-operator" "DAYBOOK_ACCESS_RATES_OPERATOR" "RATE" = "500/1000", "The same of an operator's key";
     access_rates_admin "access-rates-admin" "DAYBOOK_ACCESS_RATES_ADMIN" "RATE" = "0", "The same of an admin's key";
     access_rates_collector "access-rates-collector" "DAYBOOK_ACCESS_RATES_COLLECTOR" "RATE" = "5000/20000", "Hits a second and at once that a collector's key may send; all visitors of a storefront use it";
+    sites "sites" "DAYBOOK_SITES" "FILE" = "", "A TOML file of the market's own hosts, and of search engines, social networks and partners of its own: read models tell channels by it, and are made anew where it changed";
     log_key "log-key" "DAYBOOK_LOG_KEY" "FILE" = "", "The key with which the journal's log is kept and signed while this runs: see `daybook log`";
     log_interval "log-interval" "DAYBOOK_LOG_INTERVAL" "TIME" = "10m", "How often it is signed, where something came";
     access_issuer "access-issuer" "DAYBOOK_ACCESS_ISSUER" "TEXT" = "", "Whose tokens (JWT) are taken beside keys: their iss; with --access-audience and --access-jwks";

@@ -1,0 +1,83 @@
+//! The lists by which channels are told in kept figures, so that whoever asks knows with which ones these were made.
+
+use daybook_metrics::channel::BadSites;
+use daybook_metrics::{ChannelRule, MarketSites};
+use serde::{Deserialize, Serialize};
+
+/// The channel rule with a market's lists. Equal ones tell every visit's channel alike.
+#[derive(Clone, Debug)]
+pub struct Sites {
+    rule: ChannelRule,
+    kept: String,
+}
+
+/// As a file of read models has them.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    rule: u32,
+    sites: MarketSites,
+}
+
+impl Sites {
+    /// The newest rule with these lists.
+    ///
+    /// # Errors
+    /// [`BadSites::Host`] when a host cannot be one.
+    pub fn of(sites: &MarketSites) -> Result<Self, BadSites> {
+        let rule = ChannelRule::new(sites)?;
+        let kept = Kept { rule: rule.version(), sites: sites.clone() };
+        let kept = serde_json::to_string(&kept).expect("invariant: lists are plain data");
+        Ok(Self { rule, kept })
+    }
+
+    /// Those that were kept as a text, under the newest rule; none of a text that is none.
+    pub(crate) fn read(kept: &str) -> Option<Self> {
+        let Kept { sites, .. } = serde_json::from_str(kept).ok()?;
+        Self::of(&sites).ok()
+    }
+
+    /// As a text.
+    pub(crate) fn as_kept(&self) -> &str {
+        &self.kept
+    }
+
+    /// How channels are told.
+    #[must_use]
+    pub fn rule(&self) -> &ChannelRule {
+        &self.rule
+    }
+}
+
+impl Default for Sites {
+    /// The rule's own lists.
+    fn default() -> Self {
+        Self::of(&MarketSites::default()).expect("invariant: the rule's own lists are sound")
+    }
+}
+
+impl PartialEq for Sites {
+    fn eq(&self, other: &Self) -> bool {
+        self.kept == other.kept
+    }
+}
+
+impl Eq for Sites {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_as_they_were_kept_and_those_of_another_rule_are_not_the_same() {
+        let own = MarketSites { own_hosts: vec!["shop.example".into()], ..MarketSites::default() };
+        let sites = Sites::of(&own).unwrap();
+        assert_eq!(Sites::read(sites.as_kept()), Some(sites.clone()));
+        assert_ne!(sites, Sites::default());
+        let older =
+            sites.as_kept().replacen(&format!("\"rule\":{}", sites.rule().version()), "\"rule\":0", 1);
+        assert_ne!(older, sites.as_kept());
+        assert_eq!(Sites::read(&older).unwrap(), sites, "the lists stay, under the newest rule");
+        assert_eq!(Sites::read("{}"), None);
+        assert!(Sites::of(&MarketSites { own_hosts: vec!["https://a".into()], ..own }).is_err());
+    }
+}
