@@ -66,6 +66,8 @@ pub struct Service {
     pub(crate) waiting: Arc<Semaphore>,
     /// Who may read what takes long.
     pub(crate) heavy: turns::Turns,
+    /// Answers that took long.
+    pub(crate) answers: reads::Answers,
     pub(crate) in_flight: commands::InFlight,
     /// Who follows the feed of events.
     pub(crate) streams: feeds::Streams,
@@ -93,6 +95,7 @@ impl Service {
             access: access.into(),
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
             heavy: reads::turns(),
+            answers: reads::Answers::default(),
             in_flight: commands::InFlight::default(),
             streams: feeds::Streams::default(),
             wakes,

@@ -217,6 +217,9 @@ impl From<ReadModelError> for Problem {
             ReadModelError::UnknownModel { .. } | ReadModelError::BadQuestion(_) => {
                 Self::new(BAD_REQUEST, error.to_string())
             }
+            ReadModelError::TookTooLong { .. } | ReadModelError::LateCounting { .. } => {
+                Self::new(TOOK_TOO_LONG, error.to_string()).retry_after(30)
+            }
             ReadModelError::Journal(JournalError::Corrupt(_)) => Self::own(DAMAGED, &error),
             _ => Self::own(UNAVAILABLE, &error),
         }

@@ -7,9 +7,10 @@ use chrono::NaiveDate;
 use daybook_domain::Currency;
 use daybook_journal::Journal;
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
+use daybook_metrics::channel::MarketSite;
 use daybook_metrics::{ChannelRule, MarketSites, SessionRule};
-use daybook_projections::metrics::{Cells, Days, Dimension, Question};
-use daybook_projections::{AsOf, ReadModels};
+use daybook_projections::metrics::{Cells, Days, Dimension, Most, Question, Sites};
+use daybook_projections::{AsOf, ReadModelError, ReadModels};
 use proptest::prelude::*;
 use support::{append, memory, open, shown};
 
@@ -218,6 +219,80 @@ fn compare(models: &ReadModels) -> Result<usize, TestCaseError> {
     }
     prop_assert_eq!(models.kept_currencies().unwrap(), history.currencies());
     Ok(answered)
+}
+
+/// A market that knows the blog as a network of its own.
+fn with_a_network() -> Sites {
+    let blog = MarketSite { name: "Blog".into(), hosts: vec!["blog.example".into()], terms: Vec::new() };
+    Sites::of(&MarketSites { social_networks: vec![blog], ..MarketSites::default() }).unwrap()
+}
+
+fn uv_by_channel(models: &ReadModels) -> Vec<String> {
+    let days = Days { from: day(0), to: day(5) };
+    let by = vec![Dimension::Channel];
+    let currency = Currency::new("CNY").unwrap();
+    let question = Question { days, by, sessions: SessionRule::default(), currency };
+    let kept = models.kept_cells(&question).unwrap().unwrap();
+    let told = models.journal_cells(&question, AsOf::HEAD, Vec::new(), Most::default()).unwrap();
+    assert!(same(&kept, &told), "{kept:#?} {told:#?}");
+    kept.cells.iter().map(|(words, cell)| format!("{} {}", words[0], cell.uv)).collect()
+}
+
+#[test]
+fn channels_are_told_by_the_lists_that_are_named_and_by_those_of_the_file_where_none_are() {
+    let room = tempfile::tempdir().unwrap();
+    let (journal, path) = (memory(), room.path().join("views.db"));
+    let view = |visitor, way| Told::View { visitor, at: FROM, page: 0, way };
+    [view(0, 0), view(1, 6)].iter().for_each(|one| tell(journal.as_ref(), one));
+    let opened = |sites: Option<Sites>| {
+        ReadModels::open_with(&path, std::sync::Arc::clone(&journal), sites, &mut |_| {}).unwrap()
+    };
+    assert_eq!(uv_by_channel(&opened(None)), ["external 1", "organic_search 1"]);
+    // others are named: what was made with the first ones is made anew
+    let named = opened(Some(with_a_network()));
+    assert_eq!(uv_by_channel(&named), ["organic_search 1", "social 1"]);
+    drop(named);
+    // nobody names any: those of the file stand, also for what is recorded from now on
+    let later = opened(None);
+    assert_eq!(*later.sites().unwrap(), with_a_network());
+    tell(journal.as_ref(), &view(2, 6));
+    later.catch_up(&mut |_| {}).unwrap();
+    assert_eq!(uv_by_channel(&later), ["organic_search 1", "social 2"]);
+    for names in [&["traffic_days"][..], &[]] {
+        later.rebuild(names, &mut |_| {}).unwrap();
+        assert_eq!(uv_by_channel(&later), ["organic_search 1", "social 2"], "{names:?}");
+    }
+    let then = later.as_of(AsOf::HEAD, &["traffic_days"], &mut |_| {}).unwrap();
+    let stored = shown(&later.digests().unwrap());
+    assert!(shown(&then.digests()).iter().all(|of| stored.contains(of)));
+    // while a process has the file with the old lists, one that asks for others is not answered from it
+    let own = room.path().join("own.db");
+    let old = ReadModels::open(&own, std::sync::Arc::clone(&journal), &mut |_| {}).unwrap();
+    drop(opened(Some(Sites::default())));
+    assert_eq!(uv_by_channel(&opened(None)), uv_by_channel(&old));
+}
+
+#[test]
+fn a_question_to_the_journal_holds_to_what_it_may_take() {
+    let room = tempfile::tempdir().unwrap();
+    let journal = memory();
+    for visitor in 0..3 {
+        tell(journal.as_ref(), &Told::View { visitor, at: FROM, page: visitor, way: 7 });
+    }
+    let models = open(&room.path().join("views.db"), &journal);
+    let days = Days { from: day(0), to: day(0) };
+    let by = vec![Dimension::Page];
+    let currency = Currency::new("CNY").unwrap();
+    let question = Question { days, by, sessions: SessionRule::default(), currency };
+    let asked = |most| models.journal_cells(&question, AsOf::HEAD, Vec::new(), most);
+    // three pages and the sum
+    assert_eq!(asked(Most { cells: 4, ..Most::default() }).unwrap().cells.len(), 3);
+    let refused = |most| asked(most).err().unwrap().to_string();
+    let rows = refused(Most { cells: 3, ..Most::default() });
+    assert_eq!(rows, "the answer has more than 3 rows: ask by less, or about fewer days");
+    assert!(refused(Most { bytes: 1, ..Most::default() }).contains("MiB of memory"));
+    let late = Most { until: Some(std::time::Instant::now()), ..Most::default() };
+    assert!(matches!(asked(late), Err(ReadModelError::LateCounting { done: 0, total: 3 })));
 }
 
 proptest! {

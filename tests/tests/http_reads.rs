@@ -1,6 +1,9 @@
 //! Reads over HTTP: every one of them answers as the document says, page by page, and to those whose it is.
 #![allow(clippy::unwrap_used)]
 
+#[path = "http_reads/figures.rs"]
+mod figures;
+
 use std::collections::BTreeMap;
 
 use daybook_tests::schema::wrong;

@@ -234,6 +234,7 @@ fn listing(
               headers: HeaderMap| async move {
             let kind = wanted(&headers, offered)?;
             let (mut question, extra) = Question::read(caller, &path, query, about.parameters, others)?;
+            question = question.of(&shared);
             question.limit = limit(extra.get("limit"))?;
             let said = question.text();
             let cursor = extra.get("cursor").map(|text| Cursor::read(text, about.id, &said)).transpose()?;

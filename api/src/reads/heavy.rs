@@ -9,7 +9,7 @@ const LIMITS: Limits = Limits { reading: 2, of_one: 4, of_all: 32 };
 const ALWAYS: &[&str] =
     &["ledger", "merchant_statement", "payout_explanation", "profit_loss", "settlement_explanation"];
 /// Reads that do so as of a moment or by a definition, where there is no row to look at.
-const BY_MOMENT: &[&str] = &["balance_sheet", "figures", "merchant", "merchant_balances", "trial_balance"];
+const BY_MOMENT: &[&str] = &["balance_sheet", "merchant", "merchant_balances", "trial_balance"];
 
 /// The turns of these.
 pub(crate) fn turns() -> Turns {

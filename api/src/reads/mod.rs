@@ -10,6 +10,7 @@ mod audit;
 mod books;
 mod build;
 mod cursor;
+mod deep;
 mod heavy;
 mod leads;
 mod merchants;
@@ -24,6 +25,7 @@ mod schema;
 mod settlements;
 mod statements;
 
+pub(crate) use deep::Answers;
 pub(crate) use heavy::turns;
 pub(crate) use represent::wanted;
 

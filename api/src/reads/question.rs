@@ -12,8 +12,10 @@ use daybook_projections::metrics::Days;
 use daybook_projections::{AsOf, ReadModels, When};
 use serde_json::{Value, json};
 
+use super::deep::Deep;
+use crate::Shared;
 use crate::access::Caller;
-use crate::problem::{NOT_FOUND, Problem};
+use crate::problem::{INTERNAL, NOT_FOUND, Problem};
 
 /// The query as it came, in its order.
 pub(super) type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
@@ -29,6 +31,10 @@ pub(super) enum Kind {
     Word(&'static [&'static str]),
     /// Some of these words, with commas.
     Words(&'static [&'static str]),
+    /// Codes, with commas.
+    Codes,
+    /// A whole number from one to another.
+    Number(u32, u32),
     /// Business days: `2018-05`, `2018-05-03`, `2018-05-01..2018-05-15`.
     Days,
     /// true or false.
@@ -72,6 +78,8 @@ impl Parameter {
                 let word = words.join("|");
                 json!({"type": "string", "pattern": format!("^({word})(,({word}))*$")})
             }
+            Kind::Codes => json!({"type": "string", "minLength": 1, "maxLength": 256, "pattern": CODES}),
+            Kind::Number(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
             Kind::Days => {
                 let day = "[0-9]{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?";
                 json!({"type": "string", "pattern": format!(r"^{day}(\.\.{day})?$")})
@@ -96,6 +104,13 @@ impl Parameter {
             Kind::Words(words) => match text.split(',').find(|word| !words.contains(word)) {
                 None => Ok(()),
                 Some(word) => Err(bad(format!("{word:?} is none of {}", words.join(", ")))),
+            },
+            Kind::Codes => {
+                text.split(',').try_for_each(|code| Code::new(code).map(drop)).map_err(|e| bad(e.to_string()))
+            }
+            Kind::Number(least, most) => match text.parse::<u32>() {
+                Ok(number) if (least..=most).contains(&number) => Ok(()),
+                _ => Err(bad(format!("{text:?} is not a number from {least} to {most}"))),
             },
             Kind::Days => text.parse::<Days>().map(drop).map_err(bad),
             Kind::Flag if matches!(text, "true" | "false") => Ok(()),
@@ -124,6 +139,9 @@ pub(super) const TO: Parameter =
 pub(super) const MERCHANT: Parameter =
     Parameter::new("merchant", Kind::Id, "Only this merchant's; a merchant's key sees its own in any case");
 
+/// Codes with commas between them: one with a comma of its own cannot be named so.
+const CODES: &str = r"^[!-+\--~]{1,64}(,[!-+\--~]{1,64})*$";
+
 /// The accounts of the chart, as a pattern.
 fn accounts() -> String {
     let lines = CHART.iter().map(|line| {
@@ -148,6 +166,8 @@ pub(super) struct Question {
     pub limit: u32,
     /// Merchants whose data the answer has, where its rows do not name them: for the log of accesses.
     touched: RefCell<BTreeSet<String>>,
+    /// Of a read that may have to look at much after all.
+    deep: Option<Deep>,
 }
 
 impl Question {
@@ -196,8 +216,8 @@ impl Question {
             caller.must_own(merchant, format_args!("merchant {merchant}"))?;
         }
         let extra = others.iter().filter_map(|name| Some((*name, found.remove(name)?))).collect();
-        let touched = RefCell::default();
-        Ok((Self { caller, path, query: found, after: None, limit: 0, touched }, extra))
+        let (touched, deep) = (RefCell::default(), None);
+        Ok((Self { caller, path, query: found, after: None, limit: 0, touched, deep }, extra))
     }
 
     /// A part of the path.
@@ -218,6 +238,17 @@ impl Question {
     /// What was noted so.
     pub fn touched(&self) -> BTreeSet<String> {
         self.touched.take()
+    }
+
+    /// The same for a service, in which it may look at much.
+    pub fn of(mut self, service: &Shared) -> Self {
+        self.deep = Some(Deep::of(service));
+        self
+    }
+
+    /// How it may look at much.
+    pub fn deep(&self) -> Result<&Deep, Problem> {
+        self.deep.as_ref().ok_or_else(|| Problem::new(INTERNAL, "this read looks at rows alone"))
     }
 
     /// Whether it is asked as of a moment, over a span, or by a definition: there is no row to look at then.

@@ -68,6 +68,22 @@ pub enum ReadModelError {
         /// The head of the journal.
         head: Position,
     },
+    /// A pass over the journal had not come to its end in time.
+    #[error("the journal was read through position {done} of {total} when the time was over")]
+    TookTooLong {
+        /// How far.
+        done: Position,
+        /// Of what.
+        total: Position,
+    },
+    /// Counting visitors had not come to its end in time.
+    #[error("the visits of {done} of {total} visitors were counted when the time was over")]
+    LateCounting {
+        /// How many.
+        done: u64,
+        /// Of how many.
+        total: u64,
+    },
     /// A question that cannot be answered as it is put.
     #[error("{0}")]
     BadQuestion(String),

@@ -9,6 +9,7 @@ use daybook_metrics::{Definition, VisitorSet};
 
 use super::filing::{Came, Facts, Filing, Key, Share, TOTAL};
 use super::history::{History, PAID_WITHIN};
+use super::most::Most;
 use super::reported::Reported;
 use super::sales::Sale;
 use super::seen::Visitor;
@@ -49,6 +50,9 @@ pub struct Cell {
     /// Where its visitors and pages are those that the sales channel itself reported: what it said.
     pub reported: Option<Reported>,
 }
+
+/// Visitors between two looks at the time.
+const EVERY: u32 = 4_096;
 
 /// An answer: tracked, reported and untracked sales are all there are.
 #[derive(Clone, Debug)]
@@ -161,7 +165,12 @@ impl History {
     /// # Errors
     /// [`ReadModelError::BadQuestion`] for more dimensions than there may be, or for sums beyond 64 bits.
     pub fn cells(&self, question: &Question) -> Result<Cells, ReadModelError> {
-        self.sums(question, Reporting::All)?.cells(&Filing::of(self, question))
+        self.cells_within(question, Most::default())
+    }
+
+    /// The same within these bounds, also of time.
+    pub(crate) fn cells_within(&self, question: &Question, most: Most) -> Result<Cells, ReadModelError> {
+        self.sums(question, Reporting::All, most)?.cells(&Filing::of(self, question))
     }
 
     /// The same where the reports of some sales channels only are looked at.
@@ -170,13 +179,13 @@ impl History {
         question: &Question,
         reporting: Reporting<'_>,
     ) -> Result<Cells, ReadModelError> {
-        self.sums(question, reporting)?.cells(&Filing::of(self, question))
+        self.sums(question, reporting, Most::default())?.cells(&Filing::of(self, question))
     }
 
     /// The cells of each day and sales channel, and what was bought in them after a visit.
     pub(super) fn each_day(&self, question: &Question) -> Result<(Cells, Vec<Led>), ReadModelError> {
         let question = Question { by: vec![Dimension::Day, Dimension::SalesChannel], ..question.clone() };
-        let sums = self.sums(&question, Reporting::All)?;
+        let sums = self.sums(&question, Reporting::All, Most::default())?;
         let of = sums.by.iter().chain(&sums.by_report).filter(|(key, sum)| **key != TOTAL && sum.orders > 0);
         let led = of.map(|(key, sum)| {
             let (day, channel) = (key[0] as Day, key[1]);
@@ -190,6 +199,7 @@ impl History {
         &'a self,
         question: &'a Question,
         reporting: Reporting<'_>,
+        most: Most,
     ) -> Result<Sums<'a>, ReadModelError> {
         if question.by.len() > MAX_DIMENSIONS {
             let why = format!("figures are asked by {MAX_DIMENSIONS} dimensions at most");
@@ -204,8 +214,13 @@ impl History {
                 None => filing.unseen(sale, &mut sums),
             }
         }
-        for (visitor, bought) in self.seen.iter().zip(&sales) {
+        for (number, (visitor, bought)) in (0u32..).zip(self.seen.iter().zip(&sales)) {
             filing.add(visitor, bought, &mut sums);
+            most.hold(sums.by.len())?;
+            if number.is_multiple_of(EVERY) && most.is_late() {
+                let (done, total) = (u64::from(number), self.seen.len() as u64);
+                return Err(ReadModelError::LateCounting { done, total });
+            }
         }
         if filing.is_of_platforms() {
             filing.report(&mut sums, reporting);

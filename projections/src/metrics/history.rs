@@ -6,12 +6,13 @@ use std::ops::ControlFlow;
 use daybook_domain::order::events::{ChargebackOutcome, LineRefund, Subsidy};
 use daybook_domain::time::DAY;
 use daybook_domain::{CampaignId, Currency, Event, EventKind, Money, OrderId, Timestamp};
-use daybook_journal::Journal;
+use daybook_journal::{Journal, Position};
 use daybook_metrics::ChannelRule;
 use hashbrown::HashMap;
 
 use super::called::Called;
 use super::categories::Categories;
+use super::most::Most;
 use super::names::Names;
 use super::ranked::Ranked;
 use super::reported::Reports;
@@ -39,9 +40,7 @@ const KINDS: KindSet = KindSet::of(&[
 /// How long after it was placed an order is paid for at most, as far as its visits are looked for.
 pub const PAID_WITHIN: i64 = 60 * DAY;
 
-/// Most memory that a history takes, bytes.
-const MOST_BYTES: usize = 2 << 30;
-/// Events between two looks at memory.
+/// Events between two looks at memory and time.
 const EVERY: u64 = 65_536;
 
 /// Traffic and sales, interned.
@@ -143,31 +142,38 @@ impl History {
         at: AsOf,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
-        Self::beginning(calendar, rule, since).fill(journal, at, MOST_BYTES, progress)
+        Self::beginning(calendar, rule, since).fill(journal, at, Most::default(), progress)
     }
 
-    /// Folds what it rests on, within so many bytes of memory.
+    /// Folds what it rests on, within these bounds.
     pub(crate) fn fill(
         mut self,
         journal: &dyn Journal,
         at: AsOf,
-        most_bytes: usize,
+        most: Most,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
-        let (mut events, mut full) = (0u64, false);
+        let total = journal.head()?.min(at.position.unwrap_or(Position::MAX));
+        let (mut events, mut full, mut late) = (0u64, false, None);
         visit_events(journal, KINDS, at, progress, &mut |e| {
             if at.counts(Cut::Occurred, e) {
                 self.fold(e);
             }
             events += 1;
-            full = events.is_multiple_of(EVERY) && self.bytes() > most_bytes;
-            if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if events.is_multiple_of(EVERY) {
+                full = self.bytes() > most.bytes;
+                late = most.is_late().then_some(e.position);
+            }
+            if full || late.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        if full || self.bytes() > most_bytes {
+        if let Some(done) = late {
+            return Err(ReadModelError::TookTooLong { done, total });
+        }
+        if full || self.bytes() > most.bytes {
             return Err(ReadModelError::BadQuestion(format!(
                 "the hits and orders that this rests on take more than {} MiB of memory: ask about fewer days, or look \
                  back on fewer",
-                most_bytes >> 20
+                most.bytes >> 20
             )));
         }
         self.settle();

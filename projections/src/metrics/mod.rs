@@ -44,6 +44,7 @@ mod history;
 mod inquiries;
 mod leads;
 pub(crate) mod live;
+mod most;
 mod names;
 mod planned;
 mod products;
@@ -52,8 +53,8 @@ mod reported;
 mod sales;
 mod seen;
 mod service;
-
 mod sites;
+
 pub use activity::{Activity, Depth, HeldOut, RESTATED, Side};
 pub use after_sales::{AfterSales, AfterSalesByCell, AfterSalesQuestion, Times};
 pub use aftermath::Aftermath;
@@ -66,13 +67,14 @@ pub use explained::{ExplainedCell, Explanation};
 pub use funnel::{Funnel, Steps};
 pub use history::{History, PAID_WITHIN};
 pub use leads::LeadFigures;
+pub use most::Most;
 pub use planned::{Asked, MarketDays, Reached};
 pub use products::{Pareto, ProductFigures, Products};
 pub use reported::Reported;
 pub use service::{FAST, Service, ServiceFigures, ServiceQuestion};
+pub use sites::Sites;
 
 use std::fmt;
-pub use sites::Sites;
 use std::str::FromStr;
 
 use chrono::{Months, NaiveDate};

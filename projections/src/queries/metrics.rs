@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Months, NaiveDate};
-use daybook_domain::Currency;
+use daybook_domain::{Code, Currency};
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
 use daybook_metrics::{Channel, SessionRule};
 use rusqlite::{Connection, params};
@@ -13,7 +13,7 @@ use crate::metrics::live::answer::{Asked, Kept, KeptSales, KeptTraffic};
 use crate::metrics::live::heard::currency;
 use crate::metrics::live::parts::Part;
 use crate::metrics::live::{Group, NONE};
-use crate::metrics::{Cells, Days, Dimension, Explanation, History, Question};
+use crate::metrics::{Cells, Days, Dimension, Explanation, History, Most, Question};
 
 impl ReadModels {
     /// Figures from what is kept by day: those of [`History::cells`](crate::metrics::History::cells), in milliseconds. None
@@ -34,14 +34,23 @@ impl ReadModels {
         }
     }
 
-    /// Figures from one pass over the journal within so many bytes of memory, by the lists of these read models.
+    /// Figures as of a moment from one pass over the journal, by the lists of these read models. Where several sources
+    /// reported a sales channel's day, the first of `sources` that did counts.
     ///
     /// # Errors
-    /// [`ReadModelError`]; `BadQuestion` where more memory would be needed.
-    pub fn journal_cells(&self, question: &Question, most_bytes: usize) -> Result<Cells, ReadModelError> {
+    /// [`ReadModelError`]; `BadQuestion` where more memory or cells would be needed, `TookTooLong` where more time.
+    pub fn journal_cells(
+        &self,
+        question: &Question,
+        at: AsOf,
+        sources: Vec<Code>,
+        most: Most,
+    ) -> Result<Cells, ReadModelError> {
         let since = (question.days.from, DEFAULT_LOOK_BACK);
         let history = History::beginning(self.calendar()?, self.sites()?.rule().clone(), since);
-        history.fill(self.journal().as_ref(), AsOf::HEAD, most_bytes, &mut |_| {})?.cells(question)
+        let mut history = history.fill(self.journal().as_ref(), at, most, &mut |_| {})?;
+        history.prefer_sources(sources);
+        history.cells_within(question, most)
     }
 
     /// Explains a change as [`History::explain`](crate::metrics::History::explain) does, from what is kept by day; none where
