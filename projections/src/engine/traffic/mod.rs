@@ -284,12 +284,13 @@ fn write_all(
     let views = sorted(std::mem::take(&mut heard.views));
     let store = Store { db: to.db, sql };
     let Made { traffic, sales, orders } = std::thread::scope(|scope| {
-        let counting = std::thread::Builder::new()
-            .name("rebuild-counter".into())
-            .spawn_scoped(scope, || make(&heard, &views, &dictionary, calendar))
-            .map_err(|e| ReadModelError::BadQuestion(format!("the system gives no thread: {e}")))?;
+        let count = || make(&heard, &views, &dictionary, calendar);
+        let counting = std::thread::Builder::new().name("rebuild-counter".into()).spawn_scoped(scope, count);
         write_heard(&heard, &views, &dictionary, calendar, &store, to)?;
-        Ok::<_, ReadModelError>(counting.join().expect("invariant: counting does not panic"))
+        Ok::<_, ReadModelError>(match counting {
+            Ok(counting) => counting.join().expect("invariant: counting does not panic"),
+            Err(_) => count(), // the system gives no thread
+        })
     })?;
     drop(views);
     for ((order, id), number) in orders.iter().zip(heard.orders.iter()).zip(0u32..) {
