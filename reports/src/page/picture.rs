@@ -120,6 +120,8 @@ fn lines_of(names: &[String], lines: &[(String, Vec<Option<f64>>)]) -> Option<Dr
         "x_axis_data": names,
         "series_list": list,
         "series_symbol": null,
+        // the last name stands half beyond the last point
+        "margin": {"left": 5, "top": 8, "right": 34, "bottom": 5},
         "y_axis_configs": [{"axis_font_size": 12, "axis_split_number": 4}],
     });
     Some(LineChart::from_json(&options(240, of)).and_then(|chart| chart.svg()))
