@@ -31,12 +31,48 @@ impl Cell for Minor {
     }
 }
 
+/// What a spreadsheet takes for a formula when a cell begins with it, and the quote that says that it is none.
+const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', QUOTE];
+const QUOTE: char = '\'';
+
+/// A text that a spreadsheet would reckon stands behind a quote, which reading takes off again.
 impl Cell for String {
     fn put(&self, _: Currency, to: &mut String) {
+        if self.starts_with(FORMULA) {
+            to.push(QUOTE);
+        }
         to.push_str(self);
     }
     fn take(text: &str, _: Currency) -> Result<Self, String> {
-        Ok(text.to_owned())
+        match text.strip_prefix(QUOTE) {
+            Some(quoted) if quoted.starts_with(FORMULA) => Ok(quoted.to_owned()),
+            None if !text.starts_with(FORMULA) => Ok(text.to_owned()),
+            _ => Err(
+                "a text that a spreadsheet takes for a formula stands behind one quote, and no other does"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// An amount that says its currency.
+impl Cell for Money {
+    fn put(&self, _: Currency, to: &mut String) {
+        put(to, self);
+    }
+    fn take(text: &str, _: Currency) -> Result<Self, String> {
+        let (amount, code) = text.split_once(' ').ok_or("not an amount with its currency")?;
+        let currency = Currency::new(code).map_err(|error| error.to_string())?;
+        Self::parse(amount, currency).map_err(|error| error.to_string())
+    }
+}
+
+impl Cell for Currency {
+    fn put(&self, _: Currency, to: &mut String) {
+        to.push_str(self.as_str());
+    }
+    fn take(text: &str, _: Currency) -> Result<Self, String> {
+        Self::new(text).map_err(|error| error.to_string())
     }
 }
 
