@@ -1,7 +1,7 @@
 //! What happened, as tables: a pack's lines.
 
 use chrono::NaiveDate;
-use daybook_domain::{Currency, Timestamp};
+use daybook_domain::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use crate::cell::Minor;
@@ -9,7 +9,7 @@ use crate::cell::{read, row, write};
 use crate::{PackError, Zone};
 
 /// The version of the tables.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Whose pack it is, and what it tells of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,10 +23,8 @@ pub struct Subject {
     pub market: String,
     /// The merchant.
     pub merchant: String,
-    /// The currency; what the merchant did in others is not in the pack.
+    /// The currency; of what the merchant did in others the pack has one row each.
     pub currency: Currency,
-    /// Orders of the merchant in other currencies over the same days: they are not in the pack.
-    pub orders_in_other_currencies: u64,
     /// The time zone of the business days.
     pub time_zone: String,
     /// The first business day.
@@ -35,6 +33,10 @@ pub struct Subject {
     /// The last.
     #[serde(with = "as_text")]
     pub to: NaiveDate,
+    /// The day on which the merchant opened its store or first was paid, in any currency: what is measured in days, weeks and
+    /// months begins there where that is after the first day. None where it has done neither.
+    #[serde(with = "as_text_if_any")]
+    pub began: Option<NaiveDate>,
     /// The journal's position that it was drawn at.
     pub through: u64,
     /// When it was drawn.
@@ -55,6 +57,24 @@ mod as_text {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<NaiveDate, D::Error> {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// A day as text, or nothing.
+mod as_text_if_any {
+    use chrono::NaiveDate;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    #[allow(clippy::ref_option)] // as serde calls it
+    pub fn serialize<S: Serializer>(day: &Option<NaiveDate>, to: S) -> Result<S::Ok, S::Error> {
+        match day {
+            Some(day) => to.collect_str(day),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NaiveDate>, D::Error> {
+        Option::<String>::deserialize(from)?.map(|text| text.parse().map_err(D::Error::custom)).transpose()
     }
 }
 
@@ -92,8 +112,10 @@ row! {
         order: String,
         /// The buyer, numbered within the pack.
         buyer: u32,
-        /// The first day on which this buyer ever paid this merchant; none where it never did.
+        /// The first day on which this buyer ever paid this merchant, in any currency; none where it never did.
         buyer_since: Option<NaiveDate>,
+        /// The terminal that it was placed from, numbered within the pack, where it is known.
+        terminal: Option<u32>,
         /// When it was placed.
         placed_at: Timestamp,
         /// Where it was sold.
@@ -124,7 +146,9 @@ row! {
         deliver_by: Option<Timestamp>,
         /// When the first piece left.
         shipped_at: Option<Timestamp>,
-        /// When the last shipment arrived, once all have.
+        /// When the last piece left, once all that were not cancelled have.
+        shipped_all_at: Option<Timestamp>,
+        /// When the last piece arrived, once all that were not cancelled have.
         delivered_at: Option<Timestamp>,
         /// When receipt was first confirmed.
         received_at: Option<Timestamp>,
@@ -140,11 +164,13 @@ row! {
         reviews: u32,
         /// Of them, those of 4 or 5.
         reviews_good: u32,
-        /// Page views of the merchant or its goods by the buyer's own terminal before it was placed, back to 30 days.
+        /// Page views that name the merchant, by the terminal that it was placed from, in the 30 days before; of orders placed up
+        /// to 30 days before the pack's first day, and later.
         views: u32,
         /// Shipments with a tracking number.
         tracked: u32,
-        /// The digest of a payment provider's statement file whose line is its payment, first 16 digits.
+        /// The digest of a payment provider's statement file whose line is its payment by reference, not by amount alone; first 16
+        /// digits.
         statement: Option<String>,
     }
 }
@@ -182,6 +208,12 @@ row! {
         borne_by: String,
         /// What the buyer got.
         to_buyer: Minor,
+        /// The dispute whose ruling it follows.
+        dispute: Option<String>,
+        /// By how much the merchant's pending balance fell for it: with the subsidies that went back, less the tax.
+        bore: Minor,
+        /// When the account has it; none where that is after the last day.
+        booked_at: Option<Timestamp>,
     }
 }
 row! {
@@ -199,11 +231,13 @@ row! {
         opened_at: Timestamp,
         /// What was claimed.
         claim: Minor,
-        /// When it was decided or taken back.
+        /// When it was last ruled; it may be appealed until it is decided.
+        ruled_at: Option<Timestamp>,
+        /// When nothing more was open in it: the ruling stands, or it was taken back, or the bank decided.
         decided_at: Option<Timestamp>,
-        /// For whom: `merchant`, `buyer`, `split`; empty while it is open.
+        /// How: for `merchant`, `buyer`, `split`, or `withdrawn`; empty while it is open.
         outcome: Option<String>,
-        /// What went to the buyer by the decision.
+        /// What went to the buyer by its rulings; of a claim of a bank, what the bank kept.
         refund: Minor,
     }
 }
@@ -221,7 +255,7 @@ row! {
         about: Option<String>,
         /// The order.
         order: Option<String>,
-        /// The settlement or payout that it is.
+        /// The settlement, payout, refund, chargeback or hold that it is.
         reference: Option<String>,
         /// The settlement that took it, of a change of the pending balance.
         settlement: Option<String>,
@@ -239,6 +273,29 @@ row! {
         deposit: Minor,
         /// Deposit held for a claim.
         frozen: Minor,
+        /// Of a payout that was converted to another currency: what it had been in this one.
+        converted: Option<Minor>,
+    }
+}
+row! {
+    /// What the merchant did in another currency: by the market's word, without the lines that it follows from.
+    Elsewhere in "currencies.csv" {
+        /// The currency.
+        currency: Currency,
+        /// Orders paid within.
+        orders: u32,
+        /// What buyers paid for them.
+        paid: Money,
+        /// What went back to buyers within.
+        refunded: Money,
+        /// Open disputes' claims on the last day.
+        disputes: Money,
+        /// Open claims of banks on the last day.
+        chargebacks: Money,
+        /// What the market owes the merchant on the last day.
+        balance: Money,
+        /// The deposit on the last day.
+        deposit: Money,
     }
 }
 
@@ -259,7 +316,14 @@ pub struct Facts {
     pub disputes: Vec<Dispute>,
     /// The account.
     pub account: Vec<Movement>,
+    /// Other currencies, by their codes.
+    pub elsewhere: Vec<Elsewhere>,
 }
+
+/// What a row of standing is about that tells of the store's opening.
+pub const STORE_OPENED: &str = "store_opened";
+/// What a row of standing is about that tells of the first sale that was paid, in any currency.
+pub const FIRST_SALE: &str = "first_sale";
 
 /// The file of [`Subject`].
 pub const SUBJECT: &str = "subject.json";
@@ -289,6 +353,7 @@ impl Facts {
             table(&self.refunds, of)?,
             table(&self.disputes, of)?,
             table(&self.account, of)?,
+            table(&self.elsewhere, of)?,
         ])
     }
 
@@ -309,7 +374,7 @@ impl Facts {
             let why = format!("its tables are of version {}: this program reads {FORMAT}", subject.format);
             return Err(PackError::malformed(SUBJECT, why));
         }
-        if subject.from > subject.to {
+        if subject.from > subject.to || subject.began.is_some_and(|began| began > subject.to) {
             return Err(PackError::malformed(SUBJECT, "it ends before it begins"));
         }
         let of = subject.currency;
@@ -320,8 +385,16 @@ impl Facts {
             refunds: table(file, of)?,
             disputes: table(file, of)?,
             account: table(file, of)?,
+            elsewhere: table(file, of)?,
             subject,
         })
+    }
+
+    /// The day on which the merchant began, by its standing: see [`Subject::began`].
+    #[must_use]
+    pub fn began(&self, zone: Zone) -> Option<NaiveDate> {
+        let began = self.standing.iter().filter(|row| row.what == STORE_OPENED || row.what == FIRST_SALE);
+        began.map(|row| zone.day(row.at)).min()
     }
 
     /// The zone of its days.

@@ -1,8 +1,8 @@
 //! What must hold between the lines of a pack, whoever drew them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::Facts;
+use crate::{Facts, OPENING, Zone};
 
 /// Most faults of one kind that are told one by one.
 const MOST_TOLD: usize = 5;
@@ -16,39 +16,213 @@ pub fn check(facts: &Facts, wrong: &mut Vec<String>) {
             wrong.push(format!("and {more} more of these"));
         }
     };
-    let mut items: HashMap<&str, (i64, i64)> = HashMap::new();
+    told(twice(facts));
+    told(worth(facts));
+    told(items(facts));
+    told(back(facts));
+    told(rulings(facts));
+    told(numbers(facts));
+    told(settlements(facts));
+    if let Ok(zone) = facts.zone() {
+        told(borne(facts, zone));
+        told(began(facts, zone));
+    }
+}
+
+/// What stands twice that is one thing.
+fn twice(facts: &Facts) -> Vec<String> {
+    fn again<K: std::hash::Hash + Eq>(
+        keys: impl Iterator<Item = K>,
+        name: impl Fn(&K) -> String,
+    ) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let mut found = Vec::new();
+        for key in keys {
+            let said = name(&key);
+            if !seen.insert(key) {
+                found.push(format!("{said} stands there twice"));
+            }
+        }
+        found
+    }
+    let mut found = again(facts.items.iter().map(|item| (&item.order, &item.line)), |(order, line)| {
+        format!("line {line} of order {order}")
+    });
+    // a dispute that is ruled anew refunds under the same name, at another time
+    let refunds = facts.refunds.iter().map(|of| (&of.order, &of.refund, &of.borne_by, of.at));
+    found.extend(again(refunds, |(order, refund, by, _)| {
+        format!("refund {refund} of order {order}, borne by {by},")
+    }));
+    let disputes = facts.disputes.iter().map(|of| (&of.kind, &of.order, &of.dispute));
+    found.extend(again(disputes, |(kind, order, dispute)| format!("{kind} {dispute} of order {order}")));
+    found.extend(again(facts.elsewhere.iter().map(|of| of.currency), |currency| {
+        format!("currency {currency}")
+    }));
+    let own = facts.elsewhere.iter().filter(|of| of.currency == facts.subject.currency);
+    found.extend(own.map(|of| format!("currency {} is the pack's own", of.currency)));
+    found
+}
+
+/// What was paid for an order is what it is worth.
+fn worth(facts: &Facts) -> Vec<String> {
+    let mut found = Vec::new();
+    for order in &facts.orders {
+        let sum = |amounts: &[i64]| amounts.iter().map(|amount| i128::from(*amount)).sum::<i128>();
+        if [order.paid, order.subsidy, order.shortfall].iter().any(|amount| amount.0 < 0) {
+            found.push(format!("order {} was paid less than nothing", order.order));
+        }
+        let came = sum(&[order.paid.0, order.subsidy.0, order.shortfall.0]);
+        let due =
+            if order.paid_at.is_some() { sum(&[order.goods.0, order.shipping.0, order.tax.0]) } else { 0 };
+        if came != due {
+            found.push(format!(
+                "order {}: payment, subsidy and shortfall do not come to its goods, shipping and tax",
+                order.order
+            ));
+        }
+    }
+    found
+}
+
+fn items(facts: &Facts) -> Vec<String> {
+    let mut items: HashMap<&str, (i128, i128)> = HashMap::new();
     for item in &facts.items {
         let sum = items.entry(&item.order).or_default();
-        sum.0 = sum.0.saturating_add(item.goods.0);
-        sum.1 = sum.1.saturating_add(item.paid.0);
-    }
-    let mut back: HashMap<&str, i64> = HashMap::new();
-    for refund in &facts.refunds {
-        let sum = back.entry(&refund.order).or_default();
-        *sum = sum.saturating_add(refund.to_buyer.0);
+        sum.0 += i128::from(item.goods.0);
+        sum.1 += i128::from(item.paid.0);
     }
     let apart = facts.orders.iter().filter(|order| {
         let (goods, paid) = items.get(order.order.as_str()).copied().unwrap_or_default();
-        goods != order.goods.0 || paid != order.paid.0
+        goods != order.goods.0.into() || paid != order.paid.0.into()
     });
-    told(
-        apart
-            .map(|order| format!("the items of order {} do not come to its goods and payment", order.order))
-            .collect(),
-    );
+    apart
+        .map(|order| format!("the items of order {} do not come to its goods and payment", order.order))
+        .collect()
+}
+
+fn back(facts: &Facts) -> Vec<String> {
+    let mut back: HashMap<&str, i128> = HashMap::new();
+    for refund in &facts.refunds {
+        *back.entry(&refund.order).or_default() += i128::from(refund.to_buyer.0);
+    }
     let beyond = facts
         .orders
         .iter()
-        .filter(|order| back.get(order.order.as_str()).is_some_and(|sum| *sum > order.paid.0));
-    told(beyond.map(|order| format!("order {} gave back more than was paid for it", order.order)).collect());
-    let numbers = facts.account.iter().enumerate().filter(|(at, movement)| movement.number != *at as u64 + 1);
-    told(
-        numbers
-            .map(|(at, _)| format!("the account has no movement {}: one was left out or put in", at + 1))
-            .take(1)
-            .collect(),
+        .filter(|order| back.get(order.order.as_str()).is_some_and(|sum| *sum > order.paid.0.into()));
+    beyond.map(|order| format!("order {} gave back more than was paid for it", order.order)).collect()
+}
+
+/// A dispute's refund is what its rulings gave, and what is decided has an outcome.
+fn rulings(facts: &Facts) -> Vec<String> {
+    let mut gave: HashMap<(&str, &str), i128> = HashMap::new();
+    for refund in &facts.refunds {
+        if let Some(dispute) = &refund.dispute {
+            *gave.entry((&refund.order, dispute)).or_default() += i128::from(refund.to_buyer.0);
+        }
+    }
+    let mut found = Vec::new();
+    for dispute in &facts.disputes {
+        let of = (dispute.order.as_str(), dispute.dispute.as_str());
+        let gave = gave.get(&of).copied().unwrap_or_default();
+        if dispute.kind == "dispute" && gave != dispute.refund.0.into() {
+            found.push(format!(
+                "dispute {}: the refunds of its rulings do not come to its refund",
+                dispute.dispute
+            ));
+        }
+        if dispute.decided_at.is_some() != dispute.outcome.is_some() {
+            found.push(format!(
+                "{} {}: decided without an outcome, or the other way",
+                dispute.kind, dispute.dispute
+            ));
+        }
+    }
+    found
+}
+
+fn numbers(facts: &Facts) -> Vec<String> {
+    let numbers = facts.account.iter().enumerate().find(|(at, movement)| movement.number != *at as u64 + 1);
+    let mut found: Vec<String> = numbers
+        .map(|(at, _)| format!("the account has no movement {}: one was left out or put in", at + 1))
+        .into_iter()
+        .collect();
+    let openings = facts.account.iter().take_while(|movement| movement.event == OPENING).count();
+    let late = facts.account.iter().skip(openings).filter(|movement| movement.event == OPENING);
+    found.extend(late.map(|movement| format!("movement {} is an opening behind others", movement.number)));
+    if openings == 0 {
+        found.push("the account does not begin with what was before".to_owned());
+    }
+    found
+}
+
+/// Each settlement takes from the pending balance what its lines come to, with what one before it left owing.
+fn settlements(facts: &Facts) -> Vec<String> {
+    let mut lines: HashMap<&str, i128> = HashMap::new();
+    for movement in &facts.account {
+        if let Some(settlement) = &movement.settlement {
+            *lines.entry(settlement).or_default() += i128::from(movement.pending.0);
+        }
+    }
+    let mut found = Vec::new();
+    let mut owing = 0;
+    for movement in facts.account.iter().filter(|movement| movement.event == "SettlementClosed") {
+        let name = movement.reference.as_deref().unwrap_or_default();
+        let (taken, due) = (i128::from(movement.pending.0), owing + lines.remove(name).unwrap_or_default());
+        owing = due + taken;
+        // what is due is taken whole; a debt is paid as far as there is something to pay it with
+        let fits = if due >= 0 { owing == 0 } else { taken >= 0 && owing <= 0 };
+        if !fits {
+            found.push(format!("settlement {name} took another amount than its lines come to"));
+            owing = 0;
+        }
+    }
+    let mut strange: Vec<&str> = lines.into_keys().collect();
+    strange.sort_unstable();
+    found.extend(strange.into_iter().map(|name| format!("settlement {name} has lines and was never closed")));
+    found
+}
+
+/// What the account bore of a refund or a chargeback is what the refund says.
+fn borne(facts: &Facts, zone: Zone) -> Vec<String> {
+    let mut bore: BTreeMap<(&str, &str), i128> = BTreeMap::new();
+    for refund in &facts.refunds {
+        let within = refund.booked_at.map(|at| zone.day(at));
+        if within.is_some_and(|day| facts.subject.from <= day && day <= facts.subject.to) {
+            *bore.entry((&refund.order, &refund.refund)).or_default() += i128::from(refund.bore.0);
+        }
+    }
+    for movement in &facts.account {
+        if let Some("refund" | "chargeback") = movement.about.as_deref() {
+            let of = (
+                movement.order.as_deref().unwrap_or_default(),
+                movement.reference.as_deref().unwrap_or_default(),
+            );
+            *bore.entry(of).or_default() += i128::from(movement.pending.0);
+        }
+    }
+    let apart = bore.into_iter().filter(|(_, left)| *left != 0);
+    apart
+        .map(|((order, refund), _)| {
+            format!("refund {refund} of order {order}: refunds.csv and account.csv do not say the same")
+        })
+        .collect()
+}
+
+/// The day on which the merchant began is the one of its standing, and nothing was sold before it.
+fn began(facts: &Facts, zone: Zone) -> Vec<String> {
+    let (said, follows) = (facts.subject.began, facts.began(zone));
+    let mut found = Vec::new();
+    if said != follows {
+        let day =
+            |day: Option<chrono::NaiveDate>| day.map_or_else(|| "no day".to_owned(), |day| day.to_string());
+        found.push(format!("it is said to have begun on {}: its standing gives {}", day(said), day(follows)));
+    }
+    let before = |day: chrono::NaiveDate| follows.is_none_or(|began| day < began);
+    let early = facts.orders.iter().filter(|order| {
+        order.buyer_since.is_some_and(before) || order.paid_at.is_some_and(|at| before(zone.day(at)))
+    });
+    found.extend(
+        early.map(|order| format!("order {} tells of a payment before the merchant began", order.order)),
     );
-    let negative =
-        facts.orders.iter().filter(|order| order.paid.0 < 0 || order.subsidy.0 < 0 || order.shortfall.0 < 0);
-    told(negative.map(|order| format!("order {} was paid less than nothing", order.order)).collect());
+    found
 }

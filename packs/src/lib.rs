@@ -25,7 +25,10 @@ mod numbers;
 
 pub use definitions::{DEFINITIONS, DEFINITIONS_VERSION, Definition, Unit};
 pub use error::PackError;
-pub use facts::{Dispute, FORMAT, Facts, Issued, Item, Minor, Movement, Order, Refund, Standing, Subject};
+pub use facts::{
+    Dispute, Elsewhere, FIRST_SALE, FORMAT, Facts, Issued, Item, Minor, Movement, Order, Refund,
+    STORE_OPENED, Standing, Subject,
+};
 pub use figures::{Figure, Figures, OPENING, Series};
 pub use files::{Checked, MOST_BYTES, Pack};
 pub use numbers::Zone;

@@ -1,6 +1,6 @@
 //! How numbers are rounded and written, and what a business day is.
 
-use chrono::{DateTime, Datelike as _, NaiveDate};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, TimeDelta, TimeZone as _};
 use chrono_tz::Tz;
 use daybook_domain::{Currency, Timestamp};
 
@@ -24,6 +24,19 @@ impl Zone {
     #[must_use]
     pub fn day(self, at: Timestamp) -> NaiveDate {
         DateTime::from_timestamp_micros(at.0).unwrap_or_default().with_timezone(&self.0).date_naive()
+    }
+
+    /// The first instant after a day. Where the clock skips midnight, the next day begins when the clock has moved on.
+    #[must_use]
+    pub fn end(self, day: NaiveDate) -> Timestamp {
+        /// Clocks change by multiples of this, minutes.
+        const STEP: i64 = 15;
+        let midnight = day.succ_opt().unwrap_or(day).and_time(NaiveTime::MIN);
+        let first = (0..24 * 60 / STEP).find_map(|n| {
+            let local = midnight.checked_add_signed(TimeDelta::minutes(n * STEP))?;
+            self.0.from_local_datetime(&local).earliest()
+        });
+        Timestamp(first.map_or_else(|| midnight.and_utc().timestamp_micros(), |at| at.timestamp_micros()))
     }
 }
 
@@ -125,6 +138,24 @@ mod tests {
         assert_eq!(money(5, of("KWD")), "0.005");
         assert_eq!(money(5, of("JPY")), "5");
         assert_eq!(money_each(1_001, 2, of("BRL")).unwrap(), "5.00");
+    }
+
+    #[test]
+    fn a_day_ends_where_the_next_begins_whatever_the_clock_does() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        for (zone, of, end) in [
+            // 23 hours, 25 hours, a midnight that is skipped, one that comes twice
+            ("Europe/Berlin", "2026-03-29", "2026-03-29T22:00:00Z"),
+            ("Europe/Berlin", "2026-10-25", "2026-10-25T23:00:00Z"),
+            ("America/Sao_Paulo", "2017-10-14", "2017-10-15T03:00:00Z"),
+            ("America/Havana", "2018-11-03", "2018-11-04T04:00:00Z"),
+        ] {
+            let zone = Zone::of(zone).unwrap();
+            assert_eq!(zone.end(day(of)), at(end), "{of}");
+            assert_eq!(zone.day(at(end)), day(of).succ_opt().unwrap(), "{of}");
+            assert_eq!(zone.day(Timestamp(at(end).0 - 1)), day(of), "{of}");
+        }
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The merchant's account and deposit: what each event booked to them.
 
+use std::collections::{BTreeMap, HashMap};
+
+use daybook_domain::account::events::SettlementClosed;
 use daybook_domain::account::lines::{Bounds, Line, LineKind, OpenLines, is_line};
 use daybook_domain::posting::Entry;
-use daybook_domain::{Currency, Event, MerchantId, Money, Refs, Timestamp};
+use daybook_domain::{Currency, Event, MerchantId, Money, PayoutId, Refs, Timestamp};
 use daybook_packs::{Minor, Movement, OPENING};
 
 use super::Cut;
@@ -18,8 +21,27 @@ pub(super) struct Account {
     movements: Vec<Movement>,
     /// All pending lines, in every currency: settlements name them by number.
     open: OpenLines,
-    /// The movement of each line, where it is one of the pack's.
-    places: Vec<Option<usize>>,
+    /// Where each line stands in the pack.
+    places: Vec<Place>,
+    /// What the last settlement left owing before the first day.
+    carried: i64,
+    /// Of what was pending before the first day, what each settlement took.
+    taken_before: Vec<(String, i64)>,
+    /// Payouts that left this currency for another, and what they had been.
+    converted: HashMap<PayoutId, Minor>,
+    /// Balance and deposit in other currencies.
+    elsewhere: BTreeMap<Currency, (i64, i64)>,
+}
+
+/// Where a line stands in the pack.
+#[derive(Clone, Copy)]
+enum Place {
+    /// It is booked before the first day.
+    Before,
+    /// It is a movement.
+    Movement(usize),
+    /// Of another currency, or booked after the last day.
+    Nowhere,
 }
 
 impl Account {
@@ -34,10 +56,21 @@ impl Account {
             movements: Vec::new(),
             open: OpenLines::default(),
             places: Vec::new(),
+            carried: 0,
+            taken_before: Vec::new(),
+            converted: HashMap::new(),
+            elsewhere: BTreeMap::new(),
         }
     }
 
-    pub(super) fn see(&mut self, event: &Event, refs: &Refs, at: Timestamp, entries: &[Entry<'_>]) {
+    /// Takes an event: when it is booked.
+    pub(super) fn see(
+        &mut self,
+        event: &Event,
+        refs: &Refs,
+        at: Timestamp,
+        entries: &[Entry<'_>],
+    ) -> Timestamp {
         match event {
             Event::PeriodClosed(e) => self.open_from = self.open_from.max(Some(e.until)),
             Event::PeriodReopened(e) => self.open_from = e.closed_until,
@@ -49,15 +82,13 @@ impl Account {
             && refs.merchant == Some(self.merchant)
             && counts
         {
-            for line in self.open.take(e.currency, Bounds::from(e)) {
-                let place = self.places.get(line.number as usize - 1).copied().flatten();
-                if let Some(movement) = place.and_then(|place| self.movements.get_mut(place)) {
-                    movement.settlement = Some(e.settlement.to_string());
-                }
-            }
+            self.settle(e, booked_at);
         }
         let mut movement = nothing(event.kind().as_str(), booked_at);
-        let mut moved = false;
+        movement.converted = self.converted(event, refs);
+        // a settlement stands there also where it moved nothing, and so does the end of a payout in another currency
+        let settled = matches!(event, Event::SettlementClosed(e) if e.currency == self.currency);
+        let mut moved = movement.converted.is_some() || (settled && refs.merchant == Some(self.merchant));
         let mine = entries.iter().filter(|entry| entry.account.dimension == self.merchant.as_str());
         for entry in mine {
             let line = is_line(event.kind(), entry);
@@ -70,11 +101,19 @@ impl Account {
                     booked_at,
                     order: refs.order,
                 });
-                let within = counts && booked_at >= self.cut.from && entry.amount.currency == self.currency;
-                self.places.push(within.then_some(self.movements.len()));
+                self.places.push(match entry.amount.currency == self.currency && counts {
+                    true if booked_at < self.cut.from => Place::Before,
+                    true => Place::Movement(self.movements.len()),
+                    false => Place::Nowhere,
+                });
             }
             let Some(balance) = balance(&mut movement, entry.account.name) else { continue };
             if entry.amount.currency != self.currency {
+                if counts {
+                    let (balance, deposit) = self.elsewhere.entry(entry.amount.currency).or_default();
+                    let of_deposit = matches!(entry.account.name, "Deposit" | "DepositFrozen");
+                    *(if of_deposit { deposit } else { balance }) -= entry.amount.minor;
+                }
                 continue;
             }
             // what is owed is a credit
@@ -85,24 +124,81 @@ impl Account {
             }
         }
         if !moved || !counts {
-            return;
+            return booked_at;
         }
         if booked_at < self.cut.from {
             add(&mut self.before, &movement);
-            return;
+            return booked_at;
         }
         movement.order = refs.order.map(|order| order.to_string());
         movement.reference = reference(event);
         self.movements.push(movement);
+        booked_at
     }
 
-    pub(super) fn finish(self) -> Vec<Movement> {
+    /// Gives a settlement its lines.
+    fn settle(&mut self, e: &SettlementClosed, booked_at: Timestamp) {
+        let lines = self.open.take(e.currency, Bounds::from(e));
+        if booked_at < self.cut.from {
+            if e.currency == self.currency {
+                self.carried = e.carried_out.minor;
+            }
+            return;
+        }
+        let name = e.settlement.to_string();
+        let mut before = 0;
+        for line in lines {
+            match self.places.get(line.number as usize - 1) {
+                Some(Place::Before) => before += line.amount.minor,
+                Some(Place::Movement(place)) => {
+                    if let Some(movement) = self.movements.get_mut(*place) {
+                        movement.settlement = Some(name.clone());
+                    }
+                }
+                Some(Place::Nowhere) | None => {}
+            }
+        }
+        if e.currency == self.currency {
+            before += std::mem::take(&mut self.carried);
+        }
+        if before != 0 {
+            self.taken_before.push((name, before));
+        }
+    }
+
+    /// What a payout had been in the pack's currency, where the event ends one that left it.
+    fn converted(&mut self, event: &Event, refs: &Refs) -> Option<Minor> {
+        if refs.merchant != Some(self.merchant) {
+            return None;
+        }
+        match event {
+            Event::PayoutConverted(e) if e.from.currency == self.currency => {
+                self.converted.insert(e.payout, Minor(e.from.minor));
+                None
+            }
+            Event::PayoutConfirmed(e) => self.converted.get(&e.payout).copied(),
+            Event::PayoutFailed(e) => self.converted.get(&e.payout).copied(),
+            Event::PayoutReturned(e) => self.converted.get(&e.payout).copied(),
+            _ => None,
+        }
+    }
+
+    /// The movements, and balance and deposit in other currencies.
+    pub(super) fn finish(self) -> (Vec<Movement>, BTreeMap<Currency, (i64, i64)>) {
         let mut all = vec![self.before];
+        // what was pending before stands apart where a settlement took it, so that its lines come to what it took
+        for (settlement, amount) in self.taken_before {
+            all[0].pending.0 -= amount;
+            let mut taken = nothing(OPENING, self.cut.from);
+            taken.settlement = Some(settlement);
+            taken.pending = Minor(amount);
+            all.push(taken);
+        }
         all.extend(self.movements);
         for (at, movement) in all.iter_mut().enumerate() {
             movement.number = at as u64 + 1;
         }
-        all
+        (all, self.elsewhere)
     }
 }
 
@@ -122,6 +218,7 @@ fn nothing(event: &str, at: Timestamp) -> Movement {
         in_transit: Minor(0),
         deposit: Minor(0),
         frozen: Minor(0),
+        converted: None,
     }
 }
 
@@ -157,6 +254,10 @@ fn reference(event: &Event) -> Option<String> {
         Event::PayoutConfirmed(e) => e.payout.to_string(),
         Event::PayoutFailed(e) => e.payout.to_string(),
         Event::PayoutReturned(e) => e.payout.to_string(),
+        Event::RefundIssued(e) => e.refund.to_string(),
+        Event::ChargebackClosed(e) => e.chargeback.to_string(),
+        Event::BalanceHeld(e) => e.hold.to_string(),
+        Event::BalanceHoldLifted(e) => e.hold.to_string(),
         _ => return None,
     })
 }

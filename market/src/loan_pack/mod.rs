@@ -7,6 +7,8 @@
 //! happened to within the days are in it; of the account, what is booked within, behind one row of what was before.
 
 mod account;
+mod cases;
+mod goods;
 mod orders;
 mod standing;
 
@@ -15,9 +17,9 @@ use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 use daybook_domain::posting::post;
-use daybook_domain::{Currency, Event, EventKind, MerchantId, Timestamp};
+use daybook_domain::{Code, Currency, Event, EventKind, MerchantId, Money, Reference, Timestamp};
 use daybook_journal::{Filter, Journal, Position, Recorded};
-use daybook_packs::{DEFINITIONS_VERSION, FORMAT, Facts, Issued, PackError, Subject};
+use daybook_packs::{DEFINITIONS_VERSION, Elsewhere, FORMAT, Facts, Issued, PackError, Subject};
 
 use self::account::Account;
 use self::orders::Orders;
@@ -129,30 +131,65 @@ pub fn draw(
         return Err(LoanPackError::Unknown(format!("the journal knows no merchant {}", asked.merchant)));
     }
     let orders = drawing.orders.finish();
+    let (account, balances) = drawing.account.finish();
+    let mut standing = drawing.standing;
+    if let Some((at, of)) = orders.first_sale {
+        let place = standing.iter().position(|row| row.at > at).unwrap_or(standing.len());
+        standing.insert(place, standing::first_sale(at, of));
+    }
     let subject = Subject {
         format: FORMAT,
         definitions: DEFINITIONS_VERSION,
         market: drawing.market,
         merchant: asked.merchant.to_string(),
         currency,
-        orders_in_other_currencies: orders.in_other_currencies,
         time_zone: calendar.zone().to_owned(),
         from: asked.from,
         to: asked.to,
+        began: None,
         through: head,
         drawn_at: asked.drawn_at,
         issued: asked.issued.clone(),
     };
-    let account = drawing.account.finish();
-    Ok(Facts {
+    let mut facts = Facts {
         subject,
-        standing: drawing.standing,
+        standing,
         orders: orders.orders,
         items: orders.items,
         refunds: orders.refunds,
         disputes: orders.disputes,
         account,
-    })
+        elsewhere: elsewhere(orders.elsewhere, balances),
+    };
+    facts.subject.began = facts.began(facts.zone()?);
+    Ok(facts)
+}
+
+/// One row for each other currency with anything in it.
+fn elsewhere(
+    mut sales: BTreeMap<Currency, Elsewhere>,
+    balances: BTreeMap<Currency, (i64, i64)>,
+) -> Vec<Elsewhere> {
+    for (currency, (balance, deposit)) in balances {
+        let row = sales.entry(currency).or_insert_with(|| nothing_in(currency));
+        (row.balance.minor, row.deposit.minor) = (balance, deposit);
+    }
+    sales.into_values().filter(|row| *row != nothing_in(row.currency)).collect()
+}
+
+/// A currency in which nothing was done.
+fn nothing_in(currency: Currency) -> Elsewhere {
+    let nothing = Money::zero(currency);
+    Elsewhere {
+        currency,
+        orders: 0,
+        paid: nothing,
+        refunded: nothing,
+        disputes: nothing,
+        chargebacks: nothing,
+        balance: nothing,
+        deposit: nothing,
+    }
 }
 
 /// All types but acts of visitors, which no line rests on.
@@ -171,6 +208,26 @@ fn settled_in(journal: &dyn Journal, merchant: MerchantId) -> Result<Currency, L
         _ => {}
     })?;
     currency.ok_or_else(|| LoanPackError::Unknown(format!("the journal knows no merchant {merchant}")))
+}
+
+/// Where the journal has a merchant's consent to a lender: the last grant of it.
+///
+/// # Errors
+/// [`LoanPackError`] where the merchant's stream cannot be read.
+pub fn consent_position(
+    journal: &dyn Journal,
+    merchant: MerchantId,
+    consent_ref: Reference,
+    recipient: Code,
+) -> Result<Option<Position>, LoanPackError> {
+    let mut found = None;
+    crate::stream::visit(journal, &format!("merchant-{merchant}"), &mut |event, recorded| match event {
+        Event::LenderConsentGranted(e) if e.consent_ref == consent_ref && e.recipient == recipient => {
+            found = Some(recorded.position);
+        }
+        _ => {}
+    })?;
+    Ok(found)
 }
 
 struct Drawing {
@@ -198,11 +255,11 @@ impl Drawing {
         }
         let mut entries = Vec::with_capacity(8);
         post(&event, &refs, &mut entries);
-        self.account.see(&event, &refs, at, &entries);
+        let booked_at = self.account.see(&event, &refs, at, &entries);
         if counts && refs.merchant == Some(self.merchant) {
             self.standing.extend(standing::rows(&event, at));
             if let Some(order) = refs.order {
-                self.orders.see(order, &event, at)?;
+                self.orders.see(order, &event, at, (booked_at <= self.cut.to).then_some(booked_at))?;
             }
         }
         Ok(())

@@ -1,15 +1,17 @@
 //! A merchant's orders with what went back and was disputed, folded from their own events.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use daybook_domain::allocate;
-use daybook_domain::order::events::{ChargebackOutcome, DisputeParty, OrderPlaced, RuledFor};
-use daybook_domain::provider::events::StatementLineMatched;
+use daybook_domain::order::events::{Bearer, ChargebackOutcome, OrderPlaced, RefundShare};
+use daybook_domain::provider::events::{MatchReason, StatementLineMatched};
 use daybook_domain::time::DAY;
 use daybook_domain::{BuyerId, CheckoutId, Currency, Event, Money, OrderId, Timestamp, VisitorId};
-use daybook_packs::{Dispute, Item, Minor, Order, PackError, Refund};
+use daybook_packs::{Dispute, Elsewhere, Item, Minor, Order, PackError, Refund};
 
-use super::{Cut, LoanPackError, Numbers};
+use super::cases::Cases;
+use super::goods::Goods;
+use super::{Cut, LoanPackError, Numbers, nothing_in};
 use crate::Calendar;
 
 /// How far back an order's visitor is looked for.
@@ -25,26 +27,24 @@ pub(super) struct Orders {
     drafts: Vec<Draft>,
     /// The first day on which each buyer paid.
     since: HashMap<BuyerId, Timestamp>,
-    /// When each terminal saw a page of the merchant.
+    /// When each terminal saw a page of the merchant, as far back as any order of the days could ask.
     views: HashMap<VisitorId, Vec<Timestamp>>,
-    in_other_currencies: u64,
+    /// The first payment, and its currency.
+    first_sale: Option<(Timestamp, Currency)>,
 }
 
 /// An order so far.
 struct Draft {
     buyer: BuyerId,
+    /// The currency; of orders of another than the pack's only sums are told.
+    currency: Currency,
     visitor: Option<VisitorId>,
     order: Order,
     items: Vec<Item>,
     weights: Vec<i64>,
     refunds: Vec<Refund>,
-    disputes: Vec<Dispute>,
-    /// Who appealed the last ruling of each dispute.
-    appealed: HashMap<String, DisputeParty>,
-    openers: HashMap<String, DisputeParty>,
-    cancelled: u64,
-    shipments: u32,
-    arrived: u32,
+    cases: Cases,
+    goods: Goods,
     /// Whether anything happened within the days.
     within: bool,
 }
@@ -55,7 +55,10 @@ pub(super) struct Drawn {
     pub items: Vec<Item>,
     pub refunds: Vec<Refund>,
     pub disputes: Vec<Dispute>,
-    pub in_other_currencies: u64,
+    /// Sums of other currencies.
+    pub elsewhere: BTreeMap<Currency, Elsewhere>,
+    /// The first payment, and its currency.
+    pub first_sale: Option<(Timestamp, Currency)>,
 }
 
 impl Orders {
@@ -69,12 +72,16 @@ impl Orders {
             drafts: Vec::new(),
             since: HashMap::new(),
             views: HashMap::new(),
-            in_other_currencies: 0,
+            first_sale: None,
         }
     }
 
     /// A line of a provider's statement is a payment of some checkout.
     pub(super) fn matched(&mut self, matched: &StatementLineMatched) {
+        // the same amount near in time speaks for no payment in particular
+        if !matches!(matched.reason, MatchReason::Reference | MatchReason::ReferenceSum) {
+            return;
+        }
         for entry in matched.entries.iter().filter(|entry| entry.kind.as_str() == "PaymentCaptured") {
             let checkout =
                 entry.stream.strip_prefix("checkout-").and_then(|id| id.parse::<CheckoutId>().ok());
@@ -87,17 +94,21 @@ impl Orders {
 
     /// A terminal was shown a page of the merchant.
     pub(super) fn viewed(&mut self, visitor: VisitorId, at: Timestamp) {
-        self.views.entry(visitor).or_default().push(at);
+        if self.cut.from.plus(-2 * LOOK_BACK) <= at && at <= self.cut.to {
+            self.views.entry(visitor).or_default().push(at);
+        }
     }
 
-    pub(super) fn see(&mut self, id: OrderId, event: &Event, at: Timestamp) -> Result<(), LoanPackError> {
+    /// Takes an event of an order, and when the account has it, where that is by the last day.
+    pub(super) fn see(
+        &mut self,
+        id: OrderId,
+        event: &Event,
+        at: Timestamp,
+        booked_at: Option<Timestamp>,
+    ) -> Result<(), LoanPackError> {
         if let Event::OrderPlaced(e) = event {
-            if e.total.currency == self.currency {
-                self.place(id, e, at)?;
-            } else if at >= self.cut.from {
-                self.in_other_currencies += 1;
-            }
-            return Ok(());
+            return self.place(id, e, at);
         }
         let Some(place) = self.places.get(&id).copied() else { return Ok(()) };
         let draft = &mut self.drafts[place];
@@ -108,8 +119,11 @@ impl Orders {
             draft.fund(at, paid, e.shortfall.minor, subsidy)?;
             let since = self.since.entry(draft.buyer).or_insert(at);
             *since = (*since).min(at);
+            if self.first_sale.is_none_or(|(first, _)| at < first) {
+                self.first_sale = Some((at, draft.currency));
+            }
         } else {
-            draft.see(event, at)?;
+            draft.see(event, at, booked_at)?;
         }
         Ok(())
     }
@@ -143,6 +157,7 @@ impl Orders {
             order: name,
             buyer: 0,
             buyer_since: None,
+            terminal: None,
             placed_at: at,
             sales_channel: e.sales_channel.to_string(),
             pieces,
@@ -158,6 +173,7 @@ impl Orders {
             ship_by: promise.and_then(|promise| promise.ship_by),
             deliver_by: promise.and_then(|promise| promise.deliver_by),
             shipped_at: None,
+            shipped_all_at: None,
             delivered_at: None,
             received_at: None,
             received_by: None,
@@ -174,49 +190,57 @@ impl Orders {
         self.places.insert(id, self.drafts.len());
         self.drafts.push(Draft {
             buyer: e.buyer,
+            currency: e.total.currency,
             visitor: e.visitor,
             order,
             items,
             weights,
             refunds: Vec::new(),
-            disputes: Vec::new(),
-            appealed: HashMap::new(),
-            openers: HashMap::new(),
-            cancelled: 0,
-            shipments: 0,
-            arrived: 0,
+            cases: Cases::default(),
+            goods: Goods::default(),
             within: at >= self.cut.from,
         });
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Drawn {
+    pub(super) fn finish(mut self) -> Drawn {
         let mut drawn = Drawn {
             orders: Vec::new(),
             items: Vec::new(),
             refunds: Vec::new(),
             disputes: Vec::new(),
-            in_other_currencies: self.in_other_currencies,
+            elsewhere: BTreeMap::new(),
+            first_sale: self.first_sale,
         };
-        let mut buyers = Numbers::new();
+        self.views.values_mut().for_each(|views| views.sort_unstable());
+        let (mut buyers, mut terminals) = (Numbers::new(), Numbers::new());
         for mut draft in self.drafts {
+            if draft.currency != self.currency {
+                let row = drawn.elsewhere.entry(draft.currency).or_insert_with(|| nothing_in(draft.currency));
+                draft.add_to(row, self.cut);
+                continue;
+            }
             // what is still open is told, however old
-            let open = draft.disputes.iter().any(|dispute| dispute.decided_at.is_none());
+            let open = draft.cases.disputes.iter().any(|dispute| dispute.decided_at.is_none());
             if !draft.within && !open {
                 continue;
             }
             if let Some(views) = draft.visitor.and_then(|visitor| self.views.get(&visitor)) {
                 let placed = draft.order.placed_at;
+                let (first, after) = (placed.plus(-LOOK_BACK), placed);
                 let before =
-                    views.iter().filter(|at| placed.plus(-LOOK_BACK) <= **at && **at <= placed).count();
-                draft.order.views = u32::try_from(before).unwrap_or(u32::MAX);
+                    views.partition_point(|at| *at <= after) - views.partition_point(|at| *at < first);
+                if first >= self.cut.from.plus(-2 * LOOK_BACK) {
+                    draft.order.views = u32::try_from(before).unwrap_or(u32::MAX);
+                }
             }
+            draft.order.terminal = draft.visitor.map(|visitor| terminals.of(visitor));
             draft.order.buyer = buyers.of(draft.buyer);
             draft.order.buyer_since = self.since.get(&draft.buyer).map(|at| self.calendar.day(*at));
             drawn.orders.push(draft.order);
             drawn.items.extend(draft.items);
             drawn.refunds.extend(draft.refunds);
-            drawn.disputes.extend(draft.disputes);
+            drawn.disputes.extend(draft.cases.disputes);
         }
         drawn
     }
@@ -235,24 +259,20 @@ impl Draft {
         Ok(())
     }
 
-    fn see(&mut self, event: &Event, at: Timestamp) -> Result<(), LoanPackError> {
+    fn see(
+        &mut self,
+        event: &Event,
+        at: Timestamp,
+        booked_at: Option<Timestamp>,
+    ) -> Result<(), LoanPackError> {
         let order = &mut self.order;
         match event {
-            Event::OrderCancelled(e) => {
-                self.cancelled += e.lines.iter().map(|line| u64::from(line.quantity)).sum::<u64>();
-                if self.cancelled >= u64::from(order.pieces) {
-                    order.cancelled_at.get_or_insert(at);
-                }
-            }
+            Event::OrderCancelled(e) => self.goods.cancelled(order, &e.lines, at),
             Event::OrderShipped(e) => {
-                self.shipments += 1;
-                order.shipped_at.get_or_insert(at);
                 order.tracked += u32::from(e.tracking.is_some());
+                self.goods.shipped(order, e.shipment, &e.lines, at);
             }
-            Event::OrderDelivered(_) => {
-                self.arrived += 1;
-                order.delivered_at = (self.arrived >= self.shipments).then_some(at);
-            }
+            Event::OrderDelivered(e) => self.goods.arrived(order, e.shipment, at),
             Event::ReceiptConfirmed(e) => {
                 order.received_at.get_or_insert(at);
                 order.received_by.get_or_insert_with(|| e.by.to_string());
@@ -263,100 +283,86 @@ impl Draft {
                 order.reviews += 1;
                 order.reviews_good += u32::from(e.overall >= 4);
             }
-            Event::EscrowRefunded(e) => self.refund(at, e.refund.as_str(), "refund", "escrow", e.to_buyer),
+            Event::EscrowRefunded(e) => {
+                let mut refund = self.refund(at, booked_at, e.refund.as_str());
+                refund.dispute = e.dispute.map(|id| id.to_string());
+                refund.to_buyer = Minor(e.to_buyer.minor);
+                self.give(refund);
+            }
             Event::RefundIssued(e) => {
-                for share in &e.borne_by {
-                    self.refund(at, e.refund.as_str(), "refund", share.by.as_str(), share.to_buyer);
-                }
+                let mut refund = self.refund(at, booked_at, e.refund.as_str());
+                refund.dispute = e.dispute.map(|id| id.to_string());
+                self.share(&refund, &e.borne_by)?;
             }
             Event::ChargebackClosed(e) if e.outcome == ChargebackOutcome::Lost => {
-                let id = e.chargeback.as_str();
+                let mut refund = self.refund(at, booked_at, e.chargeback.as_str());
+                "chargeback".clone_into(&mut refund.cause);
                 if let Some(taken) = &e.from_escrow {
-                    self.refund(at, id, "chargeback", "escrow", taken.to_buyer);
+                    self.give(Refund { to_buyer: Minor(taken.to_buyer.minor), ..refund.clone() });
                 }
-                for share in &e.borne_by {
-                    self.refund(at, id, "chargeback", share.by.as_str(), share.to_buyer);
-                }
-                self.decide(id, Some(at), Some("buyer"), e.amount.minor);
+                self.share(&refund, &e.borne_by)?;
+                self.cases.decide(e.chargeback.as_str(), Some(at), Some("buyer"), e.amount.minor);
             }
-            Event::ChargebackClosed(e) => self.decide(e.chargeback.as_str(), Some(at), Some("merchant"), 0),
-            _ => self.dispute(event, at),
+            _ => self.cases.see(&order.order, event, at),
         }
         Ok(())
     }
 
-    fn refund(&mut self, at: Timestamp, id: &str, cause: &str, by: &str, to_buyer: Money) {
-        if !to_buyer.is_zero() {
-            self.refunds.push(Refund {
-                order: self.order.order.clone(),
-                refund: id.to_owned(),
-                at,
-                cause: cause.to_owned(),
-                borne_by: by.to_owned(),
-                to_buyer: Minor(to_buyer.minor),
+    /// A refund that escrow bears, so far.
+    fn refund(&self, at: Timestamp, booked_at: Option<Timestamp>, id: &str) -> Refund {
+        Refund {
+            order: self.order.order.clone(),
+            refund: id.to_owned(),
+            at,
+            cause: "refund".to_owned(),
+            borne_by: "escrow".to_owned(),
+            to_buyer: Minor(0),
+            dispute: None,
+            bore: Minor(0),
+            booked_at,
+        }
+    }
+
+    /// What each bearer gives.
+    fn share(&mut self, refund: &Refund, shares: &[RefundShare]) -> Result<(), LoanPackError> {
+        for share in shares {
+            // of what the deposit bears, the account has the tax that comes back
+            let gross = if share.by == Bearer::Merchant { share.gross.minor } else { 0 };
+            let tax = share.tax_back.as_ref().filter(|_| share.by != Bearer::Platform);
+            let bore = gross.checked_sub(tax.map_or(0, |tax| tax.amount.minor)).ok_or_else(overflow)?;
+            let borne_by = share.by.as_str().to_owned();
+            self.give(Refund {
+                borne_by,
+                to_buyer: Minor(share.to_buyer.minor),
+                bore: Minor(bore),
+                ..refund.clone()
             });
         }
+        Ok(())
     }
 
-    fn dispute(&mut self, event: &Event, at: Timestamp) {
-        match event {
-            Event::DisputeOpened(e) => {
-                self.openers.insert(e.dispute.to_string(), e.by);
-                self.open(e.dispute.as_str(), "dispute", e.category.as_str(), at, e.claim);
-            }
-            Event::ChargebackOpened(e) => {
-                // a bank may ask again for what it lost
-                self.decide(e.chargeback.as_str(), None, None, 0);
-                if !self.disputes.iter().any(|known| known.dispute == e.chargeback.as_str()) {
-                    self.open(e.chargeback.as_str(), "chargeback", "bank", at, e.amount);
-                }
-            }
-            Event::DisputeRuled(e) => {
-                let outcome = match e.r#for {
-                    RuledFor::Buyer => "buyer",
-                    RuledFor::Merchant => "merchant",
-                    RuledFor::Split => "split",
-                };
-                self.decide(e.dispute.as_str(), Some(at), Some(outcome), e.refund.minor);
-            }
-            Event::DisputeAppealed(e) => {
-                self.appealed.insert(e.dispute.to_string(), e.by);
-            }
-            Event::RulingReversed(e) => match self.appealed.get(e.dispute.as_str()) {
-                Some(DisputeParty::Merchant) => {
-                    self.decide(e.dispute.as_str(), Some(at), Some("merchant"), 0)
-                }
-                // to be ruled anew
-                _ => self.decide(e.dispute.as_str(), None, None, 0),
-            },
-            Event::DisputeWithdrawn(e) => {
-                let by_merchant = self.openers.get(e.dispute.as_str()) == Some(&DisputeParty::Merchant);
-                let outcome = if by_merchant { "buyer" } else { "merchant" };
-                self.decide(e.dispute.as_str(), Some(at), Some(outcome), 0);
-            }
-            _ => {}
+    fn give(&mut self, refund: Refund) {
+        if let Some(id) = &refund.dispute {
+            self.cases.gave(id, refund.to_buyer);
+        }
+        if refund.to_buyer.0 != 0 || refund.bore.0 != 0 {
+            self.refunds.push(refund);
         }
     }
 
-    fn open(&mut self, id: &str, kind: &str, about: &str, opened_at: Timestamp, claim: Money) {
-        self.disputes.push(Dispute {
-            order: self.order.order.clone(),
-            dispute: id.to_owned(),
-            kind: kind.to_owned(),
-            about: about.to_owned(),
-            opened_at,
-            claim: Minor(claim.minor),
-            decided_at: None,
-            outcome: None,
-            refund: Minor(0),
-        });
-    }
-
-    fn decide(&mut self, id: &str, at: Option<Timestamp>, outcome: Option<&str>, refund: i64) {
-        if let Some(dispute) = self.disputes.iter_mut().find(|dispute| dispute.dispute == id) {
-            dispute.decided_at = at;
-            dispute.outcome = outcome.map(str::to_owned);
-            dispute.refund = Minor(refund);
+    /// Adds an order of another currency to its sums.
+    fn add_to(&self, row: &mut Elsewhere, cut: Cut) {
+        let within = |at: Timestamp| cut.from <= at && at <= cut.to;
+        if self.order.paid_at.is_some_and(within) {
+            row.orders += 1;
+            row.paid.minor = row.paid.minor.saturating_add(self.order.paid.0);
+        }
+        for refund in self.refunds.iter().filter(|refund| within(refund.at)) {
+            row.refunded.minor = row.refunded.minor.saturating_add(refund.to_buyer.0);
+        }
+        for open in self.cases.disputes.iter().filter(|dispute| dispute.decided_at.is_none()) {
+            let sum = if open.kind == "chargeback" { &mut row.chargebacks } else { &mut row.disputes };
+            sum.minor = sum.minor.saturating_add(open.claim.0);
         }
     }
 }

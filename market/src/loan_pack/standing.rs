@@ -1,7 +1,7 @@
 //! What events say of a merchant's standing.
 
-use daybook_domain::{Event, Timestamp};
-use daybook_packs::Standing;
+use daybook_domain::{Currency, Event, EventKind, Timestamp};
+use daybook_packs::{FIRST_SALE, STORE_OPENED, Standing};
 
 /// The rows of an event: what it is about, and what it says.
 pub(super) fn rows(event: &Event, at: Timestamp) -> Vec<Standing> {
@@ -59,7 +59,7 @@ pub(super) fn rows(event: &Event, at: Timestamp) -> Vec<Standing> {
         Event::DepositRequired(e) => row("deposit_required", e.amount.to_string()),
         Event::DepositSatisfied(e) => row("deposit_satisfied", e.balance.to_string()),
         Event::DepositShort(e) => row("deposit_short", e.balance.to_string()),
-        Event::StoreOpened(e) => row("store_opened", e.fee_schedule_version.to_string()),
+        Event::StoreOpened(e) => row(STORE_OPENED, e.fee_schedule_version.to_string()),
         Event::MerchantSuspended(e) => row("reason", e.reason.clone()),
         Event::MerchantReinstated(e) => row("reason", e.reason.clone()),
         Event::MerchantAssessed(e) => {
@@ -70,4 +70,10 @@ pub(super) fn rows(event: &Event, at: Timestamp) -> Vec<Standing> {
         _ => {}
     }
     rows
+}
+
+/// The row of the first sale that was paid.
+pub(super) fn first_sale(at: Timestamp, of: Currency) -> Standing {
+    let event = EventKind::EscrowFunded.as_str().to_owned();
+    Standing { at, event, what: FIRST_SALE.to_owned(), value: of.as_str().to_owned() }
 }

@@ -54,7 +54,7 @@ pub fn tell(scope: &Scope<'_>, months: &Months, out: &mut Out) {
     sorted.sort_unstable();
     out.figure(
         "volatility.low_weeks",
-        rank(&sorted, 50).map(|median| longest_below(&weeks, median).to_string()),
+        rank(&sorted, 50).map(|median| longest_below(&weeks, low(&sorted, median)).to_string()),
     );
 }
 
@@ -63,7 +63,7 @@ fn growth(nets: &[i128], months: usize) -> Option<String> {
     let before = nets.len().checked_sub(2 * months)?;
     let sum = |from: usize| nets[from..from + months].iter().sum::<i128>();
     let (then, now) = (sum(before), sum(before + months));
-    ratio(now - then, then)
+    if now < 0 { None } else { ratio(now - then, then) }
 }
 
 fn seasons(scope: &Scope<'_>, full: &[(usize, i128)], out: &mut Out) {
@@ -72,7 +72,7 @@ fn seasons(scope: &Scope<'_>, full: &[(usize, i128)], out: &mut Out) {
         let named =
             full.iter().filter(|(at, _)| (scope.first_month + *at as i32).rem_euclid(12) as usize == name);
         let (count, sum) = named.fold((0, 0), |(count, sum), (_, net)| (count + 1, sum + net));
-        if full.len() < 12 { None } else { ratio(sum * full.len() as i128, all * count) }
+        if full.len() < 12 || sum < 0 { None } else { ratio(sum * full.len() as i128, all * count) }
     };
     let rows =
         MONTHS.iter().enumerate().map(|(at, name)| vec![Some((*name).to_owned()), index(at)]).collect();
@@ -95,9 +95,9 @@ fn weeks(scope: &Scope<'_>) -> Vec<i128> {
     let monday = |day: NaiveDate| {
         day.checked_sub_days(Days::new(u64::from(day.weekday().num_days_from_monday()))).unwrap_or(day)
     };
-    let first = match scope.from.weekday() {
-        Weekday::Mon => scope.from,
-        _ => monday(scope.from).checked_add_days(Days::new(7)).unwrap_or(scope.from),
+    let first = match scope.began.weekday() {
+        Weekday::Mon => scope.began,
+        _ => monday(scope.began).checked_add_days(Days::new(7)).unwrap_or(scope.began),
     };
     let days = (scope.to - first).num_days() + 1;
     let mut weeks = vec![0i128; usize::try_from(days / 7).unwrap_or_default()];
@@ -133,10 +133,22 @@ fn fall(weeks: &[i128]) -> Option<String> {
     ratio(of, through)
 }
 
-fn longest_below(weeks: &[i128], median: i128) -> usize {
+/// What a week is low below, as a sum of so many weeks: half the median week; where that is nothing, half the mean of the weeks
+/// that brought something.
+fn low(sorted: &[i128], median: i128) -> (i128, i128) {
+    if median > 0 {
+        return (median, 2);
+    }
+    let brought = sorted.iter().filter(|week| **week > 0);
+    let (count, sum) = brought.fold((0, 0), |(count, sum), week| (count + 1, sum + week));
+    // where no week brought anything, all are low
+    if count == 0 { (1, 1) } else { (sum, 2 * count) }
+}
+
+fn longest_below(weeks: &[i128], (sum, through): (i128, i128)) -> usize {
     let (mut longest, mut run) = (0, 0);
     for week in weeks {
-        run = if week * 2 < median { run + 1 } else { 0 };
+        run = if week * through < sum { run + 1 } else { 0 };
         longest = longest.max(run);
     }
     longest
@@ -156,7 +168,17 @@ mod tests {
 
     #[test]
     fn a_low_stretch_is_counted_in_weeks() {
-        assert_eq!(longest_below(&[10, 4, 4, 10, 1, 1, 1, 5], 10), 3);
+        let stretch = |weeks: &[i128]| {
+            let mut sorted = weeks.to_vec();
+            sorted.sort_unstable();
+            longest_below(weeks, low(&sorted, rank(&sorted, 50).unwrap()))
+        };
+        // half the median of 5 is 2.5; half of 3 is 1.5
+        assert_eq!(stretch(&[10, 5, 2, 10, 1, 2, 1, 5, 5]), 3);
+        assert_eq!(stretch(&[10, 4, 4, 10, 1, 1, 1, 3, 3]), 3);
+        // dead after 44 weeks: the median is nothing
+        assert_eq!(stretch(&[vec![100; 44], vec![0; 60]].concat()), 60);
+        assert_eq!(stretch(&[0, -5, 0]), 3);
     }
 
     #[test]
@@ -164,5 +186,6 @@ mod tests {
         assert_eq!(growth(&[1, 1, 1, 2, 2, 2], 3).as_deref(), Some("1.0000"));
         assert_eq!(growth(&[1, 1, 2, 2, 2], 3), None);
         assert_eq!(growth(&[0, 0, 0, 2, 2, 2], 3), None);
+        assert_eq!(growth(&[2, 2, 2, 1, 1, -3], 3), None, "less than nothing is no growth");
     }
 }

@@ -8,6 +8,7 @@ use super::Out;
 use super::months::{Balances, Months, OPENING};
 use super::scope::Scope;
 use crate::Movement;
+use crate::estimates::survived;
 use crate::numbers::{days, decimals, money, money_each, rank, ratio};
 
 pub fn tell(scope: &Scope<'_>, months: &Months, out: &mut Out) {
@@ -31,6 +32,7 @@ fn balances(scope: &Scope<'_>, months: &Months, out: &mut Out) {
             so_far
         })
         .collect();
+    closings.drain(..closings.len().saturating_sub(scope.measured()));
     closings.sort_unstable();
     let amount = |minor: i128| money(minor, scope.currency());
     out.figure("liquidity.min", closings.first().copied().map(amount));
@@ -73,63 +75,125 @@ fn waiting(scope: &Scope<'_>, out: &mut Out) {
             *last = (*last).max(*at);
         }
     }
-    let mut took: Vec<i64> = scope
-        .paid()
-        .filter_map(|(place, order, _)| Some(available.get(&place)?.0 - order.paid_at?.0))
-        .collect();
-    took.sort_unstable();
+    let end = scope.end();
+    let mut waits: Vec<(i64, bool)> = Vec::new();
+    for (place, order, _) in scope.paid() {
+        let Some(paid) = order.paid_at else { continue };
+        match available.get(&place) {
+            Some(at) => waits.push((at.0.saturating_sub(paid.0), true)),
+            // what went back whole never becomes available
+            None if order.cancelled_at.is_some() || scope.back[place] >= order.paid.0 => {}
+            None => waits.push((end.0.saturating_sub(paid.0), false)),
+        }
+    }
+    waits.sort_unstable_by_key(|(wait, over)| (*wait, !over));
     let told = |micros: Option<i64>| micros.and_then(|micros| days(i128::from(micros)));
-    out.figure("days.to_available", told(rank(&took, 50)));
-    out.figure("days.to_available_p95", told(rank(&took, 95)));
+    out.count("orders.unsettled", waits.iter().filter(|(_, over)| !over).count());
+    out.figure("days.to_available", told(survived(&waits, 50)));
+    out.figure("days.to_available_p95", told(survived(&waits, 95)));
     out.figure("days.to_paid_out", to_paid_out(&scope.facts.account));
 }
 
-/// The mean wait of what became available until it was paid out, by amount: what came first goes first.
+/// Parts of what became available, those that did so first in front.
+type Parts = VecDeque<Arrived>;
+
+/// What became available, where it stands now.
+#[derive(Default)]
+struct Queues<'f> {
+    free: Parts,
+    held: Parts,
+    asked: HashMap<&'f str, Vec<Arrived>>,
+    /// What was paid out, and when.
+    paid: HashMap<&'f str, (Timestamp, Vec<Arrived>)>,
+    /// Days waited by what was paid out, times its amount, and that amount.
+    waited: i128,
+    amount: i128,
+}
+
+/// The mean wait of what became available until it was paid out, by amount: what came first goes first. What is held, or comes
+/// back from a bank, has waited all the while.
 fn to_paid_out(account: &[Movement]) -> Option<String> {
-    let mut queue: VecDeque<Arrived> = VecDeque::new();
-    let mut asked: HashMap<&str, Vec<Arrived>> = HashMap::new();
-    let (mut waited, mut amount) = (0i128, 0i128);
-    for movement in account {
-        let change = i128::from(movement.available.0);
+    let mut queues = Queues::default();
+    account.iter().for_each(|movement| queues.see(movement));
+    decimals(queues.waited, queues.amount * (i128::from(daybook_domain::time::DAY) / MILLIS), 1)
+}
+
+impl<'f> Queues<'f> {
+    fn see(&mut self, movement: &'f Movement) {
+        let (change, held) = (i128::from(movement.available.0), i128::from(movement.held.0));
         let payout = movement.reference.as_deref().unwrap_or_default();
         match movement.event.as_str() {
             "PayoutRequested" => {
-                asked.insert(payout, take(&mut queue, -change));
-                continue;
+                let parts = take(&mut self.free, -change);
+                self.asked.insert(payout, parts);
             }
             "PayoutConfirmed" => {
-                for part in asked.remove(payout).unwrap_or_default() {
-                    if let Some(at) = part.at {
-                        waited += i128::from(movement.at.0 - at.0) / MILLIS * part.left;
-                        amount += part.left;
+                let parts = self.asked.remove(payout).unwrap_or_default();
+                self.count(&parts, movement.at, 1);
+                self.paid.insert(payout, (movement.at, parts));
+            }
+            // as if it had never been asked for; what is another currency's now does not come back to this one's
+            "PayoutFailed" => {
+                let parts = self.asked.remove(payout).unwrap_or_default();
+                if movement.converted.is_none() {
+                    put(&mut self.free, parts);
+                }
+            }
+            "PayoutReturned" => {
+                let (at, parts) = self.paid.remove(payout).unwrap_or((movement.at, Vec::new()));
+                self.count(&parts, at, -1);
+                if movement.converted.is_none() {
+                    // of what was paid before the first day it is not known since when
+                    let known: i128 = parts.iter().map(|part| part.left).sum();
+                    put(&mut self.free, parts);
+                    put(&mut self.free, vec![Arrived { at: None, left: change - known }]);
+                }
+            }
+            "BalanceHeld" => {
+                let parts = take(&mut self.free, -change);
+                put(&mut self.held, parts);
+            }
+            "BalanceHoldLifted" => {
+                let parts = take(&mut self.held, change);
+                put(&mut self.free, parts);
+            }
+            _ => {
+                let at = (movement.event != OPENING).then_some(movement.at);
+                for (parts, change) in [(&mut self.free, change), (&mut self.held, held)] {
+                    if change > 0 {
+                        put(parts, vec![Arrived { at, left: change }]);
+                    } else {
+                        take(parts, -change);
                     }
                 }
-                continue;
             }
-            // as if it had never been asked for
-            "PayoutFailed" => {
-                for part in asked.remove(payout).unwrap_or_default().into_iter().rev() {
-                    queue.push_front(part);
-                }
-                continue;
-            }
-            _ => {}
-        }
-        if change > 0 {
-            let at = (movement.event != OPENING).then_some(movement.at);
-            queue.push_back(Arrived { at, left: change });
-        } else {
-            take(&mut queue, -change);
         }
     }
-    decimals(waited, amount * (i128::from(daybook_domain::time::DAY) / MILLIS), 1)
+
+    /// Counts what parts have waited, or takes it off again where the money came back.
+    fn count(&mut self, parts: &[Arrived], until: Timestamp, sign: i128) {
+        for part in parts {
+            if let Some(at) = part.at {
+                self.waited += sign * ((i128::from(until.0) - i128::from(at.0)) / MILLIS * part.left);
+                self.amount += sign * part.left;
+            }
+        }
+    }
+}
+
+/// Puts parts where their time puts them.
+fn put(to: &mut Parts, parts: Vec<Arrived>) {
+    for part in parts.into_iter().filter(|part| part.left > 0) {
+        let place = to.partition_point(|other| other.at <= part.at);
+        to.insert(place, part);
+    }
 }
 
 /// Waits are counted in thousandths of a second, so that amounts of 64 bits fit beside them.
 const MILLIS: i128 = 1_000;
 
 /// Takes what came first.
-fn take(queue: &mut VecDeque<Arrived>, mut amount: i128) -> Vec<Arrived> {
+fn take(queue: &mut Parts, mut amount: i128) -> Vec<Arrived> {
     let mut taken = Vec::new();
     while amount > 0
         && let Some(first) = queue.front_mut()
@@ -152,14 +216,15 @@ fn payouts(scope: &Scope<'_>, out: &mut Out) {
     for movement in &scope.facts.account {
         let transit = i128::from(movement.in_transit.0);
         let payout = movement.reference.as_deref().unwrap_or_default();
+        let converted = movement.converted.map(|of| i128::from(of.0));
         let (at, amount) = match movement.event.as_str() {
             "PayoutRequested" => {
                 left.insert(payout, (transit, false));
                 (Some(0), transit)
             }
-            "PayoutConfirmed" => (Some(1), -transit),
-            "PayoutFailed" => (Some(2), -transit),
-            "PayoutReturned" => (Some(3), i128::from(movement.available.0)),
+            "PayoutConfirmed" => (Some(1), converted.unwrap_or(-transit)),
+            "PayoutFailed" => (Some(2), converted.unwrap_or(-transit)),
+            "PayoutReturned" => (Some(3), converted.unwrap_or_else(|| movement.available.0.into())),
             "PayoutConverted" => (None, 0),
             _ => continue,
         };

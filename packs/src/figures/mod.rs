@@ -64,6 +64,8 @@ impl Figures {
         let scope = Scope::of(facts)?;
         let mut out = Out::default();
         let months = months::Months::of(&scope)?;
+        out.figure("measured.from", (scope.began <= scope.to).then(|| scope.began.to_string()));
+        out.count("measured.days", scope.measured());
         months.tell(&scope, &mut out);
         rates::tell(&scope, &months, &mut out);
         concentration::tell(&scope, &mut out);
@@ -71,6 +73,7 @@ impl Figures {
         liquidity::tell(&scope, &months, &mut out);
         corroboration::tell(&scope, &mut out);
         patterns::tell(&scope, &mut out);
+        elsewhere(facts, &mut out);
         Ok(Self {
             definitions: DEFINITIONS_VERSION,
             currency: facts.subject.currency.as_str().to_owned(),
@@ -107,7 +110,7 @@ impl Figures {
 /// # Errors
 /// As [`Figures::of`].
 pub fn grades(facts: &Facts) -> Result<Vec<u8>, PackError> {
-    Ok(corroboration::grades(&Scope::of(facts)?).into_bytes())
+    corroboration::grades(&Scope::of(facts)?)
 }
 
 /// What is told so far.
@@ -125,6 +128,27 @@ impl Out {
     fn count(&mut self, id: &'static str, count: usize) {
         self.figure(id, count.to_string());
     }
+}
+
+/// What the merchant did in other currencies, as it is told.
+fn elsewhere(facts: &Facts, out: &mut Out) {
+    let rows = facts.elsewhere.iter().map(|of| {
+        let amounts = [of.paid, of.refunded, of.disputes, of.chargebacks, of.balance, of.deposit];
+        let first = [of.currency.as_str().to_owned(), of.orders.to_string()];
+        first.into_iter().chain(amounts.map(|amount| amount.to_string())).map(Some).collect()
+    });
+    let columns = vec![
+        "elsewhere.currency",
+        "orders.paid",
+        "elsewhere.paid",
+        "elsewhere.refunded",
+        "elsewhere.disputes",
+        "elsewhere.chargebacks",
+        "elsewhere.balance",
+        "elsewhere.deposit",
+    ];
+    let rows = rows.collect();
+    out.tables.push(Series { id: "currencies", columns, rows });
 }
 
 /// Amounts by name, largest first, then by name.

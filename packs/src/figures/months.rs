@@ -27,8 +27,12 @@ pub struct Sums {
     pub fees: i128,
     pub penalties: i128,
     pub refunds_borne: i128,
+    pub rulings_reversed: i128,
+    pub from_deposit: i128,
     pub other: i128,
+    pub deposit_deducted: i128,
     pub settled: i128,
+    pub converted: i128,
     pub paid_out: i128,
     pub closing: Balances,
     pub active: usize,
@@ -44,6 +48,7 @@ pub struct Cases {
     pub won_amount: i128,
     pub lost: usize,
     pub split: usize,
+    pub withdrawn: usize,
     pub lost_amount: i128,
 }
 
@@ -145,11 +150,10 @@ impl Months {
             day = day.succ_opt().unwrap_or(day);
         }
         for month in 0..scope.months {
-            let days = scope.days_in(month);
             let sums = &mut self.months[month];
-            sums.zero = days - sums.active.min(days);
+            sums.zero = scope.measured_in(month).saturating_sub(sums.active);
         }
-        self.all.zero = scope.days() - self.all.active;
+        self.all.zero = scope.measured().saturating_sub(self.all.active);
     }
 
     fn cases(&mut self, scope: &Scope<'_>) {
@@ -178,10 +182,11 @@ impl Months {
                         cases.lost += 1;
                         cases.lost_amount += refund;
                     }
-                    _ => {
+                    Some("split") => {
                         cases.split += 1;
                         cases.lost_amount += refund;
                     }
+                    _ => cases.withdrawn += 1,
                 });
             });
         }
@@ -202,18 +207,25 @@ impl Months {
             let month = scope.month(day);
             closing[month].add(movement);
             let pending = i128::from(movement.pending.0);
+            // what went out in another currency counts as what it had been in this one
+            let converted = movement.converted.map(|of| i128::from(of.0));
+            let (transit, available) = (i128::from(movement.in_transit.0), i128::from(movement.available.0));
+            let deposit = i128::from(movement.deposit.0) + i128::from(movement.frozen.0);
             self.at(month, |sums| match (movement.event.as_str(), movement.about.as_deref()) {
+                (OPENING, _) => {}
                 (_, Some("release")) => sums.released += pending,
                 (_, Some("commission")) => sums.commission -= pending,
                 (_, Some("fee")) => sums.fees -= pending,
                 (_, Some("penalty")) => sums.penalties -= pending,
                 (_, Some("refund" | "chargeback")) => sums.refunds_borne -= pending,
+                (_, Some("ruling_reversed")) => sums.rulings_reversed += pending,
+                (_, Some("deposit")) => sums.from_deposit += pending,
                 (_, Some(_)) => sums.other += pending,
                 ("SettlementClosed", None) => sums.settled -= pending,
-                ("PayoutConfirmed" | "PayoutConverted", None) => {
-                    sums.paid_out -= i128::from(movement.in_transit.0)
-                }
-                ("PayoutReturned", None) => sums.paid_out -= i128::from(movement.available.0),
+                ("DepositDeducted", None) => sums.deposit_deducted -= deposit,
+                ("PayoutConverted", None) => sums.converted -= transit,
+                ("PayoutConfirmed", None) => sums.paid_out += converted.unwrap_or(-transit),
+                ("PayoutReturned", None) => sums.paid_out -= converted.unwrap_or(available),
                 _ => {}
             });
         }
@@ -276,9 +288,12 @@ fn columns(scope: &Scope<'_>, of: &Sums) -> Vec<(&'static str, Option<String>)> 
         ("disputes.won_amount", amount(of.disputes.won_amount)),
         ("disputes.lost", count(of.disputes.lost)),
         ("disputes.split", count(of.disputes.split)),
+        ("disputes.withdrawn", count(of.disputes.withdrawn)),
         ("disputes.lost_amount", amount(of.disputes.lost_amount)),
         ("chargebacks.opened", count(of.chargebacks.opened)),
         ("chargebacks.opened_amount", amount(of.chargebacks.opened_amount)),
+        ("chargebacks.won", count(of.chargebacks.won)),
+        ("chargebacks.won_amount", amount(of.chargebacks.won_amount)),
         ("chargebacks.lost", count(of.chargebacks.lost)),
         ("chargebacks.lost_amount", amount(of.chargebacks.lost_amount)),
         ("account.released", amount(of.released)),
@@ -286,8 +301,12 @@ fn columns(scope: &Scope<'_>, of: &Sums) -> Vec<(&'static str, Option<String>)> 
         ("account.fees", amount(of.fees)),
         ("account.penalties", amount(of.penalties)),
         ("account.refunds", amount(of.refunds_borne)),
+        ("account.rulings_reversed", amount(of.rulings_reversed)),
+        ("account.from_deposit", amount(of.from_deposit)),
         ("account.other", amount(of.other)),
+        ("account.deposit_deducted", amount(of.deposit_deducted)),
         ("account.settled", amount(of.settled)),
+        ("account.converted", amount(of.converted)),
         ("account.paid_out", amount(of.paid_out)),
         ("closing.pending", amount(of.closing.pending)),
         ("closing.available", amount(of.closing.available)),

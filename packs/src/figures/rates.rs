@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use chrono::NaiveDate;
+
 use super::Out;
 use super::months::Months;
 use super::scope::Scope;
@@ -37,14 +39,18 @@ pub fn tell(scope: &Scope<'_>, months: &Months, out: &mut Out) {
     for (place, order, _) in scope.paid() {
         refunded.add(scope.back[place] > 0, 1);
         disputed.add(scope.disputed[place], 1);
-        if let (Some(at), Some(by)) = (order.shipped_at, order.ship_by) {
-            shipped.add(day(at) <= day(by), 1);
-        }
-        if let Some(at) = order.delivered_at {
-            returned.add(order.returned, 1);
-            if let Some(by) = order.deliver_by {
-                delivered.add(day(at) <= day(by), 1);
+        for (rate, by, done) in [
+            (&mut shipped, order.ship_by, order.shipped_all_at),
+            (&mut delivered, order.deliver_by, order.delivered_at),
+        ] {
+            if let Some(kept) =
+                by.and_then(|by| kept(day(by), done.map(day), order.cancelled_at.map(day), scope.to))
+            {
+                rate.add(kept, 1);
             }
+        }
+        if order.delivered_at.is_some() {
+            returned.add(order.returned, 1);
         }
         good.through += i128::from(order.reviews);
         good.of += i128::from(order.reviews_good);
@@ -90,7 +96,48 @@ fn contingent(scope: &Scope<'_>, months: &Months, out: &mut Out) {
     out.count("contingent.chargebacks", open[1]);
     out.figure("contingent.chargebacks_amount", money(claimed[1], scope.currency()));
     out.figure("contingent.amount", money(in_all, scope.currency()));
-    out.figure("contingent.share", ratio(in_all * scope.months as i128, months.all.net()));
-    let cover = months.all.closing.balance() + months.all.closing.deposit;
+    // a month is 30.4375 days, 487 sixteenths
+    let days = scope.measured() as i128;
+    out.figure("contingent.share", ratio(in_all * days * 16, months.all.net() * 487));
+    let of = months.all.closing;
+    let cover = of.pending + of.available + of.reserve + of.deposit;
     out.figure("liquidity.contingent_cover", ratio(cover, in_all));
+}
+
+/// Whether a promise for a day was kept; none where it was not due by the last day, or fell away before it was.
+fn kept(
+    by: NaiveDate,
+    done: Option<NaiveDate>,
+    cancelled: Option<NaiveDate>,
+    last: NaiveDate,
+) -> Option<bool> {
+    match (done, cancelled) {
+        (Some(done), _) => Some(done <= by),
+        (None, Some(cancelled)) if cancelled <= by => None,
+        (None, _) if by < last => Some(false),
+        (None, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promise_is_kept_broken_or_not_due() {
+        let day = |of| NaiveDate::from_ymd_opt(2025, 10, of).unwrap();
+        let of = |done: Option<u32>, cancelled: Option<u32>| {
+            kept(day(3), done.map(day), cancelled.map(day), day(30))
+        };
+        assert_eq!(
+            [of(Some(3), None), of(Some(4), None), of(None, None)],
+            [Some(true), Some(false), Some(false)]
+        );
+        assert_eq!([of(None, Some(3)), of(None, Some(4))], [None, Some(false)]);
+        // on the last day itself there is still time
+        assert_eq!(
+            [kept(day(30), None, None, day(30)), kept(day(29), None, None, day(30))],
+            [None, Some(false)]
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{Datelike as _, NaiveDate};
+use chrono::NaiveDate;
 use daybook_domain::{Currency, Timestamp};
 
 use crate::facts::{Facts, Order, SUBJECT};
@@ -18,6 +18,9 @@ pub struct Scope<'f> {
     pub zone: Zone,
     pub from: NaiveDate,
     pub to: NaiveDate,
+    /// The first day that is measured: the later of the first day and the merchant's own; the day after the last where it has
+    /// not begun.
+    pub began: NaiveDate,
     pub first_month: i32,
     pub months: usize,
     /// The place of each order.
@@ -48,11 +51,14 @@ impl<'f> Scope<'f> {
                 ));
             }
         }
+        let own = facts.subject.began;
+        let began = own.map_or_else(|| to.succ_opt().unwrap_or(to), |began| began.max(from));
         let mut scope = Self {
             facts,
             zone,
             from,
             to,
+            began,
             first_month,
             months: months.max(1) as usize,
             places,
@@ -132,19 +138,32 @@ impl<'f> Scope<'f> {
         usize::try_from((day - self.from).num_days()).unwrap_or_default()
     }
 
-    /// Days of a month that are within.
-    pub fn days_in(&self, month: usize) -> usize {
-        let name = self.first_month + month as i32;
-        let first = NaiveDate::from_ymd_opt(name.div_euclid(12), name.rem_euclid(12) as u32 + 1, 1);
-        let Some(first) = first else { return 0 };
-        let last = first.checked_add_months(chrono::Months::new(1)).and_then(|next| next.pred_opt());
-        let (first, last) = (first.max(self.from), last.map_or(self.to, |last| last.min(self.to)));
-        usize::try_from((last - first).num_days() + 1).unwrap_or_default()
+    /// The end of the last day.
+    pub fn end(&self) -> Timestamp {
+        self.zone.end(self.to)
     }
 
-    /// Whether all days of a month are within.
+    /// How many days are measured.
+    pub fn measured(&self) -> usize {
+        usize::try_from((self.to - self.began).num_days() + 1).unwrap_or_default()
+    }
+
+    /// The first and the last day of a month, where the calendar has them.
+    fn ends(&self, month: usize) -> Option<(NaiveDate, NaiveDate)> {
+        let name = self.first_month + month as i32;
+        let first = NaiveDate::from_ymd_opt(name.div_euclid(12), name.rem_euclid(12) as u32 + 1, 1)?;
+        Some((first, first.checked_add_months(chrono::Months::new(1))?.pred_opt()?))
+    }
+
+    /// Days of a month that are measured.
+    pub fn measured_in(&self, month: usize) -> usize {
+        let Some((first, last)) = self.ends(month) else { return 0 };
+        let days = (last.min(self.to) - first.max(self.began)).num_days() + 1;
+        usize::try_from(days).unwrap_or_default()
+    }
+
+    /// Whether all days of a month are measured.
     pub fn full(&self, month: usize) -> bool {
-        let ends = |day: NaiveDate| day.succ_opt().is_none_or(|next| next.day() == 1);
-        (month > 0 || self.from.day() == 1) && (month + 1 < self.months || ends(self.to))
+        self.ends(month).is_some_and(|(first, last)| self.began <= first && last <= self.to)
     }
 }

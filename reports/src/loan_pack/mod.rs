@@ -1,5 +1,6 @@
 //! A loan pack for people: a page to read and print, and a workbook. Every figure is one of the pack's; none is reckoned here.
 
+mod lists;
 mod page;
 mod xlsx;
 

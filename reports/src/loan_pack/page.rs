@@ -2,130 +2,9 @@
 
 use daybook_packs::{DEFINITIONS, Definition, Facts, Figures, Series, Unit};
 
+use super::lists::{ACCOUNT, BACK, CLOSING, COURSE, FIRST, LIQUIDITY, PAID_OUT, RATES, SALES, TRACES};
 use super::{grouped, percent};
 use crate::page::{Branch, Drawn, Grid, Page, Part, Picture};
-
-/// What a credit officer asks for first.
-const FIRST: &[&str] = &[
-    "turnover.buyer_paid",
-    "turnover.subsidised",
-    "turnover.shortfall",
-    "rate.subsidised",
-    "refunds.by_refund",
-    "turnover.net",
-    "contingent.disputes",
-    "contingent.disputes_amount",
-    "contingent.chargebacks",
-    "contingent.chargebacks_amount",
-    "contingent.amount",
-    "contingent.share",
-    "corroboration.share",
-    "flags",
-];
-const TRACES: &[&str] = &[
-    "corroboration.share",
-    "corroboration.viewed",
-    "corroboration.statement",
-    "corroboration.tracked",
-    "corroboration.received",
-    "corroboration.reviewed",
-    "flags",
-];
-const RATES: &[&str] = &[
-    "rate.refund",
-    "rate.refund_amount",
-    "rate.return",
-    "rate.dispute",
-    "rate.cancellation",
-    "rate.shipped_on_time",
-    "rate.delivered_on_time",
-    "rate.positive",
-    "rate.repeat_buyers",
-    "rate.new_buyers",
-    "rate.commission",
-    "dependence.promoted",
-    "dependence.discount",
-];
-const COURSE: &[&str] = &[
-    "growth.year",
-    "growth.quarter",
-    "trend.slope",
-    "trend.low",
-    "trend.high",
-    "trend.relative",
-    "volatility.weekly",
-    "volatility.monthly",
-    "volatility.drawdown",
-    "volatility.low_weeks",
-    "days.active",
-    "days.zero",
-];
-const LIQUIDITY: &[&str] = &[
-    "closing.balance",
-    "closing.deposit",
-    "liquidity.min",
-    "liquidity.mean",
-    "liquidity.p5",
-    "liquidity.negative_days",
-    "liquidity.deposit_required",
-    "liquidity.deposit_cover",
-    "liquidity.contingent_cover",
-    "days.to_available",
-    "days.to_available_p95",
-    "days.to_paid_out",
-    "payouts.requested",
-    "payouts.requested_amount",
-    "payouts.confirmed",
-    "payouts.failed",
-    "payouts.failed_amount",
-    "payouts.returned",
-    "payouts.returned_amount",
-    "payouts.residual",
-];
-const SALES: &[&str] = &[
-    "month",
-    "orders.placed",
-    "orders.paid",
-    "orders.cancelled",
-    "buyers",
-    "buyers.new",
-    "turnover.buyer_paid",
-    "unit_price",
-    "turnover.net",
-];
-const BACK: &[&str] = &[
-    "month",
-    "refunds.by_refund",
-    "refunds.by_order",
-    "disputes.opened",
-    "disputes.opened_amount",
-    "disputes.won",
-    "disputes.lost",
-    "disputes.lost_amount",
-    "chargebacks.opened",
-    "chargebacks.lost_amount",
-];
-const ACCOUNT: &[&str] = &[
-    "month",
-    "account.released",
-    "account.commission",
-    "account.fees",
-    "account.penalties",
-    "account.refunds",
-    "account.other",
-    "account.settled",
-    "account.paid_out",
-];
-const CLOSING: &[&str] = &[
-    "month",
-    "closing.pending",
-    "closing.available",
-    "closing.held",
-    "closing.reserve",
-    "closing.in_transit",
-    "closing.balance",
-    "closing.deposit",
-];
 
 pub(super) fn page(facts: &Facts, figures: &Figures) -> Page {
     let subject = &facts.subject;
@@ -153,6 +32,13 @@ pub(super) fn page(facts: &Facts, figures: &Figures) -> Page {
          Each figure has its definition at the end, by the id beside it.",
         FIRST,
     )];
+    let elsewhere = figures.table("currencies").filter(|table| !table.rows.is_empty());
+    parts.extend(elsewhere.map(|table| Part {
+        note: "What the merchant did in other currencies is in none of the pack's figures. By the market's word: these lines are not in the \
+               pack."
+            .to_owned(),
+        ..table_of("currencies", "Other currencies", table)
+    }));
     parts.push(verification(facts));
     parts.push(identity(facts));
     let net = lines(
@@ -177,8 +63,15 @@ pub(super) fn page(facts: &Facts, figures: &Figures) -> Page {
     parts.push(months(
         figures,
         ("account", "Account, each month"),
-        "As booked. What is settled may be paid out.",
+        "As booked: what became the merchant's, and what was taken from it. What the deposit bore stands beside it.",
         ACCOUNT,
+        None,
+    ));
+    parts.push(months(
+        figures,
+        ("paid-out", "Settled and paid out, each month"),
+        "As booked. What is settled may be paid out.",
+        PAID_OUT,
         None,
     ));
     let balance = lines(
@@ -197,12 +90,13 @@ pub(super) fn page(facts: &Facts, figures: &Figures) -> Page {
         figures,
         "traces",
         "Corroboration",
-        "How much of the turnover other traces of the same log speak for; each order's grade is in grades.csv.",
+        "How much of the turnover that was kept other traces of the same log speak for; each order's grade is in grades.csv. A and B have a \
+         trace from outside, which neither buyer nor merchant made.",
         TRACES,
     ));
     for (id, title) in [("corroboration", "Grades of orders"), ("flags", "Patterns to ask about")] {
         let told = figures.table(id).filter(|table| !table.rows.is_empty());
-        parts.extend(told.map(|table| table_of(id, title, table)));
+        parts.extend(told.map(|table| Part { note: left_out(figures, table), ..table_of(id, title, table) }));
     }
     parts.push(list(
         figures,
@@ -241,6 +135,15 @@ pub(super) fn page(facts: &Facts, figures: &Figures) -> Page {
         facts: of,
         tree: Some(tree(figures, subject.currency.as_str())),
         parts,
+    }
+}
+
+/// How many patterns the table has not.
+fn left_out(figures: &Figures, table: &Series) -> String {
+    let all = figures.get("flags").and_then(|all| all.parse::<usize>().ok()).filter(|_| table.id == "flags");
+    match all.and_then(|all| all.checked_sub(table.rows.len())) {
+        Some(more) if more > 0 => format!("The largest by turnover; {more} more are in none of these rows."),
+        _ => String::new(),
     }
 }
 
