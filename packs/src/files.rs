@@ -1,21 +1,17 @@
-//! A pack as files: a folder or a zip, its list with the digest of each, and the check of all of it.
+//! A pack's files: their list with the digest of each, and the check of all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{Read as _, Seek, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::definitions::{DEFINITIONS, DEFINITIONS_VERSION};
 use crate::figures::grades;
 use crate::{Facts, Figures, PackError};
 
 /// The list of files.
-const LIST: &str = "files.json";
+pub(crate) const LIST: &str = "files.json";
 /// The figures.
 const FIGURES: &str = "figures.json";
 /// What they are.
@@ -23,20 +19,16 @@ const DEFINED: &str = "definitions.json";
 /// Each order with the traces that speak for it.
 const GRADES: &str = "grades.csv";
 /// What stands below is not in the list: it proves the list.
-const PROOF: &str = "proof/";
-/// Most bytes that a pack's files may have together.
-pub const MOST_BYTES: u64 = 4 << 30;
-/// Most files of a pack.
-const MOST_FILES: usize = 1_000;
+pub(crate) const PROOF: &str = "proof/";
 /// Most faults of one kind that are told one by one.
 const MOST_TOLD: usize = 20;
 
 /// A file in the list.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Listed {
-    name: String,
-    bytes: u64,
+pub(crate) struct Listed {
+    pub name: String,
+    pub bytes: u64,
     sha256: String,
 }
 
@@ -90,9 +82,15 @@ impl Pack {
         sha256(self.files.get(LIST).map_or(&[][..], Vec::as_slice))
     }
 
-    /// Adds what proves the list.
-    pub fn prove(&mut self, name: &str, bytes: Vec<u8>) {
-        self.files.insert(format!("{PROOF}{name}"), bytes);
+    /// Adds what proves the list, to the pack and to where it is written already.
+    ///
+    /// # Errors
+    /// [`PackError::File`].
+    pub fn prove(&mut self, path: &Path, name: &str, bytes: Vec<u8>) -> Result<(), PackError> {
+        let name = format!("{PROOF}{name}");
+        crate::place::add(path, &name, &bytes)?;
+        self.files.insert(name, bytes);
+        Ok(())
     }
 
     /// A file that proves the list.
@@ -107,72 +105,21 @@ impl Pack {
         self.files.get(name).map(Vec::as_slice)
     }
 
-    /// Writes it: into one file where the name ends in `.zip`, else as a folder that is not there yet.
+    /// Writes it: into one file where the name ends in `.zip`, else as a folder; neither is there yet.
     ///
     /// # Errors
     /// [`PackError::File`].
     pub fn write(&self, path: &Path) -> Result<(), PackError> {
-        let name = path.display().to_string();
-        let failed = |error| PackError::file(name.clone(), error);
-        if is_zip(path) {
-            let file = File::create_new(path).map_err(failed)?;
-            return self.zip(file).map_err(|error| failed(std::io::Error::other(error)));
-        }
-        fs::create_dir(path).map_err(failed)?;
-        for (name, bytes) in &self.files {
-            let to = path.join(name);
-            let folder = to.parent().unwrap_or(path);
-            fs::create_dir_all(folder)
-                .and_then(|()| fs::write(&to, bytes))
-                .map_err(|error| PackError::file(to.display().to_string(), error))?;
-        }
-        Ok(())
+        crate::place::write(&self.files, path)
     }
 
-    fn zip(&self, file: impl Write + Seek) -> zip::result::ZipResult<()> {
-        let mut zip = ZipWriter::new(std::io::BufWriter::with_capacity(1 << 20, file));
-        // lines are long and alike: the fastest level halves the time and costs a few percent
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
-            .compression_level(Some(1));
-        for (name, bytes) in &self.files {
-            zip.start_file(name.as_str(), options)?;
-            zip.write_all(bytes)?;
-        }
-        zip.finish()?.flush()?;
-        Ok(())
-    }
-
-    /// Reads it, whether folder or zip.
+    /// Reads it, whether folder or zip: the files that its list names, as far as the list says, and what stands beside them as
+    /// far as a proof may be long.
     ///
     /// # Errors
     /// [`PackError`] where it cannot be read, or has more than a pack can have.
     pub fn read(path: &Path) -> Result<Self, PackError> {
-        let name = path.display().to_string();
-        let failed = |error| PackError::file(name.clone(), error);
-        let mut files = BTreeMap::new();
-        let mut room = MOST_BYTES;
-        if fs::metadata(path).map_err(failed)?.is_dir() {
-            folder(path, "", &mut room, &mut files)?;
-            return Ok(Self { files });
-        }
-        let broken = |error: zip::result::ZipError| PackError::malformed(name.clone(), error);
-        let mut zip = ZipArchive::new(File::open(path).map_err(failed)?).map_err(broken)?;
-        if zip.len() > MOST_FILES {
-            return Err(PackError::malformed(name, format!("it has more than {MOST_FILES} files")));
-        }
-        for at in 0..zip.len() {
-            let mut entry = zip.by_index(at).map_err(broken)?;
-            let inner = entry.name().map_err(broken)?.into_owned();
-            if entry.is_dir() {
-                continue;
-            }
-            let bytes = bounded(&mut entry, &inner, &mut room)?;
-            if files.insert(inner.clone(), bytes).is_some() {
-                return Err(PackError::malformed(inner, "it stands in the pack twice"));
-            }
-        }
-        Ok(Self { files })
+        crate::place::read(path).map(|files| Self { files })
     }
 
     /// Checks all that follows from the files themselves: the list, the lines, and every figure, which is made of the lines again.
@@ -323,47 +270,4 @@ fn definitions() -> Vec<u8> {
 fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn is_zip(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"))
-}
-
-fn bounded(from: &mut dyn std::io::Read, name: &str, room: &mut u64) -> Result<Vec<u8>, PackError> {
-    let mut bytes = Vec::new();
-    from.take(*room + 1).read_to_end(&mut bytes).map_err(|error| PackError::file(name, error))?;
-    *room = room
-        .checked_sub(bytes.len() as u64)
-        .ok_or_else(|| PackError::malformed(name, format!("the pack has more than {MOST_BYTES} bytes")))?;
-    Ok(bytes)
-}
-
-fn folder(
-    root: &Path,
-    below: &str,
-    room: &mut u64,
-    files: &mut BTreeMap<String, Vec<u8>>,
-) -> Result<(), PackError> {
-    let at = root.join(below);
-    let failed = |error| PackError::file(at.display().to_string(), error);
-    for entry in fs::read_dir(&at).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let inner = if below.is_empty() { name } else { format!("{below}/{name}") };
-        if files.len() >= MOST_FILES {
-            return Err(PackError::malformed(inner, format!("the pack has more than {MOST_FILES} files")));
-        }
-        if entry.file_type().map_err(failed)?.is_dir() {
-            // a pack's folders have none in them
-            if !below.is_empty() {
-                return Err(PackError::malformed(inner, "a pack has no such folder"));
-            }
-            folder(root, &inner, room, files)?;
-            continue;
-        }
-        let mut file = File::open(entry.path()).map_err(failed)?;
-        let bytes = bounded(&mut file, &inner, room)?;
-        files.insert(inner, bytes);
-    }
-    Ok(())
 }

@@ -22,6 +22,7 @@ mod figures;
 mod files;
 mod joined;
 mod numbers;
+mod place;
 
 pub use definitions::{DEFINITIONS, DEFINITIONS_VERSION, Definition, Unit};
 pub use error::PackError;
@@ -30,5 +31,6 @@ pub use facts::{
     STORE_OPENED, Standing, Subject,
 };
 pub use figures::{Figure, Figures, OPENING, Series};
-pub use files::{Checked, MOST_BYTES, Pack};
+pub use files::{Checked, Pack};
 pub use numbers::Zone;
+pub use place::MOST_BYTES;

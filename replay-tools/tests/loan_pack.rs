@@ -70,6 +70,10 @@ fn a_pack_is_issued_under_a_consent_proved_and_checked_elsewhere() {
         let ran = issue(&place, out);
         assert_eq!(ran.code, 0, "{ran:?}");
     }
+    let parts = fs::read_dir(place.path("."))
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".part"));
+    assert_eq!(parts.count(), 0, "nothing is left of the writing, nor of the pack that was refused");
     says(&issue(&place, "pack"), 3, "is there already");
     let events = place.run(&["events", "--stream", "merchant-m-001"]).out;
     assert_eq!(events.matches("LoanPackIssued").count(), 2, "{events}");
@@ -92,6 +96,10 @@ fn a_pack_is_issued_under_a_consent_proved_and_checked_elsewhere() {
         "does not hold",
     );
 
+    for by in ["issued_by", "consent_by"] {
+        assert!(shown[by].as_str().unwrap().starts_with("li, 20"), "{shown}");
+    }
+
     let folder = place.path("pack");
     let folder_name = folder.to_str().unwrap();
     let check = |key: bool| {
@@ -99,6 +107,9 @@ fn a_pack_is_issued_under_a_consent_proved_and_checked_elsewhere() {
         elsewhere.run(&[&["loan-pack", "verify", folder_name], args].concat())
     };
     assert_eq!(check(true).code, 0);
+    says(&check(false), 1, "name the market's public key");
+    let ran = elsewhere.run(&["loan-pack", "verify", folder_name, "--unsigned"]);
+    assert_eq!(ran.code, 0, "lines and figures alone: {ran:?}");
     let orders = folder.join("orders.csv");
     let told = fs::read_to_string(&orders).unwrap();
     fs::write(&orders, told.replacen(",yes", ",no", 1)).unwrap();
@@ -116,6 +127,13 @@ fn a_pack_is_issued_under_a_consent_proved_and_checked_elsewhere() {
     says(&check(false), 1, "no proof");
     fs::write(&proof, own).unwrap();
     assert_eq!(check(true).code, 0);
+    let consented = folder.join("proof/consent.tlog-proof");
+    let granted = fs::read(&consented).unwrap();
+    fs::write(&consented, fs::read(&proof).unwrap()).unwrap();
+    says(&check(true), 1, "consent does not hold: it is of another event");
+    fs::remove_file(&consented).unwrap();
+    says(&check(true), 1, "consent does not hold: it is not in the pack");
+    fs::write(&consented, granted).unwrap();
     let beside = folder.join("proof/read-first.html");
     fs::write(&beside, "net turnover 9,999,999.00").unwrap();
     says(&check(true), 1, "proof/read-first.html does not belong to a pack");
@@ -167,8 +185,9 @@ fn a_draft_says_what_the_other_subcommands_say() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let figures: Value =
         serde_json::from_slice(&fs::read(place.path("draft/figures.json")).unwrap()).unwrap();
-    let shown = place.json(&["loan-pack", "verify", "draft"]);
+    let shown = place.json(&["loan-pack", "verify", "draft", "--unsigned"]);
     assert_eq!(shown["signed"], "a draft");
+    says(&place.run(&["loan-pack", "verify", "draft"]), 1, "a draft (--unsigned checks");
 
     let sales = place.json(&["metrics", "--days", "2025-09", "--by", "merchant"]);
     let row = sales.as_array().unwrap().iter().find(|row| row["merchant"] == "m-003").unwrap();

@@ -7,14 +7,14 @@ use daybook_commands::{Clock as _, SystemClock};
 use daybook_domain::merchant::commands::{LoanPack, MerchantCommand};
 use daybook_domain::{Code, Currency, MerchantId, PartyId, Reference, Timestamp};
 use daybook_journal::{Journal, Position};
-use daybook_market::loan_pack::{Asked, draw};
+use daybook_market::loan_pack::{Asked, consent_position, draw};
 use daybook_market::transparency::{folder, grow, prove, sign};
 use daybook_market::{AnyCommand, Calendar, Market};
 use daybook_packs::{DEFINITIONS_VERSION, Facts, Figures, Issued, Pack};
-use daybook_proofs::Log;
+use daybook_proofs::{Log, MarketKey};
 use daybook_reports::loan_pack;
 
-use super::verify::PROOF;
+use super::verify::{CONSENT, PROOF};
 use crate::act::By;
 use crate::cli::Global;
 use crate::cmd::log::market_key;
@@ -31,7 +31,7 @@ use crate::value::Table;
 pub struct Merchant {
     /// The merchant
     id: MerchantId,
-    /// How many calendar months, the one of the last day among them
+    /// How many full calendar months; one that is not over on the last day is added
     #[arg(long, value_name = "N", default_value = "24", value_parser = clap::value_parser!(u32).range(1..=240))]
     months: u32,
     /// The last business day [default: yesterday]
@@ -92,7 +92,10 @@ impl Merchant {
         if to > today {
             return Err(Failure::Usage(format!("--until {to} has not come: a pack tells of what happened")));
         }
-        let first = to.with_day(1).and_then(|first| first.checked_sub_months(Months::new(self.months - 1)));
+        // the month of the last day is one of them where that day ends it
+        let ends = to.succ_opt().is_none_or(|next| next.day() == 1);
+        let before = Months::new(self.months - u32::from(ends));
+        let first = to.with_day(1).and_then(|first| first.checked_sub_months(before));
         first
             .map(|from| (from, to))
             .ok_or_else(|| Failure::Usage(format!("--until {to} is no day of a market")))
@@ -109,9 +112,11 @@ pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
     if within.is_some_and(|folder| !folder.is_dir()) {
         return Err(Failure::Refused(format!("{} has no folder to stand in", args.out.display())));
     }
+    let part = part(&args.out);
     let (pack, facts, figures, issued_at) = match args.to() {
         None => {
             let (pack, facts, figures) = drawn(global, args, &global.read_journal()?, None)?;
+            pack.write(&part)?;
             (pack, facts, figures, None)
         }
         Some(to) => {
@@ -120,21 +125,78 @@ pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
             let market = global.market()?;
             let journal = market.journal().as_ref();
             let (mut pack, facts, figures) = drawn(global, args, journal, Some(&to))?;
-            let position = issue(global, args.id, &market, &pack, &facts, &to)?;
+            // nothing is recorded that could not be written, and read back as it was
+            let recorded =
+                written(&pack, &part).and_then(|()| issue(global, args.id, &market, &pack, &facts, &to));
+            let position = recorded.inspect_err(|_| drop_part(&part))?;
             if !keys.is_empty() {
-                let mut log = Log::open(&folder(&global.journal.0))?;
-                grow(journal, &mut log, &mut |_| true)?;
-                let of = daybook_market::Options::default().market;
-                let checkpoint = sign(journal, of, &mut log, &keys, Timestamp(SystemClock.now()))?;
-                pack.prove(PROOF, prove(journal, &log, position, &checkpoint)?.to_text().into_bytes());
+                let done = proved(global, journal, &mut pack, &part, &keys, (args.id, &to, position));
+                done.inspect_err(|_| {
+                    say!(
+                        "the pack is recorded at position {position}, and stands without all its proofs in {}",
+                        part.display()
+                    );
+                })?;
             }
             (pack, facts, figures, Some(position))
         }
     };
-    pack.write(&args.out)?;
+    std::fs::rename(&part, &args.out).map_err(|error| {
+        Failure::Unavailable(format!(
+            "the pack stands in {}, and not in {}: {error}",
+            part.display(),
+            args.out.display()
+        ))
+    })?;
     told(global, &args.out, &pack, &facts, &figures, issued_at)?;
     if issued_at.is_some() && args.key.is_empty() {
         say!("the pack is recorded and not proved: --key has the log sign it");
+    }
+    Ok(())
+}
+
+/// Where a pack stands until it is whole: beside its own place, so that it can be moved there at once.
+fn part(out: &Path) -> PathBuf {
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    out.with_file_name(format!(".part-{}-{name}", std::process::id()))
+}
+
+/// Takes back what was written of a pack that was not issued; what is in the way of that is left.
+fn drop_part(part: &Path) {
+    let _ = if part.is_dir() { std::fs::remove_dir_all(part) } else { std::fs::remove_file(part) };
+}
+
+/// Writes a pack, and reads it back: it must hold as whoever gets it will find it.
+fn written(pack: &Pack, part: &Path) -> Result<(), Failure> {
+    pack.write(part)?;
+    let read = Pack::read(part)?;
+    if read != *pack {
+        return Err(Failure::Unavailable(format!("{} does not read back as it was written", part.display())));
+    }
+    match read.check().wrong.first() {
+        None => Ok(()),
+        Some(wrong) => Err(Failure::Refused(format!("the pack does not hold, and is not issued: {wrong}"))),
+    }
+}
+
+/// Has the log sign what was recorded, and lays the proofs of issue and consent into the pack.
+fn proved(
+    global: &Global,
+    journal: &dyn Journal,
+    pack: &mut Pack,
+    part: &Path,
+    keys: &[MarketKey],
+    (merchant, to, position): (MerchantId, &To, Position),
+) -> Result<(), Failure> {
+    let mut log = Log::open(&folder(&global.journal.0))?;
+    grow(journal, &mut log, &mut |_| true)?;
+    let of = daybook_market::Options::default().market;
+    let checkpoint = sign(journal, of, &mut log, keys, Timestamp(SystemClock.now()))?;
+    let mut proofs = vec![(PROOF, position)];
+    let consent = consent_position(journal, merchant, to.consent_ref, to.recipient)?;
+    proofs.extend(consent.map(|position| (CONSENT, position)));
+    for (name, position) in proofs {
+        pack.prove(part, name, prove(journal, &log, position, &checkpoint)?.to_text().into_bytes())?;
     }
     Ok(())
 }

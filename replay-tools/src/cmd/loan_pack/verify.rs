@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use daybook_domain::Timestamp;
 use daybook_packs::{Facts, Pack};
 use daybook_proofs::{Proof, ProofError, PublicKey};
 use daybook_reports::loan_pack;
@@ -14,10 +15,13 @@ use crate::value::Table;
 
 /// The proof that the pack's digest was recorded, among the pack's proofs.
 pub const PROOF: &str = "issued.tlog-proof";
+/// The proof that the merchant's consent was recorded, and by whom.
+pub const CONSENT: &str = "consent.tlog-proof";
 
 /// Check a pack: every file against the list, every figure against its lines, the list against the market's signed log
 ///
-/// Page and workbook are drawn again from the lines, and must be the same. Needs neither journal nor network. Exits with 1 when something does not hold.
+/// Page and workbook are drawn again from the lines, and must be the same. Needs neither journal nor network. Exits with 1 when something
+/// does not hold, and where no signature says that the market issued it, unless --unsigned does not ask for one.
 #[derive(Debug, clap::Args)]
 pub struct Verify {
     /// The pack: a folder or a .zip
@@ -26,6 +30,9 @@ pub struct Verify {
     /// A public key: the market's, one of which must have signed, and witnesses', all of which must
     #[arg(long, value_name = "KEY", value_parser = PublicKey::parse)]
     key: Vec<PublicKey>,
+    /// Check lines and figures alone, of a draft or where the key is not at hand: anybody could have made them
+    #[arg(long, conflicts_with = "key")]
+    unsigned: bool,
 }
 
 pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
@@ -33,9 +40,24 @@ pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
     let mut checked = pack.check();
     if let (Some(facts), Some(figures), true) = (&checked.facts, &checked.figures, checked.wrong.is_empty()) {
         let made = Pack::of(facts, figures, loan_pack::files(facts, figures)?)?;
-        checked.wrong.extend(pack.unlike(&made, &[PROOF]));
+        checked.wrong.extend(pack.unlike(&made, &[PROOF, CONSENT]));
     }
-    let signed = signed(&pack, checked.facts.as_ref(), &args.key, &mut checked.wrong);
+    let (mut issued_by, mut consent_by) = (None, None);
+    let signed = match args.unsigned {
+        true if checked.facts.as_ref().is_some_and(|facts| facts.subject.issued.is_none()) => {
+            "a draft".to_owned()
+        }
+        true => "not checked: --unsigned".to_owned(),
+        false => {
+            let facts = checked.facts.as_ref();
+            let (said, by) = signed(&pack, facts, &args.key, &mut checked.wrong);
+            if let Some(by) = by {
+                consent_by = consented(&pack, facts, &args.key).map_err(|why| checked.wrong.push(why)).ok();
+                issued_by = Some(by);
+            }
+            said
+        }
+    };
     let mut table = Table::new(&[
         "merchant",
         "market",
@@ -45,7 +67,11 @@ pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
         "movements",
         "figures",
         "definitions",
+        "currency",
+        "other_currencies",
         "issued_to",
+        "issued_by",
+        "consent_by",
         "signed",
         "found",
     ]);
@@ -60,7 +86,11 @@ pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
         facts.map(|facts| facts.account.len() as u64).into(),
         checked.figures.as_ref().map(|made| made.figures.len() as u64).into(),
         subject.map(|s| u64::from(s.definitions)).into(),
+        subject.map(|s| s.currency.as_str()).into(),
+        facts.map(others).filter(|others| !others.is_empty()).into(),
         subject.and_then(|s| s.issued.as_ref()).map(|issued| visible(&issued.recipient)).into(),
+        issued_by.map(|by| visible(&by)).into(),
+        consent_by.map(|by| visible(&by)).into(),
         signed.into(),
         (checked.wrong.len() as u64).into(),
     ]);
@@ -70,42 +100,74 @@ pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
     if checked.wrong.is_empty() { Ok(()) } else { Err(Failure::Found) }
 }
 
-/// Whether the market's log has this very pack as issued: in a few words.
-fn signed(pack: &Pack, facts: Option<&Facts>, keys: &[PublicKey], wrong: &mut Vec<String>) -> String {
+/// The currencies that none of the figures is of.
+fn others(facts: &Facts) -> String {
+    facts.elsewhere.iter().map(|of| of.currency.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the market's log has this very pack as issued: in a few words, and who issued it.
+fn signed(
+    pack: &Pack,
+    facts: Option<&Facts>,
+    keys: &[PublicKey],
+    wrong: &mut Vec<String>,
+) -> (String, Option<String>) {
     let issued = facts.and_then(|facts| facts.subject.issued.as_ref());
     let Some(bytes) = pack.proof(PROOF) else {
         let what = if issued.is_none() && facts.is_some() { "a draft" } else { "no proof in it" };
-        if !keys.is_empty() || issued.is_some() {
-            wrong.push(format!("no proof that the market issued it: {what}"));
-        }
-        return what.to_owned();
+        wrong.push(format!(
+            "no proof that the market issued it: {what} (--unsigned checks lines and figures alone)"
+        ));
+        return (what.to_owned(), None);
     };
     let proof = match Proof::parse(&String::from_utf8_lossy(bytes)) {
         Ok(proof) => proof,
         Err(error) => {
             wrong.push(format!("the proof cannot be read: {error}"));
-            return "no".to_owned();
+            return ("no".to_owned(), None);
         }
     };
     if keys.is_empty() {
-        return "not checked: name the market's public key with --key".to_owned();
+        wrong.push("who signed it was not asked: name the market's public key with --key".to_owned());
+        return ("not checked".to_owned(), None);
     }
     match holds(&proof, pack, facts, keys) {
-        Ok(by) => by,
+        Ok((signed, by)) => (signed, Some(by)),
         Err(error) => {
             wrong.push(format!("the proof does not hold: {error}"));
-            "no".to_owned()
+            ("no".to_owned(), None)
         }
     }
 }
 
-/// Whether the event that the proof proves issued this pack: who signed.
+/// Who recorded the merchant's consent to this lender, and when, by the market's log.
+fn consented(pack: &Pack, facts: Option<&Facts>, keys: &[PublicKey]) -> Result<String, String> {
+    let broken = |why: &str| format!("the proof of the merchant's consent does not hold: {why}");
+    let bytes = pack.proof(CONSENT).ok_or_else(|| broken("it is not in the pack"))?;
+    let proof = Proof::parse(&String::from_utf8_lossy(bytes)).map_err(|error| broken(&error.to_string()))?;
+    let (event, _) = proof.verify(keys).map_err(|error| broken(&error.to_string()))?;
+    let data: serde_json::Value =
+        serde_json::from_str(event.data).map_err(|error| broken(&error.to_string()))?;
+    let subject = facts.map(|facts| &facts.subject);
+    let issued = subject.and_then(|subject| subject.issued.as_ref());
+    let same = |name: &str, told: Option<&String>| data[name].as_str() == told.map(String::as_str);
+    let its = event.kind == "LenderConsentGranted"
+        && subject.is_some_and(|subject| event.stream == format!("merchant-{}", subject.merchant))
+        && same("consent_ref", issued.map(|issued| &issued.consent_ref))
+        && same("recipient", issued.map(|issued| &issued.recipient));
+    if !its {
+        return Err(broken("it is of another event"));
+    }
+    Ok(format!("{}, {}", event.actor, Timestamp(event.occurred_at)))
+}
+
+/// Whether the event that the proof proves issued this pack: who signed, and who issued it.
 fn holds(
     proof: &Proof,
     pack: &Pack,
     facts: Option<&Facts>,
     keys: &[PublicKey],
-) -> Result<String, ProofError> {
+) -> Result<(String, String), ProofError> {
     let (event, by) = proof.verify(keys)?;
     let broken = |why: String| ProofError::Broken(why);
     if event.kind != "LoanPackIssued" {
@@ -141,5 +203,6 @@ fn holds(
     let time = proof.checkpoint.lines.iter().find_map(|line| line.strip_prefix("time ")).unwrap_or_default();
     let witnesses =
         if by.witnesses.is_empty() { String::new() } else { format!(", {} witnesses", by.witnesses.len()) };
-    Ok(format!("{} over {} events, {time}{witnesses}", by.market.join(" "), proof.checkpoint.size))
+    let signed = format!("{} over {} events, {time}{witnesses}", by.market.join(" "), proof.checkpoint.size);
+    Ok((signed, format!("{}, {}", event.actor, Timestamp(event.occurred_at))))
 }
