@@ -4,6 +4,7 @@ Shares no code with Daybook and none with the pack's own lines: the CSV files ar
 to the cent, not close. Usage: loan_pack.py DATA_FOLDER DAYBOOK_BINARY [JOURNAL]
 """
 
+import datetime
 import json
 import os
 import subprocess
@@ -155,6 +156,16 @@ def reckon(db, seller):
     figures["rate.cancellation"] = ratio(sum(part["cancelled"] for part in parts), len(parts))
     figures["rate.repeat_buyers"] = ratio(sum(orders > 1 for orders in buyers.values()), len(buyers))
     sent, came = [], []
+    last = datetime.date.fromisoformat(UNTIL)
+
+    def kept(by, done, cancelled):
+        """Whether a promise was kept; None where it was not due, or fell away in time."""
+        if done:
+            return done.date() <= by.date()
+        if (cancelled and cancelled.date() <= by.date()) or by.date() >= last:
+            return None
+        return False
+
     for part in paid:
         arrived = part["status"] == "delivered" or part["cancelled"]
         customer = part["customer"] if arrived else None
@@ -164,20 +175,22 @@ def reckon(db, seller):
         carrier = part["carrier"] if left else None
         if carrier is None:
             carrier = customer if customer or part["status"] != "shipped" else part["last"]
-        if carrier:
-            sent.append(carrier.date() <= part["ship_by"].date())
-        if customer and part["promised"]:
-            came.append(customer.date() <= part["promised"].date())
-    figures["rate.shipped_on_time"] = ratio(sum(sent), len(sent))
-    figures["rate.delivered_on_time"] = ratio(sum(came), len(came))
+        gone = part["last"] if part["cancelled"] else None
+        sent.append(kept(part["ship_by"], carrier, gone))
+        if part["promised"]:
+            came.append(kept(part["promised"], customer, gone))
+    for name, of in (("rate.shipped_on_time", sent), ("rate.delivered_on_time", came)):
+        due = [done for done in of if done is not None]
+        figures[name] = ratio(sum(due), len(due))
     spent = defaultdict(Decimal)
     for part in paid:
         spent[part["buyer"]] += part["paid"]
     figures["concentration.buyers_hhi"] = ratio(sum(s * s for s in spent.values()), gmv * gmv)
     figures["concentration.top_buyer"] = ratio(max(spent.values()), gmv)
     figures["concentration.top_buyers"] = ratio(sum(sorted(spent.values())[-10:]), gmv)
-    # the share of each day of payment that had a sale
-    figures["days.active"] = str(len({part["paid_at"].date() for part in paid}))
+    active = {part["paid_at"].date() for part in paid}
+    figures["days.active"] = str(len(active))
+    figures |= over_time(paid, parts, active, last)
     # what was released by the last day: ten days after delivery
     lines = db.execute(
         """SELECT i.price, i.price + i.freight
@@ -194,6 +207,51 @@ def reckon(db, seller):
         for month, cell in by_month.items()
     }
     return figures, months
+
+
+def over_time(paid, parts, active, last):
+    """What is measured in days, weeks and months from the first sale on."""
+    first = max(min(part["paid_at"].date() for part in paid), datetime.date(2016, 9, 1))
+    days = (last - first).days + 1
+    figures = {"measured.from": str(first), "measured.days": str(days), "days.zero": str(days - len(active))}
+    net = defaultdict(Decimal)
+    for part in paid:
+        net[part["paid_at"].date()] += part["paid"]
+    for part in parts:
+        if part["cancelled"] and part["funded"]:
+            net[part["last"].date()] -= part["paid"]
+    months = defaultdict(Decimal)
+    for day, value in net.items():
+        months[(day.year, day.month)] += value
+    begin = first if first.day == 1 else (first.replace(day=1) + datetime.timedelta(days=32)).replace(day=1)
+    full, month = [], begin
+    while month <= last:
+        full.append(months[(month.year, month.month)])
+        month = (month + datetime.timedelta(days=32)).replace(day=1)
+    for name, count in (("growth.year", 12), ("growth.quarter", 3)):
+        now, then = sum(full[-count:]), sum(full[-2 * count : -count])
+        given = len(full) >= 2 * count and then > 0 and now >= 0
+        figures[name] = ratio(now - then, then) if given else None
+    monday = first + datetime.timedelta(days=-first.weekday() % 7)
+    weeks = [Decimal(0)] * max(((last - monday).days + 1) // 7, 0)
+    for day, value in net.items():
+        at = (day - monday).days // 7
+        if 0 <= at < len(weeks):
+            weeks[at] += value
+    stretches = [sum(weeks[at : at + 4]) for at in range(len(weeks) - 3)]
+    falls = [(max(stretches[: at + 1]) - sum_) / max(stretches[: at + 1]) for at, sum_ in enumerate(stretches) if max(stretches[: at + 1]) > 0]
+    figures["volatility.drawdown"] = ratio(max(falls), 1) if falls else None
+    ordered = sorted(weeks)
+    if ordered:
+        median = ordered[max(-(-len(weeks) // 2), 1) - 1]
+        brought = [week for week in weeks if week > 0]
+        low = median / 2 if median > 0 else sum(brought) / len(brought) / 2
+        longest = run = 0
+        for week in weeks:
+            run = run + 1 if week < low else 0
+            longest = max(longest, run)
+        figures["volatility.low_weeks"] = str(longest)
+    return figures
 
 
 def daybook(binary, journal, *arguments):
@@ -224,7 +282,7 @@ def main():
             out = os.path.join(place, seller)
             span = ("--months", str(MONTHS), "--until", UNTIL)
             daybook(binary, journal, "loan-pack", "merchant", seller, *span, "--draft", "--out", out)
-            daybook(binary, journal, "loan-pack", "verify", out)
+            daybook(binary, journal, "loan-pack", "verify", out, "--unsigned")
             told = json.load(open(os.path.join(out, "figures.json")))
             theirs = {figure["id"]: figure["value"] for figure in told["figures"]}
             table = next(table for table in told["tables"] if table["id"] == "months")
