@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use daybook_domain::time::DAY;
 use daybook_domain::{Currency, Money, Timestamp};
-use daybook_metrics::attribution::{AttributionRule, Credited, Credits, MOST_TOUCHES, Model, Touch};
+use daybook_metrics::attribution::{AttributionRule, Credited, Credits, MOST_TOUCHES, Model, Path, Touch};
 use proptest::prelude::*;
 
 fn cny(minor: i64) -> Money {
@@ -19,7 +19,7 @@ fn touch(days_before: i64, key: &'static str) -> Touch<&'static str> {
 }
 
 fn credits(model: Model, touches: &[Touch<&'static str>]) -> Credits<&'static str> {
-    AttributionRule::of(model).credits(Timestamp(100 * DAY), touches)
+    AttributionRule::of(model).credits(Timestamp(100 * DAY), &Path::of(touches.to_vec()))
 }
 
 /// 100.00 split, by key and in minor units.
@@ -53,8 +53,9 @@ fn of_a_path_without_end_the_last_touches_are_weighed_beside_the_first() {
     let all: Vec<Touch<usize>> = (0..40_000usize)
         .map(|key| Touch { at: Timestamp(i64::try_from(key).unwrap()), key, direct: key > 39_990 })
         .collect();
+    let (all, ordered) = (Path::of(all), Timestamp(40_000));
     let keys = |model| -> Vec<usize> {
-        AttributionRule::of(model).credits_of(&all).weights().iter().map(|(key, _)| *key).collect()
+        AttributionRule::of(model).credits(ordered, &all).weights().iter().map(|(key, _)| *key).collect()
     };
     let last: Vec<usize> = (40_000 - MOST_TOUCHES..40_000).collect();
     assert_eq!(
@@ -64,7 +65,7 @@ fn of_a_path_without_end_the_last_touches_are_weighed_beside_the_first() {
     assert_eq!((&keys(Model::Linear), &keys(Model::TimeDecay)), (&last, &last));
     let position = keys(Model::Position);
     assert_eq!((position[0], &position[1..]), (0, &last[1..]));
-    let whole = AttributionRule::of(Model::Position).credits_of(&all);
+    let whole = AttributionRule::of(Model::Position).credits(ordered, &all);
     let (first, of) = whole.of(0);
     assert_eq!(first * 5, of * 2, "40 % for the first, however many lie between");
 }
@@ -74,7 +75,7 @@ fn the_last_visit_that_was_not_direct_is_found_behind_any_number_of_direct_ones(
     let path: Vec<Touch<usize>> = (0..2_000usize)
         .map(|key| Touch { at: Timestamp(i64::try_from(key).unwrap()), key, direct: key > 7 })
         .collect();
-    let credits = AttributionRule::of(Model::LastNonDirect).credits_of(&path);
+    let credits = AttributionRule::of(Model::LastNonDirect).credits(Timestamp(2_000), &Path::of(path));
     assert_eq!(credits.weights(), [(7, 1)]);
 }
 
@@ -101,7 +102,17 @@ fn only_touches_of_the_look_back_before_the_order_count() {
         assert_eq!(!credits(Model::Last, &[at(micros)]).is_unattributed(), counts, "{micros}");
     }
     let week = AttributionRule { look_back: 7 * DAY, ..AttributionRule::default() };
-    assert!(week.credits(Timestamp(100 * DAY), &[touch(8, "email")]).is_unattributed());
+    assert!(week.credits(Timestamp(100 * DAY), &Path::of(vec![touch(8, "email")])).is_unattributed());
+}
+
+#[test]
+fn touches_of_one_instant_stand_as_they_were_given() {
+    let at = |key| Touch { at: Timestamp(DAY), key, direct: false };
+    let last = |touches: [&'static str; 2]| {
+        let path = Path::of(touches.map(at).to_vec());
+        AttributionRule::default().credits(Timestamp(DAY), &path).weights()[0].0
+    };
+    assert_eq!((last(["a", "b"]), last(["b", "a"])), ("b", "a"));
 }
 
 #[test]
@@ -120,13 +131,11 @@ fn a_rule() -> impl Strategy<Value = AttributionRule> {
     })
 }
 
+/// One touch at most at an instant: of several, whoever gives them says which came first.
 fn a_path() -> impl Strategy<Value = Vec<Touch<u8>>> {
-    let touch = (0i64..110 * 24, 0u8..5).prop_map(|(hour, key)| Touch {
-        at: Timestamp(hour * DAY / 24),
-        key,
-        direct: key == 0,
-    });
-    prop::collection::vec(touch, 0..20)
+    let touch = |(hour, key): (i64, u8)| Touch { at: Timestamp(hour * DAY / 24), key, direct: key == 0 };
+    prop::collection::btree_map(0i64..110 * 24, 0u8..5, 0..20)
+        .prop_map(move |touches| touches.into_iter().map(touch).collect())
 }
 
 /// A path, the same one in another order, an order's revenue, and what is left of it after each refund.
@@ -146,8 +155,8 @@ proptest! {
     fn the_credits_of_an_order_sum_to_one_and_its_revenue_to_the_cent(
         (path, shuffled, revenue, _) in an_order(), rule in a_rule(),
     ) {
-        let credits = rule.credits(ORDERED, &path);
-        prop_assert_eq!(&credits, &rule.credits(ORDERED, &shuffled));
+        let credits = rule.credits(ORDERED, &Path::of(path.clone()));
+        prop_assert_eq!(&credits, &rule.credits(ORDERED, &Path::of(shuffled)));
         let by_key: Vec<(i128, i128)> = (0..5).map(|key| credits.of(key)).collect();
         let whole = by_key[0].1;
         prop_assert!(by_key.iter().all(|(own, of)| *of == whole && *own >= 0));
@@ -162,7 +171,7 @@ proptest! {
     fn a_refund_never_makes_a_credit_grow_and_a_full_one_leaves_nothing(
         (path, _, revenue, mut left) in an_order(), rule in a_rule(),
     ) {
-        let credits = rule.credits(ORDERED, &path);
+        let credits = rule.credits(ORDERED, &Path::of(path.clone()));
         left.retain(|left| *left <= revenue);
         left.sort_unstable();
         left.insert(0, 0);
@@ -188,7 +197,7 @@ proptest! {
         let mut revenue = 0;
         for (path, _, gross, left) in &orders {
             let net = left.first().map_or(*gross, |left| (*left).min(*gross));
-            sums.add(&rule.credits(ORDERED, path).split(cny(net)).unwrap()).unwrap();
+            sums.add(&rule.credits(ORDERED, &Path::of(path.clone())).split(cny(net)).unwrap()).unwrap();
             revenue += net;
         }
         prop_assert_eq!(sums.total().unwrap(), cny(revenue));
@@ -200,7 +209,7 @@ proptest! {
     fn a_credit_is_within_a_cent_for_each_touch_of_its_exact_share(
         (path, _, revenue, _) in an_order(), rule in a_rule(),
     ) {
-        let credits = rule.credits(ORDERED, &path);
+        let credits = rule.credits(ORDERED, &Path::of(path.clone()));
         for (key, part) in credits.split(cny(revenue)).unwrap().by {
             let (own, whole) = credits.of(key);
             let exact = revenue as f64 * own as f64 / whole as f64;

@@ -100,6 +100,19 @@ pub struct Touch<K> {
     pub direct: bool,
 }
 
+/// The touches of one visitor in order of time; of those at one instant, in the order in which they were given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path<K>(Vec<Touch<K>>);
+
+impl<K> Path<K> {
+    /// Of touches in any order.
+    #[must_use]
+    pub fn of(mut touches: Vec<Touch<K>>) -> Self {
+        touches.sort_by_key(|touch| touch.at);
+        Self(touches)
+    }
+}
+
 /// A model with its windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttributionRule {
@@ -140,23 +153,14 @@ impl AttributionRule {
         Self { model, look_back: DEFAULT_LOOK_BACK, half_life: DEFAULT_HALF_LIFE }
     }
 
-    /// The credits of an order placed at an instant, from its visitor's touches in any order. Those after the order or
-    /// beyond the look-back don't count.
+    /// The credits of an order placed at an instant, from its visitor's touches. Those after the order or beyond the
+    /// look-back don't count.
     #[must_use]
-    pub fn credits<K: Copy + Ord>(&self, ordered_at: Timestamp, touches: &[Touch<K>]) -> Credits<K> {
-        let counts = |touch: &&Touch<K>| {
-            let age = i128::from(ordered_at.0) - i128::from(touch.at.0);
-            (0..=i128::from(self.look_back)).contains(&age)
-        };
-        let mut path: Vec<Touch<K>> = touches.iter().filter(counts).copied().collect();
-        path.sort_unstable();
-        self.credits_of(&path)
-    }
-
-    /// The same of touches that are known to count, in order of time.
-    #[must_use]
-    pub fn credits_of<K: Copy>(&self, path: &[Touch<K>]) -> Credits<K> {
-        Credits { weights: self.weigh(path) }
+    pub fn credits<K: Copy>(&self, ordered_at: Timestamp, Path(touches): &Path<K>) -> Credits<K> {
+        let first = ordered_at.0.saturating_sub(self.look_back);
+        let from = touches.partition_point(|touch| touch.at.0 < first);
+        let until = touches.partition_point(|touch| touch.at <= ordered_at);
+        Credits { weights: self.weigh(touches.get(from..until).unwrap_or_default()) }
     }
 }
 

@@ -4,7 +4,11 @@ use super::{Deed, Definition, Hit, SessionRule, Visit};
 
 impl SessionRule {
     /// Cuts the ordered hits of one visitor.
-    pub(super) fn cut<P: Copy + Ord, T: Copy + Ord>(&self, hits: &[Hit<P, T>]) -> Vec<Visit<P, T>> {
+    pub(super) fn cut<P: Copy + Ord, T: Copy + Ord, I: Eq>(
+        &self,
+        hits: &[Hit<P, T>],
+        itself: &impl Fn(P) -> I,
+    ) -> Vec<Visit<P, T>> {
         let mut visits: Vec<Visit<P, T>> = Vec::new();
         for (at, hit) in hits.iter().enumerate() {
             let looked_at = matches!(hit.deed, Deed::View(_)) || self.definition != Definition::Plan;
@@ -16,9 +20,9 @@ impl SessionRule {
                     if self.definition == Definition::Matomo && hit.tagged && !visit.tagged {
                         (visit.arrival, visit.tagged) = (hit.arrival, true);
                     }
-                    visit.take(at, hit);
+                    visit.take(at, hit, itself);
                 }
-                None => visits.push(Visit::begin(at, hit)),
+                None => visits.push(Visit::begin(at, hit, itself)),
             }
         }
         visits
@@ -39,7 +43,7 @@ impl SessionRule {
 }
 
 impl<P: Copy + Ord, T: Copy> Visit<P, T> {
-    fn begin(at: usize, hit: &Hit<P, T>) -> Self {
+    fn begin<I: Eq>(at: usize, hit: &Hit<P, T>, itself: &impl Fn(P) -> I) -> Self {
         let (Deed::View(place) | Deed::Act { page: place, .. }) = hit.deed;
         let mut visit = Self {
             hits: at..at,
@@ -56,17 +60,17 @@ impl<P: Copy + Ord, T: Copy> Visit<P, T> {
             arrival: hit.arrival,
             tagged: hit.tagged,
         };
-        visit.take(at, hit);
+        visit.take(at, hit, itself);
         visit
     }
 
-    fn take(&mut self, at: usize, hit: &Hit<P, T>) {
+    fn take<I: Eq>(&mut self, at: usize, hit: &Hit<P, T>, itself: &impl Fn(P) -> I) {
         self.hits.end = at + 1;
         self.until = hit.at;
         match hit.deed {
             Deed::View(page) => {
                 self.views += 1;
-                self.moved_on |= self.entry.is_some_and(|entry| entry != page);
+                self.moved_on |= self.entry.is_some_and(|entry| itself(entry) != itself(page));
                 self.entry.get_or_insert(page);
                 self.exit = Some(page);
             }

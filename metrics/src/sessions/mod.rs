@@ -168,9 +168,20 @@ impl SessionRule {
 
     /// Puts the hits of one visitor in order and cuts them into visits.
     pub fn visits<P: Copy + Ord, T: Copy + Ord>(&self, hits: &mut [Hit<P, T>]) -> Vec<Visit<P, T>> {
+        self.visits_by(hits, |page| page, |_| ())
+    }
+
+    /// The same, where `itself` tells which page is another one, and `beside` what is noted beside a hit: of one instant,
+    /// those that are alike but for that stand in its order.
+    pub fn visits_by<P: Copy + Ord, T: Copy + Ord, I: Eq, B: Ord>(
+        &self,
+        hits: &mut [Hit<P, T>],
+        itself: impl Fn(P) -> I,
+        beside: impl Fn(&Hit<P, T>) -> B,
+    ) -> Vec<Visit<P, T>> {
         // of one instant, the landing comes before the page that it sends on to
-        hits.sort_unstable_by_key(|hit| (hit.at, !hit.tagged, hit.deed, hit.arrival, hit.day));
-        self.cut(hits)
+        hits.sort_unstable_by_key(|hit| (hit.at, !hit.tagged, hit.deed, hit.arrival, hit.day, beside(hit)));
+        self.cut(hits, &itself)
     }
 
     /// How long a visit lasted, in microseconds.

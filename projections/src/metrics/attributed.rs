@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use daybook_domain::{Currency, Money, MoneyError, allocate};
 use daybook_metrics::Channel;
-use daybook_metrics::attribution::{AttributionRule, Credits, Touch};
+use daybook_metrics::attribution::{AttributionRule, Credits, Path, Touch};
 use daybook_metrics::sessions::Visit;
 
 use super::filing::{Came, Filing};
@@ -96,10 +96,13 @@ impl History {
         for (at, sale) in self.sales.iter().enumerate().filter(|(_, sale)| filing.asks_for(sale)) {
             sold.entry(sale.visitor).or_default().push((at, sale));
         }
+        let nothing = Path::of(Vec::new());
         for (visitor, sales) in sold {
             let touches = visitor.map_or_else(Vec::new, |visitor| self.touches(visitor, question, by));
+            let path = Path::of(touches);
             for (at, sale) in sales {
-                let credits = rule.credits_of(within(&touches, sale, rule.look_back));
+                let counts = paid_in_time(sale);
+                let credits = rule.credits(sale.placed_at, if counts { &path } else { &nothing });
                 each(at, sale, &credits).map_err(beyond)?;
             }
         }
@@ -122,15 +125,9 @@ fn beyond(error: MoneyError) -> ReadModelError {
     ReadModelError::BadQuestion(error.to_string())
 }
 
-/// Of touches in order of time those that may count for an order: not all that one visitor, such as a till, ever had.
-fn within<'t>(touches: &'t [Touch<u32>], sale: &Sale, look_back: i64) -> &'t [Touch<u32>] {
-    let Sale { placed_at, paid_at, .. } = sale;
-    if paid_at.is_none_or(|paid| paid.0.saturating_sub(placed_at.0) > PAID_WITHIN) {
-        return &[];
-    }
-    let from = touches.partition_point(|touch| touch.at.0 < placed_at.0.saturating_sub(look_back));
-    let until = touches.partition_point(|touch| touch.at <= *placed_at);
-    touches.get(from..until).unwrap_or_default()
+/// Whether an order was paid soon enough for the visits before it to be looked for.
+fn paid_in_time(sale: &Sale) -> bool {
+    sale.paid_at.is_some_and(|paid| paid.0.saturating_sub(sale.placed_at.0) <= PAID_WITHIN)
 }
 
 /// Shares one order.

@@ -423,7 +423,7 @@ impl Sum {
 mod tests {
     use daybook_domain::time::DAY;
     use daybook_metrics::SessionRule;
-    use daybook_metrics::attribution::{AttributionRule, Touch};
+    use daybook_metrics::attribution::{AttributionRule, Path, Touch};
     use daybook_metrics::sessions::Hit;
     use proptest::prelude::*;
 
@@ -439,7 +439,7 @@ mod tests {
             let visits = SessionRule::default().visits(&mut hours.iter().map(hit).collect::<Vec<_>>());
             let touch = |(key, visit): (usize, &Visit<u8, u8>)| Touch { at: visit.from, key, direct: false };
             let touches: Vec<_> = visits.iter().enumerate().map(touch).collect();
-            let credits = AttributionRule::default().credits(hour(placed), &touches);
+            let credits = AttributionRule::default().credits(hour(placed), &Path::of(touches));
             let named = credits.weights().first().map(|(at, _)| &visits[*at]);
             let credited = last_before(&visits, hour(placed), Some(hour(placed + paid)));
             prop_assert_eq!(credited, named.filter(|_| paid <= 60 * 24));

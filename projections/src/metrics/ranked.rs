@@ -16,6 +16,8 @@ pub(crate) struct Ranked {
     pub same: u32,
     /// The number.
     pub number: u32,
+    /// The rank of what is noted beside: of hits that are otherwise alike, which stands first.
+    pub beside: u64,
 }
 
 impl Ranked {
@@ -66,16 +68,11 @@ pub(crate) fn cut(
     mut hits: Vec<Hit<Ranked, Ranked>>,
     path: impl Fn(u32) -> u32,
 ) -> Visits {
-    let visits = rule.visits(&mut hits);
-    let moved_on = |visit: &Visit<Ranked, Ranked>| {
-        let mut paths = hits[visit.hits.clone()].iter().filter_map(|hit| match hit.deed {
-            Deed::View(page) => Some(path(page.number)),
-            Deed::Act { .. } => None,
-        });
-        let first = paths.next();
-        visit.moved_on && paths.any(|path| Some(path) != first)
+    let beside = |hit: &Hit<Ranked, Ranked>| {
+        let (Deed::View(page) | Deed::Act { page, .. }) = hit.deed;
+        (page.beside, hit.arrival.map(|way| way.beside))
     };
-    let moved_on: Vec<bool> = visits.iter().map(moved_on).collect();
+    let visits = rule.visits_by(&mut hits, |page| path(page.number), beside);
     let number = |ranked: Ranked| ranked.number;
     let hit = |hit: Hit<Ranked, Ranked>| Hit {
         at: hit.at,
@@ -87,7 +84,7 @@ pub(crate) fn cut(
         arrival: hit.arrival.map(number),
         tagged: hit.tagged,
     };
-    let visit = |(visit, moved_on): (Visit<Ranked, Ranked>, bool)| Visit {
+    let visit = |visit: Visit<Ranked, Ranked>| Visit {
         place: number(visit.place),
         entry: visit.entry.map(number),
         exit: visit.exit.map(number),
@@ -99,8 +96,8 @@ pub(crate) fn cut(
         views: visit.views,
         acts: visit.acts,
         key: visit.key,
-        moved_on,
+        moved_on: visit.moved_on,
         tagged: visit.tagged,
     };
-    (hits.into_iter().map(hit).collect(), visits.into_iter().zip(moved_on).map(visit).collect())
+    (hits.into_iter().map(hit).collect(), visits.into_iter().map(visit).collect())
 }

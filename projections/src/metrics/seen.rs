@@ -175,14 +175,15 @@ impl History {
             // of one page, whoever looks at it from where
             Some(_) => {
                 let same = self.page(Place { region: None, ..place });
-                Ranked { number: number_of(&self.shown), ..self.page_ranks[same as usize] }
+                let (number, beside) = (number_of(&self.shown), rank(&[place.region]));
+                Ranked { number, beside, ..self.page_ranks[same as usize] }
             }
             None => {
                 let product = place.product.as_ref().map(|product| product.as_str());
                 let merchant = place.merchant.as_ref().map(|merchant| merchant.as_str());
                 let sales_channel = place.sales_channel.as_ref().map(|channel| channel.as_str());
                 let rank = rank(&[Some(&path), place.topic, product, merchant, sales_channel]);
-                Ranked { rank, same: number, number }
+                Ranked { rank, same: number, number, beside: 0 }
             }
         };
         self.pages.insert(page, ranked.number);
@@ -212,14 +213,15 @@ impl History {
             origin.tagged.then_some(""),
             origin.paid.then_some(""),
         ];
-        let rank = rank(&texts);
-        let plain = self.new_way(Way { term: None, ..way }, |number| Ranked { rank, same: number, number });
+        let (of_way, of_term) = (rank(&texts), rank(&[origin.term.as_deref()]));
+        let plain = |number| Ranked { rank: of_way, same: number, number, beside: 0 };
+        let plain = self.new_way(Way { term: None, ..way }, plain);
         Some(match way.term {
             None => plain,
             // of one way, whatever was searched for
             Some(_) => {
                 let of = self.way_ranks[plain as usize];
-                self.new_way(way, |number| Ranked { number, ..of })
+                self.new_way(way, |number| Ranked { number, beside: of_term, ..of })
             }
         })
     }

@@ -53,7 +53,7 @@ pub(crate) fn day_of(calendar: Calendar, at: i64) -> Day {
 /// A visitor's views, which need not be in order, cut into visits by the plan's definition.
 pub(crate) fn visits(views: &[View], dictionary: &Dictionary, calendar: Calendar) -> Visits {
     let hit = |view: &View| {
-        let ranked = |rank: u64, number: u32| Ranked { rank, same: number, number };
+        let ranked = |rank: u64, number: u32| Ranked { rank, same: number, number, beside: 0 };
         let page = ranked(dictionary.page(view.page).rank, view.page);
         let way = (view.way != NONE).then(|| (dictionary.way(view.way), view.way));
         Hit {
