@@ -11,6 +11,21 @@ use super::state::{Chargeback, Order};
 use crate::decider::positive;
 use crate::{ChargebackId, Context, Money, PaymentId, ProviderId};
 
+impl ChargebackClosed {
+    /// What is back with the buyer of a lost one: out of escrow, and what was borne for it after release. What the bank took
+    /// beyond that (`loss`, and what refunds owed already) the buyer had got back before.
+    #[must_use]
+    pub fn to_buyer(&self) -> Option<(Money, Money)> {
+        if self.outcome != ChargebackOutcome::Lost {
+            return None;
+        }
+        let of_escrow = self.from_escrow.as_ref().map_or(0, |taken| taken.to_buyer.minor);
+        let borne = self.borne_by.iter().fold(0i64, |sum, share| sum.saturating_add(share.to_buyer.minor));
+        let money = |minor| Money::new(minor, self.amount.currency);
+        Some((money(of_escrow), money(borne)))
+    }
+}
+
 impl Order {
     pub(super) fn open_chargeback(
         &self,

@@ -9,6 +9,15 @@ use crate::decider::{not_negative, positive};
 use crate::time::DAY;
 use crate::{Context, Money, Rejection, ShipmentId, Timestamp};
 
+impl EscrowFunded {
+    /// What the buyer paid.
+    #[must_use]
+    pub fn paid(&self) -> Money {
+        let minor = self.parts.iter().fold(0i64, |sum, part| sum.saturating_add(part.amount.minor));
+        Money::new(minor, self.shortfall.currency)
+    }
+}
+
 impl Order {
     pub(super) fn fund(&self, parts: &[PaymentPart], shortfall: Money, context: &Context<'_>) -> Decision {
         if self.cancelled() {

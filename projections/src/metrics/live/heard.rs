@@ -2,7 +2,6 @@
 
 use std::hash::Hash;
 
-use daybook_domain::order::events::ChargebackOutcome;
 use daybook_domain::traffic::events::{PageViewed, Tags as RecordedTags};
 use daybook_domain::{Currency, Event, EventKind, Timestamp};
 use daybook_metrics::channel::{Landing, page_itself};
@@ -179,16 +178,12 @@ impl Heard {
                 paid: 0,
                 refunded: 0,
             }),
-            Event::EscrowFunded(funded) => {
-                let sum = |sum: i64, minor| sum.saturating_add(minor);
-                Change::Paid { at, minor: funded.parts.iter().map(|part| part.amount.minor).fold(0, sum) }
-            }
+            Event::EscrowFunded(funded) => Change::Paid { at, minor: funded.paid().minor },
             Event::EscrowRefunded(refund) => Change::Refunded { minor: refund.to_buyer.minor },
             Event::RefundIssued(refund) => Change::Refunded { minor: refund.to_buyer.minor },
-            Event::ChargebackClosed(closed) if closed.outcome == ChargebackOutcome::Lost => {
-                let taken = closed.from_escrow.iter().map(|taken| taken.to_buyer.minor);
-                let borne = closed.borne_by.iter().map(|share| share.to_buyer.minor);
-                Change::Refunded { minor: taken.chain(borne).fold(0, i64::saturating_add) }
+            Event::ChargebackClosed(closed) => {
+                let Some((of_escrow, borne)) = closed.to_buyer() else { return };
+                Change::Refunded { minor: of_escrow.minor.saturating_add(borne.minor) }
             }
             _ => return,
         };
