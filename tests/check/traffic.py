@@ -214,14 +214,19 @@ class Market:
         return count
 
     def categorise(self):
-        """What was seen belongs to the category that its product was sold in last by then, or else first."""
+        """What was seen belongs to the category that its product was sold in last by then, or, where it was not sold yet, first
+        (`opens`), if that was by the end of the range; what nobody paid for was not sold."""
         self.db.sql("""CREATE TABLE moves AS
-            SELECT product, placed, any_value(category) AS category FROM lines JOIN orders USING (id) GROUP BY ALL""")
+            SELECT product, placed, placed_day, any_value(category) AS category FROM lines JOIN orders USING (id)
+            WHERE paid IS NOT NULL GROUP BY ALL""")
+        self.db.sql("ALTER TABLE lines ADD COLUMN opens TEXT")
+        self.db.sql("ALTER TABLE lines ADD COLUMN opens_day INT")
         for table in ("raw", "carts"):
             self.db.sql(f"""CREATE OR REPLACE TABLE {table} AS
-                SELECT t.* REPLACE (coalesce(sold.category, first.category) AS category)
+                SELECT t.* REPLACE (sold.category AS category), first.category AS opens, first.placed_day AS opens_day
                 FROM {table} t ASOF LEFT JOIN moves sold ON t.product = sold.product AND t.sec >= sold.placed
-                LEFT JOIN (SELECT product, arg_min(category, placed) AS category FROM moves GROUP BY product) first
+                LEFT JOIN (SELECT product, arg_min(category, placed) AS category, min(placed_day) AS placed_day
+                    FROM moves GROUP BY product) first
                 ON first.product = t.product""")
         moved = self.db.sql("SELECT count(*) FROM (SELECT product FROM raw GROUP BY product HAVING count(DISTINCT category) > 1)")
         assert moved.fetchall()[0][0] >= 3, "no product moves"
@@ -332,7 +337,7 @@ class Market:
                 SELECT o.id, max_by(v, v.began_sec) AS v
                 FROM orders o JOIN visits v ON v.visitor = o.visitor AND v.began_sec BETWEEN o.placed - 30 * 86400 AND o.placed
                 GROUP BY o.id)
-            SELECT o.*, l.product, l.category, l.cents, l.worth, l.back, v.began_sec IS NOT NULL AS tracked, v.first_day AS first_day,
+            SELECT o.*, l.product, l.category, l.opens, l.opens_day, l.cents, l.worth, l.back, v.began_sec IS NOT NULL AS tracked, v.first_day AS first_day,
                 v.entry_channel AS entry_channel, v.entry_campaign AS entry_campaign, v.late_channel AS late_channel,
                 v.late_campaign AS late_campaign, NULL AS page
             FROM orders o JOIN lines l USING (id) LEFT JOIN credited USING (id) WHERE o.paid IS NOT NULL
@@ -361,6 +366,7 @@ class Market:
                         "channel": "coalesce(late_channel, entry_channel, 'direct')",
                         "campaign": "coalesce(CASE WHEN late_channel IS NULL THEN entry_campaign ELSE late_campaign END, '')",
                         "page": "coalesce(page, '')",
+                        "category": f"CASE WHEN category IS NULL AND opens_day <= {last} THEN opens ELSE category END",
                     }.get(one, one)
                 )
         return " || '|' || ".join(words) or "'(tracked)'"

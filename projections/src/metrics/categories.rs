@@ -40,11 +40,14 @@ impl Categories {
         }
     }
 
-    /// The category of a product at an instant: the one that it was sold in last, or, before that, first.
-    pub fn at(&self, product: u32, at: Timestamp) -> Option<u32> {
+    /// The category of a product at an instant, as far as sales through `until` tell: the one that it was sold in last, or,
+    /// before that, first. Of a product that was not sold by then there is none: no later sale changes what was said of
+    /// days that were over.
+    pub fn at(&self, product: u32, at: Timestamp, until: Timestamp) -> Option<u32> {
         let times = self.sold.get(&product)?;
         let after = times.partition_point(|(since, _)| *since <= at);
-        times.get(after.saturating_sub(1)).map(|(_, category)| *category)
+        let (since, category) = times.get(after.saturating_sub(1))?;
+        (*since <= until).then_some(*category)
     }
 
     /// Bytes of memory that they take, about.
@@ -70,10 +73,13 @@ mod tests {
                 categories.sold((7, category), Timestamp(at), Timestamp(0), &names);
             }
             categories.settle(&names);
-            let at = |at| categories.at(7, Timestamp(at));
+            let until = |at, until| categories.at(7, Timestamp(at), Timestamp(until));
+            let at = |at| until(at, 99);
             assert_eq!([at(-9), at(0), at(1), at(8)], [Some(toys); 4], "before it was sold, as it was first");
+            // of sales before what is looked at the last alone is kept: that of -3
+            assert_eq!([until(-9, -4), until(-9, -3), until(8, 8)], [None, Some(toys), Some(toys)]);
             assert_eq!([at(9), at(19), at(20), at(99)], [Some(home), Some(home), Some(toys), Some(toys)]);
-            assert_eq!(categories.at(8, Timestamp(5)), None);
+            assert_eq!(categories.at(8, Timestamp(5), Timestamp(99)), None);
         }
     }
 }

@@ -261,7 +261,7 @@ impl<'h> Filing<'h> {
                 if !viewed && rule.definition == Definition::Plan {
                     continue; // lies within a visit, which is made of views
                 }
-                let facts = history.of_page(page, hit.at, Came::by(visit), first);
+                let facts = self.of_page(page, hit.at, Came::by(visit), first);
                 if viewed || visit.views == 0 {
                     began.extend(self.keys(&Facts { at: visit.from, day: visit.day, ..facts }));
                 }

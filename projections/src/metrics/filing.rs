@@ -78,6 +78,8 @@ pub(super) struct Filing<'q> {
     pub question: &'q Question,
     from: Day,
     to: Day,
+    /// The end of the last day.
+    until: Timestamp,
 }
 
 /// A share of an order: all of it, or the lines of one product or category.
@@ -155,30 +157,31 @@ impl History {
             | Dimension::Page => self.name(code).to_owned(),
         }
     }
+}
 
+impl<'q> Filing<'q> {
     /// What a page belongs to.
     pub(super) fn of_page(&self, page: u32, at: Timestamp, came: Came, first: Option<Day>) -> Facts {
-        let shown = &self.shown[page as usize];
+        let (history, shown) = (self.history, &self.history.shown[page as usize]);
         Facts {
             at,
-            day: self.day(at),
+            day: history.day(at),
             came,
             path: Some(shown.path),
             topic: shown.topic,
             product: shown.product,
-            category: shown.product.and_then(|product| self.categories.at(product, at)),
+            category: shown.product.and_then(|product| history.categories.at(product, at, self.until)),
             merchant: shown.merchant,
             sales_channel: shown.sales_channel,
             region: shown.region,
             first,
         }
     }
-}
 
-impl<'q> Filing<'q> {
     pub(super) fn of(history: &'q History, question: &'q Question) -> Self {
         let Days { from, to } = question.days;
-        Self { history, question, from: day_number(from), to: day_number(to) }
+        let until = history.calendar.end_of(to);
+        Self { history, question, from: day_number(from), to: day_number(to), until }
     }
 
     /// The orders that were paid in the question's days and currency.

@@ -132,7 +132,7 @@ impl Filing<'_> {
             for hit in &hits[visit.hits.clone()] {
                 let Deed::View(page) = hit.deed else { continue };
                 if self.holds(hit.day) && history.shows_a_product(&history.shown[page as usize]) {
-                    for key in self.keys(&history.of_page(page, hit.at, Came::by(&visit), first)) {
+                    for key in self.keys(&self.of_page(page, hit.at, Came::by(&visit), first)) {
                         let at = done.viewed.entry(key).or_insert(hit.at);
                         *at = hit.at.min(*at);
                     }
@@ -143,7 +143,7 @@ impl Filing<'_> {
         let acts =
             acts.map(|seen| (seen.at, seen.page)).chain(carted.iter().map(|item| (item.at, item.page)));
         for (at, page) in acts.filter(|(at, _)| self.holds(history.day(*at))) {
-            for key in self.keys(&history.of_page(page, at, Came::UNKNOWN, first)) {
+            for key in self.keys(&self.of_page(page, at, Came::UNKNOWN, first)) {
                 for key in self.findable(&key) {
                     done.carted.entry(key).or_default().push(at);
                 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use daybook_domain::order::events::{ChargebackOutcome, LineRefund, Subsidy};
+use daybook_domain::order::events::{LineRefund, Subsidy};
 use daybook_domain::time::DAY;
 use daybook_domain::{CampaignId, Currency, Event, EventKind, Money, OrderId, Timestamp};
 use daybook_journal::{Journal, Position};
@@ -249,12 +249,14 @@ impl History {
             }
             Event::EscrowFunded(funded) => {
                 self.subsidise(&funded.subsidies, false);
-                let from = self.from;
-                let freed = self.sale(e, |sale| {
-                    sale.fund(at, funded);
-                    sale.forget_before(from)
-                });
-                self.line_bytes = self.line_bytes.saturating_sub(freed.unwrap_or_default());
+                let known = e.refs.order.and_then(|order| self.orders.get(&order));
+                let Some(sale) = known.and_then(|at| self.sales.get_mut(*at as usize)) else { return };
+                // what nobody paid for was not sold
+                for moved in sale.moves() {
+                    self.categories.sold(moved, sale.placed_at, self.since, &self.names);
+                }
+                sale.fund(at, funded);
+                self.line_bytes = self.line_bytes.saturating_sub(sale.forget_before(self.from));
             }
             Event::EscrowRefunded(refund) => {
                 self.subsidise(&refund.subsidies_back, true);
@@ -275,16 +277,14 @@ impl History {
             }
             Event::BuyerRegistered(_) => self.registered.push(at),
             Event::ChannelTrafficReported(said) => self.report(said),
-            // what the bank took beyond what the order had (`loss`), and what refunds owed already, is no revenue of it
-            Event::ChargebackClosed(closed) if closed.outcome == ChargebackOutcome::Lost => {
+            Event::ChargebackClosed(closed) => {
+                let Some((of_escrow, borne)) = closed.to_buyer() else { return };
                 if let Some(taken) = &closed.from_escrow {
                     self.subsidise(&taken.subsidies_back, true);
-                    self.refund(e, taken.to_buyer, &taken.lines);
+                    self.refund(e, of_escrow, &taken.lines);
                 }
                 closed.borne_by.iter().for_each(|share| self.subsidise(&share.subsidies_back, true));
-                let borne =
-                    closed.borne_by.iter().fold(0i64, |sum, of| sum.saturating_add(of.to_buyer.minor));
-                self.refund(e, Money::new(borne, closed.amount.currency), &closed.lines);
+                self.refund(e, borne, &closed.lines);
             }
             Event::CampaignPlanned(planned) => {
                 let Some(id) = e.refs.campaign else { return };
@@ -323,7 +323,10 @@ impl History {
             + self.refunds.capacity() * size_of::<Refund>()
             + self.categories.bytes();
         let carted = self.carted.capacity() * size_of::<Carted>();
-        hits + texts + orders + pages + ways + sales + carted + self.seen.capacity() * size_of::<Visitor>()
+        let registered = self.registered.capacity() * size_of::<Timestamp>()
+            + self.first_registers.capacity() * (size_of::<(u32, Timestamp)>() + 1);
+        let visitors = self.seen.capacity() * size_of::<Visitor>();
+        hits + texts + orders + pages + ways + sales + carted + registered + self.reports.bytes() + visitors
     }
 
     /// The currencies that orders were paid in, sorted.

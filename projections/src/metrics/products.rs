@@ -137,7 +137,7 @@ impl History {
     }
 
     fn category_of(&self, product: &str, at: Timestamp) -> Option<String> {
-        let category = self.categories.at(self.names.known(product)?, at)?;
+        let category = self.categories.at(self.names.known(product)?, at, at)?;
         Some(self.name(category).to_owned())
     }
 }

@@ -49,6 +49,13 @@ impl Reports {
         self.by.entry((channel, day_number(day))).or_default().insert(said.source, said.clone());
     }
 
+    /// Bytes of memory that they take, about.
+    pub fn bytes(&self) -> usize {
+        let sources = self.by.values().map(BTreeMap::len).sum::<usize>();
+        // with its place in a tree
+        sources * (size_of::<(Code, ChannelTrafficReported)>() + size_of::<((u32, Day), usize)>() + 32)
+    }
+
     pub fn has(&self, channel: u32, day: Day) -> bool {
         self.by.contains_key(&(channel, day))
     }

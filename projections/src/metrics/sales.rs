@@ -66,7 +66,6 @@ impl History {
             let beside = line.shipping.minor.saturating_add(line.tax.minor);
             let product = self.names.number(line.product.as_str());
             let category = self.names.number(line.category.as_str());
-            self.categories.sold((product, category), at, self.since, &self.names);
             lines.push(SoldLine {
                 line: self.names.number(line.line.as_str()),
                 product,
@@ -109,11 +108,15 @@ impl Sale {
         size_of_val(&*std::mem::take(&mut self.lines))
     }
 
+    /// What it sold, and as what.
+    pub(super) fn moves(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.lines.iter().map(|line| (line.product, line.category))
+    }
+
     /// It was paid for: what fell short is spread over the lines as the order itself spreads it.
     pub(super) fn fund(&mut self, at: Timestamp, funded: &EscrowFunded) {
-        let paid = funded.parts.iter().fold(0i64, |sum, part| sum.saturating_add(part.amount.minor));
         self.paid_at = self.paid_at.or(Some(at));
-        self.paid = self.paid.saturating_add(paid);
+        self.paid = self.paid.saturating_add(funded.paid().minor);
         let due: Vec<i64> = self.lines.iter().map(|line| line.paid).collect();
         for (line, share) in self.lines.iter_mut().zip(spread(funded.shortfall.minor, &due)) {
             line.paid = line.paid.saturating_sub(share);
