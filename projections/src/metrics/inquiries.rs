@@ -90,8 +90,8 @@ pub(super) fn guest(inquiry: &Inquiry) -> Option<Guest> {
     inquiry.visitor.map(|visitor| (false, visitor)).or(inquiry.buyer.map(|buyer| (true, buyer)))
 }
 
-/// Who served the guest of an inquiry from when until when: from an agent's first answer until it lingers no longer
-/// after its last one, the inquiry is closed, or another agent answers.
+/// Who served the guest of an inquiry from when until when: from an agent's answer until it lingers no longer after its
+/// last one, the inquiry is closed, or another agent answers. An answer after that begins anew: in between nobody served.
 pub(super) fn served(inquiry: &Inquiry, lingers: i64) -> Vec<(u32, i64, i64)> {
     let mut answers = inquiry.answers.clone();
     answers.sort_by_key(|(at, _)| *at);
@@ -99,7 +99,7 @@ pub(super) fn served(inquiry: &Inquiry, lingers: i64) -> Vec<(u32, i64, i64)> {
     for (at, agent) in answers {
         let until = at.0.saturating_add(lingers);
         match runs.last_mut() {
-            Some((of, _, end)) if *of == agent => *end = until,
+            Some((of, _, end)) if *of == agent && at.0 <= *end => *end = until,
             before => {
                 if let Some((.., end)) = before {
                     *end = at.0.min(*end);
@@ -252,14 +252,16 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_serves_from_its_first_answer_until_it_lingers_no_longer() {
+    fn an_agent_serves_from_each_answer_until_it_lingers_no_longer() {
         let of = |answers: &[(i64, u32)], closed: Option<i64>| {
             let answers = answers.iter().map(|(at, agent)| (Timestamp(*at), *agent)).collect();
             served(&Inquiry { answers, closed_at: closed.map(Timestamp), ..inquiry(0) }, 5)
         };
         assert_eq!(of(&[], Some(9)), []);
         assert_eq!(of(&[(10, 1)], None), [(1, 10, 15)]);
-        assert_eq!(of(&[(10, 1), (40, 1)], Some(42)), [(1, 10, 42)]);
+        assert_eq!(of(&[(10, 1), (15, 1)], Some(17)), [(1, 10, 17)], "while it lingers");
+        assert_eq!(of(&[(10, 1), (16, 1)], None), [(1, 10, 15), (1, 16, 21)], "no longer");
+        assert_eq!(of(&[(10, 1), (40, 1)], Some(42)), [(1, 10, 15), (1, 40, 42)]);
         assert_eq!(of(&[(10, 1)], Some(60)), [(1, 10, 15)], "who says no more is not served until the close");
         // heard of late; the second takes over, and the first comes back
         assert_eq!(of(&[(12, 2), (10, 1), (30, 1)], None), [(1, 10, 12), (2, 12, 17), (1, 30, 35)]);
@@ -269,6 +271,11 @@ mod tests {
     fn guests_at_once_are_counted_while_they_are_served() {
         assert_eq!(crowd(&[], 1), (0, 0, 0));
         // one goes as another comes
+        // eight guests, each answered at 09:00 and at 17:00, five minutes each time
+        let minutes = |of: i64| of * 60;
+        let spans: Vec<(i64, i64)> =
+            (0..8).flat_map(|_| [(minutes(540), minutes(545)), (minutes(1_020), minutes(1_025))]).collect();
+        assert_eq!(crowd(&spans, 5), (8, minutes(10), minutes(10)));
         assert_eq!(crowd(&[(0, 10), (10, 20)], 1), (1, 20, 0));
         assert_eq!(crowd(&[(0, 10), (5, 20), (6, 7), (30, 31)], 1), (3, 21, 5));
     }

@@ -1,11 +1,8 @@
 //! `daybook service`
 
-use std::collections::BTreeMap;
-
-use chrono::NaiveDate;
 use daybook_domain::Currency;
 use daybook_domain::time::SECOND;
-use daybook_projections::metrics::{Days, Service, ServiceQuestion};
+use daybook_projections::metrics::{Days, Service, ServiceFigures, ServiceQuestion};
 
 use crate::asked::{Limit, print, tell};
 use crate::cli::Global;
@@ -33,13 +30,13 @@ pub struct Args {
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=365))]
     window: Option<u32>,
     /// Most guests whom an agent should serve at once
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, value_name = "N", default_value_t = AT_ONCE, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     at_once: u32,
     /// How long a guest is still served after an agent's last answer, unless the inquiry is closed or another answers
-    #[arg(long, value_name = "MINUTES", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_440))]
+    #[arg(long, value_name = "MINUTES", default_value_t = LINGERS, value_parser = clap::value_parser!(u32).range(1..=1_440))]
     lingers: u32,
     /// Most violations of an agent in a period
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    #[arg(long, value_name = "N", default_value_t = VIOLATIONS, value_parser = clap::value_parser!(u32).range(0..=1_000))]
     violations: u32,
     /// Sales in this currency [default: the one there is]
     #[arg(long, value_name = "CODE", value_parser = currency)]
@@ -76,6 +73,13 @@ const COLUMNS: &[&str] = &[
     "too_many_violations",
 ];
 
+/// Most guests whom an agent should serve at once.
+pub const AT_ONCE: u32 = 5;
+/// How long a guest is still served after an answer, in minutes.
+pub const LINGERS: u32 = 5;
+/// Most violations of an agent in a period.
+pub const VIOLATIONS: u32 = 5;
+
 const LIMIT: &str = "At most so many agents of a period: those with the most GMV, then inquiries";
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
@@ -88,39 +92,47 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         at_once: args.at_once,
         lingers: i64::from(args.lingers) * 60 * SECOND,
     };
-    let mut found = found.service(&question)?;
-    let mut table = Table::new(COLUMNS);
-    // the mean is of all agents, also of those that are not shown
-    let mut means: BTreeMap<NaiveDate, (i128, usize)> = BTreeMap::new();
-    for agent in &found.agents {
-        let (gmv, agents) = means.entry(agent.from).or_default();
-        *gmv += i128::from(agent.gmv.minor);
-        *agents += 1;
-    }
-    let left = args.limit.keep(&mut found.agents, |of| (of.gmv.minor, of.inquiries, of.violations));
-    for all in &found.all {
-        let mean = means.get(&all.from).copied().unwrap_or_default();
-        for agent in found.agents.iter().filter(|agent| agent.from == all.from) {
-            table.push(row(agent, mean, args));
-        }
-        table.push(row(all, (0, 0), args));
-    }
+    let found = found.service(&question)?;
+    let (table, left) = table(&found, &question, args.violations, Some(&args.limit));
     print(global, &table, &[])?;
     tell(left, "agents");
     Ok(())
 }
 
+/// Rows of the agents of each period, so many of each at most, and of all of it; and how many agents are left out.
+pub fn table(
+    found: &ServiceFigures,
+    question: &ServiceQuestion,
+    violations: u32,
+    limit: Option<&Limit>,
+) -> (Table, usize) {
+    let (mut table, mut left) = (Table::new(COLUMNS), 0);
+    for all in &found.all {
+        let mut agents: Vec<&Service> = found.agents.iter().filter(|of| of.from == all.from).collect();
+        // the mean is of all agents, also of those that are not shown
+        let mean = (agents.iter().map(|of| i128::from(of.gmv.minor)).sum(), agents.len());
+        if let Some(limit) = limit {
+            left += limit.keep(&mut agents, |of| (of.gmv.minor, of.inquiries, of.violations));
+        }
+        for agent in agents {
+            table.push(row(agent, mean, question, violations));
+        }
+        table.push(row(all, (0, 0), question, violations));
+    }
+    (table, left)
+}
+
 /// `of_all` is the GMV of how many agents.
-fn row(of: &Service, of_all: (i128, usize), args: &Args) -> Vec<Value> {
+fn row(of: &Service, of_all: (i128, usize), question: &ServiceQuestion, violations: u32) -> Vec<Value> {
     let (gmv, agents) = of_all;
     let agents = i128::try_from(agents).unwrap_or_default();
     let causes: Vec<String> = of.violations_by.iter().map(|(rule, n)| format!("{rule} {n}")).collect();
-    let too_many = of.agent.as_ref().map(|_| of.violations > u64::from(args.violations));
+    let too_many = of.agent.as_ref().map(|_| of.violations > u64::from(violations));
     vec![
-        if args.whole {
-            format!("{}..{}", args.days.from, args.days.to)
-        } else {
+        if question.by_month {
             of.from.format("%Y-%m").to_string()
+        } else {
+            format!("{}..{}", question.days.from, question.days.to)
         }
         .into(),
         of.agent.as_deref().unwrap_or("(all)").into(),
