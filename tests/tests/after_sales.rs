@@ -349,6 +349,50 @@ async fn what_counts_on_its_own_day_is_the_same_however_much_is_kept_of_before()
     assert_eq!(of(day.from).1.refunded.minor, 1_000);
 }
 
+#[tokio::test]
+async fn what_goes_back_of_an_order_that_was_over_counts_where_the_order_itself_is_let_go_of() {
+    let mut stage = Stage::in_memory();
+    stage.merchant("m1", "0.00").await;
+    at(&stage, "03-02T10:00");
+    paid(&mut stage, "o1", "m1", "b1", "60.00", ("03T12:00", "05T12:00")).await;
+    stage.deliver("o1").await;
+    order(&mut stage, "o1", json!({"action": "confirm_receipt", "by": "buyer"})).await;
+    stage.days(40).await;
+    assert!(stage.story("order-o1").iter().any(|kind| kind == "OrderCompleted"));
+    let received = json!({"action": "receive_chargeback", "chargeback": "cb1", "payment": "p1",
+        "amount": cny("20.00"), "reason": "fraud"});
+    stage.ask("checkout", "o1", received).await;
+    stage.ask("checkout", "o1", json!({"action": "lose_chargeback", "chargeback": "cb1"})).await;
+    paid(&mut stage, "o2", "m1", "b1", "30.00", ("03T12:00", "05T12:00")).await;
+    let april = days("04-01", "04-30");
+    let of = |since| {
+        let found = stage.ask_models(|models| models.aftermath(since, AsOf::HEAD, &mut |_| {}).unwrap());
+        let by = vec![Dimension::Merchant];
+        (
+            found.after_sales(&AfterSalesQuestion { days: april, by, currency: currency() }).unwrap(),
+            found.currencies(),
+        )
+    };
+    let (figures, currencies) = of(april.from);
+    assert_eq!((&figures, &currencies), (&of(chrono::NaiveDate::default()).0, &vec![currency()]));
+    let m1 = &figures.0[0];
+    assert_eq!(
+        (m1.0.concat().as_str(), m1.1.orders, m1.1.gmv.minor, m1.1.refunded.minor),
+        ("m1", 1, 3_000, 2_000)
+    );
+    let (march, _) = {
+        let found = aftermath(&stage);
+        found
+            .after_sales(&AfterSalesQuestion {
+                days: days("03-01", "03-31"),
+                by: vec![Dimension::Merchant],
+                currency: currency(),
+            })
+            .unwrap()
+    };
+    assert_eq!((march[0].1.delivered, march[0].1.refunded_of_orders.minor), (1, 2_000));
+}
+
 fn rules(fails_to_go: u32) -> AssessmentRules {
     let rule = |figure, weight, nothing: &str, full: &str, limit: Option<&str>| Rule {
         figure,

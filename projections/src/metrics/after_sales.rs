@@ -7,7 +7,8 @@ use daybook_domain::{Currency, Money, Timestamp};
 use daybook_metrics::VisitorSet;
 use daybook_metrics::sessions::Day;
 
-use super::aftermath::{Aftermath, Charge, Dispute, Fate};
+use super::aftermath::{Aftermath, Charge, Dispute};
+use super::fates::{Fate, Placed};
 use super::filing::{Key, NOTHING, TOTAL, date, day_number, period};
 use super::{Days, Dimension, MAX_DIMENSIONS};
 use crate::engine::ReadModelError;
@@ -146,7 +147,7 @@ struct Place {
     sales_channel: Option<u32>,
 }
 
-impl Fate {
+impl Placed {
     fn place(&self, day: Day) -> Place {
         Place { day, merchant: Some(self.merchant), sales_channel: Some(self.sales_channel) }
     }
@@ -187,7 +188,7 @@ impl Filing<'_> {
         if let Some(at) = order.paid_at {
             let (before, after) = (order.back_before > 0, order.back_after > 0);
             let back = order.back_before.saturating_add(order.back_after);
-            self.add(order.place(self.day(at)), |sum| {
+            self.add(order.placed.place(self.day(at)), |sum| {
                 sum.orders += 1;
                 sum.buyers.insert(order.buyer);
                 sum.gmv += i128::from(order.paid);
@@ -203,7 +204,7 @@ impl Filing<'_> {
         }
         if let (Some(at), Some(by)) = (order.shipped_at, order.ship_by) {
             let (day, promised) = (self.day(at), self.day(by));
-            self.add(order.place(day), |sum| {
+            self.add(order.placed.place(day), |sum| {
                 sum.shipped.0 += 1;
                 sum.shipped.1 += u64::from(day <= promised);
             });
@@ -211,7 +212,7 @@ impl Filing<'_> {
         if let Some(at) = order.delivered_at {
             let day = self.day(at);
             let promised = order.deliver_by.map(|by| self.day(by));
-            self.add(order.place(day), |sum| {
+            self.add(order.placed.place(day), |sum| {
                 sum.delivered += 1;
                 sum.returns += u64::from(order.returned);
                 sum.exchanges += u64::from(order.exchanged);
@@ -222,7 +223,7 @@ impl Filing<'_> {
         }
     }
 
-    fn dispute(&mut self, dispute: &Dispute, order: &Fate) {
+    fn dispute(&mut self, dispute: &Dispute, order: &Placed) {
         self.add(order.place(self.day(dispute.opened_at)), |sum| {
             sum.disputes += 1;
             *sum.about.entry(dispute.category.as_str()).or_default() += 1;
@@ -257,8 +258,8 @@ impl Aftermath {
             return Err(ReadModelError::BadQuestion(why));
         }
         let mut filing = Filing { of: self, question, sums: BTreeMap::new() };
-        let asked = |order: &&Fate| order.currency == question.currency;
-        for order in self.orders.iter().filter(asked) {
+        let asked = |order: &&Placed| order.currency == question.currency;
+        for (_, order) in self.followed().filter(|(_, order)| asked(&&order.placed)) {
             filing.order(order);
         }
         for refund in &self.refunds {

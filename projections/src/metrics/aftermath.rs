@@ -5,16 +5,18 @@ use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 use daybook_domain::account::events as account;
-use daybook_domain::order::events::{ChargebackOutcome, DisputeCategory, RuledFor};
+use daybook_domain::order::events::{DisputeCategory, RuledFor};
 use daybook_domain::{
     BuyerId, Currency, DisputeId, Event, EventKind, MerchantId, Money, OrderId, Timestamp, VisitorId,
 };
 use hashbrown::HashMap;
 
+use super::Days;
+use super::fates::{Fate, Placed};
 use super::history::number_of;
 use super::names::Names;
 use crate::calendar::Calendar;
-use crate::engine::{AsOf, Progress, ReadModelError, ReadModels};
+use crate::engine::{AsOf, Events, Progress, ReadModelError, ReadModels};
 use crate::model::{Envelope, KindSet};
 
 /// What it rests on.
@@ -28,6 +30,7 @@ const KINDS: KindSet = KindSet::of(&[
     EventKind::OrderDelivered,
     EventKind::ReturnRequested,
     EventKind::ExchangeRequested,
+    EventKind::OrderCompleted,
     EventKind::DisputeOpened,
     EventKind::DisputeRuled,
     EventKind::DisputeClosed,
@@ -62,7 +65,13 @@ pub struct Aftermath {
     /// Merchants, sales channels, agents, visitors and buyers by their numbers.
     pub(super) names: Names,
     known: HashMap<OrderId, u32, ahash::RandomState>,
-    pub(super) orders: Vec<Fate>,
+    pub(super) orders: Vec<Placed>,
+    /// What became of each; of one that was over before `since`, nothing that counts.
+    fates: Vec<Option<Box<Fate>>>,
+    /// How many of them are kept.
+    unfinished: usize,
+    /// The currencies that orders were paid in.
+    paid_in: BTreeSet<Currency>,
     pub(super) refunds: Vec<Refunded>,
     pub(super) reviews: Vec<Review>,
     open: HashMap<(u32, DisputeId), u32, ahash::RandomState>,
@@ -77,36 +86,6 @@ pub struct Aftermath {
     pub(super) violations: Vec<(Timestamp, u32, u32)>,
     /// What counts on its own day alone is not kept before this.
     since: Timestamp,
-}
-
-/// An order's fate.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fate {
-    pub merchant: u32,
-    pub sales_channel: u32,
-    pub buyer: u32,
-    pub visitor: Option<u32>,
-    /// The agent whom the order itself names.
-    pub agent: Option<u32>,
-    pub currency: Currency,
-    pub placed_at: Timestamp,
-    pub paid_at: Option<Timestamp>,
-    pub paid: i64,
-    pub ship_by: Option<Timestamp>,
-    pub deliver_by: Option<Timestamp>,
-    /// When the first piece left.
-    pub shipped_at: Option<Timestamp>,
-    shipments: u32,
-    arrived: u32,
-    /// When the last shipment arrived, once all have.
-    pub delivered_at: Option<Timestamp>,
-    pub returned: bool,
-    pub exchanged: bool,
-    /// What its disputes were about, a bit for each category.
-    disputed: u16,
-    /// What went back to the buyer before release and after.
-    pub back_before: i64,
-    pub back_after: i64,
 }
 
 /// Something went back to a buyer.
@@ -169,7 +148,8 @@ pub(super) struct Inquiry {
 
 impl ReadModels {
     /// What questions about days from `since` on rest on: what became of all orders and inquiries, as of a moment. One pass
-    /// over the journal; some 200 bytes of memory for each order of all time, and for each inquiry.
+    /// over the journal; some 250 bytes of memory for each order that was not over before them and 80 for each that was, some
+    /// 250 for each inquiry of all time.
     ///
     /// # Errors
     /// [`ReadModelError`]; `BadQuestion` where it would take more than 2 GiB of memory.
@@ -179,13 +159,27 @@ impl ReadModels {
         at: AsOf,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Aftermath, ReadModelError> {
-        let calendar = self.calendar()?;
-        let mut aftermath = Aftermath::new(calendar, calendar.start_of(since));
-        let (mut events, mut full) = (0u64, false);
-        self.each_event(KINDS, at, progress, &mut |e| {
+        Aftermath::read(&self.events(at), self.calendar()?, since, progress)
+    }
+}
+
+impl Aftermath {
+    /// As [`ReadModels::aftermath`], of any events.
+    ///
+    /// # Errors
+    /// [`ReadModelError`]; `BadQuestion` where it would take more than 2 GiB of memory.
+    pub fn read(
+        events: &dyn Events,
+        calendar: Calendar,
+        since: NaiveDate,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, ReadModelError> {
+        let mut aftermath = Self::new(calendar, calendar.start_of(since));
+        let (mut seen, mut full) = (0u64, false);
+        events.visit_happened(KINDS, progress, &mut |e| {
             aftermath.fold(e);
-            events += 1;
-            full = events.is_multiple_of(EVERY) && aftermath.bytes() > MOST_BYTES;
+            seen += 1;
+            full = seen.is_multiple_of(EVERY) && aftermath.bytes() > MOST_BYTES;
             if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if full {
@@ -198,23 +192,11 @@ impl ReadModels {
     }
 }
 
-/// The bit of a category.
-fn bit(category: DisputeCategory) -> u16 {
-    1 << category as u16
-}
-
-impl Fate {
-    /// What its disputes were about.
-    pub fn disputed(&self) -> impl Iterator<Item = DisputeCategory> + use<> {
-        let disputed = self.disputed;
-        DisputeCategory::ALL.iter().copied().filter(move |category| disputed & bit(*category) != 0)
-    }
-}
-
 impl Aftermath {
     /// Bytes of memory that it takes, about.
     fn bytes(&self) -> usize {
-        let orders = self.orders.capacity() * size_of::<Fate>();
+        let orders = self.orders.capacity() * size_of::<(Placed, Option<Box<Fate>>)>()
+            + self.unfinished * (size_of::<Fate>() + size_of::<usize>() * 2);
         let known = self.known.capacity() * (size_of::<(OrderId, u32)>() + 1);
         let refunds = self.refunds.capacity() * size_of::<Refunded>();
         let reviews = self.reviews.capacity() * size_of::<Review>();
@@ -231,6 +213,9 @@ impl Aftermath {
             names: Names::default(),
             known: HashMap::default(),
             orders: Vec::new(),
+            fates: Vec::new(),
+            unfinished: 0,
+            paid_in: BTreeSet::new(),
             refunds: Vec::new(),
             reviews: Vec::new(),
             open: HashMap::default(),
@@ -247,17 +232,20 @@ impl Aftermath {
     /// The currencies that orders were paid in, sorted.
     #[must_use]
     pub fn currencies(&self) -> Vec<Currency> {
-        let paid = self.orders.iter().filter(|order| order.paid_at.is_some());
-        let mut all: Vec<Currency> = paid.map(|order| order.currency).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
+        self.paid_in.iter().copied().collect()
     }
 
-    /// The currencies other than this one that merchants were charged in: a question in it leaves those charges out.
+    /// The currencies other than this one that merchants, or one of them, were charged in on some days: a question in it
+    /// leaves those charges out.
     #[must_use]
-    pub fn also_charged_in(&self, asked: Currency) -> Vec<Currency> {
-        let others = self.charges.iter().map(|charge| charge.amount.currency).filter(|of| *of != asked);
+    pub fn also_charged_in(&self, days: Days, asked: Currency, merchant: Option<&str>) -> Vec<Currency> {
+        let only = merchant.map(|merchant| self.names.known(merchant));
+        let left_out = |charge: &&Charge| {
+            charge.amount.currency != asked
+                && only.is_none_or(|only| only == Some(charge.merchant))
+                && (days.from..=days.to).contains(&self.calendar.day(charge.at))
+        };
+        let others = self.charges.iter().filter(left_out).map(|charge| charge.amount.currency);
         others.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
@@ -285,31 +273,20 @@ impl Aftermath {
     fn order(&mut self, at: Timestamp, e: &Envelope<'_>) {
         if let Event::OrderPlaced(order) = e.event {
             let Some(id) = e.refs.order else { return };
-            let promise = order.promise.as_ref();
-            let fate = Fate {
+            let placed = Placed {
                 merchant: self.merchant(order.merchant),
                 sales_channel: self.names.number(order.sales_channel.as_str()),
-                buyer: self.buyer(order.buyer),
-                visitor: order.visitor.map(|visitor| self.visitor(visitor)),
-                agent: order.agent.map(|agent| self.names.number(agent.as_str())),
                 currency: order.total.currency,
-                placed_at: at,
-                paid_at: None,
-                paid: 0,
-                ship_by: promise.and_then(|promise| promise.ship_by),
-                deliver_by: promise.and_then(|promise| promise.deliver_by),
-                shipped_at: None,
-                shipments: 0,
-                arrived: 0,
-                delivered_at: None,
-                returned: false,
-                exchanged: false,
-                disputed: 0,
-                back_before: 0,
-                back_after: 0,
             };
+            let who = (
+                self.buyer(order.buyer),
+                order.visitor.map(|visitor| self.visitor(visitor)),
+                order.agent.map(|agent| self.names.number(agent.as_str())),
+            );
             self.known.insert(id, number_of(&self.orders));
-            self.orders.push(fate);
+            self.orders.push(placed);
+            self.unfinished += 1;
+            self.fates.push(Some(Box::new(Fate::begin(at, order, placed, who))));
             return;
         }
         let known = e.refs.order.and_then(|order| self.known.get(&order).copied());
@@ -319,34 +296,17 @@ impl Aftermath {
             return;
         }
         let Some(number) = known else { return };
-        let fate = &mut self.orders[number as usize];
         match e.event {
-            Event::EscrowFunded(funded) => {
-                let paid = funded.parts.iter().fold(0i64, |sum, part| sum.saturating_add(part.amount.minor));
-                fate.paid_at = fate.paid_at.or(Some(at));
-                fate.paid = fate.paid.saturating_add(paid);
-            }
             Event::EscrowRefunded(refund) => self.refund(at, number, refund.to_buyer, true),
             Event::RefundIssued(refund) => self.refund(at, number, refund.to_buyer, false),
             // what a bank took back is back with the buyer
-            Event::ChargebackClosed(closed) if closed.outcome == ChargebackOutcome::Lost => {
-                if let Some(taken) = &closed.from_escrow {
-                    self.refund(at, number, taken.to_buyer, true);
-                }
-                closed.borne_by.iter().for_each(|share| self.refund(at, number, share.to_buyer, false));
+            Event::ChargebackClosed(closed) => {
+                let Some((of_escrow, borne)) = closed.to_buyer() else { return };
+                self.refund(at, number, of_escrow, true);
+                self.refund(at, number, borne, false);
             }
-            Event::OrderShipped(_) => {
-                fate.shipments += 1;
-                fate.shipped_at = fate.shipped_at.or(Some(at));
-            }
-            Event::OrderDelivered(_) => {
-                fate.arrived += 1;
-                fate.delivered_at = (fate.arrived >= fate.shipments).then_some(at);
-            }
-            Event::ReturnRequested(_) => fate.returned = true,
-            Event::ExchangeRequested(_) => fate.exchanged = true,
             Event::DisputeOpened(opened) => {
-                fate.disputed |= bit(opened.category);
+                self.follow(number, |fate| fate.dispute(opened.category));
                 if at < self.since {
                     return;
                 }
@@ -368,15 +328,59 @@ impl Aftermath {
             Event::CommissionReversed(reversed) => {
                 self.commission(at, number, reversed.amount, -1);
             }
+            event => self.go_on(at, number, event),
+        }
+    }
+
+    fn go_on(&mut self, at: Timestamp, number: u32, event: &Event) {
+        if let Event::EscrowFunded(_) = event {
+            self.paid_in.insert(self.orders[number as usize].currency);
+        }
+        let since = self.since;
+        let Some(slot) = self.fates.get_mut(number as usize) else { return };
+        let Some(fate) = slot else { return };
+        match event {
+            Event::EscrowFunded(funded) => {
+                fate.paid_at = fate.paid_at.or(Some(at));
+                fate.paid = fate.paid.saturating_add(funded.paid().minor);
+            }
+            Event::OrderShipped(_) => {
+                fate.shipments += 1;
+                fate.shipped_at = fate.shipped_at.or(Some(at));
+            }
+            Event::OrderDelivered(_) => {
+                fate.arrived += 1;
+                fate.delivered_at = (fate.arrived >= fate.shipments).then_some(at);
+            }
+            Event::ReturnRequested(_) => fate.returned = true,
+            Event::ExchangeRequested(_) => fate.exchanged = true,
+            // nothing more is shipped after that
+            Event::OrderCompleted(_) if fate.is_before(since) => {
+                *slot = None;
+                self.unfinished -= 1;
+            }
             _ => {}
         }
     }
 
+    /// Changes an order's fate, where it may still count.
+    fn follow(&mut self, number: u32, change: impl FnOnce(&mut Fate)) {
+        if let Some(Some(fate)) = self.fates.get_mut(number as usize) {
+            change(fate);
+        }
+    }
+
+    /// The orders that may count, by their numbers.
+    pub(super) fn followed(&self) -> impl Iterator<Item = (u32, &Fate)> {
+        (0u32..).zip(&self.fates).filter_map(|(number, fate)| Some((number, fate.as_deref()?)))
+    }
+
     fn refund(&mut self, at: Timestamp, order: u32, to_buyer: Money, before: bool) {
-        let fate = &mut self.orders[order as usize];
-        let back = if before { &mut fate.back_before } else { &mut fate.back_after };
-        *back = back.saturating_add(to_buyer.minor);
-        if at >= self.since {
+        self.follow(order, |fate| {
+            let back = if before { &mut fate.back_before } else { &mut fate.back_after };
+            *back = back.saturating_add(to_buyer.minor);
+        });
+        if at >= self.since && !to_buyer.is_zero() {
             self.refunds.push(Refunded { at, order, amount: to_buyer.minor });
         }
     }
@@ -389,7 +393,7 @@ impl Aftermath {
     }
 
     fn commission(&mut self, at: Timestamp, order: u32, amount: Money, sign: i64) {
-        let Fate { merchant, sales_channel, .. } = self.orders[order as usize];
+        let Placed { merchant, sales_channel, .. } = self.orders[order as usize];
         if at < self.since {
             return;
         }

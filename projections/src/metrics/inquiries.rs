@@ -6,7 +6,8 @@ use daybook_metrics::sessions::Day;
 use hashbrown::HashMap;
 
 use super::Days;
-use super::aftermath::{Aftermath, Fate, Inquiry};
+use super::aftermath::{Aftermath, Inquiry};
+use super::fates::Fate;
 use super::filing::day_number;
 use crate::calendar::Calendar;
 
@@ -145,7 +146,7 @@ impl Aftermath {
         let by = [order.visitor.map(|of| (false, of)), Some((true, order.buyer))];
         let (mut answer, mut opened) = (None, None);
         for by in by.into_iter().flatten() {
-            if let Some(asked) = asked.get_mut(&(by, order.merchant)) {
+            if let Some(asked) = asked.get_mut(&(by, order.placed.merchant)) {
                 answer = answer.max(asked.last_answer(&self.inquiries, since, paid_at));
                 opened = opened.max(asked.last_opened(since, paid_at));
             }
@@ -270,12 +271,12 @@ mod tests {
     #[test]
     fn guests_at_once_are_counted_while_they_are_served() {
         assert_eq!(crowd(&[], 1), (0, 0, 0));
-        // one goes as another comes
         // eight guests, each answered at 09:00 and at 17:00, five minutes each time
         let minutes = |of: i64| of * 60;
         let spans: Vec<(i64, i64)> =
             (0..8).flat_map(|_| [(minutes(540), minutes(545)), (minutes(1_020), minutes(1_025))]).collect();
         assert_eq!(crowd(&spans, 5), (8, minutes(10), minutes(10)));
+        // one goes as another comes
         assert_eq!(crowd(&[(0, 10), (10, 20)], 1), (1, 20, 0));
         assert_eq!(crowd(&[(0, 10), (5, 20), (6, 7), (30, 31)], 1), (3, 21, 5));
     }

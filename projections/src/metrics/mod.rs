@@ -9,15 +9,18 @@
 //! Cost: about a second for a million events. Memory: for each hit from the look-back before the range on 24 bytes, and some
 //! 100 for each page and each way to come that is new (a page looked at from another region, another search term);
 //! for each visitor of all time some 100 with its id, for each order of all time some 150 with its id, for the lines of
-//! those that were not both placed and paid before the range 56 each, for each refund 24; for each text once. What would take more than 2 GiB is
-//! refused. [`Aftermath`] takes some 200 bytes for each order and each inquiry of all time, and is refused there too.
+//! those that were not both placed and paid before the range 64 each, with 16 more for each time that a product moved to
+//! another category, for each refund 24; for each text once. What would take more than 2 GiB is
+//! refused. [`Aftermath`] takes some 250 bytes for each order that was not over before the range and 80 for
+//! each that was, some 250 for each inquiry of all time, and is refused there too.
 //!
 //! What belongs to a day: a view, and so UV and PV, to its own; a visit with its stay and its bounce to the day
 //! on which it began; an order, its buyer and its GMV to the day on which its payment was complete.
 //!
 //! What belongs to a product or a category: of sales, the lines of an order, with what was paid for them; of views, the
 //! pages of the product, whose category is the one that it was last sold in at the time of the view (or, where it was not
-//! sold yet, first sold in): a product that moves leaves what was seen of it where it was.
+//! sold yet, first sold in by the end of the range): a product that moves leaves what was seen of it where it was, and no later
+//! sale moves anything in days that are over. What nobody paid for was not sold.
 //!
 //! Who is credited with an order: its visitor's last visit before it, looked back for over 30 days, or as
 //! [`History::attribute`] is asked to. An order that names no
@@ -38,6 +41,7 @@ mod categories;
 mod cells;
 mod counted;
 mod explained;
+mod fates;
 mod filing;
 mod funnel;
 mod history;
@@ -61,7 +65,7 @@ pub use aftermath::Aftermath;
 pub use assessment::{Assessment, AssessmentRules, Figure, Rule, Tier};
 pub use attributed::{Attributed, Earned, PARTS};
 pub use buyers::{BuyerFigures, BuyersByCell};
-pub use campaign::{Brought, CampaignBooks, Campaigns, Credited};
+pub use campaign::{Brought, CampaignBooks, Campaigns, Credited, planned};
 pub use cells::{Cell, Cells};
 pub use explained::{ExplainedCell, Explanation};
 pub use funnel::{Funnel, Steps};

@@ -8,7 +8,8 @@ use hashbrown::HashMap;
 
 use super::Days;
 use super::after_sales::Times;
-use super::aftermath::{Aftermath, Fate};
+use super::aftermath::Aftermath;
+use super::fates::Fate;
 use super::inquiries::{Guest, Periods, crowd, guest, months, served};
 use crate::engine::ReadModelError;
 
@@ -185,9 +186,9 @@ impl Aftermath {
     /// What those who asked paid for and what agents sold, and what came of it.
     fn sold(&self, periods: &Periods, question: &ServiceQuestion, sums: &mut [Sums]) {
         let mut asked = self.asked();
-        let mut paid: Vec<(Timestamp, u32, &Fate)> = (0u32..)
-            .zip(&self.orders)
-            .filter(|(_, order)| order.currency == question.currency)
+        let mut paid: Vec<(Timestamp, u32, &Fate)> = self
+            .followed()
+            .filter(|(_, order)| order.placed.currency == question.currency)
             .filter_map(|(number, order)| Some((order.paid_at?, number, order)))
             .collect();
         paid.sort_unstable_by_key(|(at, number, _)| (*at, *number));
