@@ -164,6 +164,41 @@ pub struct Envelope<'e> {
     pub(crate) marks: Cell<Marks>,
 }
 
+impl<'e> Envelope<'e> {
+    /// What would have happened in its place, and what that posts.
+    #[must_use]
+    pub fn saying<'a>(&self, event: &'a Event, entries: &'a [Entry<'a>]) -> Envelope<'a>
+    where
+        'e: 'a,
+    {
+        Envelope { event, entries, kind: event.kind(), marks: Cell::default(), ..*self }
+    }
+
+    /// What would have happened at an instant in no stream of the journal, after the event at `position`.
+    #[must_use]
+    pub fn beside(
+        position: Position,
+        at: Micros,
+        refs: &'e Refs,
+        event: &'e Event,
+        entries: &'e [Entry<'e>],
+    ) -> Self {
+        Self {
+            position,
+            stream: "",
+            version: 0,
+            kind: event.kind(),
+            occurred_at: at,
+            recorded_at: at,
+            booked_at: at,
+            refs,
+            event,
+            entries,
+            marks: Cell::default(),
+        }
+    }
+}
+
 impl Envelope<'_> {
     /// What the event's order came to count as with it, and ceased to: a change of marks.
     #[must_use]

@@ -57,13 +57,17 @@ impl Cuts {
     /// yet what it comes to.
     pub fn moment(&self, models: &ReadModels) -> Result<(AsOf, NaiveDate), Failure> {
         let at = self.at(models)?;
-        let now = [Some(SystemClock.now()), at.business, at.known].into_iter().flatten().min();
-        let calendar = models.calendar()?;
-        let Some(now) = now.map(Timestamp) else { return Ok((at, NaiveDate::MIN)) };
-        let day = calendar.day(now);
-        let over = if calendar.end_of(day) <= now { Some(day) } else { day.pred_opt() };
-        Ok((at, over.unwrap_or(NaiveDate::MIN)))
+        Ok((at, last_over(at, models.calendar()?)))
     }
+}
+
+/// The last business day that was over by a moment.
+pub fn last_over(at: AsOf, calendar: Calendar) -> NaiveDate {
+    let now = [Some(SystemClock.now()), at.business, at.known].into_iter().flatten().min();
+    let Some(now) = now.map(Timestamp) else { return NaiveDate::MIN };
+    let day = calendar.day(now);
+    let over = if calendar.end_of(day) <= now { Some(day) } else { day.pred_opt() };
+    over.unwrap_or(NaiveDate::MIN)
 }
 
 /// A month as an argument.

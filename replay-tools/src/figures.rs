@@ -8,7 +8,7 @@ use daybook_domain::time::SECOND;
 use daybook_domain::{Code, Currency, Money};
 use daybook_metrics::{ChannelRule, Definition, SessionRule};
 use daybook_projections::metrics::{Aftermath, Cell, Days, Dimension, History, MAX_DIMENSIONS, Sites};
-use daybook_projections::{AsOf, ReadModels};
+use daybook_projections::{AsOf, Calendar, Events, ReadModels};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::cli::Global;
@@ -117,15 +117,21 @@ impl Rules {
         at: AsOf,
     ) -> Result<History, Failure> {
         let rule = self.visits.channels(models)?;
-        let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
-        let mut history = models.history(since, look_back, rule, at, &mut told(&progress))?;
-        self.prefer_sources(&mut history);
-        Ok(history)
+        self.fold(global, (&models.events(at), models.calendar()?), rule, (since, look_back))
     }
 
-    /// Lets a history count the sources that are asked for.
-    pub fn prefer_sources(&self, history: &mut History) {
+    /// The same of any events.
+    pub fn fold(
+        &self,
+        global: &Global,
+        (events, calendar): (&dyn Events, Calendar),
+        rule: ChannelRule,
+        since: (NaiveDate, i64),
+    ) -> Result<History, Failure> {
+        let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
+        let mut history = History::read(events, calendar, since, rule, &mut told(&progress))?;
         history.prefer_sources(self.report_source.clone());
+        Ok(history)
     }
 
     /// The same, and the currency of its sales.
@@ -197,9 +203,10 @@ pub fn aftermath(
     Ok((found, currency))
 }
 
-/// Says which charges a question in a currency leaves out.
-pub fn left_out(found: &Aftermath, asked: Currency) {
-    let others: Vec<String> = found.also_charged_in(asked).iter().map(Currency::to_string).collect();
+/// Says which charges of some days, and of one merchant where it is named, a question in a currency leaves out.
+pub fn left_out(found: &Aftermath, days: Days, asked: Currency, merchant: Option<&str>) {
+    let others = found.also_charged_in(days, asked, merchant);
+    let others: Vec<String> = others.iter().map(Currency::to_string).collect();
     if !others.is_empty() {
         let others = others.join(", ");
         say!("commission and fees in {others} are left out of figures in {asked}: name it with --currency");

@@ -6,8 +6,9 @@ use chrono::NaiveDate;
 use daybook_domain::{Currency, Money};
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
 use daybook_metrics::plan::{Counts, Fraction, Kind, Lever, Metric, Plan, PlanFile, Sense, Target, Unit};
-use daybook_projections::metrics::{Asked, Days, Reached};
-use daybook_projections::{AsOf, ReadModels};
+use daybook_metrics::{ChannelRule, SessionRule};
+use daybook_projections::metrics::{Asked, Days, MarketDays, Reached};
+use daybook_projections::{AsOf, Calendar, Events, ReadModels};
 
 use crate::cli::Global;
 use crate::failure::Failure;
@@ -47,19 +48,34 @@ pub fn hold<'p>(
     (at, today): (AsOf, NaiveDate),
     last_days: u32,
 ) -> Result<Held<'p>, Failure> {
+    let events = models.events(at);
+    let (channels, sessions) = (rules.visits().channels(models)?, rules.sessions());
+    hold_events(global, (&events, models.calendar()?), plan, (rules, channels, sessions), today, last_days)
+}
+
+/// The same of any events, under another definition of visits than that of the command line.
+pub fn hold_events<'p>(
+    global: &Global,
+    (events, calendar): (&dyn Events, Calendar),
+    plan: &'p Plan,
+    (rules, channels, sessions): (&Rules, ChannelRule, SessionRule),
+    today: NaiveDate,
+    last_days: u32,
+) -> Result<Held<'p>, Failure> {
     rules.only(plan.currency)?;
     let back = today.checked_sub_days(chrono::Days::new(u64::from(last_days.saturating_sub(1))));
     let mut last = Days { from: back.unwrap_or(today), to: today };
     let since = plan.days.from.min(last.from);
-    let history = rules.events(global, models, (since, DEFAULT_LOOK_BACK), at)?;
+    let history = rules.fold(global, (events, calendar), channels, (since, DEFAULT_LOOK_BACK))?;
     tell_unclear(&history, Days { from: since, to: today });
     // days before there was anything are no days of today's rates
     last.from = history.begins().map_or(last.from, |begins| begins.clamp(last.from, today));
-    let contribution = models.contribution(last, plan.currency, at)?;
-    let asked = Asked { last, sessions: rules.sessions(), contribution };
-    let reached = history.reached(plan, &models.market_days(at)?, &asked)?;
+    let reached = history.reached(plan, &MarketDays::read(events, calendar)?, &Asked { last, sessions })?;
     Ok(Held { reached, last })
 }
+
+/// How many of the first columns name a target.
+pub const NAMED_BY: usize = 4;
 
 /// What is said of each target.
 const TARGET: &[&str] = &["time", "metric", "sales_channel", "sense", "target"];

@@ -151,3 +151,92 @@ fn what_cannot_be_asked_is_refused_with_the_cure() {
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.err.contains("beyond the journal's head"), "{ran:?}");
 }
+
+/// Every figure that can be laid beside itself.
+const FIGURES: &str = "metrics,attribution,funnel,buyers,products,roi,service,after-sales,assessment,plan";
+
+/// The rows of a difference: part, subject and figure, with what it is and what it would be.
+fn rows(place: &Place, args: &[&str]) -> BTreeMap<(String, String, String), (String, String)> {
+    let found = place.json(&[&["replay", "--what-if", "r.toml"], args].concat());
+    let text = |row: &serde_json::Value, key: &str| match &row[key] {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Object(money) => money["amount"].as_str().unwrap().to_owned(),
+        other => other.to_string(),
+    };
+    let all = found.as_array().unwrap().iter().map(|row| {
+        let key = (text(row, "part"), text(row, "subject"), text(row, "figure"));
+        (key, (text(row, "actual"), text(row, "what_if")))
+    });
+    all.collect()
+}
+
+#[test]
+fn every_figure_is_laid_beside_itself_under_other_rules_and_differs_by_what_it_follows_from_alone() {
+    let place = market();
+    let plan = "name = \"p\"\nstarts = \"2025-09-01\"\ncurrency = \"CNY\"\n[[phases]]\nname = \"a\"\nmonths = \"1\"\n\
+                [[targets]]\nmetric = \"gmv\"\nphase = \"a\"\nat_least = \"90000000\"\n\
+                [[targets]]\nmetric = \"visits\"\nphase = \"a\"\nat_least = \"1\"\n";
+    std::fs::write(place.path("plan.toml"), plan).unwrap();
+    let strict = place.run(&["assessment", "--print-rules"]).out.replace("pass = \"60\"", "pass = \"99\"");
+    std::fs::write(place.path("strict.toml"), strict).unwrap();
+    let write = |text: &str| std::fs::write(place.path("r.toml"), text).unwrap();
+    let asked = ["--figure", FIGURES, "--days", "2025-09", "--plan", "plan.toml", "--as-of", "2025-09-10"];
+    let parts = |text: &str| -> Vec<String> {
+        write(text);
+        let mut parts: Vec<String> = rows(&place, &asked).into_keys().map(|(part, ..)| part).collect();
+        parts.dedup();
+        parts.retain(|part| !["profit_loss", "balance", "merchant"].contains(&part.as_str()));
+        parts
+    };
+    assert!(parts("").is_empty(), "under no other rule nothing is another");
+    let told = place.run(&[&["replay", "--what-if", "r.toml", "--no-progress"], &asked[..]].concat());
+    assert_eq!(told.out.matches("nothing of it would be different").count(), 10, "{}", told.out);
+    assert!(
+        told.out.contains("Buyers: nothing of it would be different; no rule of such a file"),
+        "{}",
+        told.out
+    );
+
+    assert_eq!(parts("[[commission]]\nrate = \"0.01\"\n"), ["assessment", "plan", "roi"]);
+    assert_eq!(parts("[[deposit]]\nrequired = \"900000.00\"\ncurrency = \"CNY\"\n"), ["assessment"]);
+    assert_eq!(parts("[attribution]\nmodel = \"first\"\n"), ["attribution", "roi"]);
+    assert_eq!(parts("[assessment]\nrules = \"strict.toml\"\n"), ["assessment"]);
+    let visits = parts("[sessions]\ntimeout_minutes = 1\n");
+    for part in ["attribution", "funnel", "metrics", "plan"] {
+        assert!(visits.iter().any(|of| of == part), "{part} is not in {visits:?}");
+    }
+    assert!(
+        !visits.iter().any(|of| ["buyers", "after_sales", "assessment"].contains(&of.as_str())),
+        "{visits:?}"
+    );
+
+    // one side is what the subcommand prints, the other what it prints under the other definition
+    write("[sessions]\ndefinition = \"ga4\"\n");
+    let found = rows(&place, &["--figure", "metrics", "--days", "2025-09"]);
+    let visits = |definition: &str| {
+        let all =
+            place.json(&["metrics", "--days", "2025-09", "--by", "channel", "--definition", definition]);
+        let direct = all.as_array().unwrap().iter().find(|row| row["channel"] == "direct").unwrap();
+        direct["bounces"].to_string()
+    };
+    let key = ("metrics".to_owned(), "direct".to_owned(), "bounces".to_owned());
+    assert_eq!(found[&key], (visits("plan"), visits("ga4")));
+}
+
+#[test]
+fn a_figure_that_lacks_what_it_is_asked_by_says_what_that_is() {
+    let place = market();
+    std::fs::write(place.path("r.toml"), "").unwrap();
+    for (figure, says) in [
+        ("plan", "name its file with --plan"),
+        ("assessment", "name its days with --days"),
+        ("weather", "possible values"),
+    ] {
+        let ran = place.run(&["replay", "--what-if", "r.toml", "--figure", figure, "--no-progress"]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains(says) && ran.out.is_empty(), "{ran:?}");
+    }
+    std::fs::write(place.path("r.toml"), "[assessment]\nrules = \"none.toml\"\n").unwrap();
+    let ran = place.run(&["replay", "--what-if", "r.toml", "--figure", "roi", "--no-progress"]);
+    assert!(ran.code == 2 && ran.err.contains("none.toml"), "{ran:?}");
+}

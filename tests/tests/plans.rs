@@ -109,15 +109,14 @@ async fn targets_are_held_against_visits_orders_and_spend_and_the_rest_is_priced
     let plan = Plan::try_from(file).unwrap();
     let day = |text: &str| text.parse::<NaiveDate>().unwrap();
     let last = Days { from: day("2026-03-02"), to: day("2026-03-03") };
-    let (history, market, contribution) = stage.ask_models(|models| {
+    let (history, market) = stage.ask_models(|models| {
         let rule = ChannelRule::new(&MarketSites::default()).unwrap();
         let history =
             models.history(plan.days.from, DEFAULT_LOOK_BACK, rule, AsOf::HEAD, &mut |_| {}).unwrap();
-        let contribution = models.contribution(last, plan.currency, AsOf::HEAD).unwrap();
-        (history, models.market_days(AsOf::HEAD).unwrap(), contribution)
+        (history, models.market_days(AsOf::HEAD).unwrap())
     });
     assert_eq!(history.begins(), Some(day("2026-03-02")));
-    let asked = Asked { last, sessions: SessionRule::default(), contribution };
+    let asked = Asked { last, sessions: SessionRule::default() };
     let reached = history.reached(&plan, &market, &asked).unwrap();
     let said: Vec<String> = reached
         .iter()

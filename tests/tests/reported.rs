@@ -203,8 +203,7 @@ fn reached<'p>(stage: &Stage, plan: &'p Plan, from: &str, today: &str) -> Vec<Re
     let history = history(stage);
     let last = days(from, today);
     stage.ask_models(|models| {
-        let contribution = models.contribution(last, plan.currency, AsOf::HEAD).unwrap();
-        let asked = Asked { last, sessions: SessionRule::default(), contribution };
+        let asked = Asked { last, sessions: SessionRule::default() };
         history.reached(plan, &models.market_days(AsOf::HEAD).unwrap(), &asked).unwrap()
     })
 }

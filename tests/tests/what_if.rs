@@ -3,6 +3,8 @@
 
 #[path = "what_if/coupons.rs"]
 mod coupons;
+#[path = "what_if/figures.rs"]
+mod figures;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

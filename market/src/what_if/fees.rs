@@ -77,13 +77,13 @@ pub(super) fn charge(pass: &mut Pass<'_>) -> Result<(), WhatIfError> {
         let actual = owed(&known.merchant, pass.calendar, opened_at, today);
         let what_if = owed(&asked, pass.calendar, opened_at, today);
         let refs = Refs { merchant: Some(*id), ..Refs::default() };
-        for (charged, at, _) in known.charged.iter().filter(|(_, _, counts)| *counts) {
+        for (charged, position, at, _) in known.charged.iter().filter(|(.., counts)| *counts) {
             if !actual.iter().any(|part| part.name == charged.period) {
                 continue;
             }
             let part = what_if.iter().find(|part| part.name == charged.period);
             let is = part.map(|part| said(*id, &asked, pass.calendar, part)).transpose()?;
-            replaced.push((Some(charged.clone()), is, refs, *at));
+            replaced.push((Some((charged.clone(), *position)), is, refs, *at));
         }
         for part in &what_if {
             let new = !actual.iter().any(|of| of.name == part.name)
@@ -95,7 +95,11 @@ pub(super) fn charge(pass: &mut Pass<'_>) -> Result<(), WhatIfError> {
         }
     }
     for (was, is, refs, at) in replaced {
-        pass.replace(was.map(Event::from).as_ref(), is.as_ref(), &refs, at);
+        match &was {
+            Some((_, position)) => drop(pass.corrections.at.insert(*position, is.clone())),
+            None => pass.corrections.beside.extend(is.clone().map(|is| (is, refs, at))),
+        }
+        pass.replace(was.map(|(was, _)| Event::from(was)).as_ref(), is.as_ref(), &refs, at);
     }
     Ok(())
 }

@@ -9,6 +9,9 @@
 //! deposits and payouts. Settlements and payouts move what a merchant is owed between its own accounts and stand as they were
 //! recorded; what another cycle does to their days is reckoned beside the books ([`Timing`]).
 //!
+//! What would have been said instead can itself be folded: [`restate`] gives the events as they would be ([`Restated`]), for
+//! any figure that is folded from events, in another pass.
+//!
 //! Cost: one pass without traffic being decoded; memory for the orders under way whose terms change. Nothing is
 //! written, and no read model is opened.
 
@@ -16,11 +19,13 @@ mod books;
 mod difference;
 mod fees;
 mod pass;
+mod restated;
 mod rules;
 mod timing;
 
 pub use difference::{AccountDifference, Difference, Figure, MerchantDifference};
-pub use pass::what_if;
+pub use pass::{restate, what_if};
+pub use restated::Restated;
 pub use rules::{Commission, Coupons, Cycle, Fee, Required, Rules, Scope};
 pub use timing::Timing;
 

@@ -7,7 +7,7 @@ use ahash::RandomState;
 use chrono::NaiveDate;
 use daybook_domain::account::events::PlatformFeeCharged;
 use daybook_domain::deposit::Deposit;
-use daybook_domain::deposit::events::{DeductedTo, DepositDeducted, DepositRestored};
+use daybook_domain::deposit::events::{DeductedTo, DepositDeducted, DepositRequired, DepositRestored};
 use daybook_domain::merchant::Merchant;
 use daybook_domain::order::events::{Bearer, OrderPlaced};
 use daybook_domain::order::{RESTATED_FROM, Restatement};
@@ -17,11 +17,12 @@ use daybook_domain::{
 };
 use daybook_journal::{Journal, Position, Version};
 use daybook_projections::model::{Cut, Envelope, KindSet};
-use daybook_projections::{AsOf, Calendar, Progress, visit_events};
+use daybook_projections::{AsOf, AsWritten, Calendar, Events, Progress};
 use hashbrown::{HashMap, HashSet};
 
 use super::books::{Books, Which};
 use super::difference::Difference;
+use super::restated::{Corrections, Restated};
 use super::rules::Rules;
 use super::timing::Days;
 use super::{WhatIfError, fees};
@@ -30,16 +31,19 @@ use crate::verify::decode;
 /// What a contract, a deposit and a store's opening are folded from.
 const OF_MERCHANTS: KindSet = KindSet::of_category("merchant").or(KindSet::of_category("deposit"));
 /// What an order is folded from.
-const OF_ORDERS: KindSet = KindSet::of(RESTATED_FROM);
+pub(super) const OF_ORDERS: KindSet = KindSet::of(RESTATED_FROM);
 
 /// A merchant as the pass knows it.
 pub(super) struct Known {
     pub(super) merchant: Merchant,
     pub(super) deposit: Deposit,
+    /// When it was heard of first.
+    pub(super) known_at: Timestamp,
     /// When its store was opened first.
     pub(super) opened_at: Option<Timestamp>,
-    /// The platform fees it was charged, where fees are asked about; whether each counts at the moment.
-    pub(super) charged: Vec<(PlatformFeeCharged, Timestamp, bool)>,
+    /// The platform fees it was charged, where fees are asked about, with their positions; whether each counts at the
+    /// moment.
+    pub(super) charged: Vec<(PlatformFeeCharged, Position, Timestamp, bool)>,
 }
 
 /// The fold.
@@ -53,8 +57,8 @@ pub(super) struct Pass<'r> {
     pub(super) days: Option<Days>,
     /// Orders under other terms.
     orders: HashMap<OrderId, Restatement, RandomState>,
-    /// What deposits last gave for refunds of those, and when that is booked where it counts.
-    deducted: HashMap<OrderId, (DepositDeducted, Option<Timestamp>), RandomState>,
+    /// What deposits last gave for refunds of those, where that stands, and when it is booked where it counts.
+    deducted: HashMap<OrderId, (DepositDeducted, Position, Option<Timestamp>), RandomState>,
     /// Hashes of those that are completed.
     completed: HashSet<u64, RandomState>,
     hasher: RandomState,
@@ -63,6 +67,8 @@ pub(super) struct Pass<'r> {
     late: BTreeMap<String, BTreeMap<Version, (bool, Timestamp)>>,
     /// What reversed rulings would give back to deposits.
     restored: BTreeMap<(OrderId, DisputeId), Money>,
+    /// What only all of the journal tells.
+    pub(super) corrections: Corrections,
     /// Categories that were sold, of those that rules name.
     categories: BTreeSet<Category>,
     /// Campaigns that added to orders, of those that rules name.
@@ -85,24 +91,41 @@ pub fn what_if(
     at: AsOf,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Difference, WhatIfError> {
+    restate(journal, rules, at, progress).map(|(difference, _)| difference)
+}
+
+/// The same, and the events as they would be, for any figure to be folded from.
+///
+/// # Errors
+/// As [`what_if`].
+pub fn restate<'j>(
+    journal: &'j dyn Journal,
+    rules: &'j Rules,
+    at: AsOf,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Difference, Restated<'j>), WhatIfError> {
     rules.check().map_err(WhatIfError::Rule)?;
     let mut pass = Pass::new(rules, Calendar::of_journal(journal)?, at);
     let mut kinds = KindSet::MONEY.or(OF_MERCHANTS);
     if !rules.commission.is_empty() || !rules.coupons.is_empty() {
         kinds = kinds.or(OF_ORDERS);
     }
-    visit_events(journal, kinds, at, progress, &mut |e| {
+    let events = AsWritten::of(journal, at);
+    events.visit(kinds, progress, &mut |e| {
         pass.see(e);
         ControlFlow::Continue(())
     })?;
     pass.go_on_with_late_orders(journal)?;
     pass.check_names()?;
     fees::charge(&mut pass)?;
-    Difference::of(pass)
+    pass.require_deposits();
+    let corrections = std::mem::take(&mut pass.corrections);
+    let restated = Restated::of(events, rules, pass.calendar, corrections);
+    Ok((Difference::of(pass)?, restated))
 }
 
 impl<'r> Pass<'r> {
-    fn new(rules: &'r Rules, calendar: Calendar, at: AsOf) -> Self {
+    pub(super) fn new(rules: &'r Rules, calendar: Calendar, at: AsOf) -> Self {
         Self {
             rules,
             calendar,
@@ -116,6 +139,7 @@ impl<'r> Pass<'r> {
             hasher: RandomState::with_seeds(1, 2, 3, 4),
             late: BTreeMap::new(),
             restored: BTreeMap::new(),
+            corrections: Corrections::default(),
             categories: BTreeSet::new(),
             campaigns: BTreeSet::new(),
             last: Timestamp(i64::MIN),
@@ -165,13 +189,14 @@ impl<'r> Pass<'r> {
         let known = self.known.entry(id).or_insert_with(|| Known {
             merchant: Merchant::named(id.as_str()),
             deposit: Deposit::named(id.as_str()),
+            known_at: at,
             opened_at: None,
             charged: Vec::new(),
         });
         match e.event {
             Event::PlatformFeeCharged(fee) => {
                 if !self.rules.platform_fee.is_empty() {
-                    known.charged.push((fee.clone(), at, counts));
+                    known.charged.push((fee.clone(), e.position, at, counts));
                 }
                 return;
             }
@@ -188,7 +213,12 @@ impl<'r> Pass<'r> {
     }
 
     /// The event as it would be, where rules that are asked about say another.
-    fn restated(&mut self, e: &Envelope<'_>, at: Timestamp, counts: bool) -> Option<Event> {
+    pub(super) fn restated(&mut self, e: &Envelope<'_>, at: Timestamp, counts: bool) -> Option<Event> {
+        if let Event::DepositRequired(required) = e.event {
+            let asked = self.rules.deposit_of(e.refs.merchant?)?;
+            return (asked.currency == required.amount.currency)
+                .then(|| DepositRequired { amount: asked }.into());
+        }
         if let Event::DepositRestored(restored) = e.event {
             let amount = *self.restored.get(&(restored.order, restored.dispute))?;
             return Some(DepositRestored { amount, ..restored.clone() }.into());
@@ -197,7 +227,7 @@ impl<'r> Pass<'r> {
             let DeductedTo::Buyer { order } = given.to else { return None };
             if self.orders.contains_key(&order) {
                 let booked_at = counts.then_some(Timestamp(e.booked_at));
-                self.deducted.insert(order, (given.clone(), booked_at));
+                self.deducted.insert(order, (given.clone(), e.position, booked_at));
             }
             return None;
         }
@@ -208,8 +238,8 @@ impl<'r> Pass<'r> {
         if let Event::OrderPlaced(placed) = e.event {
             let asked = self.placed(placed, at)?;
             self.under_other_terms += 1;
-            self.orders.insert(id, Restatement::begin(id.as_str(), placed, asked, at));
-            return None;
+            self.orders.insert(id, Restatement::begin(id.as_str(), placed, asked.clone(), at));
+            return Some(asked.into());
         }
         let Some(order) = self.orders.get_mut(&id) else {
             if self.completed.contains(&self.hasher.hash_one(id)) {
@@ -247,11 +277,14 @@ impl<'r> Pass<'r> {
         if less == 0 {
             return;
         }
-        if let Some((given, Some(booked_at))) = self.deducted.remove(&id) {
+        if let Some((given, position, booked_at)) = self.deducted.remove(&id) {
             let amount = Money::new(given.amount.minor.saturating_sub(less), given.amount.currency);
             let asked = Event::from(DepositDeducted { amount, ..given.clone() });
             let refs = Refs { merchant: refs.merchant, ..Refs::default() };
-            self.replace(Some(&given.into()), Some(&asked), &refs, booked_at);
+            if let Some(booked_at) = booked_at {
+                self.replace(Some(&given.into()), Some(&asked), &refs, booked_at);
+            }
+            self.corrections.at.insert(position, Some(asked));
         }
     }
 
@@ -292,7 +325,8 @@ impl<'r> Pass<'r> {
                 &mut |recorded| match decode(&recorded) {
                     Ok((event, refs)) => {
                         let at = Timestamp(recorded.occurred_at);
-                        self.again(&mut order, &event, &refs, at, late.get(&recorded.version).copied());
+                        let late = late.get(&recorded.version).copied();
+                        self.again(&mut order, (&event, recorded.position), &refs, at, late);
                         ControlFlow::Continue(())
                     }
                     Err(error) => {
@@ -312,7 +346,7 @@ impl<'r> Pass<'r> {
     fn again(
         &mut self,
         order: &mut Option<Restatement>,
-        event: &Event,
+        (event, position): (&Event, Position),
         refs: &Refs,
         at: Timestamp,
         late: Option<(bool, Timestamp)>,
@@ -324,8 +358,26 @@ impl<'r> Pass<'r> {
             return;
         }
         let restated = order.as_mut().and_then(|order| order.take(event, at));
-        if let Some((restated, (true, booked_at))) = restated.zip(late) {
-            self.replace(Some(event), Some(&restated), refs, booked_at);
+        if let Some((restated, (counts, booked_at))) = restated.zip(late) {
+            if counts {
+                self.replace(Some(event), Some(&restated), refs, booked_at);
+            }
+            self.corrections.at.insert(position, Some(restated));
+        }
+    }
+
+    /// A deposit that nobody asked for yet is asked for from when its merchant was heard of.
+    fn require_deposits(&mut self) {
+        for (id, known) in &self.known {
+            let asked = self.rules.deposit_of(*id);
+            let Some(amount) = asked.filter(|of| known.merchant.settlement_currency() == Some(of.currency))
+            else {
+                continue;
+            };
+            if known.deposit.required().is_none() {
+                let refs = Refs { merchant: Some(*id), ..Refs::default() };
+                self.corrections.beside.push((DepositRequired { amount }.into(), refs, known.known_at));
+            }
         }
     }
 

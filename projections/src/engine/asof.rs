@@ -198,32 +198,102 @@ impl Snapshot {
     }
 }
 
-/// Hands each event of these types that stood in the journal at a moment to `each`, decoded and posted, in one pass and
-/// without any database. What a business time means for it the caller decides: [`AsOf::counts`].
-///
-/// # Errors
-/// [`ReadModelError`].
-pub fn visit_events(
-    journal: &dyn Journal,
-    kinds: KindSet,
+/// What is done with each event; a break ends the pass.
+pub type EachEvent<'f> = &'f mut dyn FnMut(&Envelope<'_>) -> ControlFlow<()>;
+
+/// Events as they stood at a moment: as they were written ([`AsWritten`]), or as they would be under other rules.
+/// Figures are folded from these, so that each of them can be asked of either.
+pub trait Events {
+    /// The moment.
+    fn at(&self) -> AsOf;
+
+    /// The position of the last of them.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    fn head(&self) -> Result<Position, ReadModelError>;
+
+    /// Hands each event of these types to `each`, decoded and posted, in one pass and without any database. What a
+    /// business time means for it the caller decides: [`AsOf::counts`].
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    fn visit(
+        &self,
+        kinds: KindSet,
+        progress: &mut dyn FnMut(Progress),
+        each: EachEvent<'_>,
+    ) -> Result<(), ReadModelError>;
+
+    /// The same of those that had happened by the moment.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    fn visit_happened(
+        &self,
+        kinds: KindSet,
+        progress: &mut dyn FnMut(Progress),
+        each: EachEvent<'_>,
+    ) -> Result<(), ReadModelError> {
+        let at = self.at();
+        self.visit(kinds, progress, &mut |e| {
+            if at.counts(Cut::Occurred, e) { each(e) } else { ControlFlow::Continue(()) }
+        })
+    }
+}
+
+/// The events of a journal.
+#[derive(Clone, Copy)]
+pub struct AsWritten<'j> {
+    journal: &'j dyn Journal,
     at: AsOf,
-    progress: &mut dyn FnMut(Progress),
-    each: &mut dyn FnMut(&Envelope<'_>) -> ControlFlow<()>,
-) -> Result<(), ReadModelError> {
-    let total = journal.head()?.min(at.position.unwrap_or(Position::MAX));
-    let mut decoder = Decoder::new(kinds, World::default());
-    let mut seen = 0u64;
-    let passed = decoder.scan(journal, 0, at.position, &mut |e, _| {
-        seen += 1;
-        if seen.is_multiple_of(4_096) {
-            progress(Progress { stage: Stage::Folding, done: e.position, total });
-        }
-        if at.is_past(e) {
-            return Ok(ControlFlow::Break(()));
-        }
-        Ok(if kinds.has(e.kind) { each(e) } else { ControlFlow::Continue(()) })
-    })?;
-    passed.failed.map_or(Ok(()), Err)
+}
+
+impl std::fmt::Debug for AsWritten<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AsWritten").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl<'j> AsWritten<'j> {
+    /// Those of a journal that stood there at a moment.
+    #[must_use]
+    pub const fn of(journal: &'j dyn Journal, at: AsOf) -> Self {
+        Self { journal, at }
+    }
+}
+
+impl Events for AsWritten<'_> {
+    fn at(&self) -> AsOf {
+        self.at
+    }
+
+    fn head(&self) -> Result<Position, ReadModelError> {
+        Ok(self.journal.head()?.min(self.at.position.unwrap_or(Position::MAX)))
+    }
+
+    fn visit(
+        &self,
+        kinds: KindSet,
+        progress: &mut dyn FnMut(Progress),
+        each: EachEvent<'_>,
+    ) -> Result<(), ReadModelError> {
+        let at = self.at;
+        let total = self.head()?;
+        let mut decoder = Decoder::new(kinds, World::default());
+        let mut seen = 0u64;
+        let passed = decoder.scan(self.journal, 0, at.position, &mut |e, _| {
+            seen += 1;
+            if seen.is_multiple_of(4_096) {
+                progress(Progress { stage: Stage::Folding, done: e.position, total });
+            }
+            if at.is_past(e) {
+                return Ok(ControlFlow::Break(()));
+            }
+            Ok(if kinds.has(e.kind) { each(e) } else { ControlFlow::Continue(()) })
+        })?;
+        passed.failed.map_or(Ok(()), Err)
+    }
 }
 
 impl ReadModels {
@@ -243,20 +313,10 @@ impl ReadModels {
         Snapshot::replayed(self.journal().as_ref(), at, runners, progress)
     }
 
-    /// Hands each event of these types to `each` that had happened by a moment, in one pass over the journal.
-    ///
-    /// # Errors
-    /// [`ReadModelError`].
-    pub(crate) fn each_event(
-        &self,
-        kinds: KindSet,
-        at: AsOf,
-        progress: &mut dyn FnMut(Progress),
-        each: &mut dyn FnMut(&Envelope<'_>) -> ControlFlow<()>,
-    ) -> Result<(), ReadModelError> {
-        visit_events(self.journal().as_ref(), kinds, at, progress, &mut |e| {
-            if at.counts(Cut::Occurred, e) { each(e) } else { ControlFlow::Continue(()) }
-        })
+    /// The events of the journal as they stood at a moment.
+    #[must_use]
+    pub fn events(&self, at: AsOf) -> AsWritten<'_> {
+        AsWritten::of(self.journal().as_ref(), at)
     }
 
     /// One entity as of a moment, from its own streams: cheap, whatever the size of the journal. Rows of

@@ -19,7 +19,8 @@ use super::attributed::{Earned, share};
 use super::filing::Came;
 use super::history::History;
 use super::{Dimension, Question};
-use crate::engine::{AsOf, Progress, ReadModelError, ReadModels};
+use crate::calendar::Calendar;
+use crate::engine::{AsOf, Events, Progress, ReadModelError, ReadModels};
 use crate::model::{Envelope, KindSet};
 
 /// What an order left stands in these: they are all that an order's own stream posts to income and expenses.
@@ -168,9 +169,42 @@ impl ReadModels {
         at: AsOf,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(History, Campaigns), ReadModelError> {
-        let mut history = History::beginning(self.calendar()?, rule, (since, look_back));
-        let mut campaigns = Campaigns { watch: watch.map(Watch::of), ..Campaigns::default() };
-        self.each_event(KINDS.or(History::KINDS), at, progress, &mut |e| {
+        let since = (since, look_back);
+        Campaigns::read(&self.events(at), self.calendar()?, since, watch, rule, progress)
+    }
+}
+
+/// Each campaign that was planned by the moment, with when it starts, in the order of their ids.
+///
+/// # Errors
+/// [`ReadModelError`].
+pub fn planned(events: &dyn Events) -> Result<BTreeMap<CampaignId, Timestamp>, ReadModelError> {
+    let mut all = BTreeMap::new();
+    events.visit_happened(KindSet::of(&[EventKind::CampaignPlanned]), &mut |_| {}, &mut |e| {
+        if let (Event::CampaignPlanned(planned), Some(campaign)) = (e.event, e.refs.campaign) {
+            all.insert(campaign, planned.starts);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(all)
+}
+
+impl Campaigns {
+    /// As [`ReadModels::campaign_history`], of any events.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn read(
+        events: &dyn Events,
+        calendar: Calendar,
+        since: (chrono::NaiveDate, i64),
+        watch: Option<CampaignId>,
+        rule: ChannelRule,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(History, Self), ReadModelError> {
+        let mut history = History::beginning(calendar, rule, since);
+        let mut campaigns = Self { watch: watch.map(Watch::of), ..Self::default() };
+        events.visit_happened(KINDS.or(History::KINDS), progress, &mut |e| {
             history.fold(e);
             campaigns.fold(e, &mut history);
             ControlFlow::Continue(())
@@ -179,9 +213,7 @@ impl ReadModels {
         campaigns.charge_fees(&history);
         Ok((history, campaigns))
     }
-}
 
-impl Campaigns {
     /// A campaign, where it was planned by then.
     #[must_use]
     pub fn of(&self, campaign: CampaignId) -> Option<&CampaignBooks> {

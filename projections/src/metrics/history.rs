@@ -6,7 +6,6 @@ use std::ops::ControlFlow;
 use daybook_domain::order::events::{LineRefund, Subsidy};
 use daybook_domain::time::DAY;
 use daybook_domain::{CampaignId, Currency, Event, EventKind, Money, OrderId, Timestamp};
-use daybook_journal::{Journal, Position};
 use daybook_metrics::ChannelRule;
 use hashbrown::HashMap;
 
@@ -19,8 +18,8 @@ use super::reported::Reports;
 use super::sales::{Refund, Sale};
 use super::seen::{Page, Seen, Visitor, Way};
 use crate::calendar::Calendar;
-use crate::engine::{AsOf, Progress, ReadModelError, ReadModels, visit_events};
-use crate::model::{Cut, Envelope, KindSet};
+use crate::engine::{AsOf, Events, Progress, ReadModelError, ReadModels};
+use crate::model::{Envelope, KindSet};
 
 /// What metrics look at.
 const KINDS: KindSet = KindSet::of(&[
@@ -111,7 +110,7 @@ impl ReadModels {
         at: AsOf,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<History, ReadModelError> {
-        History::read(self.journal().as_ref(), self.calendar()?, (since, look_back), rule, at, progress)
+        History::read(&self.events(at), self.calendar()?, (since, look_back), rule, progress)
     }
 }
 
@@ -130,37 +129,33 @@ impl History {
         Self::new(calendar, rule, calendar.start_of(since), before)
     }
 
-    /// As [`ReadModels::history`], from a journal alone: `since` when, with its look-back.
+    /// As [`ReadModels::history`], of any events: `since` when, with its look-back.
     ///
     /// # Errors
     /// [`ReadModelError`]; `BadQuestion` where it would take more than 2 GiB of memory.
     pub fn read(
-        journal: &dyn Journal,
+        events: &dyn Events,
         calendar: Calendar,
         since: (chrono::NaiveDate, i64),
         rule: ChannelRule,
-        at: AsOf,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
-        Self::beginning(calendar, rule, since).fill(journal, at, Most::default(), progress)
+        Self::beginning(calendar, rule, since).fill(events, Most::default(), progress)
     }
 
     /// Folds what it rests on, within these bounds.
     pub(crate) fn fill(
         mut self,
-        journal: &dyn Journal,
-        at: AsOf,
+        events: &dyn Events,
         most: Most,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
-        let total = journal.head()?.min(at.position.unwrap_or(Position::MAX));
-        let (mut events, mut full, mut late) = (0u64, false, None);
-        visit_events(journal, KINDS, at, progress, &mut |e| {
-            if at.counts(Cut::Occurred, e) {
-                self.fold(e);
-            }
-            events += 1;
-            if events.is_multiple_of(EVERY) {
+        let total = events.head()?;
+        let (mut seen, mut full, mut late) = (0u64, false, None);
+        events.visit_happened(KINDS, progress, &mut |e| {
+            self.fold(e);
+            seen += 1;
+            if seen.is_multiple_of(EVERY) {
                 full = self.bytes() > most.bytes;
                 late = most.is_late().then_some(e.position);
             }

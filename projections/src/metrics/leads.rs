@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::Days;
 use super::after_sales::Times;
-use crate::engine::{AsOf, Progress, ReadModelError, ReadModels};
+use crate::engine::{AsOf, Events, Progress, ReadModelError, ReadModels};
 use crate::model::KindSet;
 
 const KINDS: KindSet = KindSet::of(&[
@@ -56,7 +56,7 @@ impl ReadModels {
     ) -> Result<BTreeMap<String, LeadFigures>, ReadModelError> {
         let calendar = self.calendar()?;
         let mut known: HashMap<LeadId, Lead, ahash::RandomState> = HashMap::default();
-        self.each_event(KINDS, at, progress, &mut |e| {
+        self.events(at).visit_happened(KINDS, progress, &mut |e| {
             let Some(id) = e.refs.lead else { return ControlFlow::Continue(()) };
             if let Event::LeadCaptured(captured) = e.event {
                 let (origin, first_contact) = (captured.origin.as_str().to_owned(), captured.first_contact);

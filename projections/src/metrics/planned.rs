@@ -6,26 +6,34 @@ use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 use daybook_domain::campaign::events::FundedBy;
-use daybook_domain::{Currency, Event, EventKind, Money, Timestamp};
+use daybook_domain::posting::{Account, Class};
+use daybook_domain::{Currency, Event, EventKind, Timestamp};
 use daybook_metrics::SessionRule;
 use daybook_metrics::plan::{Attained, Beyond, Counts, Needs, Plan, Rates, Span, Takes, Target};
 
 use super::Days;
 use super::counted::Counting;
 use super::history::History;
-use crate::engine::{AsOf, ReadModelError, ReadModels};
-use crate::model::KindSet;
+use crate::calendar::Calendar;
+use crate::engine::{AsOf, Events, ReadModelError, ReadModels};
+use crate::model::{Cut, Envelope, KindSet};
 
 /// What plans look at beside traffic and sales.
-const KINDS: KindSet = KindSet::of(&[EventKind::ReviewPosted, EventKind::CampaignSpendRecorded]);
+const KINDS: KindSet =
+    KindSet::MONEY.or(KindSet::of(&[EventKind::ReviewPosted, EventKind::CampaignSpendRecorded]));
 
-/// What is known of the whole market, by day: reviews, and what campaigns spent.
+/// Where what campaigns spent is booked.
+const SPENT: (Class, &str) = (Class::Expenses, "Advertising");
+
+/// What is known of the whole market, by day: reviews, what campaigns spent, and what the rest earned.
 #[derive(Debug)]
 pub struct MarketDays {
     /// The overall score of each review, as it was posted last, and on which day.
     reviews: BTreeMap<String, (NaiveDate, u8)>,
     /// Minor units that the market's campaigns spent, by currency and day.
     spend: BTreeMap<(Currency, NaiveDate), i128>,
+    /// Minor units of income less expenses, what campaigns spent apart, by currency and the day they are booked on.
+    contributed: BTreeMap<(Currency, NaiveDate), i128>,
 }
 
 /// A target with what it came to.
@@ -48,19 +56,34 @@ pub struct Asked {
     pub last: Days,
     /// What a visit is.
     pub sessions: SessionRule,
-    /// What the market earned in the last days less what its orders cost it: [`ReadModels::contribution`].
-    pub contribution: Money,
 }
 
 impl ReadModels {
-    /// Reviews and spend by day, as of a moment: one pass over their events alone.
+    /// Reviews, spend and contribution by day, as of a moment: one pass over their events alone.
     ///
     /// # Errors
     /// [`ReadModelError`].
     pub fn market_days(&self, at: AsOf) -> Result<MarketDays, ReadModelError> {
-        let calendar = self.calendar()?;
-        let mut days = MarketDays { reviews: BTreeMap::new(), spend: BTreeMap::new() };
-        self.each_event(KINDS, at, &mut |_| {}, &mut |e| {
+        MarketDays::read(&self.events(at), self.calendar()?)
+    }
+}
+
+impl MarketDays {
+    /// As [`ReadModels::market_days`], of any events.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn read(events: &dyn Events, calendar: Calendar) -> Result<Self, ReadModelError> {
+        let mut days =
+            Self { reviews: BTreeMap::new(), spend: BTreeMap::new(), contributed: BTreeMap::new() };
+        let at = events.at();
+        events.visit(KINDS, &mut |_| {}, &mut |e| {
+            if at.counts(Cut::Booked, e) {
+                days.book(calendar.day(Timestamp(e.booked_at)), e);
+            }
+            if !at.counts(Cut::Occurred, e) {
+                return ControlFlow::Continue(());
+            }
             match e.event {
                 Event::ReviewPosted(review) => {
                     let of = |id: Option<&str>| id.unwrap_or_default().to_owned();
@@ -85,22 +108,14 @@ impl ReadModels {
         Ok(days)
     }
 
-    /// What the market earned in these days less what its orders cost it, by what was booked in them: all income and
-    /// expenses but what campaigns spent.
-    ///
-    /// # Errors
-    /// [`ReadModelError`].
-    pub fn contribution(&self, days: Days, currency: Currency, at: AsOf) -> Result<Money, ReadModelError> {
-        let calendar = self.calendar()?;
-        let end = calendar.end_of(days.to).0;
-        let at = AsOf { business: Some(at.business.map_or(end, |cut| cut.min(end))), ..at };
-        let booked = self.profit_loss(Some(calendar.start_of(days.from).0), at, false)?;
-        let lines = booked.lines.iter().filter(|line| line.currency == currency.as_str());
-        let mut orders =
-            lines.filter(|line| (line.class.as_str(), line.name.as_str()) != ("Expenses", "Advertising"));
-        let sum =
-            orders.try_fold(Money::zero(currency), |sum, line| sum.add(Money::new(line.amount, currency)));
-        sum.map_err(|error| ReadModelError::BadQuestion(error.to_string()))
+    fn book(&mut self, day: NaiveDate, e: &Envelope<'_>) {
+        for entry in e.entries {
+            let Account { class, name, .. } = entry.account;
+            if matches!(class, Class::Income | Class::Expenses) && (class, name) != SPENT {
+                let sum = self.contributed.entry((entry.amount.currency, day)).or_default();
+                *sum = sum.saturating_sub(entry.amount.minor.into());
+            }
+        }
     }
 }
 
@@ -134,7 +149,7 @@ impl History {
             last: whole,
             spend: market.spend(plan.currency, last),
             paid_uv: (whole.daily.not_said_paid == 0).then_some(whole.daily.paid_uv),
-            contribution: asked.contribution.minor.into(),
+            contribution: market.contribution(plan.currency, last),
             orders: whole.orders,
         };
         let mut rates: BTreeMap<Option<&str>, Rates> = BTreeMap::new();
@@ -165,6 +180,14 @@ impl History {
 impl MarketDays {
     pub(super) fn spend(&self, currency: Currency, days: Span) -> i128 {
         let of = self.spend.range((currency, days.from)..=(currency, days.to));
+        of.fold(0, |sum, (_, minor)| sum.saturating_add(*minor))
+    }
+
+    /// What the market earned in these days less what its orders cost it, by what was booked in them: all income and
+    /// expenses but what campaigns spent, in minor units.
+    #[must_use]
+    pub fn contribution(&self, currency: Currency, days: Span) -> i128 {
+        let of = self.contributed.range((currency, days.from)..=(currency, days.to));
         of.fold(0, |sum, (_, minor)| sum.saturating_add(*minor))
     }
 

@@ -1,13 +1,13 @@
 //! `daybook after-sales`
 
 use daybook_domain::Currency;
-use daybook_projections::metrics::{AfterSales, AfterSalesQuestion};
+use daybook_projections::metrics::{AfterSales, AfterSalesByCell, AfterSalesQuestion, Dimension};
 
 use crate::asked::{Asked, print, tell};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{aftermath, askable, currency, dimensions, left_out, put, ratio, share, span};
+use crate::figures::{aftermath, askable, currency, dimensions, put, ratio, share, span};
 use crate::value::{Table, Value};
 
 /// Print what became of orders: refunds, returns, disputes, reviews, delivery against the promise
@@ -69,17 +69,21 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let (found, currency) = aftermath(global, &args.cuts, asked.days.from, args.currency)?;
     let question = AfterSalesQuestion { days: asked.days, by: asked.by.clone(), currency };
     let (mut cells, total) = found.after_sales(&question)?;
-    let (columns, words) = dimensions(&asked.by, COLUMNS);
-    let mut table = Table::new(&columns);
     let left = asked.limit.keep(&mut cells, |(_, of)| (of.gmv.minor, of.orders, of.disputes));
-    for (named, figures) in &cells {
+    print(global, &table(&(cells, total), &asked.by)?, FOR_PROGRAMS)?;
+    tell(left, "rows");
+    Ok(())
+}
+
+/// Rows of the cells, and of all.
+pub fn table((cells, total): &AfterSalesByCell, by: &[Dimension]) -> Result<Table, Failure> {
+    let (columns, words) = dimensions(by, COLUMNS);
+    let mut table = Table::new(&columns);
+    for (named, figures) in cells {
         put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), values(figures)?);
     }
-    put(&mut table, words, vec!["(all)".into()], values(&total)?);
-    print(global, &table, FOR_PROGRAMS)?;
-    tell(left, "rows");
-    left_out(&found, currency);
-    Ok(())
+    put(&mut table, words, vec!["(all)".into()], values(total)?);
+    Ok(table)
 }
 
 /// The dispute rate of each category that there was a dispute about.

@@ -2,7 +2,7 @@
 
 use daybook_domain::time::DAY;
 use daybook_metrics::attribution::{AttributionRule, Model};
-use daybook_projections::metrics::{Days, Dimension, Earned, PARTS, Question};
+use daybook_projections::metrics::{Attributed, Days, Dimension, Earned, PARTS, Question};
 use rust_decimal::Decimal;
 
 use crate::cli::Global;
@@ -47,13 +47,20 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let (history, currency) = args.rules.history(global, &models, (args.days.from, look_back), at)?;
     let question = Question { days: args.days, by: vec![args.by], sessions: args.rules.sessions(), currency };
     let found = history.attribute(&question, &rule)?;
-    let mut table = Table::new(&[args.by.as_str(), "model", "currency", "orders", "gmv", "refund_net"]);
+    let mut out = Output::new(global.format);
+    out.table(&table(&found, args.by, args.model))?;
+    out.finish()
+}
+
+/// A row for whoever earned anything, for what nobody did, and for all of it.
+pub fn table(found: &Attributed, by: Dimension, model: Model) -> Table {
+    let mut table = Table::new(&[by.as_str(), "model", "currency", "orders", "gmv", "refund_net"]);
     let mut row = |name: &str, of: &Earned| {
         let orders = Decimal::new(of.orders, PARTS.ilog10());
         table.push(vec![
             name.into(),
-            args.model.as_str().into(),
-            currency.as_str().into(),
+            model.as_str().into(),
+            of.gmv.currency.as_str().into(),
             Value::Ratio(orders.round_dp(2)),
             of.gmv.into(),
             of.net.into(),
@@ -64,7 +71,5 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     }
     row("(unattributed)", &found.unattributed);
     row("(all)", &found.total);
-    let mut out = Output::new(global.format);
-    out.table(&table)?;
-    out.finish()
+    table
 }

@@ -1,7 +1,7 @@
 //! `daybook buyers`
 
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
-use daybook_projections::metrics::{BuyerFigures, Question};
+use daybook_projections::metrics::{BuyerFigures, BuyersByCell, Dimension, Question};
 
 use crate::asked::{Asked, print, tell};
 use crate::cli::Global;
@@ -58,16 +58,21 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let sessions = args.rules.sessions();
     let (mut cells, total) =
         history.buyers(&Question { days: asked.days, by: asked.by.clone(), sessions, currency })?;
-    let (columns, words) = dimensions(&asked.by, COLUMNS);
-    let mut table = Table::new(&columns);
     let left = asked.limit.keep(&mut cells, |(_, of)| (of.gmv.minor, of.buyers, of.registrations));
-    for (named, figures) in &cells {
-        put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), values(figures)?);
-    }
-    put(&mut table, words, vec!["(all)".into()], values(&total)?);
-    print(global, &table, &[])?;
+    print(global, &table(&(cells, total), &asked.by)?, &[])?;
     tell(left, "rows");
     Ok(())
+}
+
+/// Rows of the cells, and of all.
+pub fn table((cells, total): &BuyersByCell, by: &[Dimension]) -> Result<Table, Failure> {
+    let (columns, words) = dimensions(by, COLUMNS);
+    let mut table = Table::new(&columns);
+    for (named, figures) in cells {
+        put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), values(figures)?);
+    }
+    put(&mut table, words, vec!["(all)".into()], values(total)?);
+    Ok(table)
 }
 
 fn values(of: &BuyerFigures) -> Result<Vec<Value>, Failure> {

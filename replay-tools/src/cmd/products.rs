@@ -1,7 +1,7 @@
 //! `daybook products`
 
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
-use daybook_projections::metrics::{Days, Pareto, ProductFigures, Question};
+use daybook_projections::metrics::{Days, Pareto, ProductFigures, Products, Question};
 use rust_decimal::Decimal;
 
 use crate::asked::{Limit, print, tell};
@@ -61,14 +61,19 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         }
         return print(global, &table, &[]);
     }
-    let mut table = Table::new(COLUMNS);
     let left = args.limit.keep(&mut found.products, |of| (of.gmv.minor, of.uv));
+    print(global, &table(&found), &[])?;
+    tell(left, "products");
+    Ok(())
+}
+
+/// A row for each product.
+pub fn table(found: &Products) -> Table {
+    let mut table = Table::new(COLUMNS);
     for product in &found.products {
         table.push(row(product, found.by_gmv.of_all));
     }
-    print(global, &table, &[])?;
-    tell(left, "products");
-    Ok(())
+    table
 }
 
 fn row(of: &ProductFigures, all: i128) -> Vec<Value> {

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{ask, events, keeps_books, merchant, of_all, rate, refund, yuan};
 
 /// A sale of one piece at 100.00 to which the market adds 20.00, received.
-async fn subsidised(stage: &mut Stage) {
+pub(super) async fn subsidised(stage: &mut Stage) {
     let line = json!({"line": "1", "product": "p-1", "category": "toys", "quantity": 1,
         "unit_price": cny("100.00"), "discount": cny("0.00")});
     let place = json!({"action": "place", "checkout": "c1", "buyer": "b-1", "merchant": "m1", "lines": [line],
@@ -29,7 +29,7 @@ async fn subsidised(stage: &mut Stage) {
     stage.ask("order", "o1", json!({"action": "confirm_receipt", "by": "buyer"})).await;
 }
 
-fn funded(campaign: &str, share: &str) -> Rules {
+pub(super) fn funded(campaign: &str, share: &str) -> Rules {
     let (campaign, merchant_share) = (campaign.parse().unwrap(), rate(share));
     Rules { coupons: vec![Coupons { scope: Scope::default(), campaign, merchant_share }], ..Rules::default() }
 }

@@ -1,7 +1,7 @@
 //! `daybook assessment`
 
 use std::cmp::Reverse;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use daybook_domain::Currency;
 use daybook_projections::metrics::{Assessment, AssessmentRules, Days, Figure};
@@ -76,24 +76,14 @@ const LIMIT: &str =
     "At most so many merchants: those that should go, then those with the most fails and the lowest score";
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    let (text, place) = match &args.rules {
-        None => (RULES.to_owned(), "the built-in rules".to_owned()),
-        Some(path) => {
-            let place = format!("--rules {}", path.display());
-            let read = std::fs::read_to_string(path);
-            (read.map_err(|error| Failure::Usage(format!("{place}: {error}")))?, place)
-        }
-    };
-    let rules: AssessmentRules =
-        toml::from_str(&text).map_err(|error| Failure::Usage(format!("{place}: {error}")))?;
-    rules.check().map_err(|error| Failure::Usage(format!("{place}: {error}")))?;
+    let (text, rules) = read(args.rules.as_deref(), "--rules")?;
     let Some(days) = args.days.filter(|_| !args.print_rules) else {
         let mut out = Output::new(Format::Table);
         text.lines().try_for_each(|line| out.line(line))?;
         return out.finish();
     };
     let (found, currency) = aftermath(global, &args.cuts, AssessmentRules::since(days), args.currency)?;
-    left_out(&found, currency);
+    left_out(&found, days, currency, args.merchant.as_deref());
     let mut found = found.assess(days, currency, &rules)?;
     if let Some(merchant) = &args.merchant {
         found.retain(|of| of.merchant == *merchant);
@@ -109,16 +99,37 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let left = args
         .limit
         .keep(&mut found, |of| (of.should_go, of.fails, of.score.map(Reverse), of.figures.gmv.minor));
-    let mut table = Table::new(COLUMNS);
-    for of in &found {
-        table.push(row(of, &rules)?);
-    }
-    print(global, &table, &[])?;
+    print(global, &table(&found, &rules)?, &[])?;
     if !going.is_empty() {
         say!("failed {} periods in a row: {}", rules.fails_to_go, going.join(", "));
     }
     tell(left, "merchants");
     Ok(())
+}
+
+/// The text of a set of rules and what it says: those of a file, or the ones that are built in.
+pub fn read(file: Option<&Path>, named_by: &str) -> Result<(String, AssessmentRules), Failure> {
+    let (text, place) = match file {
+        None => (RULES.to_owned(), "the built-in rules".to_owned()),
+        Some(path) => {
+            let place = format!("{named_by} {}", path.display());
+            let read = std::fs::read_to_string(path);
+            (read.map_err(|error| Failure::Usage(format!("{place}: {error}")))?, place)
+        }
+    };
+    let rules: AssessmentRules =
+        toml::from_str(&text).map_err(|error| Failure::Usage(format!("{place}: {error}")))?;
+    rules.check().map_err(|error| Failure::Usage(format!("{place}: {error}")))?;
+    Ok((text, rules))
+}
+
+/// A row for each merchant.
+pub fn table(found: &[Assessment], rules: &AssessmentRules) -> Result<Table, Failure> {
+    let mut table = Table::new(COLUMNS);
+    for of in found {
+        table.push(row(of, rules)?);
+    }
+    Ok(table)
 }
 
 fn row(of: &Assessment, rules: &AssessmentRules) -> Result<Vec<Value>, Failure> {

@@ -27,17 +27,13 @@ pub enum Number {
 }
 
 impl Number {
-    /// Millionths as whole and parts.
-    pub fn millionths(of: i64) -> Self {
-        Self::Ratio(Decimal::new(of, 6).round_dp(4))
-    }
-
-    /// The number that a cell shows; none of a text or nothing.
+    /// The number that a cell shows, 1 of yes and 0 of no; none of a text or nothing.
     pub fn of_value(value: &Value) -> Option<Self> {
         match value {
             Value::Money(money) => Some(Self::Money(*money)),
             Value::Int(n) => Some(Self::Count(*n)),
             Value::Ratio(ratio) => Some(Self::Ratio(*ratio)),
+            Value::Bool(yes) => Some(Self::Count(i64::from(*yes))),
             _ => None,
         }
     }
@@ -72,7 +68,7 @@ impl Number {
 /// A figure of something, as it is and as it would be.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Of which part of the answer: `profit_loss`, `merchant`, `metrics`, `attribution`.
+    /// Of which part of the answer: `profit_loss`, `merchant`, or the figure's subcommand.
     pub part: &'static str,
     /// What the subject is: an account, a merchant, a channel.
     pub by: &'static str,
@@ -80,8 +76,6 @@ pub struct Row {
     pub subject: String,
     /// Which of its figures.
     pub figure: String,
-    /// The currency of amounts.
-    pub currency: Option<Currency>,
     /// As it is; none where there is no such subject.
     pub actual: Option<Number>,
     /// As it would be.
@@ -94,8 +88,10 @@ impl Row {
     }
 
     fn currency(&self) -> Option<Currency> {
-        let amount = [self.actual, self.what_if].into_iter().flatten();
-        self.currency.filter(|_| amount.clone().any(|number| matches!(number, Number::Money(_))))
+        [self.actual, self.what_if].into_iter().flatten().find_map(|number| match number {
+            Number::Money(money) => Some(money.currency),
+            _ => None,
+        })
     }
 }
 
@@ -113,6 +109,10 @@ pub struct Told {
     all: bool,
     /// Whether timing was reckoned.
     timing: bool,
+    /// What has to be said of figures.
+    notes: Vec<String>,
+    /// Figures that are compared, each with what is said above its table.
+    figures: Vec<(&'static str, &'static str)>,
 }
 
 impl Told {
@@ -128,7 +128,7 @@ impl Told {
             n(found.restated)
         );
         let timing = found.merchants.iter().any(|merchant| merchant.timing.is_some());
-        let mut told = Self { head, rows: Vec::new(), all, timing };
+        let mut told = Self { head, rows: Vec::new(), all, timing, notes: Vec::new(), figures: Vec::new() };
         for account in found.changed_accounts() {
             let part = if account.of_result() { "profit_loss" } else { "balance" };
             let dimension = Some(account.dimension.as_str()).filter(|of| !of.is_empty());
@@ -138,7 +138,6 @@ impl Told {
                 by: "account",
                 subject: subject.into_iter().flatten().collect::<Vec<_>>().join(":"),
                 figure: "amount".to_owned(),
-                currency: Some(account.balance.actual.currency),
                 actual: Some(Number::Money(account.balance.actual)),
                 what_if: Some(Number::Money(account.balance.what_if)),
             });
@@ -149,7 +148,6 @@ impl Told {
                 by: "account",
                 subject: "Result".to_owned(),
                 figure: "amount".to_owned(),
-                currency: Some(result.actual.currency),
                 actual: Some(Number::Money(result.actual)),
                 what_if: Some(Number::Money(result.what_if)),
             });
@@ -161,14 +159,12 @@ impl Told {
     }
 
     fn merchant(&mut self, of: &MerchantDifference) {
-        let currency = of.owed.actual.currency;
         let mut row = |figure: &str, actual: Number, what_if: Number| {
             self.add(Row {
                 part: "merchant",
                 by: "merchant",
                 subject: of.merchant.to_string(),
                 figure: figure.to_owned(),
-                currency: Some(currency),
                 actual: Some(actual),
                 what_if: Some(what_if),
             });
@@ -186,6 +182,16 @@ impl Told {
         }
     }
 
+    /// Says something beside the rows.
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// Makes room for a figure's table under a heading.
+    pub fn heading(&mut self, part: &'static str, heading: &'static str) {
+        self.figures.push((part, heading));
+    }
+
     /// Adds a row, if it says something.
     pub fn add(&mut self, row: Row) {
         if row.actual != row.what_if || (self.all && row.part == "merchant") {
@@ -199,6 +205,7 @@ impl Told {
         if format != Format::Table {
             // what is assumed is said beside the data that programs read
             say!("{}\n{ASSUMED}", self.head);
+            self.notes.iter().for_each(|note| say!("{note}"));
             out.table(&self.table(&self.rows.iter().collect::<Vec<_>>(), &COLUMNS))?;
             return out.finish();
         }
@@ -214,17 +221,17 @@ impl Told {
             )?;
         }
         out.line("")?;
+        self.notes.iter().try_for_each(|note| out.line(note))?;
         if self.rows.is_empty() {
             out.line("Nothing would be different.")?;
             return out.finish();
         }
-        for (part, heading) in [
+        let books = [
             ("profit_loss", "The market's profit and loss"),
             ("balance", "Other accounts (debits positive)"),
             ("merchant", "Merchants"),
-            ("metrics", "Metrics"),
-            ("attribution", "Attribution"),
-        ] {
+        ];
+        for (part, heading) in books.into_iter().chain(self.figures.iter().copied()) {
             let rows: Vec<&Row> = self.rows.iter().filter(|row| row.part == part).collect();
             if rows.is_empty() {
                 continue;

@@ -7,14 +7,14 @@ use std::str::FromStr;
 
 use chrono::NaiveDate;
 use daybook_domain::merchant::events::{PlatformFee, SettlementCycle};
-use daybook_domain::time::{DAY, SECOND};
 use daybook_domain::{CampaignId, Category, Currency, MerchantId, Money, Rate};
 use daybook_market::what_if::{Commission, Coupons, Cycle, Fee, Required, Rules, Scope};
-use daybook_metrics::attribution::{AttributionRule, Model};
-use daybook_metrics::{Definition, SessionRule};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::definitions::{
+    AssessmentEntry, AttributionEntry, Definitions, Entries, ServiceEntry, SessionsEntry,
+};
 use crate::failure::Failure;
 
 /// What a file asks about.
@@ -22,27 +22,8 @@ use crate::failure::Failure;
 pub struct Asked {
     /// What follows for the money.
     pub rules: Rules,
-    /// Another definition of a visit.
-    pub sessions: Option<Sessions>,
-    /// Another attribution.
-    pub attribution: Option<AttributionRule>,
-}
-
-/// Another definition of a visit; what is not said stays as it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Sessions {
-    definition: Option<Definition>,
-    timeout: Option<i64>,
-}
-
-impl Sessions {
-    /// The rule, where that of the command line is another's starting point.
-    pub fn over(self, base: SessionRule) -> SessionRule {
-        SessionRule {
-            definition: self.definition.unwrap_or(base.definition),
-            timeout: self.timeout.unwrap_or(base.timeout),
-        }
-    }
+    /// Other definitions of figures.
+    pub definitions: Definitions,
 }
 
 /// Reads a file.
@@ -50,7 +31,12 @@ pub fn read(path: &Path) -> Result<Asked, Failure> {
     let name = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::Usage(format!("--what-if {name}: {error}")))?;
-    parse(&text).map_err(|why| Failure::Refused(format!("--what-if {name}: {why}")))
+    let mut asked = parse(&text).map_err(|why| Failure::Refused(format!("--what-if {name}: {why}")))?;
+    // a file that is named in a file lies beside it
+    if let Some(rules) = &mut asked.definitions.assessment {
+        *rules = path.parent().map_or_else(|| rules.clone(), |folder| folder.join(&*rules));
+    }
+    Ok(asked)
 }
 
 fn parse(text: &str) -> Result<Asked, String> {
@@ -63,9 +49,9 @@ fn parse(text: &str) -> Result<Asked, String> {
         coupons: file.coupons.into_iter().map(CouponsEntry::rule).collect(),
     };
     rules.check()?;
-    let sessions = file.sessions.map(SessionsEntry::rule).transpose()?;
-    let attribution = file.attribution.map(AttributionEntry::rule).transpose()?;
-    Ok(Asked { rules, sessions, attribution })
+    let File { sessions, attribution, service, assessment, .. } = file;
+    let definitions = Entries { sessions, attribution, service, assessment }.read()?;
+    Ok(Asked { rules, definitions })
 }
 
 fn numbered<E, R>(
@@ -92,6 +78,8 @@ struct File {
     coupons: Vec<CouponsEntry>,
     sessions: Option<SessionsEntry>,
     attribution: Option<AttributionEntry>,
+    service: Option<ServiceEntry>,
+    assessment: Option<AssessmentEntry>,
 }
 
 #[derive(Deserialize)]
@@ -209,59 +197,6 @@ impl CouponsEntry {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SessionsEntry {
-    definition: Option<String>,
-    timeout_minutes: Option<u32>,
-}
-
-impl SessionsEntry {
-    fn rule(self) -> Result<Sessions, String> {
-        let timeout = self.timeout_minutes.map(|minutes| bounded("timeout_minutes", minutes, 1_440));
-        let timeout = timeout.transpose().map_err(|why| format!("sessions: {why}"))?;
-        let definition = self.definition.map(|whose| whose.parse::<Definition>()).transpose();
-        let definition = definition.map_err(|why| format!("sessions: definition: {why}"))?;
-        if definition.is_none() && timeout.is_none() {
-            return Err("sessions says nothing: name definition, timeout_minutes or both".to_owned());
-        }
-        Ok(Sessions { definition, timeout: timeout.map(|minutes| minutes * 60 * SECOND) })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AttributionEntry {
-    model: String,
-    look_back_days: Option<u32>,
-    half_life_days: Option<u32>,
-}
-
-impl AttributionEntry {
-    fn rule(self) -> Result<AttributionRule, String> {
-        let model: Model = self.model.parse().map_err(|why| format!("attribution: model: {why}"))?;
-        let days = |key, days: Option<u32>, usual| match days {
-            None => Ok(usual),
-            Some(days) => {
-                bounded(key, days, 365).map(|days| days * DAY).map_err(|why| format!("attribution: {why}"))
-            }
-        };
-        let usual = AttributionRule::of(model);
-        Ok(AttributionRule {
-            model,
-            look_back: days("look_back_days", self.look_back_days, usual.look_back)?,
-            half_life: days("half_life_days", self.half_life_days, usual.half_life)?,
-        })
-    }
-}
-
-fn bounded(key: &str, number: u32, most: u32) -> Result<i64, String> {
-    if (1..=most).contains(&number) {
-        return Ok(i64::from(number));
-    }
-    Err(format!("{key} is {number}: use 1 to {most}"))
-}
-
 fn money(key: &str, amount: &Written<Digits>, currency: &str) -> Result<Money, String> {
     let currency = Currency::new(currency).map_err(|error| format!("currency: {error}"))?;
     Money::parse(&amount.0.0, currency).map_err(|error| format!("{key}: {error}"))
@@ -331,7 +266,7 @@ mod tests {
     #[test]
     fn an_empty_file_asks_about_nothing() {
         let asked = parse("# nothing\n").unwrap();
-        assert!(asked.rules.is_empty() && asked.sessions.is_none() && asked.attribution.is_none());
+        assert!(asked.rules.is_empty() && asked.definitions.sessions.is_none());
     }
 
     #[test]
@@ -390,6 +325,9 @@ mod tests {
                 "[attribution]\nmodel = \"linear\"\nlook_back_days = 400",
                 &["look_back_days is 400", "1 to 365"],
             ),
+            ("[service]", &["service says nothing", "window_days"]),
+            ("[service]\nguests_at_once = 0", &["service", "guests_at_once is 0", "1 to 1000"]),
+            ("[assessment]", &["missing field `rules`"]),
         ] {
             let why = parse(text).unwrap_err();
             for word in says {

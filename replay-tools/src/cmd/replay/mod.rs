@@ -1,20 +1,22 @@
 //! `daybook replay`
 
+mod definitions;
 mod difference;
+mod figures;
 mod file;
-mod metrics;
 mod model;
 
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use daybook_journal::{Journal, SqliteJournal};
-use daybook_market::what_if::what_if;
-use daybook_projections::Calendar;
+use daybook_market::what_if::restate;
 use daybook_projections::metrics::{Days, Dimension};
+use daybook_projections::{AsWritten, Calendar};
 use daybook_reports::tables::Shape;
 
 use self::difference::Told;
+use self::figures::Comparison;
 use crate::cli::Global;
 use crate::cmd::export::into_file;
 use crate::cuts::Cuts;
@@ -28,8 +30,9 @@ use crate::value::grouped;
 /// Replay history in memory: a read model as of any moment, or what would have been under other rules
 ///
 /// Journal and read models are read and never written. With --what-if, the events whose amounts follow from the rules in the
-/// file are decided again under those, and the difference is printed: for each merchant, for what the market earned and spent, for
-/// metrics and attribution where the file names their rules. People's behaviour is assumed unchanged.
+/// file are decided again under those, and the difference is printed: for each merchant, for what the market earned and spent, and
+/// for the figures that --figure names, each laid beside itself row by row (without it those whose definitions the file has).
+/// People's behaviour is assumed unchanged.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A read model, or `all`: its rows as of the moment, or digests of them [default: all, without --what-if]
@@ -50,12 +53,18 @@ pub struct Args {
     /// Write every table to this folder, as CSV and as Parquet
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Metrics and attribution of these business days [default: all there are]
+    /// Compare these figures too, with commas [default: those whose definitions the file has]
+    #[arg(long, value_name = "FIGURE", value_delimiter = ',', requires = "what_if")]
+    figure: Vec<figures::Figure>,
+    /// Figures of these business days [default: all there are]
     #[arg(long, value_name = "DAYS", value_parser = days, requires = "what_if")]
     days: Option<Days>,
-    /// Metrics and attribution by what: channel or campaign, or for metrics alone another dimension
-    #[arg(long, value_name = "DIMENSION", default_value = "channel", requires = "what_if")]
-    by: Dimension,
+    /// Figures by what, as their subcommands take it [default: channel; of buyers and after-sales month]
+    #[arg(long, value_name = "DIMENSION", requires = "what_if")]
+    by: Option<Dimension>,
+    /// The plan of --figure plan, a TOML file (docs/plan.md)
+    #[arg(long, value_name = "FILE", requires = "what_if")]
+    plan: Option<PathBuf>,
     /// Merchants for whom nothing changes too
     #[arg(long, requires = "what_if")]
     all: bool,
@@ -93,15 +102,15 @@ impl Args {
 fn ask(global: &Global, args: &Args, path: &std::path::Path, journal: &SqliteJournal) -> Result<(), Failure> {
     let asked = file::read(path)?;
     let at = args.cuts.of(journal.head()?, || Ok(Calendar::of_journal(journal)?))?;
-    let found = {
+    let (found, restated) = {
         let progress = Progress::new(!global.no_progress, "restating events", 1);
-        what_if(journal, &asked.rules, at, &mut told(&progress))?
+        restate(journal, &asked.rules, at, &mut told(&progress))?
     };
     let mut told = Told::of(&found, args.all)?;
-    if asked.sessions.is_some() || asked.attribution.is_some() {
-        let days = args.days.unwrap_or(Days { from: NaiveDate::default(), to: NaiveDate::MAX });
-        metrics::compare(global, args, &asked, (journal, at, days), &mut told)?;
-    }
+    let days = args.days.unwrap_or(Days { from: NaiveDate::default(), to: found.day });
+    let calendar = Calendar::of_journal(journal)?;
+    let comparison = Comparison { global, args, asked: &asked, calendar, days };
+    comparison.tell(&AsWritten::of(journal, at), &restated, &mut told)?;
     told.print(global.format)?;
     for (path, shape) in args.files("what_if")? {
         let rows = into_file(&path, |out| told.write(shape, out))?;

@@ -5,7 +5,7 @@ mod parts;
 use std::path::PathBuf;
 
 use chrono::{Days as Span, NaiveDate};
-use daybook_metrics::attribution::{DEFAULT_LOOK_BACK, Model};
+use daybook_metrics::attribution::{AttributionRule, DEFAULT_LOOK_BACK};
 use daybook_projections::metrics::{Days, Dimension, Question};
 use daybook_reports::Page;
 
@@ -90,8 +90,14 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             parts::change_by_channel(&told, &by_channel)?,
         ],
     };
-    let asking = Asking { visits: args.rules.visits(), model: Model::Last, look_back: roi::LOOK_BACK, at };
-    page.parts.push(parts::campaigns(&roi::table(global, &models, &asking, ROWS)?));
+    let asking = Asking {
+        events: &models.events(at),
+        calendar: models.calendar()?,
+        channels: &args.rules.visits().channels(&models)?,
+        sessions: args.rules.sessions(),
+        rule: AttributionRule::default(),
+    };
+    page.parts.push(parts::campaigns(&roi::table(global, &asking, ROWS as usize)?));
     if let Some(plan) = &plan {
         let held = plans::hold(global, &models, plan, &args.rules, (at, today), LAST_DAYS)?;
         page.parts.extend(parts::plan(plan, &held));

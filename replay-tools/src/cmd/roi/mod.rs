@@ -9,11 +9,12 @@ use chrono::NaiveDate;
 use daybook_domain::time::DAY;
 use daybook_domain::{CampaignId, Currency, Money, Timestamp};
 use daybook_metrics::attribution::{AttributionRule, Model};
+use daybook_metrics::{ChannelRule, SessionRule};
 use daybook_projections::metrics::{
-    Brought, CampaignBooks, Campaigns, Credited, Days, Dimension, History, PARTS, Question,
+    Brought, CampaignBooks, Campaigns, Credited, Days, Dimension, History, PARTS, Question, planned,
 };
 use daybook_projections::models::campaigns::CampaignRow;
-use daybook_projections::{AsOf, ReadModels};
+use daybook_projections::{Calendar, Events, ReadModels};
 use rust_decimal::Decimal;
 
 use crate::cli::Global;
@@ -74,15 +75,20 @@ struct Of<'a> {
 
 /// How campaigns are asked about.
 pub struct Asking<'a> {
-    /// What visits are.
-    pub visits: &'a Visits,
+    /// Of which events.
+    pub events: &'a dyn Events,
+    /// The market's.
+    pub calendar: Calendar,
+    /// How visitors came.
+    pub channels: &'a ChannelRule,
+    /// What a visit is.
+    pub sessions: SessionRule,
     /// Who earned an order.
-    pub model: Model,
-    /// How many days before an order a visit counts.
-    pub look_back: u32,
-    /// As of when.
-    pub at: AsOf,
+    pub rule: AttributionRule,
 }
+
+/// Campaigns with when they start.
+type Starting = Vec<(CampaignId, Timestamp)>;
 
 /// How far back one looks where nothing else is said, in days.
 pub const LOOK_BACK: u32 = 30;
@@ -92,16 +98,22 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let at = args.cuts.at(&models)?;
     let (rows, next) = asked(&models, args)?;
     let mut out = Output::new(global.format);
-    if rows.iter().all(|row| row.starts_at.is_none()) {
+    let rows = starting(&rows);
+    if rows.is_empty() {
         say!(
             "no campaign is planned: `daybook import ad-spend FILE --plan` or POST /v1/campaigns makes some"
         );
         out.table(&none())?;
         return out.finish();
     }
-    let asking = Asking { visits: &args.visits, model: args.model, look_back: args.look_back, at };
+    let (events, calendar) = (models.events(at), models.calendar()?);
+    let rule =
+        AttributionRule { look_back: i64::from(args.look_back) * DAY, ..AttributionRule::of(args.model) };
+    let sessions = args.visits.sessions();
+    let channels = args.visits.channels(&models)?;
+    let asking = Asking { events: &events, calendar, channels: &channels, sessions, rule };
     let mut table: Option<Table> = None;
-    asking.each(global, &models, (&rows, args.campaign), &mut |folded, of, paid_in| {
+    asking.each(global, &rows, args.campaign, &mut |folded, of, paid_in| {
         if args.campaign.is_some() {
             one::print(&mut out, args, folded, of, at)?;
         } else {
@@ -123,20 +135,21 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The first campaigns, a row for each.
-pub fn table(
-    global: &Global,
-    models: &ReadModels,
-    asking: &Asking<'_>,
-    limit: u32,
-) -> Result<Table, Failure> {
-    let rows = models.campaigns(None, limit)?.rows;
+/// So many campaigns, a row for each.
+pub fn table(global: &Global, asking: &Asking<'_>, limit: usize) -> Result<Table, Failure> {
     let mut table: Option<Table> = None;
-    asking.each(global, models, (&rows, None), &mut |_, of, _| {
-        of.push(&mut table, asking.model);
+    let planned = planned(asking.events)?.into_iter().take(limit).collect::<Starting>();
+    asking.each(global, &planned, None, &mut |_, of, _| {
+        of.push(&mut table, asking.rule.model);
         Ok(())
     })?;
     Ok(table.unwrap_or_else(none))
+}
+
+/// The campaigns of a list that were planned.
+fn starting(rows: &[CampaignRow]) -> Starting {
+    let of = |row: &CampaignRow| Some((row.campaign_id.parse().ok()?, Timestamp(row.starts_at?)));
+    rows.iter().filter_map(of).collect()
 }
 
 fn none() -> Table {
@@ -151,27 +164,23 @@ impl Asking<'_> {
     fn each(
         &self,
         global: &Global,
-        models: &ReadModels,
-        (rows, only): (&[CampaignRow], Option<CampaignId>),
+        rows: &[(CampaignId, Timestamp)],
+        only: Option<CampaignId>,
         take: &mut Take<'_>,
     ) -> Result<(), Failure> {
-        let Some(began) = rows.iter().filter_map(|row| row.starts_at).min() else { return Ok(()) };
-        let calendar = models.calendar()?;
-        let look_back = i64::from(self.look_back) * DAY;
-        let rule = AttributionRule { look_back, ..AttributionRule::of(self.model) };
-        let since = calendar.day(Timestamp(began));
+        let Some(began) = rows.iter().map(|(_, starts)| *starts).min() else { return Ok(()) };
+        let Self { calendar, sessions, rule, .. } = *self;
+        let since = (calendar.day(began), rule.look_back);
         let progress = Progress::new(!global.no_progress, "traffic and sales", 1);
-        let channels = self.visits.channels(models)?;
         let (history, campaigns) =
-            models.campaign_history((since, look_back), only, channels, self.at, &mut told(&progress))?;
+            Campaigns::read(self.events, calendar, since, only, self.channels.clone(), &mut told(&progress))?;
         drop(progress);
 
-        let ids = rows.iter().filter_map(|row| row.campaign_id.parse::<CampaignId>().ok());
         let planned: Vec<(CampaignId, &CampaignBooks)> =
-            ids.filter_map(|id| Some((id, campaigns.of(id)?))).collect();
+            rows.iter().filter_map(|(id, _)| Some((*id, campaigns.of(*id)?))).collect();
         let starts =
             planned.iter().filter_map(|(id, books)| Some((*id, books.plan.as_ref()?.starts))).collect();
-        let brought = history.brought(&self.visits.sessions(), &starts);
+        let brought = history.brought(&sessions, &starts);
         let paid_in = history.currencies();
         let mut answers: BTreeMap<(Currency, NaiveDate), BTreeMap<String, Credited>> = BTreeMap::new();
         for (id, books) in planned {
@@ -184,7 +193,7 @@ impl Asking<'_> {
                     // credit does not end with a campaign: orders follow for as long as one looks back
                     let days = Days { from, to: NaiveDate::MAX };
                     let by = vec![Dimension::Campaign];
-                    let question = Question { days, by, sessions: self.visits.sessions(), currency };
+                    let question = Question { days, by, sessions, currency };
                     none.insert(campaigns.credited(&history, &question, &rule)?)
                 }
             };
