@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::cast::Seller;
 use super::crowd::{Crowd, a_buyer, terminal};
+use super::desk::Desk;
 use super::story::{Story, draw, draw_single};
 use super::{Script, text};
 use crate::AnyCommand;
@@ -47,7 +48,7 @@ pub fn basket(
     at: Timestamp,
     currency: Currency,
     script: &mut Script,
-    crowd: &mut Crowd,
+    (crowd, desk): (&mut Crowd, &mut Desk),
 ) -> Told {
     counters.baskets += 1;
     let story = draw(rng);
@@ -89,8 +90,9 @@ pub fn basket(
         placed.push((order, place));
     }
     let campaign = crowd.shops(at, buyer, &goods);
-    for (_, place) in &mut placed {
+    for (seller, (_, place)) in chosen.iter().map(|i| &sellers[*i]).zip(&mut placed) {
         (place.visitor, place.campaign) = (Some(terminal(buyer)), campaign);
+        place.agent = desk.before(at, buyer, seller, basket.script);
     }
     let due = dues.iter().map(|d| d.buyer_pays.minor).sum::<i64>();
     basket.checkout(
@@ -107,6 +109,7 @@ pub fn basket(
     }
     let paid_at = basket.pay(at, story, Money::new(due, currency));
     if let Some(paid_at) = paid_at {
+        placed.iter().for_each(|(_, place)| desk.sold(paid_at, place));
         for ((order, story), (_, place)) in told.iter().zip(&placed) {
             basket.tell(*order, *story, place, paid_at);
         }
@@ -156,6 +159,8 @@ impl Basket<'_> {
                 let line = text(&format!("{}", n + 1));
                 PlaceLine {
                     discount: self.money(discount),
+                    // what the tag says, where there is one
+                    list_price: (n != 1).then_some(product.price),
                     ..PlaceLine::new(line, product.id, product.category, quantity, product.price)
                 }
             })

@@ -68,6 +68,10 @@ const WAYS: [Way; 8] = [
 ];
 const OF_CAMPAIGN: Way = way(0, "https://weibo.com/", ["weibo", "cpc", CAMPAIGN]);
 
+/// Where visitors are: each terminal in one place.
+const REGIONS: [&str; 8] =
+    ["Guangdong", "Guangdong", "Zhejiang", "Zhejiang", "Jiangsu", "Shanghai", "Sichuan", "Hubei"];
+
 /// The visitors of the simulated market.
 pub(super) struct Crowd {
     rng: ChaCha8Rng,
@@ -110,7 +114,7 @@ impl Crowd {
                 ends,
                 budget: money(budget),
                 daily_cap: ours.then(|| money(a_day)),
-                discount_floor: None,
+                discount_floor: (kind == CampaignKind::FullReduction).then(|| Rate::new(86, 2)),
                 channels: if ours { vec![text("weibo")] } else { Vec::new() },
                 pages: if ours { vec![format!("/{CAMPAIGN}")] } else { Vec::new() },
                 targets: Vec::new(),
@@ -300,7 +304,8 @@ impl Crowd {
 
     fn hit(&mut self, at: Timestamp, who: &VisitorId, hit: RawHit<'_>) {
         let (at, visitor) = (at.to_string(), who.to_string());
-        let hit = RawHit { at: at.into(), visitor: visitor.into(), ..hit };
+        let region = REGIONS[visitor.bytes().map(usize::from).sum::<usize>() * 7 % REGIONS.len()];
+        let hit = RawHit { at: at.into(), visitor: visitor.into(), region: region.into(), ..hit };
         let latest = Timestamp(i64::MAX);
         let incoming = Incoming { earliest: START, latest, arrived: None, number: None };
         self.hits.push(hit.check(&incoming).expect("invariant: the demo's own hits are sound"));
@@ -327,6 +332,6 @@ pub(super) fn terminal(buyer: u32) -> VisitorId {
 }
 
 /// The day of an instant in the market's zone.
-fn business_day(at: Timestamp) -> Code {
+pub(super) fn business_day(at: Timestamp) -> Code {
     text(&Calendar::of("Asia/Shanghai").expect("invariant: the zone is known").day(at).to_string())
 }

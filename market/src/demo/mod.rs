@@ -8,6 +8,7 @@
 mod basket;
 mod cast;
 mod crowd;
+mod desk;
 mod disputes;
 mod finance;
 mod road;

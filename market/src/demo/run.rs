@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::basket::{Counters, basket};
 use super::crowd::Crowd;
+use super::desk::Desk;
 use super::finance::{Finance, actor_of, capital, settings};
 use super::story::Story;
 use super::{Options, Script, cast, text};
@@ -140,6 +141,7 @@ struct Run<'a> {
     sellers: Vec<cast::Seller>,
     script: Script,
     crowd: Crowd,
+    desk: Desk,
     counters: Counters,
     /// Hits recorded so far.
     hits: u64,
@@ -171,6 +173,7 @@ impl<'a> Run<'a> {
             sellers,
             script: Script::default(),
             crowd: Crowd::new(options),
+            desk: Desk::new(options),
             counters: Counters::default(),
             hits: 0,
             told: BTreeMap::new(),
@@ -217,12 +220,14 @@ impl<'a> Run<'a> {
         times.sort_unstable();
         for at in times {
             let (rng, counters, script) = (&mut self.rng, &mut self.counters, &mut self.script);
-            let told = basket(rng, &self.sellers, counters, at, self.currency, script, &mut self.crowd);
+            let around = (&mut self.crowd, &mut self.desk);
+            let told = basket(rng, &self.sellers, counters, at, self.currency, script, around);
             for (order, story) in told {
                 self.told.entry(story).or_insert((0, order)).0 += 1;
             }
         }
         self.crowd.browse(day, &self.sellers);
+        self.desk.day(day, &self.sellers, self.currency, &mut self.script);
     }
 
     /// What visitors did comes in as a day ends.
