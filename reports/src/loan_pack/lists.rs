@@ -95,10 +95,10 @@ pub(super) const SALES: &[&str] = &[
     "unit_price",
     "turnover.net",
 ];
-pub(super) const BACK: &[&str] = &[
+pub(super) const BACK: &[&str] =
+    &["month", "refunds.by_refund", "refunds.by_order", "turnover.net", "turnover.net_of_orders"];
+pub(super) const CASES: &[&str] = &[
     "month",
-    "refunds.by_refund",
-    "refunds.by_order",
     "disputes.opened",
     "disputes.opened_amount",
     "disputes.won",

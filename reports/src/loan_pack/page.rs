@@ -2,7 +2,7 @@
 
 use daybook_packs::{DEFINITIONS, Definition, Facts, Figures, Series, Unit};
 
-use super::lists::{ACCOUNT, BACK, CLOSING, COURSE, FIRST, LIQUIDITY, PAID_OUT, RATES, SALES, TRACES};
+use super::lists::{ACCOUNT, BACK, CASES, CLOSING, COURSE, FIRST, LIQUIDITY, PAID_OUT, RATES, SALES, TRACES};
 use super::{grouped, percent};
 use crate::page::{Branch, Drawn, Grid, Page, Part, Picture};
 
@@ -55,9 +55,16 @@ pub(super) fn page(facts: &Facts, figures: &Figures) -> Page {
     ));
     parts.push(months(
         figures,
-        ("back", "Refunds and disputes, each month"),
-        "Refunds by their own day, and by their order's.",
+        ("back", "Refunds, each month"),
+        "By their own day, and by their order's.",
         BACK,
+        None,
+    ));
+    parts.push(months(
+        figures,
+        ("cases", "Disputes, each month"),
+        "Those of the market, and claims of banks. Decided is what can no longer be appealed.",
+        CASES,
         None,
     ));
     parts.push(months(
