@@ -14,7 +14,7 @@ except ImportError:  # slower, the same
     Ed25519PublicKey = None
 
 HEADER = "number\tday\tbooked_at\toccurred_at\tposition\tevent\torder\tamount\twithin\tbalance"
-MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])\Z")
+MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])\Z", re.A)
 MONEY = re.compile(r"(?!-0(\.0+)?\Z)-?(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
 
 
@@ -40,6 +40,7 @@ def node(left, right):
 
 
 EMPTY = sha(b"")
+MOST_BYTES = 256 << 20  # of an archive that is read
 
 
 def unbase64(text, where, length=None):
@@ -53,8 +54,40 @@ def unbase64(text, where, length=None):
 
 
 def number(text, where):
-    check(re.match(r"(0|[1-9][0-9]{0,18})\Z", text, re.A), where, f"{text!r} is no number")
+    check(re.match(r"(0|[1-9][0-9]{0,18})\Z", text, re.A) and int(text) <= 1 << 62, where, f"{text!r} is no number")
     return int(text)
+
+
+def plain(value, deepest=32):
+    """Whether a value of JSON is nested no deeper than is read, and its texts are Unicode."""
+    if isinstance(value, str):
+        value.encode()  # half of a surrogate is no text
+    elif isinstance(value, dict):
+        return deepest > 0 and all(plain(key) and plain(below, deepest - 1) for key, below in value.items())
+    elif isinstance(value, list):
+        return deepest > 0 and all(plain(below, deepest - 1) for below in value)
+    return True
+
+
+def strict(text, where):
+    """Reads JSON that can be read in one way only: each name once, whole numbers of 64 bits."""
+    def once(pairs):
+        check(len({key for key, _ in pairs}) == len(pairs), where, "a name stands twice in what it says")
+        return dict(pairs)
+
+    def whole(digits):
+        check(digits != "-0" and len(digits) <= 20 and -1 << 63 <= int(digits) < 1 << 64, where, f"{digits} is no number of 64 bits")
+        return int(digits)
+
+    def other(digits):
+        raise Wrong(f"{where}: {digits} is no whole number")
+
+    try:
+        value = json.loads(text, object_pairs_hook=once, parse_int=whole, parse_float=other, parse_constant=other)
+        check(plain(value), where, "what it says is nested too deep")
+        return value
+    except (ValueError, RecursionError) as wrong:
+        raise Wrong(f"{where}: what it says: {wrong}")
 
 
 def money(text, digits, where):
@@ -108,7 +141,15 @@ def same(a, b):
     return (a[0] * b[2] - b[0] * a[2]) % P == 0 and (a[1] * b[2] - b[1] * a[2]) % P == 0
 
 
+def small(raw):
+    """Whether bytes are no point of the curve, or one of the few that let any signature hold."""
+    found = point(raw)
+    return found is None or same(times(8, found), (0, 1, 1, 0))
+
+
 def signed(key, text, signature):
+    if small(signature[:32]):
+        return False
     if Ed25519PublicKey:
         try:
             Ed25519PublicKey.from_public_bytes(key).verify(signature, text)
@@ -128,29 +169,38 @@ def signed(key, text, signature):
 def public_key(text):
     name, key_id, key = (text.strip().split("+", 2) + ["", ""])[:3]
     raw = unbase64(key, "the public key", 33)
-    check(raw[0] == 1, "the public key", "not an Ed25519 key of a market")
+    check(raw[0] in (PLAIN, COSIGNATURE), "the public key", "not an Ed25519 key of a market or a witness")
     check(key_id == sha(name.encode() + b"\n" + raw)[:4].hex(), "the public key", "its id is not that of its name and key")
-    return name, bytes.fromhex(key_id), raw[1:]
+    check(not small(raw[1:]), "the public key", "it is no key, or a weak one")
+    return name, bytes.fromhex(key_id), raw[1:], raw[0]
 
 
 KNOWN = {}
+PLAIN, COSIGNATURE = 1, 4  # C2SP signed-note, tlog-cosignature
 
 
 def checkpoint(note, keys, where):
     """Size, root and further lines of a checkpoint that the keys signed."""
     text, found, signatures = note.rpartition("\n\n")
     check(found and signatures.endswith("\n"), where, "no checkpoint stands in it")
+    check(all(c >= " " or c == "\n" for c in note), where, "its checkpoint has characters that stand in none")
     if KNOWN.get((note, tuple(keys))) is None:
         text_bytes, seen = (text + "\n").encode(), set()
         for line in signatures[:-1].split("\n"):
             parts = line.split(" ")
             check(len(parts) == 3 and parts[0] == "\u2014", where, "a signature is not written as one")
-            raw = unbase64(parts[2], where, 68)
+            raw = unbase64(parts[2], where)
             key = [k for k in keys if k[0] == parts[1] and k[1] == raw[:4]]
             check(key, where, "its checkpoint is signed by a key that was not given")
-            check(key[0] not in seen and signed(key[0][2], text_bytes, raw[4:]), where, "a signature does not hold")
+            said = text_bytes
+            if key[0][3] == COSIGNATURE:
+                check(len(raw) == 76 and raw[4] < 128, where, "a witness's signature has no time")
+                said = b"cosignature/v1\ntime %d\n" % int.from_bytes(raw[4:12], "big") + text_bytes
+                raw = raw[:4] + raw[12:]
+            check(len(raw) == 68 and key[0] not in seen and signed(key[0][2], said, raw[4:]), where, "a signature does not hold")
             seen.add(key[0])
-        check(any(k[0] == text.split("\n")[0] for k in seen), where, "the market did not sign its checkpoint")
+        check(any(k[0] == text.split("\n")[0] and k[3] == PLAIN for k in seen), where, "the market did not sign its checkpoint")
+        check(all(k in seen for k in keys if k[3] == COSIGNATURE), where, "a witness whose key was given did not sign its checkpoint")
         KNOWN[(note, tuple(keys))] = True
     lines = text.split("\n")
     check(len(lines) >= 3 and all(lines), where, "its checkpoint has not the lines it must have")
@@ -175,7 +225,11 @@ def event(raw, where):
         at += length
     # position stream version id type schema occurred recorded | command fingerprint correlation | actor refs data
     check(at == len(raw), where, "something stands behind its event")
-    return int.from_bytes(out[0], "big"), out[1].decode(), out[4].decode(), json.loads(out[-1])
+    try:
+        texts = [out[i].decode() for i in (1, 4, 11, 12, 13)]
+    except UnicodeDecodeError:
+        raise Wrong(f"{where}: its event is not UTF-8")
+    return int.from_bytes(out[0], "big"), texts[0], texts[1], strict(texts[4], where)
 
 
 def root_of(path, index, size, hash_, where):
@@ -209,7 +263,7 @@ def tree(leaves):
 
 def archive(raw):
     """The files of a zip of stored files, which is written in one way: anything else in it is refused."""
-    check(len(raw) <= 1 << 30, "the archive", "too long")
+    check(len(raw) <= MOST_BYTES, "the archive", "too long")
     files, at, locals_, directory = {}, 0, [], b""
     while raw[at : at + 4] == b"PK\3\4":
         check(len(raw) >= at + 30, f"byte {at}", "the archive is cut off")
@@ -255,19 +309,22 @@ def close(files, name, position, keys):
     check(lines[1].startswith("extra ") and lines[2].startswith("index "), name, "it is no proof of an event")
     raw, index = unbase64(lines[1][6:], name), number(lines[2][6:], name)
     size, root, extra = checkpoint(note, keys, name)
+    check(size <= 1 << 62, name, "its checkpoint is of more events than any log has")
     check(root_of(hashes(lines[3:], name), index, size, leaf(raw), name) == root, name, "its event is not in the log that was signed")
     at, stream, kind, said = event(raw, name)
     check(at == index + 1 == position, name, "its event is at another position")
     check(kind == "PeriodClosed" and stream.startswith("books-"), name, "its event is no close of the books")
     seal = said.get("seal")
-    check(seal, name, "it seals no statements")
-    check(re.match(r"[0-9a-f]{64}\Z", seal["root"]), name, "its seal is no hash")
+    check(seal is not None, name, "it seals no statements")
+    check(all(type(seal.get(of)) is int and seal[of] >= 0 for of in ("merchants", "lines")), name, "its seal does not count")
+    check(all(type(seal.get(of)) in (kind, type(None)) for of, kind in (("after", str), ("follows", int))) and (seal.get("follows") or 0) >= 0, name, "its seal follows no close")
+    check(re.match(r"[0-9a-f]{64}\Z", seal["root"], re.A), name, "its seal is no hash")
     period, after, through = said["period"], seal.get("after"), said.get("through")
     check(MONTH.match(period) and (after is None or MONTH.match(after) and after < period), name, "its month is none behind those that were closed before")
     check(type(through) is int and 0 <= through < position, name, "it sealed what came after it")
     one = dict(name=name, position=position, period=period, through=through, root=bytes.fromhex(seal["root"]),
                after=seal.get("after"), follows=seal.get("follows"))
-    return one, note, stream, size, extra
+    return one, note, stream, size, root, extra
 
 
 def member(files, one, merchant):
@@ -280,7 +337,7 @@ def member(files, one, merchant):
     check(len(beside) <= 256, name, "its path is too long")
     bit = lambda key, i: key[i // 8] >> 7 - i % 8 & 1
     lines, records = head.split("\n"), []
-    if lines[0] == "daybook no lines 1":
+    if lines[0] == "daybook nothing 2":
         check(len(lines) <= 2, name, "it is not as it is written")
         hash_ = EMPTY
         if len(lines) == 2:
@@ -290,7 +347,7 @@ def member(files, one, merchant):
             check(key != own and all(bit(key, i) == bit(own, i) for i in range(len(beside))), name, "that does not stand in its place")
             hash_ = leaf(key + content)
     else:
-        check(lines[0] == "daybook merchant 1" and len(lines) > 2 and lines[1] == f"merchant {merchant}", name, "it is of another merchant")
+        check(lines[0] == "daybook merchant 2" and len(lines) > 2 and lines[1] == f"merchant {merchant}", name, "it is of another merchant")
         for line in lines[2:]:
             words = line.split(" ")
             check(len(words) == 6 and re.match(r"[A-Z]{3}\Z", words[0]) and MONTH.match(words[1]), name, f"{line!r} is no record")
@@ -299,7 +356,9 @@ def member(files, one, merchant):
             record = dict(currency=words[0], month=words[1], lines=number(words[2], name), opening=opening, closing=closing,
                           digits=digits, root=unbase64(words[5], name, 32))
             order = lambda r: (r["currency"], r["month"])
-            check(record["lines"] > 0 and (not records or order(records[-1]) < order(record)), name, "its records are not in order")
+            check(not records or order(records[-1]) < order(record), name, "its records are not in order")
+            still = opening == closing != 0 and record["root"] == EMPTY
+            check(record["lines"] > 0 or still, name, "a record without lines moves a balance, or has none")
             records.append(record)
         hash_ = leaf(own + leaf((head + "\n").encode()))
     for i in reversed(range(len(beside))):
@@ -343,9 +402,10 @@ def verify(raw, keys, merchant=None, first=None, last=None, events=None):
     """What a statement says, by currency; raises Wrong."""
     files = archive(raw)
     head = text_of(files, "statement.txt").split("\n")
-    check(len(head) == 5 and head[0] == "daybook statement 1" and head[4] == "", "statement.txt", "it is not as it is written")
+    check(len(head) == 5 and head[0] == "daybook statement 2" and head[4] == "", "statement.txt", "it is not as it is written")
     words = [line.partition(" ") for line in head[1:4]]
-    check([w[0] for w in words] == ["merchant", "from", "through"], "statement.txt", "it does not say merchant, from and through")
+    check([w[:2] for w in words] == [(of, " ") for of in ("merchant", "from", "through")], "statement.txt", "it does not say merchant, from and through")
+    check(not any(line.endswith("\r") for line in head), "statement.txt", "it is not as it is written")
     own, start, end = (w[2] for w in words)
     check(MONTH.match(start) and MONTH.match(end) and start <= end, "statement.txt", "its months are none")
     check(merchant in (None, own), "statement.txt", f"it is of {own}")
@@ -354,7 +414,7 @@ def verify(raw, keys, merchant=None, first=None, last=None, events=None):
     check(found, "seals/", "no close of the books is there")
     proofs = [close(files, f"seals/{at}.proof", at, keys) for at in found]
     closes, known = [one for one, *_ in proofs], {"statement.txt"} | {one["name"] for one, *_ in proofs}
-    _, note, books, size, extra = proofs[0]
+    _, note, books, size, root, extra = proofs[0]
     for one, other, stream, *_ in proofs:
         check(other == note and stream == books, one["name"], "it stands under another checkpoint, or is of other books")
     check(events is None or size >= events, "the checkpoint", f"it has {size} events, and {events} are known")
@@ -376,18 +436,23 @@ def verify(raw, keys, merchant=None, first=None, last=None, events=None):
             check(month <= one["period"] and (one["after"] is None or month > one["after"]), name, f"{month} was not closed then")
             if month > end:
                 continue
-            begun = 0 if closes[0]["after"] is None else record["opening"]
+            # what the close before says nothing of was zero, and so was all before the first
+            begun = 0 if closes[0]["after"] is None or one is not closes[0] else record["opening"]
             was = balances.setdefault(currency, dict(opening=begun, closing=begun, lines=0, digits=record["digits"]))
             check(was["closing"] == record["opening"] and was["digits"] == record["digits"], name, f"{currency} {month} does not begin with what stood before it")
             was["closing"] = record["closing"]
             if month < start:
                 was["opening"] = record["closing"]
+            if month < start or record["lines"] == 0:
                 continue
             known.add(chapter(files, record, one["through"], positions.setdefault(currency, set())))
             was["lines"] += record["lines"]
+        said = {record["currency"] for record in records if record["month"] == one["period"]}
+        for currency, of in balances.items():
+            check(one["period"] > end or of["closing"] == 0 or currency in said, name, f"{currency} stood at a balance, and nothing is said of it")
     stray = sorted(set(files) - known)
     check(not stray, stray[0] if stray else "", "it does not belong to the statement")
-    return own, start, end, size, balances
+    return own, start, end, size, root, balances
 
 
 def shown(minor, digits):
@@ -399,7 +464,7 @@ def answer(path, keys, **expected):
     """Whether it holds, and what it says or what is wrong with it."""
     try:
         with open(path, "rb") as file:
-            own, start, end, size, balances = verify(file.read((1 << 30) + 1), [public_key(key) for key in keys], **expected)
+            own, start, end, size, root, balances = verify(file.read(MOST_BYTES + 1), [public_key(key) for key in keys], **expected)
     except Wrong as wrong:
         return False, str(wrong)
     except OSError as wrong:
@@ -407,7 +472,8 @@ def answer(path, keys, **expected):
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as wrong:
         return False, f"it is not as it is written: {wrong!r}"
     parts = [f"{c} {shown(b['opening'], b['digits'])} -> {shown(b['closing'], b['digits'])} in {b['lines']} lines" for c, b in sorted(balances.items())]
-    return True, f"{own} {start} to {end}, complete, signed over {size} events: {'; '.join(parts) or 'no lines'}"
+    root = base64.b64encode(root).decode()
+    return True, f"{own} {start} to {end}, complete, signed over {size} events with the root {root}: {'; '.join(parts) or 'no lines'}"
 
 
 def printable(text):
@@ -418,7 +484,7 @@ def printable(text):
 def main():
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("file", nargs="?")
-    asked.add_argument("--key", action="append", default=[], help="the market's public key")
+    asked.add_argument("--key", action="append", default=[], help="the market's public key; a witness's too: then it must have signed")
     asked.add_argument("--merchant")
     asked.add_argument("--from", dest="first")
     asked.add_argument("--through", dest="last")

@@ -177,7 +177,7 @@ registry! {
         AdvertisingFeeCharged 1 Money, PenaltyCharged 1 Money, FeeWaived 1 Money, RewardGranted 1 Money,
         AdjustmentProposed 1, AdjustmentApproved 1 Money, AdjustmentRejected 1;
     "market": MarketOpened 1, PolicyAdopted 1;
-    "books": PeriodClosed 1, PeriodReopened 1, ProviderPaidOut 1 Money, TaxRemitted 1 Money, PayableSettled 1 Money,
+    "books": PeriodClosed 1, PeriodReopened 1, LiabilitiesStated 1, ProviderPaidOut 1 Money, TaxRemitted 1 Money, PayableSettled 1 Money,
         OwnFundsMoved 1 Money, JournalVoucher 1 Money;
     "provider": StatementImported 1, StatementLineMatched 1, BreakFound 1, BreakResolved 1 Money;
     "traffic": PageViewed 1, VisitorActed 1;

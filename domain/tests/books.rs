@@ -2,7 +2,7 @@
 
 mod support;
 
-use daybook_domain::books::commands::{BooksCommand, ClosingBooks, MarketCommand};
+use daybook_domain::books::commands::{BooksCommand, ClosingBooks, DrawnLiabilities, MarketCommand};
 use daybook_domain::books::events::*;
 use daybook_domain::books::{Books, Market, Policy};
 use daybook_domain::{Event, Money};
@@ -134,6 +134,22 @@ fn what_closes_a_month_is_not_taken_from_who_asks_for_it() {
         serde_json::from_str(r#"{"action":"close_period","period":"2018-03"}"#).expect("a close");
     books().when(asked.clone()).refused("books_not_drawn_up");
     books().and(march()).when(asked).nothing();
+}
+
+fn owed_through(through: u64, minor: i64) -> BooksCommand {
+    let sums = vec![LiabilitiesSum { sum: cny(minor), leaves: 2, root: id("00") }];
+    BooksCommand::StateLiabilities { drawn: Some(Box::new(DrawnLiabilities { through, sums })) }
+}
+
+#[test]
+fn there_is_one_sum_of_what_is_owed_for_a_position() {
+    let asked: BooksCommand = serde_json::from_str(r#"{"action":"state_liabilities"}"#).expect("a command");
+    books().when(asked).refused("books_not_drawn_up");
+    let stated = books().and(owed_through(9, 100));
+    stated.clone().when(owed_through(9, 100)).nothing();
+    stated.clone().when(owed_through(9, 101)).refused("stated_already");
+    stated.clone().when(owed_through(8, 100)).refused("stated_already");
+    stated.when(owed_through(10, 100)).then_kinds(&["LiabilitiesStated"]);
 }
 
 #[test]

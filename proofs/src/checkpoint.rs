@@ -144,13 +144,7 @@ impl Checkpoint {
 
     /// Whether it has no signature but those that the keys check: what nobody checks could be changed unseen.
     pub(crate) fn signed_by_these_alone(&self, keys: &[PublicKey]) -> Result<(), ProofError> {
-        let note = note_of(self.note.as_bytes())?;
-        let found = note.verify(&verifiers(keys).1);
-        let (checked, _) = found.map_err(|error| ProofError::broken(format!("the checkpoint: {error}")))?;
-        let lines: String = checked
-            .iter()
-            .map(|signature| String::from_utf8_lossy(&signature.to_bytes()).into_owned())
-            .collect();
+        let lines = self.checked(keys)?;
         if format!("{}\n\n{lines}", self.text()) == self.note {
             return Ok(());
         }
@@ -169,6 +163,29 @@ impl Checkpoint {
             .map(|line| format!("{line}\n"))
             .collect();
         Self { note: format!("{text}\n\n{kept}"), ..self.clone() }
+    }
+
+    /// The same checkpoint with the signatures of these keys alone, the market's and witnesses'; where none is named, with all of the
+    /// market's own.
+    ///
+    /// # Errors
+    /// [`ProofError::Broken`] where none of the market's keys is among them, or a witness has not signed it.
+    pub fn signed_by(&self, keys: &[PublicKey]) -> Result<Self, ProofError> {
+        if keys.is_empty() {
+            return Ok(self.of_market_alone());
+        }
+        self.verify(keys)?;
+        Ok(Self { note: format!("{}\n\n{}", self.text(), self.checked(keys)?), ..self.clone() })
+    }
+
+    /// The lines of the signatures that the keys check.
+    fn checked(&self, keys: &[PublicKey]) -> Result<String, ProofError> {
+        let note = note_of(self.note.as_bytes())?;
+        let found = note.verify(&verifiers(keys).1);
+        let (checked, _) = found.map_err(|error| ProofError::broken(format!("the checkpoint: {error}")))?;
+        let line =
+            |signature: &signed_note::Signature| String::from_utf8_lossy(&signature.to_bytes()).into_owned();
+        Ok(checked.iter().map(line).collect())
     }
 
     /// The same checkpoint with the signatures of another copy of it that the keys hold good.

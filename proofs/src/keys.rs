@@ -107,8 +107,7 @@ impl PublicKey {
         if found.is_weak() {
             return Err(bad("it is one of the weak keys, which hold any signature good"));
         }
-        let said = u32::from_str_radix(id, 16).ok().filter(|_| id.len() == 8);
-        if !is_key_name_valid(name) || said != Some(key_id(name, &key)) {
+        if !is_key_name_valid(name) || id != format!("{:08x}", key_id(name, &key)) {
             return Err(bad("its id is not that of its name and key: a part of it was changed"));
         }
         Ok(Self { name: name.to_owned(), id: key_id(name, &key), kind, key: found })

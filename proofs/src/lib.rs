@@ -11,7 +11,7 @@
 //! tlog-proof, a witness signs as C2SP tlog-cosignature says. The tree's arithmetic and the notes are the crates' `tlog_tiles` and
 //! `signed_note`; ours is what a leaf says ([`Entry`]) and how the tree grows with a journal ([`Log`]).
 //!
-//! On it stand a merchant's statements that show to be complete ([`statement`]), and what the market owes ([`LiabilityProof`]).
+//! On it stand a merchant's statements that show to be complete ([`statement`]), and what the market owes ([`Stated`], [`OwedProof`]).
 //!
 //! This crate knows neither database nor network: who has to check a proof can build it alone.
 
@@ -26,6 +26,7 @@ mod log;
 mod proof;
 mod recount;
 pub mod statement;
+mod strict;
 mod tree;
 
 pub use checkpoint::Checkpoint;
@@ -33,7 +34,7 @@ pub use entry::Entry;
 pub use error::ProofError;
 pub use keyed::{KeyedPath, KeyedTree};
 pub use keys::{MarketKey, PublicKey, SignedBy};
-pub use liabilities::{Liabilities, LiabilityProof, Sum, SumTree};
+pub use liabilities::{Blinding, OwedProof, OwedTree, Stated, StatedSum, Sum, SumTree};
 pub use log::Log;
 pub use proof::{Consistency, Proof};
 pub use recount::Recount;

@@ -187,21 +187,6 @@ impl Log {
         Ok(checkpoint)
     }
 
-    /// Signs as [`checkpoint`](Self::checkpoint) does, and the same once more with lines of its own beside: a note that says more of
-    /// the events that were signed. It is not kept.
-    ///
-    /// # Errors
-    /// As [`checkpoint`](Self::checkpoint).
-    pub fn checkpoint_saying(
-        &mut self,
-        keys: &[MarketKey],
-        lines: &[String],
-        beside: &[String],
-    ) -> Result<Checkpoint, ProofError> {
-        let signed = self.checkpoint(keys, lines)?;
-        Checkpoint::sign(signed.size, signed.root, &[lines, beside].concat(), keys)
-    }
-
     /// Keeps a checkpoint of this log.
     ///
     /// # Errors

@@ -35,7 +35,11 @@ fn market() -> (Place, String) {
 }
 
 fn script(place: &Place, args: &[&str]) -> Ran {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/verify_statement.py");
+    by_script("verify_statement.py", place, args)
+}
+
+fn by_script(name: &str, place: &Place, args: &[&str]) -> Ran {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
     Command::new("python3").arg(script).args(args).current_dir(place.path(".")).output().unwrap().into()
 }
 
@@ -85,7 +89,7 @@ fn a_statement_is_closed_signed_proved_and_checked_without_the_journal() {
     let reopen =
         ["period", "reopen", "2018-04", "--by", "chen", "--approved-by", "li", "--reason", "a late invoice"];
     done(&place.run(&reopen));
-    done(&prove("2018-04"));
+    says(&prove("2018-04"), 3, "2018-04 was opened again since the last checkpoint");
     done(&place.run(&["log", "checkpoint", "--key", "secret"]));
     says(&prove("2018-04"), 3, "are not closed under the last checkpoint");
     done(&place.run(&["period", "close", "2018-04", "--by", "chen"]));
@@ -96,29 +100,76 @@ fn a_statement_is_closed_signed_proved_and_checked_without_the_journal() {
 }
 
 #[test]
-fn what_is_owed_is_signed_and_each_merchant_finds_its_part() {
+fn what_is_owed_is_stated_in_the_log_and_each_merchant_finds_its_part() {
     let (place, public) = market();
-    says(&place.run(&["liabilities", "prove", "m"]), 3, "`daybook log checkpoint` makes the log");
-    done(&place.run(&["liabilities", "sign", "--key", "secret"]));
+    says(&place.run(&["liabilities", "sum"]), 3, "`daybook log checkpoint` makes the log");
+    // its providers hold less than it owes: that is stated as well, and said
+    let signed = place.run(&["liabilities", "sign", "--key", "secret"]);
+    says(&signed, 1, "the market's own funds are below zero");
+    assert!(signed.err.contains("stated at position"), "{signed:?}");
+    says(&place.run(&["liabilities", "sign", "--key", "secret"]), 1, "nothing came since");
     let shown = place.run(&["liabilities", "show", "--format", "csv"]);
-    assert!(shown.out.contains("escrow,,100.00") || shown.out.contains("escrow"), "{shown:?}");
-    // m owes 10.50: its leaf is none, and its debt is not set off
-    says(&place.run(&["liabilities", "prove", "m"]), 3, "or owes there");
-    done(&place.run(&["liabilities", "prove", "n", "--out", "n.proof"]));
+    assert!(shown.out.contains("owed,escrow,,100.00"), "{shown:?}");
+    holds(&place);
+    done(&place.run(&["liabilities", "sum", "--out", "sum.proof"]));
+    says(&place.run(&["liabilities", "prove", "m", "--currency", "USD"]), 3, "m has no account in USD");
     let elsewhere = Place::empty();
-    fs::copy(place.path("n.proof"), elsewhere.path("n.proof")).unwrap();
-    let found = elsewhere.json(&["liabilities", "check", "n.proof", "--key", &public]);
-    assert_eq!(
-        (found["owed"].as_str(), found["of_in_all"].as_str()),
-        (Some("5.00"), Some("105.00")),
-        "{found}"
-    );
-    let proof = fs::read_to_string(elsewhere.path("n.proof")).unwrap();
-    assert!(proof.len() < 2_000);
-    for (from, to) in [("CNY 5.00", "CNY 6.00"), ("merchant n", "merchant m"), ("index ", "index 1")] {
-        fs::write(elsewhere.path("n.proof"), proof.replacen(from, to, 1)).unwrap();
-        says(&elsewhere.run(&["liabilities", "check", "n.proof", "--key", &public]), 1, "it");
+    // m owes 10.50: its leaf is zero, and its debt is not set off
+    for (merchant, owed) in [("m", "0.00"), ("n", "5.00")] {
+        done(&place.run(&["liabilities", "prove", merchant, "--out", "own.proof"]));
+        for file in ["own.proof", "sum.proof"] {
+            fs::copy(place.path(file), elsewhere.path(file)).unwrap();
+        }
+        let asked = ["liabilities", "check", "own.proof", "--sum", "sum.proof", "--key", &public];
+        let found = elsewhere.json(&asked);
+        assert_eq!(
+            (found["owed"].as_str(), found["of_in_all"].as_str(), found["leaves"].as_u64()),
+            (Some(owed), Some("105.00"), Some(4)),
+            "{found}"
+        );
+        let with = |more: &[&str]| elsewhere.run(&[&asked[..], more].concat());
+        done(&with(&["--merchant", merchant, "--currency", "CNY", "--owed", owed, "--events", "1"]));
+        says(&with(&["--merchant", "x"]), 1, "\"merchant x\" was asked for");
+        says(&with(&["--currency", "USD"]), 1, "\"USD\" was asked for");
+        says(&with(&["--owed", "6.00"]), 1, "\"6.00\" was asked for");
+        says(&with(&["--events", "999"]), 1, "at least 999 are known");
+        let by_script =
+            by_script("check_liabilities.py", &elsewhere, &[&asked[2..], &["--merchant", merchant]].concat());
+        assert!(
+            by_script.code == 0 && by_script.out.contains("are counted in 105.00 owed to"),
+            "{by_script:?}"
+        );
     }
+    let asked = ["liabilities", "check", "own.proof", "--sum", "sum.proof", "--key", &public];
+    for (file, changes) in [
+        ("own.proof", [("CNY 5.00", "CNY 6.00"), ("merchant n", "merchant m"), ("index ", "index 1")]),
+        ("sum.proof", [("extra ZG", "extra ZH"), ("index ", "index 1"), ("time 2", "time 1")]),
+    ] {
+        let proof = fs::read_to_string(elsewhere.path(file)).unwrap();
+        assert!(proof.len() < 2_000);
+        for (from, to) in changes {
+            assert!(proof.contains(from), "{file}: {proof}");
+            fs::write(elsewhere.path(file), proof.replacen(from, to, 1)).unwrap();
+            says(&elsewhere.run(&asked), 1, "it");
+            let by_script = by_script("check_liabilities.py", &elsewhere, &asked[2..]);
+            assert_eq!(by_script.code, 1, "{by_script:?}");
+        }
+        fs::write(elsewhere.path(file), &proof).unwrap();
+    }
+    // the sum is an event of the log like any other
+    let event = elsewhere.json(&["log", "verify", "sum.proof", "--key", &public]);
+    assert!(event.to_string().contains("LiabilitiesStated"), "{event}");
+    // who is owed cannot be found out without the secret, and nothing is proved with another
+    let secret = fs::read_to_string(place.path("daybook.db.tlog/liabilities.secret")).unwrap();
+    fs::remove_file(place.path("daybook.db.tlog/liabilities.secret")).unwrap();
+    says(&place.run(&["liabilities", "prove", "n"]), 3, "nothing was stated here yet");
+    assert!(place.run(&["verify"]).out.contains("their roots are not compared"));
+    let other = secret.replace(&secret[27..31], "AAAA");
+    fs::write(place.path("daybook.db.tlog/liabilities.secret"), other).unwrap();
+    says(&place.run(&["liabilities", "prove", "n"]), 3, "is not what was stated at position");
+    says(&place.run(&["verify"]), 1, "");
+    fs::write(place.path("daybook.db.tlog/liabilities.secret"), secret).unwrap();
+    holds(&place);
 }
 
 #[test]

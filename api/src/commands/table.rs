@@ -27,6 +27,7 @@ pub(crate) struct Resource {
 
 const HALF: &str = "half of a move between streams: a reactor sends it";
 const DEADLINE: &str = "a deadline sends it";
+const DAILY: &str = "a run of the market's own: `serve` does it daily";
 const FILE: &str = "read from files or made by a run";
 
 /// All of them.
@@ -222,7 +223,7 @@ pub(crate) const RESOURCES: &[Resource] = &[
             ("move_own_funds", Account),
             ("post_voucher", Account),
         ],
-        withheld: &[],
+        withheld: &[("state_liabilities", DAILY)],
     },
     Resource {
         category: "provider",

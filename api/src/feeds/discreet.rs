@@ -24,7 +24,7 @@ const SHOWN: &[&str] = &[
     // rates, counts and rules
     "as", "categories", "category", "clause", "commission_rate", "currencies", "cycle", "default_commission", "fee_schedule_version",
     "instalments", "kind", "lines", "method", "mode", "orders", "parts", "period", "policy", "promise", "quantity", "rate", "results",
-    "rule", "share", "side", "value", "vat_on_fees", "version", "through", "type", "seal", "merchants", "root", "after", "follows",
+    "rule", "share", "side", "value", "vat_on_fees", "version", "through", "type", "seal", "merchants", "root", "after", "follows", "sum", "sums", "leaves",
     "after_sales_days", "appeal_days", "chargeback_window_days", "checkout_expires_hours", "clock_tolerance_seconds", "days",
     "deposit_grace_days", "dispute_answer_days", "entry_rules", "release_after_days", "return_answer_days", "return_days",
     "ship_within_days", "ship_within_hours", "warranty_months", "window_seconds",

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Policy;
-use super::events::{StatementSeal, VoucherEntry};
+use super::events::{LiabilitiesSum, StatementSeal, VoucherEntry};
 use crate::{BankAccountId, Code, Currency, Money, PartyId, ProviderId, Reference, Timestamp, VoucherId};
 
 /// Something asked of `market-{id}`.
@@ -40,6 +40,15 @@ pub struct ClosingBooks {
     pub seal: StatementSeal,
 }
 
+/// What is owed, as the market draws it up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrawnLiabilities {
+    /// By the events through this position of the journal.
+    pub through: u64,
+    /// By currency.
+    pub sums: Vec<LiabilitiesSum>,
+}
+
 /// Something asked of `books-{market}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
@@ -51,6 +60,12 @@ pub enum BooksCommand {
         /// What the market drew up; nobody sends it.
         #[serde(skip)]
         books: Option<Box<ClosingBooks>>,
+    },
+    /// States what is owed in all. The market draws it up by itself.
+    StateLiabilities {
+        /// What the market drew up; nobody sends it.
+        #[serde(skip)]
+        drawn: Option<Box<DrawnLiabilities>>,
     },
     /// Opens the last closed month again. The actor approves what another person asked for.
     ReopenPeriod {

@@ -26,7 +26,7 @@ event! {
 event! {
     /// What a close commits to of merchants' statements: every line that was booked since the close before.
     StatementSeal {
-        /// Merchants that had lines.
+        /// Merchants that had lines, or a balance.
         merchants: u64,
         /// Lines of all of them.
         lines: u64,
@@ -59,6 +59,20 @@ event! {
     PeriodReopened { period: Code, by: PartyId, approved_by: PartyId, reason: String;
         /// Start of what is still closed after this: the end of the last closed period.
         closed_until: crate::Timestamp }
+}
+event! {
+    /// What is owed in all in one currency.
+    LiabilitiesSum {
+        sum: Money,
+        /// How many are owed it: merchants one by one, and escrow, checkouts, refunds and stored value as one each.
+        leaves: u64,
+        /// Root of the tree that adds them up, SHA-256 in hex.
+        root: Reference,
+    }
+}
+event! {
+    /// What the market owes by the events through a position: each who is owed can be shown to be counted in it.
+    LiabilitiesStated { through: u64, by: PartyId, sums: Vec<LiabilitiesSum> }
 }
 event! {
     /// A provider paid out to the market's bank; amount net of its fee.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::commands::{BooksCommand, ClosingBooks};
+use super::commands::{BooksCommand, ClosingBooks, DrawnLiabilities};
 use super::events::*;
 use super::period::Month;
 use crate::decider::{in_open_period, not_negative, positive, said, two_persons};
@@ -24,6 +24,8 @@ pub struct Books {
     closed: Vec<(Code, Timestamp, Reference)>,
     used: BTreeSet<(Giver, Reference)>,
     vouchers: BTreeSet<VoucherId>,
+    /// The last statement of what is owed: through which position, and the sums.
+    stated: Option<(u64, Vec<LiabilitiesSum>)>,
 }
 
 impl Books {
@@ -80,6 +82,22 @@ fn close(books: &Books, period: Code, drawn: Option<&ClosingBooks>, ctx: &Contex
     }
     let (through, seal) = (Some(*through), Some(seal.clone()));
     Ok(vec![PeriodClosed { period, until: *until, digest: *digest, by: ctx.actor, through, seal }.into()])
+}
+
+fn state_liabilities(books: &Books, drawn: Option<&DrawnLiabilities>, ctx: &Context<'_>) -> Decided {
+    let Some(DrawnLiabilities { through, sums }) = drawn else {
+        let message = "the market draws up what it owes: ask it, and not the journal, to state it";
+        return Err(Rejection::new("books_not_drawn_up", message));
+    };
+    match &books.stated {
+        Some((last, was)) if last == through && was == sums => Ok(Vec::new()),
+        Some((last, _)) if last >= through => {
+            let message =
+                format!("what is owed through {last} is stated already: there is one sum for a position");
+            Err(Rejection::new("stated_already", message))
+        }
+        _ => Ok(vec![LiabilitiesStated { through: *through, by: ctx.actor, sums: sums.clone() }.into()]),
+    }
 }
 
 fn voucher(
@@ -155,6 +173,7 @@ impl Aggregate for Books {
     fn decide(&self, command: &BooksCommand, ctx: &Context<'_>) -> Decided {
         match command {
             BooksCommand::ClosePeriod { period, books } => close(self, *period, books.as_deref(), ctx),
+            BooksCommand::StateLiabilities { drawn } => state_liabilities(self, drawn.as_deref(), ctx),
             BooksCommand::ReopenPeriod { period, requested_by, reason } => {
                 said("reason", reason)?;
                 two_persons("reopening", *requested_by, ctx.actor)?;
@@ -236,6 +255,7 @@ impl Aggregate for Books {
     fn evolve(&mut self, event: &Event, _occurred_at: Timestamp) {
         match event {
             Event::PeriodClosed(e) => self.closed.push((e.period, e.until, e.digest)),
+            Event::LiabilitiesStated(e) => self.stated = Some((e.through, e.sums.clone())),
             Event::PeriodReopened(e) => self.closed.retain(|(period, ..)| *period != e.period),
             Event::ProviderPaidOut(e) => {
                 self.used.insert((Giver::Provider(e.provider), e.reference));

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::manifest::hex;
 use super::{At as _, BackupError, settle_folder, with_ending};
+use crate::proven::liabilities::SECRET;
 
 /// The folder of checkpoints, in the log's and in a backup.
 const FOLDER: &str = "checkpoints";
@@ -71,12 +72,22 @@ fn copy(from: &Path, to: &Path) -> Result<Option<Checkpoints>, BackupError> {
     })
 }
 
+/// Copies the secret that blinds who is owed, where there is one: without it nothing that was stated can be shown to who is owed.
+fn copy_secret(from: &Path, to: &Path) -> Result<(), BackupError> {
+    let (from, to) = (from.join(SECRET), to.join(SECRET));
+    match fs::copy(&from, &to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        copied => copied.and_then(|_| File::open(&to)?.sync_all()).at(&to),
+    }
+}
+
 /// Copies the checkpoints of a journal's log into a backup.
 pub(super) fn back_up(journal: &Path, backup: &Path) -> Result<Option<Checkpoints>, BackupError> {
     let copied = copy(&crate::transparency::folder(journal).join(FOLDER), &backup.join(FOLDER))?;
     if copied.is_some() {
         settle_folder(&backup.join(FOLDER).join("."))?;
     }
+    copy_secret(&crate::transparency::folder(journal), backup)?;
     Ok(copied)
 }
 
@@ -104,6 +115,7 @@ pub(super) fn restore(backup: &Path, journal: &Path) -> Result<(), BackupError> 
         if let Some((_, newest)) = notes(&making.join(FOLDER))?.pop() {
             fs::copy(&newest, making.join("checkpoint")).at(&newest)?;
         }
+        copy_secret(backup, &making)?;
         fs::rename(&making, &log).at(&log)?;
         settle_folder(&log)?;
     }

@@ -27,6 +27,8 @@ type Balances = BTreeMap<String, BTreeMap<String, i64>>;
 /// Puts changes together to chapters as they come: those of a merchant are whole when the next one's begin.
 struct Binding<'a> {
     calendar: Calendar,
+    /// The last month that is asked for: each balance stands in it, with lines or without.
+    last: String,
     opening: Balances,
     merchant: String,
     chapters: Vec<Chapter>,
@@ -50,9 +52,7 @@ impl Binding<'_> {
                     of.and_then(|of| of.get(&change.currency)).copied().unwrap_or_default()
                 }
             };
-            let digits = Currency::new(&change.currency).map_or(2, Currency::digits);
-            let (currency, month) = (change.currency.clone(), month.to_owned());
-            self.chapters.push(Chapter { currency, month, digits, opening, lines: Vec::new() });
+            self.chapters.push(empty(&change.currency, month, opening));
         }
         let chapter = self.chapters.last_mut().expect("invariant: one was pushed");
         chapter.lines.push(Line {
@@ -70,14 +70,43 @@ impl Binding<'_> {
     }
 
     fn finish(&mut self) {
-        let chapters = std::mem::take(&mut self.chapters);
+        let (merchant, chapters) = (std::mem::take(&mut self.merchant), std::mem::take(&mut self.chapters));
+        let before = self.opening.remove(&merchant).unwrap_or_default();
+        self.hand(merchant, chapters, &before);
+    }
+
+    /// Those that have a balance and no line.
+    fn finish_others(mut self) {
+        self.finish();
+        for (merchant, before) in std::mem::take(&mut self.opening) {
+            self.hand(merchant, Vec::new(), &before);
+        }
+    }
+
+    /// Hands over what a merchant has, and a chapter without lines for each balance that has none in the last month: what is not said to
+    /// be owed is zero.
+    fn hand(&mut self, merchant: String, mut chapters: Vec<Chapter>, before: &BTreeMap<String, i64>) {
+        let mut standing = before.clone();
+        for chapter in &chapters {
+            let stands = if chapter.month == self.last { 0 } else { chapter.closing() };
+            standing.insert(chapter.currency.clone(), stands);
+        }
+        let standing = standing.into_iter().filter(|(_, minor)| *minor != 0);
+        chapters.extend(standing.map(|(currency, minor)| empty(&currency, &self.last, minor)));
+        chapters.sort_by(|a, b| (&a.currency, &a.month).cmp(&(&b.currency, &b.month)));
         if !chapters.is_empty() {
-            (self.each)(std::mem::take(&mut self.merchant), chapters);
+            (self.each)(merchant, chapters);
         }
     }
 }
 
-/// Visits each merchant that has lines with its chapters, by currency and month.
+fn empty(currency: &str, month: &str, opening: i64) -> Chapter {
+    let digits = Currency::new(currency).map_or(2, Currency::digits);
+    Chapter { currency: currency.to_owned(), month: month.to_owned(), digits, opening, lines: Vec::new() }
+}
+
+/// Visits each merchant that has lines or a balance with its chapters, by currency and month; a balance without lines in the last month has
+/// a chapter without lines there.
 pub fn visit(
     models: &ReadModels,
     within: Within<'_>,
@@ -96,13 +125,15 @@ pub fn visit(
         }
     }
     let calendar = models.calendar()?;
-    let mut binding = Binding { calendar, opening, merchant: String::new(), chapters: Vec::new(), each };
+    let last = calendar.month(Timestamp(within.until.saturating_sub(1))).to_string();
+    let mut binding =
+        Binding { calendar, last, opening, merchant: String::new(), chapters: Vec::new(), each };
     models.owed_changes(asked, &mut |change| binding.take(change))?;
-    binding.finish();
+    binding.finish_others();
     Ok(())
 }
 
-/// The merchants that have lines, with their chapters.
+/// The merchants that have lines or a balance, with their chapters.
 pub fn of(models: &ReadModels, within: Within<'_>) -> Result<Vec<(String, Vec<Chapter>)>, ReadModelError> {
     let mut found = Vec::new();
     visit(models, within, &mut |merchant, chapters| found.push((merchant, chapters)))?;

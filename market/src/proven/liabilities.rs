@@ -1,20 +1,28 @@
-//! What the market owes, leaf by leaf: drawn up from the books, kept beside the log with the checkpoint that signs it.
+//! What the market owes, leaf by leaf: drawn up from the books, stated by an event of the log, shown to each who is owed.
 
-use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::path::Path;
 
+use daybook_commands::Executed;
+use daybook_domain::books::commands::{BooksCommand, DrawnLiabilities};
+use daybook_domain::books::events::{LiabilitiesStated, LiabilitiesSum};
 use daybook_domain::posting::{CHART, Class};
-use daybook_domain::{Currency, MarketId, Timestamp};
+use daybook_domain::{Currency, Event, MarketId, Money, Reference};
 use daybook_journal::{Journal, Position};
 use daybook_projections::queries::Balance;
 use daybook_projections::{AsOf, ReadModels};
-use daybook_proofs::{Checkpoint, Liabilities, LiabilityProof, Log, MarketKey, Sum, SumTree};
+use daybook_proofs::{Blinding, Log, OwedProof, OwedTree, Proof, PublicKey, Zeroizing};
 
-use crate::transparency::{TransparencyError, lines};
+use super::Prover;
+use crate::stream::visit;
+use crate::transparency::{TransparencyError, prove};
+use crate::{AnyRequest, Market, MarketError};
 
-/// Longest list of what is owed that is read.
-const MOST_BYTES: u64 = 1 << 30;
+/// Longest secret that is read.
+const MOST_SECRET: u64 = 1_000;
+/// Largest sum that is stated: 18 digits, as whoever checks reads them.
+const MOST_OWED: u64 = 999_999_999_999_999_999;
 /// The accounts that leaves of their own stand for, in all; merchants' are counted by merchant.
 const OTHERS: [(&str, &str); 4] = [
     ("Escrow", "escrow"),
@@ -28,9 +36,9 @@ const OTHERS: [(&str, &str); 4] = [
 pub struct Owed {
     /// The currency.
     pub currency: Currency,
-    /// Who is owed (`merchant m-17`, `escrow`) and how much; never below zero.
+    /// Who is owed (`merchant m-17`, `escrow`) and how much; zero of a merchant that owes.
     pub leaves: Vec<(String, u64)>,
-    /// What merchants owe the market beyond what they are owed: not set off against others.
+    /// What others owe the market beyond what they are owed: not set off against anybody.
     pub receivables: u64,
     /// The control accounts of the books by name: what is owed, less receivables.
     pub control: Vec<(String, i64)>,
@@ -40,58 +48,97 @@ pub struct Owed {
     pub own: Vec<(String, i64)>,
 }
 
-fn sum<'a, T: 'a>(items: &'a [(T, i64)]) -> i64 {
-    items.iter().fold(0, |sum, (_, minor)| sum.saturating_add(*minor))
+/// What can be wrong with what is owed. Amounts in minor units.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Wrong {
+    /// Leaves and books differ.
+    #[error("{currency}: leaves less receivables are {leaves}, the control accounts {control} (minor units)")]
+    Control {
+        /// Of which currency.
+        currency: Currency,
+        /// The leaves' sum less receivables.
+        leaves: i128,
+        /// What the books say.
+        control: i128,
+    },
+    /// What is held does not come to what is owed and what the books say of the rest.
+    #[error("{currency}: own funds are {own}, their items {items} (minor units)")]
+    Items {
+        /// Of which currency.
+        currency: Currency,
+        /// Held less owed.
+        own: i128,
+        /// What the books say.
+        items: i128,
+    },
+    /// More than a statement can say.
+    #[error("{currency}: {owed} is owed, more than {MOST_OWED} (minor units)")]
+    TooMuch {
+        /// Of which currency.
+        currency: Currency,
+        /// How much.
+        owed: u128,
+    },
+    /// Less is held than is owed.
+    #[error(
+        "{currency}: {owed} is owed and {held} is held: the market's own funds are below zero (minor units)"
+    )]
+    Short {
+        /// Of which currency.
+        currency: Currency,
+        /// What is owed.
+        owed: u128,
+        /// What is held.
+        held: i128,
+    },
+}
+
+impl Wrong {
+    /// Whether the books contradict themselves, so that nothing can be stated. That too little is held can, and must be.
+    #[must_use]
+    pub const fn stops(&self) -> bool {
+        !matches!(self, Self::Short { .. })
+    }
+}
+
+fn sum<'a, T: 'a>(items: &'a [(T, i64)]) -> i128 {
+    items.iter().map(|(_, minor)| i128::from(*minor)).sum()
 }
 
 impl Owed {
     /// What is owed in all.
     #[must_use]
-    pub fn total(&self) -> u64 {
-        self.leaves.iter().fold(0, |sum, (_, minor)| sum.saturating_add(*minor))
+    pub fn total(&self) -> u128 {
+        self.leaves.iter().map(|(_, minor)| u128::from(*minor)).sum()
     }
 
     /// What is held less what is owed: the market's own funds.
     #[must_use]
-    pub fn own_funds(&self) -> i64 {
-        sum(&self.held).saturating_sub(i64::try_from(self.total()).unwrap_or(i64::MAX))
+    pub fn own_funds(&self) -> i128 {
+        sum(&self.held) - self.total().cast_signed()
     }
 
-    /// What is wrong with it, as sentences; the books it was drawn from give nothing to say.
+    /// What is wrong with it; the books it was drawn from give nothing to say.
     #[must_use]
-    pub fn wrong(&self) -> Vec<String> {
-        let code = self.currency;
-        let net = i128::from(self.total()) - i128::from(self.receivables);
-        let control = i128::from(sum(&self.control));
-        let mut wrong = Vec::new();
-        if net != control {
-            wrong.push(format!(
-                "{code}: leaves less receivables are {net}, the control accounts {control} (minor units)"
-            ));
-        }
-        let items = i128::from(sum(&self.own)) - i128::from(self.receivables);
-        if items != i128::from(self.own_funds()) {
-            wrong.push(format!(
-                "{code}: own funds are {}, their items {items} (minor units)",
-                self.own_funds()
-            ));
-        }
-        if self.own_funds() < 0 {
-            wrong.push(format!(
-                "{code}: {} is owed and {} is held: the market's own funds are below zero (minor units)",
-                self.total(),
-                sum(&self.held)
-            ));
-        }
-        wrong
+    pub fn wrong(&self) -> Vec<Wrong> {
+        let (currency, owed, held) = (self.currency, self.total(), sum(&self.held));
+        let (leaves, control) = (owed.cast_signed() - i128::from(self.receivables), sum(&self.control));
+        let (own, items) = (self.own_funds(), sum(&self.own) - i128::from(self.receivables));
+        let found = [
+            (leaves != control).then_some(Wrong::Control { currency, leaves, control }),
+            (items != own).then_some(Wrong::Items { currency, own, items }),
+            (owed > u128::from(MOST_OWED)).then_some(Wrong::TooMuch { currency, owed }),
+            (own < 0).then_some(Wrong::Short { currency, owed, held }),
+        ];
+        found.into_iter().flatten().collect()
     }
 
     /// The tree over the leaves; none where nobody is owed anything.
-    fn tree(&self) -> Result<Option<SumTree>, TransparencyError> {
+    fn tree(&self, blinding: &Blinding, through: Position) -> Result<Option<OwedTree>, TransparencyError> {
         if self.leaves.is_empty() {
             return Ok(None);
         }
-        Ok(Some(SumTree::of(self.leaves.iter().map(|(to, owed)| Sum::leaf(to, *owed)).collect())?))
+        Ok(Some(OwedTree::of(blinding, through, self.currency.as_str(), &self.leaves)?))
     }
 }
 
@@ -115,18 +162,16 @@ pub fn owed(models: &ReadModels, through: Position) -> Result<Vec<Owed>, Transpa
         let Some(of) = all.iter_mut().find(|owed| owed.currency.as_str() == currency) else { continue };
         add(of, format!("merchant {merchant}"), minor);
     }
-    for of in &mut all {
-        of.leaves.sort_unstable();
-    }
-    all.sort_by_key(|owed| owed.currency);
+    all.sort_by(|a, b| a.currency.as_str().cmp(b.currency.as_str()));
     Ok(all)
 }
 
 fn add(of: &mut Owed, to: String, minor: i64) {
-    match u64::try_from(minor) {
-        Ok(owed) => of.leaves.push((to, owed)),
-        Err(_) => of.receivables = of.receivables.saturating_add(minor.unsigned_abs()),
+    // no debt of one hides what is owed to another
+    if minor < 0 {
+        of.receivables = of.receivables.saturating_add(minor.unsigned_abs());
     }
+    of.leaves.push((to, u64::try_from(minor).unwrap_or_default()));
 }
 
 /// Puts a line of the trial balance where it belongs.
@@ -147,117 +192,227 @@ fn file(of: &mut Owed, line: &Balance) {
     }
 }
 
-fn path(folder: &Path, size: u64, ending: &str) -> PathBuf {
-    folder.join("liabilities").join(format!("{size}.{ending}"))
+/// The sums of what is owed, as an event states them.
+fn sums(
+    all: &[Owed],
+    blinding: &Blinding,
+    through: Position,
+) -> Result<Vec<LiabilitiesSum>, TransparencyError> {
+    let mut sums = Vec::new();
+    for of in all {
+        let Some(OwedTree { tree, .. }) = of.tree(blinding, through)? else { continue };
+        let root = tree.root();
+        let minor =
+            i64::try_from(root.owed).map_err(|error| TransparencyError::Refused(error.to_string()))?;
+        let hex: String = root.hash.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let root = Reference::new(&hex).expect("invariant: 64 digits are a reference");
+        sums.push(LiabilitiesSum { sum: Money::new(minor, of.currency), leaves: tree.leaves(), root });
+    }
+    Ok(sums)
 }
 
-/// Signs what is owed by the events of the log as it is: a checkpoint that says root and sum, kept beside the log with the leaves.
+/// A statement of what is owed, as it stands in the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Position of its event.
+    pub position: Position,
+    /// When it was stated, microseconds.
+    pub at: i64,
+    /// What it says.
+    pub said: LiabilitiesStated,
+}
+
+/// The statements of what is owed, in the order of the journal.
 ///
 /// # Errors
-/// [`TransparencyError::Refused`] where what is owed does not come to what the books say.
-pub fn sign(
-    (journal, market): (&dyn Journal, MarketId),
-    models: &ReadModels,
-    (log, folder): (&mut Log, &Path),
-    keys: &[MarketKey],
-    now: Timestamp,
-) -> Result<(Checkpoint, Vec<Owed>), TransparencyError> {
-    let all = owed(models, log.size())?;
-    let off: Vec<String> =
-        all.iter().flat_map(Owed::wrong).filter(|why| !why.contains("below zero")).collect();
-    if !off.is_empty() {
-        return Err(TransparencyError::Refused(off.join("; ")));
-    }
-    let (mut beside, mut text) = (Vec::new(), String::new());
-    for of in &all {
-        let Some(tree) = of.tree()? else { continue };
-        let (currency, digits) = (of.currency.as_str().to_owned(), of.currency.digits());
-        beside.push(Liabilities { currency, digits, leaves: tree.leaves(), root: tree.root() }.line());
-        for (to, owed) in &of.leaves {
-            text.push_str(&format!("{}\t{to}\t{owed}\n", of.currency));
+/// [`MarketError`] when the journal cannot be read.
+pub fn statements(journal: &dyn Journal, market: MarketId) -> Result<Vec<Statement>, MarketError> {
+    let mut found = Vec::new();
+    visit(journal, &format!("books-{market}"), &mut |event, stored| {
+        if let Event::LiabilitiesStated(said) = event {
+            found.push(Statement { position: stored.position, at: stored.occurred_at, said });
         }
-    }
-    let signed = log.checkpoint_saying(keys, &lines(journal, market, log.size(), now)?, &beside)?;
-    let failed = |error: std::io::Error| TransparencyError::Refused(format!("{}: {error}", folder.display()));
-    fs::create_dir_all(folder.join("liabilities")).map_err(failed)?;
-    for (ending, bytes) in [("leaves", &text), ("note", &signed.note)] {
-        let (to, new) = (path(folder, signed.size, ending), path(folder, signed.size, "new"));
-        fs::write(&new, bytes).and_then(|()| fs::rename(&new, &to)).map_err(failed)?;
-    }
-    Ok((signed, all))
+    })?;
+    Ok(found)
 }
 
-/// The newest checkpoint that says what is owed.
-///
-/// # Errors
-/// [`TransparencyError::Refused`] where none was signed.
-pub fn newest(folder: &Path) -> Result<Checkpoint, TransparencyError> {
-    let none = "what is owed was not signed yet: `daybook liabilities sign` does";
-    let refused = || TransparencyError::Refused(none.to_owned());
-    let mut sizes = Vec::new();
-    for entry in fs::read_dir(folder.join("liabilities")).map_err(|_| refused())? {
-        let name = entry.map_err(|_| refused())?.file_name();
-        let size = name
-            .to_str()
-            .and_then(|name| name.strip_suffix(".note"))
-            .and_then(|size| size.parse::<u64>().ok());
-        sizes.extend(size);
-    }
-    let size = sizes.into_iter().max().ok_or_else(refused)?;
-    Ok(Checkpoint::parse(&bounded(&path(folder, size, "note"))?)?)
+/// What was drawn up and stated.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    /// What is owed.
+    pub owed: Vec<Owed>,
+    /// What recording it came to; none where nothing came since the last statement, which stands.
+    pub executed: Option<Executed>,
 }
 
-fn bounded(path: &Path) -> Result<Vec<u8>, TransparencyError> {
-    let failed = |error: std::io::Error| TransparencyError::Refused(format!("{}: {error}", path.display()));
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(failed)?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(TransparencyError::Refused(format!(
-            "{} has more than {MOST_BYTES} bytes",
-            path.display()
-        )));
-    }
-    Ok(bytes)
-}
-
-/// That what a merchant is owed in a currency is counted in the newest sum that was signed.
-///
-/// # Errors
-/// [`TransparencyError::Refused`] where it is owed nothing there, or what was kept is not what was signed.
-pub fn prove(folder: &Path, merchant: &str, currency: &str) -> Result<LiabilityProof, TransparencyError> {
-    let refused = |why: String| TransparencyError::Refused(why);
-    let checkpoint = newest(folder)?.of_market_alone();
-    let list = path(folder, checkpoint.size, "leaves");
-    let text = String::from_utf8(bounded(&list)?)
-        .map_err(|error| refused(format!("{}: {error}", list.display())))?;
-    let to = format!("merchant {merchant}");
-    let (mut leaves, mut found) = (Vec::new(), None);
-    for line in text.lines() {
-        let mut fields = line.split('\t');
-        let (Some(code), Some(who), Some(owed)) = (fields.next(), fields.next(), fields.next()) else {
-            return Err(refused(format!("{}: {line:?} is not what is owed to somebody", list.display())));
+impl Market {
+    /// States what is owed by the books as they are. `request` says who does.
+    ///
+    /// # Errors
+    /// [`TransparencyError::Refused`] where what is owed does not come to what the books say; as [`Market::execute`].
+    pub async fn state_liabilities(
+        &self,
+        models: &ReadModels,
+        blinding: &Blinding,
+        request: impl FnOnce(BooksCommand) -> AnyRequest,
+    ) -> Result<Drawn, TransparencyError> {
+        let last = statements(self.journal().as_ref(), self.id())?.pop();
+        let (models, blinding) = (models.clone(), blinding.clone());
+        let work = move || {
+            let through = models.catch_up(&mut |_| {})?.applied;
+            let through =
+                last.filter(|last| last.position == through).map_or(Ok(through), |last| Err(last.said));
+            let at = *through.as_ref().unwrap_or_else(|said| &said.through);
+            let owed = owed(&models, at)?;
+            let off: Vec<String> =
+                owed.iter().flat_map(Owed::wrong).filter(Wrong::stops).map(|why| why.to_string()).collect();
+            if !off.is_empty() {
+                return Err(TransparencyError::Refused(off.join("; ")));
+            }
+            let drawn = match through {
+                Ok(through) => Some(DrawnLiabilities { through, sums: sums(&owed, &blinding, through)? }),
+                Err(_) => None,
+            };
+            Ok((owed, drawn))
         };
-        if code != currency {
-            continue;
-        }
-        let owed = owed.parse().map_err(|_| refused(format!("{}: {owed:?} is no amount", list.display())))?;
-        if who == to {
-            found = Some((leaves.len() as u64, owed));
-        }
-        leaves.push(Sum::leaf(who, owed));
+        // adds up all who are owed: others are not to wait for that
+        let drawn = tokio::task::spawn_blocking(work).await;
+        let failed = |error| TransparencyError::Refused(format!("drawing up what is owed failed: {error}"));
+        let (owed, drawn) = drawn.map_err(failed)??;
+        let executed = match drawn {
+            Some(drawn) => {
+                let command = BooksCommand::StateLiabilities { drawn: Some(Box::new(drawn)) };
+                Some(self.execute(request(command)).await?)
+            }
+            None => None,
+        };
+        Ok(Drawn { owed, executed })
     }
-    let Some((index, owed)) = found else {
-        let size = checkpoint.size;
-        return Err(refused(format!(
-            "by the {size} events signed, {merchant} has no account in {currency}, or owes there"
-        )));
+}
+
+/// The secret that blinds who is owed, beside a log. It protects amounts from those who are shown proofs of others; who may read this folder
+/// may read the journal.
+///
+/// # Errors
+/// [`TransparencyError::Refused`] where it is there and cannot be read.
+pub fn blinding(folder: &Path) -> Result<Option<Blinding>, TransparencyError> {
+    let path = folder.join(SECRET);
+    let failed = |error: std::io::Error| TransparencyError::Refused(format!("{}: {error}", path.display()));
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(failed)?,
     };
-    let tree = SumTree::of(leaves)?;
-    let said = Liabilities::of(&checkpoint)?.into_iter().find(|one| one.currency == currency);
-    let (Some(path), Some(said)) = (tree.path(index), said.filter(|said| said.root == tree.root())) else {
-        return Err(refused(format!("{} is not the list that was signed: sign again", list.display())));
+    let mut text = Zeroizing::new(String::new());
+    file.take(MOST_SECRET).read_to_string(&mut text).map_err(failed)?;
+    Ok(Some(Blinding::parse(&text)?))
+}
+
+/// As [`blinding`]; makes it of 32 bytes of chance where there is none.
+///
+/// # Errors
+/// [`TransparencyError::Refused`] where it cannot be read or written.
+pub fn blinding_or_new(folder: &Path, chance: &Zeroizing<[u8; 32]>) -> Result<Blinding, TransparencyError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    if let Some(there) = blinding(folder)? {
+        return Ok(there);
+    }
+    let path = folder.join(SECRET);
+    let failed = |error: std::io::Error| TransparencyError::Refused(format!("{}: {error}", path.display()));
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+    let secret = Blinding::secret(chance);
+    file.write_all(secret.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(Blinding::parse(&secret)?)
+}
+
+/// Where the secret is kept, in the log's folder.
+pub(crate) const SECRET: &str = "liabilities.secret";
+
+impl Prover<'_> {
+    /// The last statement of what is owed that stands under the last checkpoint.
+    fn stated(&self) -> Result<(Log, Statement), TransparencyError> {
+        let log = Log::read(self.folder)?;
+        let size = log.newest()?.map_or(0, |newest| newest.size);
+        let mut found = statements(self.journal, self.market)?;
+        found.retain(|statement| statement.position <= size);
+        let none =
+            "what is owed was not stated yet, or not signed since: `daybook liabilities sign` does both";
+        let last = found.pop().ok_or_else(|| TransparencyError::Refused(none.to_owned()))?;
+        Ok((log, last))
+    }
+
+    /// The last statement of what is owed in all, the same for everybody: the proof of its event. `signed_by`: keys whose signatures go
+    /// with it; none: the market's own.
+    ///
+    /// # Errors
+    /// [`TransparencyError::Refused`] where none was stated, or one of the keys did not sign.
+    pub fn liabilities(&self, signed_by: &[PublicKey]) -> Result<Proof, TransparencyError> {
+        let (log, last) = self.stated()?;
+        let under = self.newest(&log)?.signed_by(signed_by)?;
+        prove(self.journal, &log, last.position, &under)
+    }
+
+    /// That what a merchant is owed in a currency is counted in the last statement.
+    ///
+    /// # Errors
+    /// [`TransparencyError::Refused`] where it has no account there, or the books do not give what was stated.
+    pub fn owed(
+        &self,
+        blinding: &Blinding,
+        merchant: &str,
+        currency: Currency,
+    ) -> Result<OwedProof, TransparencyError> {
+        let (_, last) = self.stated()?;
+        let (through, position) = (last.said.through, last.position);
+        let refused = |why: String| TransparencyError::Refused(why);
+        let of = owed(self.models, through)?.into_iter().find(|of| of.currency == currency);
+        let tree = of.as_ref().map(|of| of.tree(blinding, through)).transpose()?.flatten();
+        let none =
+            || refused(format!("by the {through} events stated, {merchant} has no account in {currency}"));
+        let (of, tree) = of.zip(tree).ok_or_else(none)?;
+        let said = last.said.sums.iter().find(|sum| sum.sum.currency == currency);
+        if said != sums(std::slice::from_ref(&of), blinding, through)?.first() {
+            return Err(refused(format!(
+                "what is owed in {currency} is not what was stated at position {position}: `daybook verify` says more"
+            )));
+        }
+        tree.prove(position, currency.digits(), &format!("merchant {merchant}")).ok_or_else(none)
+    }
+}
+
+/// What a statement says and the books do not give; without the secret, roots are not compared.
+pub(crate) fn derived(
+    models: &ReadModels,
+    blinding: Option<&Blinding>,
+    statement: &Statement,
+) -> Result<Option<String>, TransparencyError> {
+    let Statement { position, said: LiabilitiesStated { through, sums: said, .. }, .. } = statement;
+    if through >= position {
+        return Ok(Some(format!("it counts events through {through}, which is not before it")));
+    }
+    let all = owed(models, *through)?;
+    if let Some(why) = all.iter().flat_map(Owed::wrong).find(Wrong::stops) {
+        return Ok(Some(why.to_string()));
+    }
+    let again = match blinding {
+        Some(blinding) => sums(&all, blinding, *through)?,
+        None => {
+            let none = || Reference::new("none").expect("invariant: a word is a reference");
+            let bare = |of: &Owed| LiabilitiesSum {
+                sum: Money::new(i64::try_from(of.total()).unwrap_or(i64::MAX), of.currency),
+                leaves: of.leaves.len() as u64,
+                root: said
+                    .iter()
+                    .find(|sum| sum.sum.currency == of.currency)
+                    .map_or_else(none, |sum| sum.root),
+            };
+            all.iter().filter(|of| !of.leaves.is_empty()).map(bare).collect()
+        }
     };
-    let currency = currency.to_owned();
-    Ok(LiabilityProof { to, currency, owed, digits: said.digits, index, path, checkpoint })
+    let shown = |sums: &[LiabilitiesSum]| {
+        let one = |sum: &LiabilitiesSum| format!("{} to {} with {}", sum.sum, sum.leaves, sum.root);
+        sums.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    Ok((again != *said).then(|| format!("{} was stated, derived is {}", shown(said), shown(&again))))
 }

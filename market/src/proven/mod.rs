@@ -4,6 +4,7 @@
 //! checks them with [`daybook_proofs::verify_statement`], without a journal.
 
 mod chapters;
+mod daily;
 mod index;
 pub mod liabilities;
 mod seal;
@@ -16,7 +17,7 @@ use daybook_domain::{Code, MarketId};
 use daybook_journal::{Journal, Position};
 use daybook_projections::{Calendar, ReadModelError, ReadModels};
 use daybook_proofs::statement::{Chapter, MerchantLeaf, StatementFiles};
-use daybook_proofs::{Checkpoint, Files, KeyedPath, Log};
+use daybook_proofs::{Checkpoint, Files, KeyedPath, Log, PublicKey};
 
 use crate::periods::{Period, in_force};
 use crate::transparency::{TransparencyError, prove};
@@ -86,14 +87,25 @@ impl Prover<'_> {
     /// # Errors
     /// [`TransparencyError::Refused`] says what is not closed, sealed or signed yet, and how to make up for it.
     pub fn prove(&self, merchant: &str, first: Month, last: Month) -> Result<Proven, TransparencyError> {
+        self.prove_signed(merchant, first, last, &[])
+    }
+
+    /// As [`prove`](Self::prove), with the signatures of these keys, the market's and witnesses'.
+    ///
+    /// # Errors
+    /// As [`prove`](Self::prove); [`ProofError::Broken`](daybook_proofs::ProofError) where they did not sign the last checkpoint.
+    pub fn prove_signed(
+        &self,
+        merchant: &str,
+        first: Month,
+        last: Month,
+        signed_by: &[PublicKey],
+    ) -> Result<Proven, TransparencyError> {
         if last < first {
             return refused(format!("{last} is before {first}: name the earlier month first"));
         }
         let log = Log::read(self.folder)?;
-        let Some(signed) = log.newest()? else {
-            return refused("no checkpoint was signed yet: `daybook log checkpoint` signs one");
-        };
-        let checkpoint = signed.of_market_alone();
+        let checkpoint = self.newest(&log)?.signed_by(signed_by)?;
         let closes = self.closes(first, last, &checkpoint)?;
         let calendar = self.models.calendar()?;
         let mut files = StatementFiles::of(merchant, &first.to_string(), &last.to_string());
@@ -107,12 +119,18 @@ impl Prover<'_> {
             let (own, path) = self.sealed(merchant, close, &covered)?;
             let leaf = leaf(merchant, &own);
             files.sealed(close.position, leaf, path);
-            let asked = |chapter: &Chapter| (first.to_string()..=last.to_string()).contains(&chapter.month);
+            let months = first.to_string()..=last.to_string();
+            let asked = |chapter: &Chapter| months.contains(&chapter.month) && !chapter.lines.is_empty();
             chapters.extend(own.into_iter().filter(asked));
         }
         chapters.iter().for_each(|chapter| files.chapter(chapter));
         chapters.sort_by(|a, b| (&a.currency, &a.month).cmp(&(&b.currency, &b.month)));
         Ok(Proven { files: files.finish(), chapters, checkpoint })
+    }
+
+    fn newest(&self, log: &Log) -> Result<Checkpoint, TransparencyError> {
+        let none = "no checkpoint was signed yet: `daybook log checkpoint` signs one";
+        log.newest()?.ok_or_else(|| TransparencyError::Refused(none.to_owned()))
     }
 
     /// The closes from the one that sealed the first month to the last in force.
@@ -128,6 +146,15 @@ impl Prover<'_> {
                 "the last checkpoint does not say which books were closed: `daybook log checkpoint` signs one that does, \
                  once something has come",
             );
+        }
+        // what the market itself knows to have been opened again since, it does not hand out as complete
+        let now = in_force(self.journal, self.market, Position::MAX)?;
+        if let Some(gone) = closes.iter().find(|close| !now.iter().any(|one| one.position == close.position))
+        {
+            return refused(format!(
+                "{} was opened again since the last checkpoint: close it, and sign the log again (`daybook log checkpoint`)",
+                gone.period
+            ));
         }
         let mut unsealed = Vec::new();
         let mut found = Vec::new();
@@ -196,7 +223,7 @@ pub(crate) fn derived(models: &ReadModels, close: &Period) -> Result<StatementSe
     seal(models, (covered.from, covered.until), covered.through, None)
 }
 
-/// What a seal holds of a merchant with these chapters; none without lines.
+/// What a seal holds of a merchant with these chapters; none where nothing is owed and nothing was moved.
 fn leaf(merchant: &str, chapters: &[Chapter]) -> Option<MerchantLeaf> {
     let records: Vec<_> = chapters.iter().map(Chapter::record).collect();
     (!records.is_empty()).then(|| MerchantLeaf { merchant: merchant.to_owned(), records })

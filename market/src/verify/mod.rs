@@ -32,7 +32,7 @@ use daybook_projections::ReadModelError;
 use books::Books;
 pub use models::verify_models;
 pub use report::{Check, Open, Report, Violation};
-pub use seals::verify_seals;
+pub use seals::{verify_liabilities, verify_seals};
 
 /// Why the check could not be carried out; nothing is said about the invariants then.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use super::Files;
 use crate::ProofError;
 
 /// Longest archive that is read.
-pub const MOST_BYTES: u64 = 1 << 30;
+pub const MOST_BYTES: u64 = 256 << 20;
 /// Most files in one.
 const MOST_FILES: usize = 20_000;
 
@@ -41,6 +41,12 @@ pub fn write<W: Write + Seek>(files: &Files, to: W) -> Result<W, ProofError> {
 pub fn read(bytes: &[u8]) -> Result<Files, ProofError> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err(bad(format!("it has more than {MOST_BYTES} bytes")));
+    }
+    // what the end of it says of how many files there are is looked at before they are: parsing a directory is work too
+    let count = bytes.len().checked_sub(12).and_then(|at| bytes.get(at..at + 2));
+    let count = count.map_or(0, |two| usize::from(u16::from_le_bytes([two[0], two[1]])));
+    if count > MOST_FILES {
+        return Err(bad(format!("it has {count} files: at most {MOST_FILES} are read")));
     }
     let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(bad)?;
     if zip.len() > MOST_FILES {

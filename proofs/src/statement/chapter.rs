@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tlog_tiles::Hash;
+use tlog_tiles::{EMPTY_HASH, Hash};
 
 use crate::ProofError;
 use crate::entry::leaf;
@@ -12,7 +12,9 @@ use crate::tree::Tree;
 /// The first line of a file of lines.
 const COLUMNS: &str = "number\tday\tbooked_at\toccurred_at\tposition\tevent\torder\tamount\twithin\tbalance";
 /// The first line of a merchant's leaf.
-const LEAF: &str = "daybook merchant 1";
+const LEAF: &str = "daybook merchant 2";
+/// Largest number that is read: more than any log has events.
+const MOST: u64 = 1 << 62;
 /// Digits of an amount that is read: more than any sum of money has.
 const MOST_DIGITS: usize = 18;
 
@@ -65,7 +67,7 @@ pub struct Record {
     pub month: String,
     /// Decimals of the currency.
     pub digits: u32,
-    /// How many lines.
+    /// How many lines; without any, it says what stands in the last month that is closed.
     pub lines: u64,
     /// The balance before them, minor units.
     pub opening: i64,
@@ -80,7 +82,7 @@ pub struct Record {
 pub struct MerchantLeaf {
     /// The merchant.
     pub merchant: String,
-    /// Of each currency and month that has lines, by these.
+    /// Of each currency and month that has lines, by these; and of each currency in which something is owed, of the last month.
     pub records: Vec<Record>,
 }
 
@@ -109,8 +111,8 @@ pub(crate) fn amount(text: &str) -> Option<(i64, u32)> {
 }
 
 /// Reads a number that is written in the one way.
-pub(super) fn number(text: &str) -> Option<u64> {
-    text.parse::<u64>().ok().filter(|number| number.to_string() == text)
+pub(crate) fn number(text: &str) -> Option<u64> {
+    text.parse::<u64>().ok().filter(|number| number.to_string() == text && *number <= MOST)
 }
 
 /// Whether it is a month, `2018-05`.
@@ -140,7 +142,7 @@ fn is_leap(year: &str) -> bool {
         .is_ok_and(|year| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)))
 }
 
-pub(super) fn is_currency(text: &str) -> bool {
+pub(crate) fn is_currency(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())
 }
 
@@ -333,7 +335,10 @@ fn record(line: &str) -> Option<Record> {
     if digits != same || !is_month(month) || !is_currency(currency) {
         return None;
     }
-    let (lines, root) = (number(lines).filter(|lines| *lines > 0)?, Hash::parse_hash(root).ok()?);
+    let (lines, root) = (number(lines)?, Hash::parse_hash(root).ok()?);
+    if lines == 0 && (opening != closing || opening == 0 || root != EMPTY_HASH) {
+        return None;
+    }
     let (currency, month) = (currency.to_owned(), month.to_owned());
     Some(Record { currency, month, digits, lines, opening, closing, root })
 }

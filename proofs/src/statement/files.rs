@@ -10,8 +10,8 @@ use crate::{Proof, ProofError};
 
 /// The head's name.
 pub(super) const HEAD: &str = "statement.txt";
-const HEAD_LINE: &str = "daybook statement 1";
-const NO_LINES: &str = "daybook no lines 1";
+const HEAD_LINE: &str = "daybook statement 2";
+const NO_LINES: &str = "daybook nothing 2";
 
 /// What a statement is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,8 +121,11 @@ impl StatementFiles {
         self.0.insert(member_name(position), member.to_text().into_bytes());
     }
 
-    /// Adds lines.
+    /// Adds lines, where there are any.
     pub fn chapter(&mut self, chapter: &Chapter) {
+        if chapter.lines.is_empty() {
+            return;
+        }
         self.0.insert(chapter.file_name(), chapter.to_text().into_bytes());
     }
 

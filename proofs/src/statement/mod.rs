@@ -1,7 +1,7 @@
 //! Statements that prove themselves: every line of a merchant's between two months, and that there is no other.
 //!
 //! When the books of a month are closed, the close, which is an event and so a leaf of the log, commits to one hash, the *seal*: the root
-//! of a [`KeyedTree`](crate::KeyedTree) in which each merchant that had lines since the close before has one leaf. The leaf says
+//! of a [`KeyedTree`](crate::KeyedTree) in which each merchant that had lines since the close before, or has a balance, has one leaf. The leaf says
 //! for each currency and month how many lines there are, the balance before and after them, and the root of the tree over them
 //! ([`Record`]). Each close names the one that it follows, and a checkpoint names the last one in force. So whoever has the checkpoint
 //! can be shown a merchant's lines ([`Chapter`]), that they are all lines of these months, that their numbers and balances go on from one
@@ -20,9 +20,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-pub(crate) use chapter::amount as read_amount;
 pub use chapter::{Chapter, Line, MerchantLeaf, Record, decimal};
+pub(crate) use chapter::{amount as read_amount, is_currency, number};
 pub use files::StatementFiles;
+pub(crate) use verify::hex;
 pub use verify::{Expected, ProvenStatement, Sealed, verify_statement};
 
 /// Files by name, as they stand in a folder or an archive.
@@ -31,7 +32,7 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 /// What a close of the books commits to of merchants' statements, as its event says it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Seal {
-    /// Merchants that had lines.
+    /// Merchants that had lines or a balance.
     pub merchants: u64,
     /// Lines of all of them.
     pub lines: u64,

@@ -8,7 +8,7 @@ use tlog_tiles::Hash;
 use super::chapter::{decimal, file_name, is_month, number};
 use super::files::{HEAD, Head, Member, close_name, close_of, member_name};
 use super::{CLOSED, Chapter, Files, Line, Record, Seal};
-use crate::{Checkpoint, Proof, ProofError, PublicKey, SignedBy};
+use crate::{Checkpoint, Proof, ProofError, PublicKey, SignedBy, strict};
 
 /// Most files of a statement.
 const MOST_FILES: usize = 20_000;
@@ -37,7 +37,7 @@ pub struct Sealed {
     pub period: String,
     /// What it sealed.
     pub seal: Seal,
-    /// Whether the merchant had lines in it; none where the statement does not reach it.
+    /// Whether the merchant had lines or a balance in it; none where the statement does not reach it.
     pub had_lines: Option<bool>,
 }
 
@@ -58,8 +58,8 @@ pub struct ProvenStatement {
     pub closes: Vec<Sealed>,
     /// Every line of these months: by currency and month; a month without lines has no chapter.
     pub chapters: Vec<Chapter>,
-    /// By currency, what the market owed the merchant before the first month and after the last, minor units. Of a
-    /// currency without lines in these months only where a close says it.
+    /// By currency, what the market owed the merchant before the first month and after the last, minor units; of one that is not
+    /// there, nothing.
     pub balances: BTreeMap<String, Balance>,
 }
 
@@ -203,8 +203,7 @@ fn closes(files: &Files, keys: &[PublicKey], known: &mut BTreeSet<String>) -> Re
             return broken(format!("{name}: {} in {} is no close of the books", entry.kind, entry.stream));
         }
         let unreadable = |why: String| ProofError::broken(format!("{name}: {why}"));
-        let Closed { period, through, seal } =
-            serde_json::from_str(entry.data).map_err(|error| unreadable(error.to_string()))?;
+        let Closed { period, through, seal } = at(&name, strict::read(entry.data))?;
         let seal = seal.ok_or_else(|| unreadable(format!("the close of {period} seals no statements")))?;
         let root = hex(&seal.root).ok_or_else(|| unreadable("its seal is no hash".to_owned()))?;
         if !is_month(&period) || seal.after.as_ref().is_some_and(|after| !is_month(after) || *after >= period)
@@ -222,7 +221,8 @@ fn closes(files: &Files, keys: &[PublicKey], known: &mut BTreeSet<String>) -> Re
     }
 }
 
-fn hex(text: &str) -> Option<Hash> {
+/// A hash of 64 small hexadecimal digits.
+pub(crate) fn hex(text: &str) -> Option<Hash> {
     let digits = text.as_bytes();
     let lower = digits.len() == 64 && digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let mut hash = [0; 32];
@@ -296,10 +296,15 @@ fn member(
         ));
     }
     known.insert(name.clone());
-    let Some(leaf) = member.leaf else { return Ok(false) };
+    let Some(leaf) = member.leaf else {
+        standing(&name, &[], head, close, proven)?;
+        return Ok(false);
+    };
     if leaf.merchant != head.merchant {
         return broken(format!("{name}: it is of {}, not of {}", leaf.merchant, head.merchant));
     }
+    // what the close before says nothing of was zero, and so was all before the first
+    let from_nothing = close.seal.after.is_none() || !proven.closes.is_empty();
     for record in &leaf.records {
         let outside = record.month > close.period
             || close.seal.after.as_ref().is_some_and(|after| record.month <= *after);
@@ -309,8 +314,8 @@ fn member(
         if *record.month > *head.through {
             continue;
         }
-        joined(&name, record, close, proven)?;
-        if *record.month < *head.from {
+        joined(&name, record, proven, from_nothing)?;
+        if *record.month < *head.from || record.lines == 0 {
             continue;
         }
         let file = file_name(&record.currency, &record.month);
@@ -325,20 +330,45 @@ fn member(
         known.insert(file);
         proven.chapters.push(chapter);
     }
+    standing(&name, &leaf.records, head, close, proven)?;
     Ok(true)
+}
+
+/// No balance falls away: what is owed stands in the last month of each close, also where no line of it does.
+fn standing(
+    name: &str,
+    records: &[Record],
+    head: &Head,
+    close: &Close,
+    proven: &ProvenStatement,
+) -> Result<(), ProofError> {
+    if *close.period > *head.through {
+        return Ok(());
+    }
+    let said = |currency: &str| {
+        records.iter().any(|record| record.currency == currency && record.month == close.period)
+    };
+    match proven.balances.iter().find(|(currency, of)| of.closing != 0 && !said(currency)) {
+        Some((currency, of)) => {
+            let owed = decimal(of.closing, of.digits);
+            broken(format!(
+                "{name}: {currency} stood at {owed}, and of {} nothing is said of it",
+                close.period
+            ))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Holds the opening balance of a record to the closing balance before it, and takes it into the balances.
 fn joined(
     name: &str,
     record: &Record,
-    close: &Close,
     proven: &mut ProvenStatement,
+    from_nothing: bool,
 ) -> Result<(), ProofError> {
     let Record { currency, month, digits, opening, closing, lines, .. } = record;
     let before = proven.balances.get(currency).copied();
-    let begun = proven.closes.first().map_or(&close.seal, |first| &first.seal);
-    let from_nothing = before.is_none() && begun.after.is_none();
     let was = before.map(|balance| balance.closing).or(from_nothing.then_some(0));
     if let Some(was) = was.filter(|was| was != opening || before.is_some_and(|of| of.digits != *digits)) {
         let [was, opening] = [was, *opening].map(|minor| decimal(minor, *digits));

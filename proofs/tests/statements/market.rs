@@ -129,6 +129,24 @@ impl Market {
                             lines,
                         });
                     }
+                    // what is owed stands in the last month, with lines or without
+                    let (opening, month) = (
+                        owed.get(&(merchant.clone(), currency)).copied().unwrap_or_default(),
+                        months[months.len() - 1],
+                    );
+                    let said = |of: &Vec<Chapter>| {
+                        of.iter().any(|chapter| chapter.currency == currency && chapter.month == month)
+                    };
+                    if opening != 0 && !chapters.get(&merchant).is_some_and(said) {
+                        let (currency, month) = (currency.to_owned(), month.to_owned());
+                        chapters.entry(merchant.clone()).or_default().push(Chapter {
+                            currency,
+                            month,
+                            digits,
+                            opening,
+                            lines: Vec::new(),
+                        });
+                    }
                 }
             }
             let leaf = |(merchant, chapters): (&String, &Vec<Chapter>)| {

@@ -4,25 +4,26 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use daybook_commands::{Clock as _, SystemClock};
-use daybook_domain::{Currency, MerchantId, Money, Timestamp};
-use daybook_market::Options;
-use daybook_market::proven::liabilities::{Owed, newest, owed, prove, sign};
-use daybook_market::transparency::{folder, grow};
+use daybook_domain::{Currency, MerchantId, Money, PartyId, Timestamp};
+use daybook_market::proven::Prover;
+use daybook_market::proven::liabilities::{Owed, blinding, blinding_or_new, owed, statements};
+use daybook_market::transparency::{folder, grow, sign};
+use daybook_market::{AnyCommand, AnyRequest, Options};
 use daybook_proofs::statement::decimal;
-use daybook_proofs::{LiabilityProof, Log, ProofError, PublicKey};
+use daybook_proofs::{Log, OwedProof, ProofError, PublicKey, Stated, StatedSum};
 
+use crate::act::By;
 use crate::cli::Global;
-use crate::cmd::log::{market_key, put, read, there, visible};
+use crate::cmd::log::{chance, market_key, put, read, seen, there, visible};
 use crate::failure::{Failure, unheard};
-use crate::output::{Format, Output, say};
+use crate::output::{Output, say};
 use crate::progress::Progress;
 use crate::value::{Table, Value};
 
-/// What the market owes: sign it as one sum, show it, prove to a merchant that its part is in it, check that
+/// What the market owes: state it as one sum, show it, prove to a merchant that its part is in it, check that
 ///
-/// The sum has a leaf for each merchant that is owed something (with its deposit), and one each for escrow, checkouts,
-/// refunds due and stored value. It equals the control accounts of the books; what providers and banks hold beyond it
-/// is the market's own.
+/// The sum has a leaf for each merchant (with its deposit), and one each for escrow, checkouts, refunds due and stored
+/// value. It equals the control accounts of the books; what providers and banks hold beyond it is the market's own.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -31,15 +32,27 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Bring the log up to the journal's end and sign what is owed by then; do so daily
+    /// State what is owed by the books as they are, an event, and sign the log with it; `serve` states it daily by itself
     Sign {
         /// The market's secret key; both while it goes over to another
         #[arg(long, value_name = "FILE", required = true)]
         key: Vec<PathBuf>,
+        /// Who states it
+        #[arg(long, value_name = "PERSON", default_value = "system")]
+        by: PartyId,
     },
     /// What is owed and held by the books as they are, and the market's own funds; exit code 1 where these are below zero
     Show,
-    /// Prove to a merchant that what it is owed is in the sum that was signed last
+    /// The sum that was stated last, with what proves it: the same for everybody; publish it
+    Sum {
+        /// With the signatures of these public keys, the market's and witnesses' [default: the market's own]
+        #[arg(long, value_name = "KEY", value_parser = PublicKey::parse)]
+        signed_by: Vec<PublicKey>,
+        /// Write it here and not to standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Prove to a merchant that what it is owed is in the sum that was stated last
     Prove {
         /// The merchant
         id: MerchantId,
@@ -50,48 +63,93 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Check such a proof, without the journal
-    Check {
-        /// The file
-        file: PathBuf,
-        /// The market's public key
-        #[arg(long, value_name = "KEY", value_parser = PublicKey::parse, required = true)]
-        key: Vec<PublicKey>,
-    },
+    Check(Check),
+}
+
+/// Check such a proof and the sum, without the journal
+#[derive(Debug, clap::Args)]
+struct Check {
+    /// The merchant's proof
+    file: PathBuf,
+    /// The sum, as the market shows it to everybody
+    #[arg(long, value_name = "FILE")]
+    sum: PathBuf,
+    /// The market's public key; a witness's too: then it must have signed
+    #[arg(long, value_name = "KEY", value_parser = PublicKey::parse, required = true)]
+    key: Vec<PublicKey>,
+    /// Refuse the proof of another merchant
+    #[arg(long, value_name = "ID")]
+    merchant: Option<MerchantId>,
+    /// Refuse one of another currency
+    #[arg(long, value_name = "CODE", value_parser = Currency::new)]
+    currency: Option<Currency>,
+    /// Refuse one of another amount: what you are owed by your own books, such as 1250.00
+    #[arg(long, value_name = "AMOUNT")]
+    owed: Option<String>,
+    /// Refuse a sum under a checkpoint of fewer events: an older one than you know
+    #[arg(long, value_name = "SIZE")]
+    events: Option<u64>,
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     match &args.action {
-        Action::Sign { key } => signed(global, key),
+        Action::Sign { key, by } => signed(global, key, *by),
         Action::Show => show(global),
-        Action::Prove { id, currency, out } => {
-            let proof = prove(&there(global)?, id.as_str(), currency.as_str())?;
-            put(out.as_deref(), &proof.to_text())
+        Action::Sum { signed_by, out } => {
+            proving(global, |prover| put(out.as_deref(), &prover.liabilities(signed_by)?.to_text()))
         }
-        Action::Check { file, key } => check(global, file, key),
+        Action::Prove { id, currency, out } => proving(global, |prover| {
+            let none = || {
+                Failure::Refused("nothing was stated here yet: `daybook liabilities sign` does".to_owned())
+            };
+            let blinding = blinding(prover.folder)?.ok_or_else(none)?;
+            put(out.as_deref(), &prover.owed(&blinding, id.as_str(), *currency)?.to_text())
+        }),
+        Action::Check(asked) => check(global, asked),
     }
 }
 
-fn signed(global: &Global, keys: &[PathBuf]) -> Result<(), Failure> {
+fn proving(global: &Global, work: impl FnOnce(&Prover<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
+    let folder = there(global)?;
+    let (models, journal) = (global.read_models()?, global.read_journal()?);
+    work(&Prover { models: &models, journal: &journal, market: Options::default().market, folder: &folder })
+}
+
+fn signed(global: &Global, keys: &[PathBuf], by: PartyId) -> Result<(), Failure> {
     let keys = keys.iter().map(|path| market_key(path)).collect::<Result<Vec<_>, _>>()?;
-    let journal = global.read_journal()?;
-    let folder = folder(&global.journal.0);
+    global.must_exist()?;
+    let market = global.market()?;
+    let (models, folder) = (global.read_models()?, folder(&global.journal.0));
+    let blinding = blinding_or_new(&folder, &chance()?)?;
+    let by = By { by, at: None, command_id: None };
+    let request = |command| -> AnyRequest { by.request(AnyCommand::Books { id: market.id(), command }) };
+    let drawn = global.runtime()?.block_on(market.state_liabilities(&models, &blinding, request))?;
+    let journal = market.journal().as_ref();
     let mut log = Log::open(&folder)?;
-    let progress = Progress::new(!global.no_progress, "logging", daybook_journal::Journal::head(&journal)?);
-    grow(&journal, &mut log, &mut |position| {
+    let progress = Progress::new(!global.no_progress, "logging", journal.head()?);
+    grow(journal, &mut log, &mut |position| {
         progress.set(position);
         true
     })?;
     drop(progress);
-    let models = global.read_models()?;
-    let (market, now) = (Options::default().market, Timestamp(SystemClock.now()));
-    let (checkpoint, all) = sign((&journal, market), &models, (&mut log, &folder), &keys, now)?;
+    let checkpoint = sign(journal, market.id(), &mut log, &keys, Timestamp(SystemClock.now()))?;
     let mut out = Output::new(global.format);
-    match out.format {
-        Format::Table => out.line(checkpoint.note.trim_end())?,
-        _ => out.table(&table(&all))?,
+    out.table(&table(&drawn.owed))?;
+    out.finish()?;
+    let said = statements(journal, market.id())?.pop();
+    let at = said.map_or_else(String::new, |said| format!("position {}", said.position));
+    match drawn.executed {
+        Some(_) => say!("stated at {at}; signed over {} events", checkpoint.size),
+        None => say!("nothing came since it was stated at {at}; signed over {} events", checkpoint.size),
     }
-    out.finish()
+    told(&drawn.owed)
+}
+
+/// Says what is wrong with what is owed; exit code 1 where something is.
+fn told(all: &[Owed]) -> Result<(), Failure> {
+    let wrong: Vec<_> = all.iter().flat_map(Owed::wrong).collect();
+    wrong.iter().for_each(|what| say!("{what}"));
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::Found) }
 }
 
 fn show(global: &Global) -> Result<(), Failure> {
@@ -100,21 +158,18 @@ fn show(global: &Global) -> Result<(), Failure> {
     let all = owed(&models, applied)?;
     let mut out = Output::new(global.format);
     unheard(out.table(&table(&all)).and_then(|()| out.finish()))?;
-    let wrong: Vec<String> = all.iter().flat_map(Owed::wrong).collect();
-    wrong.iter().for_each(|what| say!("{what}"));
-    if global.format != Format::Json
-        && let Ok(last) = there(global).and_then(|folder| Ok(newest(&folder)?))
-    {
-        say!("signed last by the {} events of the log then; these are {applied}", last.size);
+    if let Some(last) = statements(models.journal().as_ref(), Options::default().market)?.pop() {
+        say!("stated last by the {} events then; these are {applied}", last.said.through);
     }
-    if wrong.is_empty() { Ok(()) } else { Err(Failure::Found) }
+    told(&all)
 }
 
 /// Of each currency: what is owed, what is held, and what the difference is made of.
 fn table(all: &[Owed]) -> Table {
     let mut table = Table::new(&["currency", "part", "of", "count", "amount"]);
     for of in all {
-        let mut row = |part: &str, name: &str, count: Value, minor: i64| {
+        let mut row = |part: &str, name: &str, count: Value, minor: i128| {
+            let minor = i64::try_from(minor).unwrap_or(i64::MAX);
             let code = of.currency.as_str();
             table.push(vec![
                 code.into(),
@@ -126,33 +181,69 @@ fn table(all: &[Owed]) -> Table {
         };
         let merchants: Vec<&(String, u64)> =
             of.leaves.iter().filter(|(to, _)| to.starts_with("merchant ")).collect();
-        let whole = |minor: u64| i64::try_from(minor).unwrap_or(i64::MAX);
-        let sum = merchants.iter().map(|(_, minor)| *minor).sum::<u64>();
-        row("owed", "merchants", (merchants.len() as u64).into(), whole(sum));
+        let sum = merchants.iter().map(|(_, minor)| i128::from(*minor)).sum::<i128>();
+        row("owed", "merchants", (merchants.len() as u64).into(), sum);
         for (to, minor) in of.leaves.iter().filter(|(to, _)| !to.starts_with("merchant ")) {
-            row("owed", to, Value::None, whole(*minor));
+            row("owed", to, Value::None, (*minor).into());
         }
-        row("owed", "in all: the sum that is signed", (of.leaves.len() as u64).into(), whole(of.total()));
+        row(
+            "owed",
+            "in all: the sum that is stated",
+            (of.leaves.len() as u64).into(),
+            of.total().cast_signed(),
+        );
         for (name, minor) in &of.held {
-            row("held", name, Value::None, *minor);
+            row("held", name, Value::None, (*minor).into());
         }
         row("own funds", "held less owed", Value::None, of.own_funds());
         for (name, minor) in of.own.iter().filter(|(_, minor)| *minor != 0) {
-            row("of these", name, Value::None, *minor);
+            row("of these", name, Value::None, (*minor).into());
         }
         if of.receivables > 0 {
-            row("of these", "less receivables from merchants", Value::None, -whole(of.receivables));
+            row("of these", "less receivables", Value::None, -i128::from(of.receivables));
         }
     }
     table
 }
 
-fn check(global: &Global, path: &Path, keys: &[PublicKey]) -> Result<(), Failure> {
-    let text = String::from_utf8_lossy(&read(path)?).into_owned();
-    let verdict =
-        LiabilityProof::parse(&text).and_then(|proof| proof.verify(keys).map(|found| (proof, found)));
-    let (proof, (all, by)) = match verdict {
-        Ok(found) => found,
+/// A proof that holds, with the sum that it is counted in.
+type Held = (OwedProof, Stated, StatedSum);
+
+fn verdict(asked: &Check) -> Result<Result<Held, ProofError>, Failure> {
+    let text = |path: &Path| Ok::<_, Failure>(String::from_utf8_lossy(&read(path)?).into_owned());
+    let (proof, sum) = (text(&asked.file)?, text(&asked.sum)?);
+    Ok(Stated::verify(&sum, &asked.key).and_then(|stated| {
+        let proof = OwedProof::parse(&proof)?;
+        let sum = proof.verify(&stated)?.clone();
+        Ok((proof, stated, sum))
+    }))
+}
+
+/// What a proof that holds is not of, of what was asked for.
+fn another(asked: &Check, (proof, stated, sum): &Held) -> Option<String> {
+    let owed = money(proof.owed, sum.digits);
+    let merchant = asked.merchant.map(|id| format!("merchant {id}"));
+    let differs = |what: &str, found: &str, wanted: Option<&str>| {
+        let wanted = wanted.filter(|wanted| *wanted != found)?;
+        Some(format!("its {what} is {found:?}, and {wanted:?} was asked for"))
+    };
+    let size = stated.checkpoint.size;
+    differs("creditor", &proof.to, merchant.as_deref())
+        .or_else(|| differs("currency", &proof.currency, asked.currency.as_ref().map(Currency::as_str)))
+        .or_else(|| differs("amount", &owed, asked.owed.as_deref()))
+        .or_else(|| {
+            let least = asked.events.filter(|least| size < *least)?;
+            Some(format!("its checkpoint has {size} events, and at least {least} are known"))
+        })
+}
+
+fn money(minor: u64, digits: u32) -> String {
+    i64::try_from(minor).map_or_else(|_| minor.to_string(), |minor| decimal(minor, digits))
+}
+
+fn check(global: &Global, asked: &Check) -> Result<(), Failure> {
+    let held = match verdict(asked)? {
+        Ok(held) => held,
         Err(error) => {
             let what = match error {
                 ProofError::Malformed { .. } => "it is no proof",
@@ -162,19 +253,41 @@ fn check(global: &Global, path: &Path, keys: &[PublicKey]) -> Result<(), Failure
             return Err(Failure::Found);
         }
     };
-    let money = |minor: u64| decimal(i64::try_from(minor).unwrap_or(i64::MAX), all.digits);
-    let time = proof.checkpoint.lines.iter().find_map(|line| line.strip_prefix("time ")).unwrap_or_default();
-    let mut table =
-        Table::new(&["to", "currency", "owed", "of_in_all", "leaves", "size", "time", "signed_by"]);
+    if let Some(why) = another(asked, &held) {
+        say!("it is another one: {}", visible(&why));
+        return Err(Failure::Found);
+    }
+    let (proof, stated, sum) = held;
+    let checkpoint = &stated.checkpoint;
+    let time = checkpoint.lines.iter().find_map(|line| line.strip_prefix("time ")).unwrap_or_default();
+    let columns = [
+        "to",
+        "currency",
+        "owed",
+        "of_in_all",
+        "leaves",
+        "through",
+        "stated_at",
+        "size",
+        "root",
+        "time",
+        "signed_by",
+        "witnessed_by",
+    ];
+    let mut table = Table::new(&columns);
     table.push(vec![
         visible(&proof.to).into(),
         visible(&proof.currency).into(),
-        money(proof.owed).into(),
-        money(all.root.owed).into(),
-        all.leaves.into(),
-        proof.checkpoint.size.into(),
+        money(proof.owed, sum.digits).into(),
+        money(sum.root.owed, sum.digits).into(),
+        sum.leaves.into(),
+        stated.through.into(),
+        stated.position.into(),
+        checkpoint.size.into(),
+        checkpoint.root.to_string().into(),
         visible(time).into(),
-        by.market.join(" ").into(),
+        stated.by.market.join(" ").into(),
+        stated.by.witnesses.iter().map(seen).collect::<Vec<_>>().join(" ").into(),
     ]);
     let mut out = Output::new(global.format);
     unheard(out.record(&table).and_then(|()| out.finish()))

@@ -124,10 +124,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
 }
 
 fn key(global: &Global, args: &Key) -> Result<(), Failure> {
-    let mut chance = Zeroizing::new([0; 32]);
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), chance.as_mut())
-        .map_err(|_| Failure::Unavailable("the operating system gives no random numbers".to_owned()))?;
-    let secret = MarketKey::generate(&args.name, *chance)?;
+    let secret = MarketKey::generate(&args.name, *chance()?)?;
     let made = MarketKey::parse(&secret)?;
     secret_file(&args.out, &secret)?;
     let mut table = Table::new(&["name", "public_key", "file"]);
@@ -147,6 +144,14 @@ fn secret_file(path: &Path, text: &str) -> Result<(), Failure> {
         let _half = fs::remove_file(path);
         failed(error)
     })
+}
+
+/// 32 bytes of chance.
+pub fn chance() -> Result<Zeroizing<[u8; 32]>, Failure> {
+    let mut chance = Zeroizing::new([0; 32]);
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), chance.as_mut())
+        .map_err(|_| Failure::Unavailable("the operating system gives no random numbers".to_owned()))?;
+    Ok(chance)
 }
 
 /// Reads a market's key.

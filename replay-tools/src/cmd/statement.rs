@@ -7,8 +7,8 @@ use daybook_domain::MerchantId;
 use daybook_market::Options;
 use daybook_market::proven::Prover;
 use daybook_projections::ReadModels;
-use daybook_proofs::Files;
 use daybook_proofs::statement::archive;
+use daybook_proofs::{Files, PublicKey};
 use daybook_reports::Statement;
 use daybook_reports::statement::{COLUMNS, Section};
 
@@ -53,6 +53,9 @@ struct Merchant {
     /// period must be closed, and the log signed since
     #[arg(long, value_name = "FILE")]
     prove: Option<PathBuf>,
+    /// With the signatures of these public keys, the market's and witnesses' [default: the market's own]
+    #[arg(long, value_name = "KEY", value_parser = PublicKey::parse, requires = "prove")]
+    signed_by: Vec<PublicKey>,
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
@@ -86,7 +89,8 @@ fn proof(
     let month = |day: chrono::NaiveDate| month(&day.format("%Y-%m").to_string()).map_err(Failure::Refused);
     let folder = log_there(global)?;
     let prover = Prover { models, journal: &journal, market: Options::default().market, folder: &folder };
-    Ok(prover.prove(asked.id.as_str(), month(statement.first)?, month(statement.last)?)?.files)
+    let (first, last) = (month(statement.first)?, month(statement.last)?);
+    Ok(prover.prove_signed(asked.id.as_str(), first, last, &asked.signed_by)?.files)
 }
 
 fn drawn(global: &Global, models: &ReadModels, asked: &Merchant) -> Result<Statement, Failure> {

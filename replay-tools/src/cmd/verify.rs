@@ -1,7 +1,9 @@
 //! `daybook verify`
 
 use daybook_domain::Money;
-use daybook_market::verify::{Report, VerifyError, verify, verify_models, verify_seals};
+use daybook_market::proven::liabilities::blinding;
+use daybook_market::transparency::folder;
+use daybook_market::verify::{Report, VerifyError, verify, verify_liabilities, verify_models, verify_seals};
 use daybook_projections::ReadModels;
 use serde::Serialize;
 
@@ -46,7 +48,10 @@ pub fn check(global: &Global, models: &ReadModels) -> Result<Report, Failure> {
     };
     let mut report = verify(models.journal().as_ref(), &mut told)?;
     verify_models(models, &mut told, &mut report)?;
-    verify_seals(models, daybook_market::Options::default().market, &mut told, &mut report)?;
+    let market = daybook_market::Options::default().market;
+    verify_seals(models, market, &mut told, &mut report)?;
+    let blinding = blinding(&folder(&global.journal.0))?;
+    verify_liabilities(models, market, blinding.as_ref(), &mut told, &mut report)?;
     Ok(report)
 }
 

@@ -24,7 +24,7 @@ use crate::value::{Table, Value};
 pub struct Args {
     /// The file that `daybook statement merchant --prove` wrote
     file: PathBuf,
-    /// The market's public key; more than one where it has changed
+    /// The market's public key; more than one where it has changed. A witness's too: then it must have signed
     #[arg(long, value_name = "KEY", value_parser = PublicKey::parse, required = true)]
     key: Vec<PublicKey>,
     /// Refuse the statement of another merchant
@@ -91,9 +91,10 @@ fn heading(statement: &ProvenStatement) -> String {
     let time = checkpoint.lines.iter().find_map(|line| line.strip_prefix("time ")).unwrap_or_default();
     let witnesses: String = by.witnesses.iter().map(|one| format!(", {}", seen(one))).collect();
     visible(&format!(
-        "All lines of {merchant}, {from} to {through}: complete, signed by {} on {time} over {} events{witnesses}",
+        "All lines of {merchant}, {from} to {through}: complete, signed by {} on {time} over {} events with the root {}{witnesses}",
         by.market.join(" "),
-        checkpoint.size
+        checkpoint.size,
+        checkpoint.root
     ))
 }
 
@@ -108,11 +109,17 @@ fn sums(statement: &ProvenStatement) -> Table {
         "closing",
         "signed_by",
         "size",
+        "root",
     ]);
     let mut row = |rest: [Value; 4]| {
         let head: [Value; 3] =
             [&statement.merchant, &statement.from, &statement.through].map(|text| text.as_str().into());
-        let tail: [Value; 2] = [statement.by.market.join(" ").into(), statement.checkpoint.size.into()];
+        let checkpoint = &statement.checkpoint;
+        let tail: [Value; 3] = [
+            statement.by.market.join(" ").into(),
+            checkpoint.size.into(),
+            checkpoint.root.to_string().into(),
+        ];
         table.push(head.into_iter().chain(rest).chain(tail).collect());
     };
     if statement.balances.is_empty() {

@@ -15,6 +15,7 @@ use daybook_api::webhooks;
 use daybook_api::{Connections, Deliveries, Gate, Served, Service, Serving, Settings, Tls, Traces};
 use daybook_commands::{Clock as _, SystemClock};
 use daybook_domain::Timestamp;
+use daybook_market::proven::liabilities::blinding_or_new;
 use daybook_market::transparency::{Logging, folder};
 use daybook_market::{Market, Options, Running};
 use daybook_projections::Follower;
@@ -26,7 +27,7 @@ use tokio::sync::watch;
 
 use crate::cli::Global;
 use crate::cmd::key;
-use crate::cmd::log::market_key;
+use crate::cmd::log::{chance, market_key};
 use crate::failure::Failure;
 use crate::open::told;
 use crate::output::{Output, say};
@@ -96,6 +97,8 @@ struct Plan {
     log: Option<(MarketKey, Duration)>,
     /// By which lists channels are told.
     sites: Sites,
+    /// Whether what is owed is stated daily, where a log is kept.
+    state_liabilities: bool,
 }
 
 /// What runs beside the server.
@@ -104,6 +107,7 @@ struct Stores {
     running: Running,
     clerk: Clerk,
     logging: Option<Logging>,
+    stating: Option<tokio::task::JoinHandle<()>>,
     follower: Follower,
     market: Arc<Market>,
 }
@@ -151,7 +155,19 @@ impl Plan {
         let log = log_key.map(|key| (key, log_interval));
         let sites = settings.text("sites").map(|path| sites::read(Path::new(path)));
         let sites = sites.transpose().map_err(|why| settings.wrong("sites", &why))?.unwrap_or_default();
-        Ok(Self { listen, metrics_listen, serving, service, access, webhooks, traces, log, sites })
+        let state_liabilities = settings.get("state_liabilities")?;
+        Ok(Self {
+            listen,
+            metrics_listen,
+            serving,
+            service,
+            access,
+            webhooks,
+            traces,
+            log,
+            sites,
+            state_liabilities,
+        })
     }
 
     async fn serve(self, global: &Global) -> Result<(), Failure> {
@@ -216,6 +232,7 @@ impl Plan {
     ) -> Result<Stores, Failure> {
         let (of, keys, hooks, log) = (global.clone(), self.access.clone(), self.webhooks, self.log.clone());
         let sites = self.sites.clone();
+        let states = self.state_liabilities && log.is_some();
         let opened = tokio::task::spawn_blocking(move || {
             let market = Arc::new(of.market_with(Options { sites: Some(sites), ..Options::default() })?);
             let progress = Progress::new(!of.no_progress, "catching up", 1);
@@ -229,11 +246,18 @@ impl Plan {
                 Logging::start((journal, market.id()), folder, key, every, || Timestamp(SystemClock.now()))
             });
             let logging = logging.transpose()?;
-            Ok::<_, Failure>((market, models, follower, access, clerk, webhooks, logging))
+            let blinding =
+                states.then(|| blinding_or_new(&folder(&of.journal.0), &chance()?).map_err(Failure::from));
+            let blinding = blinding.transpose()?;
+            Ok::<_, Failure>((market, models, follower, access, clerk, webhooks, logging, blinding))
         });
         let opened =
             opened.await.map_err(|error| Failure::Unavailable(format!("opening failed: {error}")))?;
-        let (market, models, follower, access, clerk, webhooks, logging) = opened?;
+        let (market, models, follower, access, clerk, webhooks, logging, blinding) = opened?;
+        let stating = blinding.map(|blinding| {
+            let (market, models) = (Arc::clone(&market), models.clone());
+            tokio::spawn(async move { market.state_liabilities_daily(&models, &blinding).await })
+        });
         if access.is_empty() {
             say!("nobody has a key yet; make the first with\n  {}", key::first(global));
         }
@@ -248,13 +272,17 @@ impl Plan {
         // what runs by itself has time: whoever asked while the stores were opened comes first
         let running = market.spawn();
         tracing::info!(journal = %global.journal, "ready");
-        Ok(Stores { deliveries: served.deliveries, running, clerk, logging, follower, market })
+        Ok(Stores { deliveries: served.deliveries, running, clerk, logging, stating, follower, market })
     }
 }
 
 /// In the order in which they rest on each other: what runs by itself, the read models, the journal.
 async fn close(stores: Stores) {
-    let Stores { deliveries, running, clerk, logging, follower, market } = stores;
+    let Stores { deliveries, running, clerk, logging, stating, follower, market } = stores;
+    if let Some(stating) = stating {
+        stating.abort();
+        let _ = stating.await; // it was stopped, or had died and said so
+    }
     deliveries.stop(LAST_DELIVERIES).await;
     running.stop().await;
     let closed = tokio::task::spawn_blocking(move || {

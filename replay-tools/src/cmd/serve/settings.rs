@@ -69,6 +69,7 @@ settings! {
     sites "sites" "DAYBOOK_SITES" "FILE" = "", "A TOML file of the market's own hosts, and of search engines, social networks and partners of its own: read models tell channels by it, and are made anew where it changed";
     log_key "log-key" "DAYBOOK_LOG_KEY" "FILE" = "", "The key with which the journal's log is kept and signed while this runs: see `daybook log`";
     log_interval "log-interval" "DAYBOOK_LOG_INTERVAL" "TIME" = "10m", "How often it is signed, where something came";
+    state_liabilities "state-liabilities" "DAYBOOK_STATE_LIABILITIES" "true|false" = "true", "State once in each business day what the market owes, where the log is kept: see `daybook liabilities`";
     access_issuer "access-issuer" "DAYBOOK_ACCESS_ISSUER" "TEXT" = "", "Whose tokens (JWT) are taken beside keys: their iss; with --access-audience and --access-jwks";
     access_audience "access-audience" "DAYBOOK_ACCESS_AUDIENCE" "TEXT" = "", "Whom these tokens are for: among their aud";
     access_jwks "access-jwks" "DAYBOOK_ACCESS_JWKS" "FILE|URL" = "", "The issuer's public keys, a JWK set: a file, or an https URL";

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Checks that what a merchant is owed is counted in the sum that a market stated (docs/statements.md), independently of Daybook.
+
+    python3 check_liabilities.py OWN.proof --sum SUM.proof --key 'shop.example/ledger+5f584738+AbC...' [--merchant M] [--currency CNY]
+        [--owed 1250.00] [--events SIZE]
+
+Needs verify_statement.py beside it and Python 3. Prints what holds, or what does not (exit code 1).
+"""
+import argparse, re, sys
+
+from verify_statement import (Wrong, check, checkpoint, event, hashes, leaf, money, number, printable, public_key, root_of,
+                              sha, shown, strict, unbase64)
+
+
+def stated(text, keys):
+    """The event that says what is owed in all, in the log that was signed: its position, size of the log and sums by currency."""
+    where = "the sum"
+    head, found, note = text.partition("\n\n")
+    lines = head.split("\n")
+    check(found and len(lines) >= 3 and lines[0] == "c2sp.org/tlog-proof@v1", where, "it is no proof of an event")
+    check(lines[1].startswith("extra ") and lines[2].startswith("index "), where, "it is no proof of an event")
+    raw, index = unbase64(lines[1][6:], where), number(lines[2][6:], where)
+    size, root, _ = checkpoint(note, keys, where)
+    check(root_of(hashes(lines[3:], where), index, size, leaf(raw), where) == root, where, "its event is not in the log that was signed")
+    at, stream, kind, said = event(raw, where)
+    check(at == index + 1, where, "its event is at another position")
+    check(kind == "LiabilitiesStated" and stream.startswith("books-"), where, "its event does not say what is owed")
+    check(type(said["through"]) is int and 0 <= said["through"] < at, where, "it says what is owed by events that came after it")
+    sums = {}
+    for one in said["sums"]:
+        currency, (owed, digits) = one["sum"]["currency"], money(one["sum"]["amount"], None, where)
+        check(re.match(r"[A-Z]{3}\Z", currency) and all(known < currency for known in sums), where, "a currency comes twice, or is none")
+        check(type(one["leaves"]) is int and one["leaves"] > 0 and owed >= 0, where, "a sum of it is none")
+        check(re.match(r"[0-9a-f]{64}\Z", one["root"]), where, "a root of it is none")
+        sums[currency] = (owed, digits, one["leaves"], bytes.fromhex(one["root"]))
+    return at, size, root, sums
+
+
+def over(left, right):
+    """The node over two: the sum, and the hash of both sums and hashes below."""
+    owed = left[0] + right[0]
+    check(owed < 1 << 64, "the way", "its sum is too large")
+    return owed, sha(b"\1" + b"".join(side[0].to_bytes(8, "big") + side[1] for side in (left, right)))
+
+
+def verify(own, total, keys, **wanted):
+    at, size, root, sums = stated(total, keys)
+    where, lines = "the proof", own.split("\n")
+    check(len(lines) >= 7 and lines[0] == "daybook owed 2" and lines[-1] == "", where, "it is no proof of what is owed")
+    check(lines[1].startswith("stated ") and number(lines[1][7:], where) == at, where, f"it is not of the sum stated at position {at}")
+    check(lines[3].startswith("nonce ") and lines[5].startswith("index "), where, "it is not as it is written")
+    who, nonce, index = lines[2], unbase64(lines[3][6:], where, 32), number(lines[5][6:], where)
+    currency, _, amount = lines[4].partition(" ")
+    check(currency in sums, where, f"nothing is stated to be owed in {currency}")
+    whole, digits, leaves, top = sums[currency]
+    owed, last = money(amount, digits, where), leaves - 1
+    check(owed >= 0 and index < leaves, where, "it begins at a leaf that is not there")
+    # the leaf: a zero byte, the amount, and the hash of nonce and name; then up as RFC 9162 2.1.3.2 goes
+    at_leaf = sha(b"\0" + owed.to_bytes(8, "big") + sha(nonce + who.encode()))
+    node_, place = (owed, at_leaf), index
+    for line in lines[6:-1]:
+        text, _, hash_ = line.partition(" ")
+        beside = (money(text, digits, where), unbase64(hash_, where, 32))
+        check(last != 0 and beside[0] >= 0, where, "its way is too long, or has less than nothing")
+        if place & 1 or place == last:
+            node_ = over(beside, node_)
+            while place & 1 == 0 and place:
+                place, last = place >> 1, last >> 1
+        else:
+            node_ = over(node_, beside)
+        place, last = place >> 1, last >> 1
+    check(last == 0 and node_ == (whole, top), where, f"{amount} {currency} for {who} are not counted in the sum")
+    found = dict(merchant=who.removeprefix("merchant "), currency=currency, owed=amount)
+    for name, value in wanted.items():
+        if name == "events":
+            check(value is None or size >= value, "the checkpoint", f"it has {size} events, and {value} are known")
+        else:
+            check(value in (None, found[name]), where, f"its {name} is {found[name]}, and {value} was asked for")
+    return f"{amount} {currency} for {who} are counted in {shown(whole, digits)} owed to {leaves}, stated at {at}, signed over {size} events"
+
+
+def main():
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("file")
+    asked.add_argument("--sum", required=True)
+    asked.add_argument("--key", action="append", required=True)
+    for name in ("merchant", "currency", "owed"):
+        asked.add_argument(f"--{name}")
+    asked.add_argument("--events", type=int)
+    args = asked.parse_args()
+    try:
+        own, total = (open(path, encoding="utf-8", newline="").read(1 << 22) for path in (args.file, args.sum))
+        says = verify(own, total, [public_key(key) for key in args.key], merchant=args.merchant, currency=args.currency,
+                      owed=args.owed, events=args.events)
+    except Wrong as wrong:
+        print(printable(f"it does not hold: {wrong}"))
+        return 1
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as wrong:
+        print(printable(f"it is not as it is written: {wrong!r}"))
+        return 1
+    print(printable(says))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+//! The event that says what is owed in all.
+
+use serde::Deserialize;
+use tlog_tiles::Hash;
+
+use super::{Sum, read};
+use crate::statement::{hex, is_currency};
+use crate::{Checkpoint, Proof, ProofError, PublicKey, SignedBy, strict};
+
+/// What is owed in all in a currency, as an event says it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatedSum {
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Decimals of the currency.
+    pub digits: u32,
+    /// Leaves of the tree.
+    pub leaves: u64,
+    /// Its root.
+    pub root: Sum,
+}
+
+/// What a market stated to owe, by an event of its signed log: the same for everybody.
+#[derive(Clone, Debug)]
+pub struct Stated {
+    /// Position of the event.
+    pub position: u64,
+    /// What is owed by the events through here.
+    pub through: u64,
+    /// By currency.
+    pub sums: Vec<StatedSum>,
+    /// The checkpoint that has the event.
+    pub checkpoint: Checkpoint,
+    /// Who signed that.
+    pub by: SignedBy,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    through: u64,
+    sums: Vec<One>,
+}
+
+#[derive(Deserialize)]
+struct One {
+    sum: Money,
+    leaves: u64,
+    root: String,
+}
+
+#[derive(Deserialize)]
+struct Money {
+    amount: String,
+    currency: String,
+}
+
+impl One {
+    fn read(self) -> Option<StatedSum> {
+        let Self { sum: Money { amount, currency }, leaves, root } = self;
+        let ((owed, digits), hash): (_, Hash) = (read(&amount)?, hex(&root)?);
+        (is_currency(&currency) && leaves > 0).then_some(())?;
+        Some(StatedSum { currency, digits, leaves, root: Sum { owed, hash } })
+    }
+}
+
+impl Stated {
+    /// Reads the proof of an event (C2SP tlog-proof) that says what is owed, and whether it stands in a log that these keys signed.
+    ///
+    /// # Errors
+    /// [`ProofError`] says what it is not, or what does not hold.
+    pub fn verify(text: &str, keys: &[PublicKey]) -> Result<Self, ProofError> {
+        let proof = Proof::parse(text)?;
+        if proof.to_text() != text {
+            return Err(ProofError::malformed("the sum", "it is not as it is written"));
+        }
+        let (entry, by) = proof.verify(keys)?;
+        proof.checkpoint.signed_by_these_alone(keys)?;
+        if entry.kind != "LiabilitiesStated" || !entry.stream.starts_with("books-") {
+            let why = format!("{} in {} does not say what is owed", entry.kind, entry.stream);
+            return Err(ProofError::broken(why));
+        }
+        let Event { through, sums } = strict::read(entry.data)?;
+        let read: Option<Vec<StatedSum>> = sums.into_iter().map(One::read).collect();
+        let ordered = |sums: &[StatedSum]| sums.windows(2).all(|two| two[0].currency < two[1].currency);
+        let sums = read.filter(|sums| ordered(sums));
+        let sums =
+            sums.ok_or_else(|| ProofError::broken("a sum of it is none, or a currency comes twice"))?;
+        if through >= entry.position {
+            return Err(ProofError::broken("it says what is owed by events that came after it"));
+        }
+        let position = entry.position;
+        Ok(Self { position, through, sums, checkpoint: proof.checkpoint, by })
+    }
+}
