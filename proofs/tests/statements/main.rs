@@ -435,6 +435,12 @@ fn a_statement_of_a_hundred_thousand_lines_is_checked_within_a_second() {
     let through = last.data.find("\"through\":").unwrap() + 10;
     let end = through + last.data[through..].find(',').unwrap();
     last.data.replace_range(through..end, "100000");
+    // behind as many events as it seals
+    last.position = 100_001;
+    let closed = closed_line(&last.period, last.position);
+    market.events = 100_001;
+    market.checkpoint.lines.pop();
+    market.checkpoint.lines.push(closed);
     let key = market.key.clone();
     market.signed_by(&key);
     let began = std::time::Instant::now();
