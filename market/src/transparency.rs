@@ -202,6 +202,7 @@ impl Logging {
         let stopping = Arc::new(AtomicBool::new(false));
         let stops = Arc::clone(&stopping);
         let work = move || {
+            give_way();
             loop {
                 let pause = woken.recv_timeout(every);
                 // a stop is not held up by a long way to go: what is left comes with the next start
@@ -227,6 +228,15 @@ impl Logging {
         if self.thread.join().is_err() {
             tracing::error!("the thread of the log panicked");
         }
+    }
+}
+
+/// Lets this thread run with what the others leave: whoever waits for a command goes before the log, which nobody waits
+/// for. Where all cores are busy it still has about a tenth of one.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(10) {
+        tracing::debug!(%error, "the log's thread runs like any other");
     }
 }
 

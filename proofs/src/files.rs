@@ -18,6 +18,8 @@ use crate::ProofError;
 use crate::tree::{HEIGHT, TILE};
 
 const HASH: usize = 32;
+/// Whether the system can sync all that was written to a disk at once. Where it cannot, each tile is synced alone.
+const TOGETHER: bool = cfg!(target_os = "linux");
 /// Longest note that is read.
 const MOST_NOTE: u64 = 1_000_000;
 
@@ -142,13 +144,38 @@ impl Files {
         }))
     }
 
-    /// Writes a tile. Those that it was before it was full are needed no more then: until then whoever has a checkpoint of
-    /// that size reads them.
+    /// Writes a tile, which lasts with the next [`settle`](Self::settle).
     pub fn write_tile(&self, level: u8, number: u64, hashes: &[Hash]) -> Result<(), ProofError> {
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
         let name = tile_name(level, number, hashes.len());
-        self.write(&name, &bytes)?;
-        if hashes.len() == TILE { self.remove(&format!("{name}.p")) } else { Ok(()) }
+        if !TOGETHER {
+            return self.write(&name, &bytes);
+        }
+        let path = self.0.join(name);
+        let parent = path.parent().unwrap_or(&self.0);
+        let new = path.with_extension("new");
+        let write = || {
+            fs::create_dir_all(parent)
+                .and_then(|()| fs::write(&new, bytes))
+                .and_then(|()| fs::rename(&new, &path))
+        };
+        write().map_err(ProofError::file(&path))
+    }
+
+    /// Makes all tiles last that were written. One call for all of them: each that is synced alone makes those who append to
+    /// the journal beside wait for the disk, once for every 256 events.
+    pub fn settle(&self) -> Result<(), ProofError> {
+        #[cfg(target_os = "linux")]
+        {
+            let sync = || rustix::fs::syncfs(File::open(&self.0)?).map_err(std::io::Error::from);
+            sync().map_err(ProofError::file(&self.0))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a tile was before it was full: until the full one lasts, whoever has a checkpoint of that size reads them.
+    pub fn remove_partial(&self, level: u8, number: u64) -> Result<(), ProofError> {
+        self.remove(&format!("{}.p", tile_name(level, number, TILE)))
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use tlog_tiles::{EMPTY_HASH, Hash, TileHashReader, prove_record, prove_tree, tree_hash};
 
 use crate::files::{Files, tile_name};
-use crate::tree::{Full, TILE, Tree};
+use crate::tree::{Full, TILE, Tree, became_full};
 use crate::{Checkpoint, Consistency, Entry, MarketKey, Proof, ProofError, PublicKey};
 
 /// Full tiles that are held at most before they are written.
@@ -132,8 +132,12 @@ impl Log {
         for (level, number, hashes) in self.tree.partial() {
             self.files.write_tile(level, number, hashes)?;
         }
+        self.files.settle()?;
         let state = format!("{}\n{}\n", self.tree.size(), self.tree.root());
         self.files.write("state", state.as_bytes())?;
+        for (level, number) in became_full(self.saved, self.tree.size()) {
+            self.files.remove_partial(level, number)?;
+        }
         self.saved = self.tree.size();
         Ok(())
     }

@@ -99,6 +99,16 @@ impl Tree {
     }
 }
 
+/// The tiles, level and number, that were begun at a size and are full at a later one.
+pub(crate) fn became_full(before: u64, after: u64) -> impl Iterator<Item = (u8, u64)> {
+    let hashes = |size: u64, level: u8| size.checked_shr(u32::from(level) * u32::from(HEIGHT)).unwrap_or(0);
+    (0..HEIGHT).filter_map(move |level| {
+        let begun = !hashes(before, level).is_multiple_of(TILE as u64);
+        let number = hashes(before, level + 1);
+        (begun && number < hashes(after, level + 1)).then_some((level, number))
+    })
+}
+
 /// The hash over some hashes of one level, as RFC 6962 splits them; none over nothing.
 fn over(hashes: &[Hash]) -> Option<Hash> {
     match hashes {
@@ -150,6 +160,19 @@ mod tests {
     }
 
     /// The leaves and roots that Certificate Transparency's reference implementation is tested with.
+    #[test]
+    fn a_tile_that_was_begun_and_is_full_now_is_named_and_no_other() {
+        let named = |before, after| became_full(before, after).collect::<Vec<_>>();
+        assert_eq!(named(0, 10_000), [], "nothing was begun");
+        assert_eq!(named(255, 256), [(0, 0)]);
+        assert_eq!(named(256, 512), [], "no leaf of it was there");
+        assert_eq!(named(300, 511), [], "begun, not full");
+        assert_eq!(named(300, 512), [(0, 1)]);
+        assert_eq!(named(65_535, 65_536), [(0, 255), (1, 0)]);
+        assert_eq!(named(65_536, 131_072), [], "two levels begin anew");
+        assert_eq!(named(65_792, 131_072), [(1, 1)], "the leaves stood at a full tile");
+    }
+
     #[test]
     fn the_published_roots_are_those_of_the_published_leaves() {
         let leaves: [&[u8]; 8] =
