@@ -9,7 +9,7 @@ use daybook_commands::{Clock as _, SystemClock};
 use daybook_domain::Timestamp;
 use daybook_journal::Journal;
 use daybook_market::Options;
-use daybook_market::transparency::{Logging, folder};
+use daybook_market::transparency::Logging;
 use daybook_proofs::MarketKey;
 use tokio::runtime::Runtime;
 
@@ -35,13 +35,15 @@ pub fn measure(room: &Room, runtime: &Runtime, size: &Size) -> Result<Figure, Fa
     let (mut with, mut without, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let (mut load, mut events, mut bytes) = (Load::default(), 0, 0);
     for run in 0..size.runs {
-        let path = room.file("signed.db");
-        let ground = Ground::open(&path)?;
-        deposits::prepare(runtime, &ground.commands, size.streams)?;
-        let tlog = folder(&path);
         let mut rates = [0.0, 0.0];
-        // which of the two comes first changes from run to run
+        // which of the two comes first changes from run to run; each begins with a journal of its own, as what comes
+        // second in one journal is slower
         for half in [run % 2, 1 - run % 2] {
+            let path = room.file("signed.db");
+            let ground = Ground::open(&path)?;
+            deposits::prepare(runtime, &ground.commands, size.streams)?;
+            // goes with the room: files that are made soon after as many were removed cost the file system more
+            let tlog = room.kept(&format!("signed-{run}.tlog"));
             let requests = deposits::payments(1_000 + run * 2 + half, count, size.streams);
             let logging = (half == 1)
                 .then(|| {
@@ -65,14 +67,13 @@ pub fn measure(room: &Room, runtime: &Runtime, size: &Size) -> Result<Figure, Fa
             rates[usize::from(half == 1)] = per_second(count, took);
             if let Some(logging) = logging {
                 logging.stop();
+                events = ground.journal.head()?;
+                bytes = length(&tlog.join("tile")).map_err(failed)?;
             }
         }
         without.push(rates[0]);
         with.push(rates[1]);
         ratios.push(rates[1] / rates[0]);
-        events = ground.journal.head()?;
-        bytes = length(&tlog.join("tile")).map_err(failed)?;
-        fs::remove_dir_all(&tlog).map_err(failed)?;
     }
     let (with, without) = (median(with), median(without));
     let rate = Row::rate("commands while the signed log follows", "commands/s", with)
