@@ -306,14 +306,28 @@ impl Question {
         Ok((from, to))
     }
 
-    /// What stands for this question in a cursor: the same for the same path and parameters.
+    /// What stands for this question in a cursor, and where its answer is kept: the same for the same path and parameters,
+    /// and for no others.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        for (name, value) in
-            self.path.iter().map(|(n, v)| (n.as_str(), v)).chain(self.query.iter().map(|(n, v)| (*n, v)))
-        {
-            text += &format!("{name}={value}&");
-        }
-        text
+        let path = self.path.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        joined(path.chain(self.query.iter().map(|(name, value)| (*name, value.as_str()))))
+    }
+}
+
+/// Names and values as one text: each value behind its length, as it may hold whatever would part it from the next.
+fn joined<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    pairs.map(|(name, value)| format!("{name}={}:{value}&", value.len())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_questions_have_two_texts_whatever_their_values_hold() {
+        let one = joined([("report_source", "x&timeout=1:5")].into_iter());
+        let two = joined([("report_source", "x"), ("timeout", "5")].into_iter());
+        assert_eq!(two, "report_source=1:x&timeout=1:5&");
+        assert_ne!(one, two);
     }
 }
