@@ -33,4 +33,4 @@ pub use facts::{
 pub use figures::{Figure, Figures, OPENING, Series};
 pub use files::{Checked, Pack};
 pub use numbers::Zone;
-pub use place::MOST_BYTES;
+pub use place::{MOST_BYTES, put};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read as _, Seek, Write};
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use zip::write::SimpleFileOptions;
@@ -32,28 +32,64 @@ pub fn write(files: &Files, path: &Path) -> Result<(), PackError> {
     }
     if is_zip(path) {
         let file = File::create_new(path).map_err(failed)?;
-        return zip(files, file).map_err(|error| failed(std::io::Error::other(error)));
+        zip(files, file).map_err(|error| failed(std::io::Error::other(error)))?;
+        return sync_folder_of(path).map_err(failed);
     }
     fs::create_dir(path).map_err(failed)?;
     for (name, bytes) in files {
-        let to = path.join(name);
-        let folder = to.parent().unwrap_or(path);
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&to, bytes))
-            .map_err(|error| PackError::file(to.display().to_string(), error))?;
+        lay(path, name, bytes)?;
     }
-    Ok(())
+    sync_folder_of(path).map_err(failed)
 }
 
-/// Adds a file to a pack that is written already.
+/// Writes a file into a pack's folder; it lasts.
+fn lay(pack: &Path, name: &str, bytes: &[u8]) -> Result<(), PackError> {
+    let to = pack.join(name);
+    let lay = || {
+        fs::create_dir_all(to.parent().unwrap_or(pack))?;
+        let mut file = File::create(&to)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        sync_folder_of(&to)?;
+        sync_folder_of(to.parent().unwrap_or(pack))
+    };
+    lay().map_err(|error| PackError::file(to.display().to_string(), error))
+}
+
+/// Makes a name last: it is the folder's.
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// Moves a pack to where it belongs, for good.
+///
+/// # Errors
+/// [`PackError`] where it cannot be moved there, or its folder not be synced.
+pub fn put(from: &Path, to: &Path) -> Result<(), PackError> {
+    fs::rename(from, to)
+        .and_then(|()| sync_folder_of(to))
+        .map_err(|error| PackError::file(to.display().to_string(), error))
+}
+
+/// Adds a file to a pack that is written already. A zip's directory is at its end and would be written over: the file is
+/// added to a copy, which takes the pack's place once it lasts.
 pub fn add(path: &Path, name: &str, bytes: &[u8]) -> Result<(), PackError> {
     let failed = |error| PackError::file(path.display().to_string(), error);
     if !is_zip(path) {
-        let to = path.join(name);
-        return fs::create_dir_all(to.parent().unwrap_or(path))
-            .and_then(|()| fs::write(&to, bytes))
-            .map_err(failed);
+        return lay(path, name, bytes);
     }
+    let copy = path.with_extension("adding.zip");
+    fs::copy(path, &copy).map_err(failed)?;
+    let added = append(&copy, name, bytes).and_then(|()| put(&copy, path));
+    added.inspect_err(|_| {
+        // the pack itself is as it was
+        let _ = fs::remove_file(&copy);
+    })
+}
+
+fn append(path: &Path, name: &str, bytes: &[u8]) -> Result<(), PackError> {
+    let failed = |error| PackError::file(path.display().to_string(), error);
     let file = File::options().read(true).write(true).open(path).map_err(failed)?;
     let append = || -> zip::result::ZipResult<()> {
         let mut zip = ZipWriter::new_append(file)?;
@@ -65,7 +101,7 @@ pub fn add(path: &Path, name: &str, bytes: &[u8]) -> Result<(), PackError> {
     append().map_err(|error| failed(std::io::Error::other(error)))
 }
 
-fn zip(files: &Files, file: impl Write + Seek) -> zip::result::ZipResult<()> {
+fn zip(files: &Files, file: File) -> zip::result::ZipResult<()> {
     let mut zip = ZipWriter::new(std::io::BufWriter::with_capacity(1 << 20, file));
     // lines are long and alike: the fastest level halves the time and costs a few percent
     let options = SimpleFileOptions::default()
@@ -75,7 +111,8 @@ fn zip(files: &Files, file: impl Write + Seek) -> zip::result::ZipResult<()> {
         zip.start_file(name.as_str(), options)?;
         zip.write_all(bytes)?;
     }
-    zip.finish()?.flush()?;
+    let file = zip.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    file.sync_all()?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use daybook_journal::{Journal, Position};
 use daybook_market::loan_pack::{Asked, consent_position, draw};
 use daybook_market::transparency::{folder, grow, prove, sign};
 use daybook_market::{AnyCommand, Calendar, Market};
-use daybook_packs::{DEFINITIONS_VERSION, Facts, Figures, Issued, Pack};
+use daybook_packs::{DEFINITIONS_VERSION, Facts, Figures, Issued, Pack, put};
 use daybook_proofs::{Log, MarketKey};
 use daybook_reports::loan_pack;
 
@@ -126,9 +126,15 @@ pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
             let journal = market.journal().as_ref();
             let (mut pack, facts, figures) = drawn(global, args, journal, Some(&to))?;
             // nothing is recorded that could not be written, and read back as it was
-            let recorded =
-                written(&pack, &part).and_then(|()| issue(global, args.id, &market, &pack, &facts, &to));
-            let position = recorded.inspect_err(|_| drop_part(&part))?;
+            written(&pack, &part).inspect_err(|_| drop_part(&part))?;
+            let issued = issue(global, args.id, &market, &pack, &facts, &to);
+            let position = issued.inspect_err(|error| match error {
+                // it may be recorded all the same, and cannot be drawn again: its time is part of it
+                Failure::Unavailable(_) => {
+                    say!("whether the pack is recorded is not known: it stands in {}", part.display())
+                }
+                _ => drop_part(&part),
+            })?;
             if !keys.is_empty() {
                 let done = proved(global, journal, &mut pack, &part, &keys, (args.id, &to, position));
                 done.inspect_err(|_| {
@@ -141,13 +147,8 @@ pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
             (pack, facts, figures, Some(position))
         }
     };
-    std::fs::rename(&part, &args.out).map_err(|error| {
-        Failure::Unavailable(format!(
-            "the pack stands in {}, and not in {}: {error}",
-            part.display(),
-            args.out.display()
-        ))
-    })?;
+    put(&part, &args.out)
+        .map_err(|error| Failure::Unavailable(format!("the pack stands in {}: {error}", part.display())))?;
     told(global, &args.out, &pack, &facts, &figures, issued_at)?;
     if issued_at.is_some() && args.key.is_empty() {
         say!("the pack is recorded and not proved: --key has the log sign it");
@@ -254,7 +255,10 @@ fn issue(
     let request = by.request(AnyCommand::Merchant { id: merchant, command });
     global.runtime()?.block_on(async {
         let done = market.execute(request).await?;
-        market.settle_reactions().await?;
+        if let Err(error) = market.settle_reactions().await {
+            // the pack is recorded, whatever else waits
+            say!("the pack is recorded; what follows from other events waits for the next start: {error}");
+        }
         done.receipt.map(|receipt| receipt.last).ok_or_else(|| {
             Failure::Refused("this very pack was issued before: the journal has its digest".to_owned())
         })
