@@ -176,7 +176,7 @@ registry! {
         PayoutFailed 1 Money, PayoutReturned 1 Money, DestinationUnblocked 1, PlatformFeeCharged 1 Money,
         AdvertisingFeeCharged 1 Money, PenaltyCharged 1 Money, FeeWaived 1 Money, RewardGranted 1 Money,
         AdjustmentProposed 1, AdjustmentApproved 1 Money, AdjustmentRejected 1;
-    "market": MarketOpened 1, PolicyAdopted 1;
+    "market": MarketOpened 1, PolicyAdopted 1, MarketPackIssued 1;
     "books": PeriodClosed 1, PeriodReopened 1, LiabilitiesStated 1, ProviderPaidOut 1 Money, TaxRemitted 1 Money, PayableSettled 1 Money,
         OwnFundsMoved 1 Money, JournalVoucher 1 Money;
     "provider": StatementImported 1, StatementLineMatched 1, BreakFound 1, BreakResolved 1 Money;

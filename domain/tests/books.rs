@@ -2,7 +2,9 @@
 
 mod support;
 
-use daybook_domain::books::commands::{BooksCommand, ClosingBooks, DrawnLiabilities, MarketCommand};
+use daybook_domain::books::commands::{
+    BooksCommand, ClosingBooks, DrawnLiabilities, MarketCommand, MarketPack,
+};
 use daybook_domain::books::events::*;
 use daybook_domain::books::{Books, Market, Policy};
 use daybook_domain::{Event, Money};
@@ -56,6 +58,35 @@ fn a_policy_that_cannot_be_meant_is_refused_naming_the_field() {
     assert_eq!(refused.code, "policy_out_of_range");
     assert!(refused.message.contains("appeal_days"), "{refused}");
     market().when(adopt(|p| p.checkout_expires_hours = u32::MAX)).refused("policy_out_of_range");
+}
+
+#[test]
+fn a_market_hands_its_own_history_on_once_for_each_pack() {
+    let pack = |change: &dyn Fn(&mut MarketPack)| {
+        let mut pack = MarketPack {
+            digest: id(&"a1".repeat(32)),
+            recipient: id("icbc"),
+            purpose: "a credit line".to_owned(),
+            from: id("2018-01-01"),
+            to: id("2018-12-31"),
+            currency: currency("CNY"),
+            through: 9,
+            definitions: 1,
+        };
+        change(&mut pack);
+        MarketCommand::IssueMarketPack(pack)
+    };
+    let asked = || pack(&|_| {});
+    given::<Market>("main", []).when(asked()).refused("market_not_open");
+    let issued = market().when(asked()).then_kinds(&["MarketPackIssued"]);
+    issued.clone().when(asked()).nothing();
+    issued.when(pack(&|pack| pack.digest = id(&"b2".repeat(32)))).then_kinds(&["MarketPackIssued"]);
+    market().when(pack(&|pack| pack.to = id("2017-12-31"))).refused("days_reversed");
+    market().when(pack(&|pack| pack.from = id("2018-02-30"))).refused("not_a_day");
+    market().when(pack(&|pack| pack.digest = id("a1b2"))).refused("digest_malformed");
+    market().when(pack(&|pack| pack.digest = id(&"A1".repeat(32)))).refused("digest_malformed");
+    market().when(pack(&|pack| pack.currency = currency("BRL"))).refused("currency_unknown");
+    market().when(pack(&|pack| " ".clone_into(&mut pack.purpose))).refused("text_empty");
 }
 
 fn books() -> Scenario<Books> {

@@ -25,6 +25,30 @@ pub enum MarketCommand {
         /// The settings, whole.
         policy: Policy,
     },
+    /// Records that the market's own history is handed on, as a pack.
+    IssueMarketPack(MarketPack),
+}
+
+/// A pack of the market's own history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MarketPack {
+    /// SHA-256 of the pack's list of files, hex.
+    pub digest: Reference,
+    /// Who gets it.
+    pub recipient: Code,
+    /// What it is wanted for.
+    pub purpose: String,
+    /// The first business day that it tells of, such as 2018-01-01.
+    pub from: Code,
+    /// The last.
+    pub to: Code,
+    /// What its amounts are in: a currency of the market.
+    pub currency: Currency,
+    /// The journal's position that it was drawn at.
+    pub through: u64,
+    /// The version of its definitions.
+    pub definitions: u32,
 }
 
 /// What the books of a month come to as it is closed.

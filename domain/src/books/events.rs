@@ -24,6 +24,24 @@ event! {
     PolicyAdopted { version: u32, policy: Policy }
 }
 event! {
+    /// The market's own history was handed to somebody as a pack: to a lender, an investor. It names no merchant.
+    MarketPackIssued {
+        /// SHA-256 of the pack's list of files, hex: that list has the digest of each.
+        digest: Reference,
+        recipient: Code,
+        purpose: String,
+        /// The first and the last business day that it tells of.
+        from: Code,
+        to: Code,
+        /// What its amounts are in.
+        currency: Currency,
+        /// The journal's position that it was drawn at.
+        through: u64,
+        /// The version of its definitions.
+        definitions: u32,
+    }
+}
+event! {
     /// What a close commits to of merchants' statements: every line that was booked since the close before.
     StatementSeal {
         /// Merchants that had lines, or a balance.

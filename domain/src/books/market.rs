@@ -1,12 +1,14 @@
 //! The market's settings.
 
-use super::commands::MarketCommand;
-use super::events::{MarketOpened, PolicyAdopted};
+use std::collections::BTreeSet;
+
+use super::commands::{MarketCommand, MarketPack};
+use super::events::{MarketOpened, MarketPackIssued, PolicyAdopted};
 use super::{Policy, TierReward};
-use crate::decider::{positive, said};
+use crate::decider::{calendar_day, positive, said};
 use crate::merchant::entry_rules;
 use crate::merchant::events::MerchantKind;
-use crate::{Aggregate, Code, Context, Currency, Event, Refs, Rejection, Timestamp};
+use crate::{Aggregate, Code, Context, Currency, Event, Reference, Refs, Rejection, Timestamp};
 
 /// The state of `market-{id}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct Market {
     currencies: Vec<Currency>,
     version: u32,
     policy: Policy,
+    /// Digests of the packs that were handed on.
+    packs: BTreeSet<Reference>,
 }
 
 impl Market {
@@ -85,6 +89,35 @@ fn sensible(policy: &Policy) -> Result<(), Rejection> {
     entry_rules::requirements(policy.entry_rules, MerchantKind::Retailer).map(|_| ())
 }
 
+/// Of its own history a market may tell whom it likes, once for each pack.
+fn issue(market: &Market, pack: &MarketPack) -> Result<Vec<Event>, Rejection> {
+    if market.time_zone.is_none() {
+        return Err(Rejection::new("market_not_open", "a market that is not open has no history"));
+    }
+    said("purpose", &pack.purpose)?;
+    calendar_day("from", pack.from)?;
+    calendar_day("to", pack.to)?;
+    if pack.from.as_str() > pack.to.as_str() {
+        let message =
+            format!("from {} is after to {}: a pack tells of days in their order", pack.from, pack.to);
+        return Err(Rejection::new("days_reversed", message));
+    }
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if pack.digest.as_str().len() != 64 || !pack.digest.as_str().bytes().all(hex) {
+        let message = format!("digest {} is no SHA-256: it has 64 digits, 0 to 9 and a to f", pack.digest);
+        return Err(Rejection::new("digest_malformed", message));
+    }
+    if !market.currencies.contains(&pack.currency) {
+        let message = format!("currency {} is none that the market trades in", pack.currency);
+        return Err(Rejection::new("currency_unknown", message));
+    }
+    if market.packs.contains(&pack.digest) {
+        return Ok(Vec::new());
+    }
+    let MarketPack { digest, recipient, purpose, from, to, currency, through, definitions } = pack.clone();
+    Ok(vec![MarketPackIssued { digest, recipient, purpose, from, to, currency, through, definitions }.into()])
+}
+
 impl Aggregate for Market {
     const CATEGORY: &'static str = "market";
     type Command = MarketCommand;
@@ -133,6 +166,7 @@ impl Aggregate for Market {
                 }
                 Ok(vec![PolicyAdopted { version: self.version + 1, policy: policy.clone() }.into()])
             }
+            MarketCommand::IssueMarketPack(pack) => issue(self, pack),
         }
     }
 
@@ -145,6 +179,9 @@ impl Aggregate for Market {
             Event::PolicyAdopted(e) => {
                 self.version = e.version;
                 self.policy = e.policy.clone();
+            }
+            Event::MarketPackIssued(e) => {
+                self.packs.insert(e.digest);
             }
             _ => {}
         }

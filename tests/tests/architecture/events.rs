@@ -31,6 +31,10 @@ const NOT_ROUTED: &[(EventKind, &str)] = &[
         "traffic: metrics count it when they are asked; models of money never decode it",
     ),
     (
+        EventKind::MarketPackIssued,
+        "it moves nothing: whoever got the pack reads it in the log, and `loan-pack redraw` draws the pack again",
+    ),
+    (
         EventKind::LiabilitiesStated,
         "it moves nothing: whoever checks it reads it in the log, and `verify` draws it up again from the books",
     ),
