@@ -17,6 +17,7 @@ mod error;
 mod lines;
 pub mod loan_pack;
 mod market;
+pub mod market_pack;
 pub mod olist;
 mod open;
 pub mod page_views;

@@ -57,6 +57,7 @@ fn drawn(journal: &dyn Journal, from: &str, to: &str) -> Facts {
         from: day(from),
         to: day(to),
         currency: None,
+        through: None,
         drawn_at: Timestamp(0),
         issued: None,
     };

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::market::OF_MARKET;
+
 /// The version of the definitions and of the function that follows them.
 pub const DEFINITIONS_VERSION: u32 = 2;
 
@@ -38,7 +40,12 @@ pub struct Definition {
     pub means: &'static str,
 }
 
-const fn def(id: &'static str, unit: Unit, title: &'static str, means: &'static str) -> Definition {
+pub(crate) const fn def(
+    id: &'static str,
+    unit: Unit,
+    title: &'static str,
+    means: &'static str,
+) -> Definition {
     Definition { id, unit, title, means }
 }
 
@@ -169,6 +176,9 @@ pub const DEFINITIONS: &[Definition] = &[
     // dependence
     def("dependence.promoted", Ratio, "Share with promotion", "Turnover paid by buyers of orders paid within that are `promoted`, discounted or subsidised / all."),
     def("dependence.discount", Ratio, "Discount depth", "Discounts / (goods + discounts) over orders paid within."),
+    def("dependence.paid_traffic", Ratio, "Share by paid traffic", "Turnover paid by buyers of orders paid within whose `traffic` is paid / all: the buyer's last visit that was not direct, within 30 days before the order, came by paid traffic. What no visit is known of counts as not paid for: see how much is known."),
+    def("dependence.paid_traffic_orders", Ratio, "Orders by paid traffic", "Likewise of the number of orders."),
+    def("dependence.traffic_known", Ratio, "Traffic known", "Turnover paid by buyers of orders paid within that have `traffic` / all."),
     // corroboration
     def("grade", Text, "Grade", "By what speaks for an order besides its payment. From outside: a provider's statement has its payment by reference (statement), an inspection took it over (inspected). Made by buyer or merchant: the buyer's terminal saw the shop (viewed; not where five buyers or more share the terminal), a tracking number (tracked), the buyer confirmed receipt (received), a review (reviewed). A: one from outside, and half or more of the others that any order of its sales channel has. B: one from outside. C: none from outside, half or more of the others. D: less. R: all that was paid went back. Each order's is in grades.csv."),
     def("turnover.kept", Money, "Kept", "Turnover paid by buyers less what went back of it by the last day, order by order, never below nothing."),
@@ -210,9 +220,9 @@ pub const DEFINITIONS: &[Definition] = &[
 ];
 
 impl Definition {
-    /// The definition of an id.
+    /// The definition of an id, of a merchant's pack or of a market's.
     #[must_use]
     pub fn of(id: &str) -> Option<&'static Self> {
-        DEFINITIONS.iter().find(|definition| definition.id == id)
+        DEFINITIONS.iter().chain(OF_MARKET).find(|definition| definition.id == id)
     }
 }

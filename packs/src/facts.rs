@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::cell::Minor;
 use crate::cell::{read, row, write};
-use crate::{PackError, Zone};
+use crate::{PackError, SealedMonths, Zone};
 
 /// The version of the tables.
 pub const FORMAT: u32 = 2;
@@ -41,13 +41,16 @@ pub struct Subject {
     pub through: u64,
     /// When it was drawn.
     pub drawn_at: Timestamp,
+    /// The months whose account rows the statement in the pack shows to be complete; none where none was closed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedMonths>,
     /// To whom it is issued and why; none in a draft.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued: Option<Issued>,
 }
 
 /// Days as texts.
-mod as_text {
+pub(crate) mod as_text {
     use chrono::NaiveDate;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
@@ -167,6 +170,9 @@ row! {
         /// Page views that name the merchant, by the terminal that it was placed from, in the 30 days before; of orders placed up
         /// to 30 days before the pack's first day, and later.
         views: u32,
+        /// How the buyer's terminal came at its last visit that was not direct, within 30 days before it was placed: `paid` traffic or `free`; where all
+        /// visits were direct, `free`; none where no visit is known.
+        traffic: Option<String>,
         /// Shipments with a tracking number.
         tracked: u32,
         /// The digest of a payment provider's statement file whose line is its payment by reference, not by amount alone; first 16

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::definitions::{DEFINITIONS, DEFINITIONS_VERSION};
+use crate::definitions::{DEFINITIONS, Definition};
 use crate::figures::grades;
 use crate::{Facts, Figures, PackError};
 
@@ -40,9 +40,9 @@ pub struct Pack {
 
 /// What a check of a pack came to.
 #[derive(Debug)]
-pub struct Checked {
+pub struct Checked<F = Facts> {
     /// Its lines, where they can be read.
-    pub facts: Option<Facts>,
+    pub facts: Option<F>,
     /// What follows from them.
     pub figures: Option<Figures>,
     /// What is wrong, each a sentence; the pack holds where there is nothing.
@@ -55,11 +55,22 @@ impl Pack {
     /// # Errors
     /// [`PackError`].
     pub fn of(facts: &Facts, figures: &Figures, more: Vec<(String, Vec<u8>)>) -> Result<Self, PackError> {
+        let mut lines = facts.write()?;
+        lines.push((GRADES, grades(facts)?));
+        Self::listed(lines, figures, DEFINITIONS, more)
+    }
+
+    /// Lines, their figures with what they are, and more files, behind the list of them.
+    pub(crate) fn listed(
+        lines: Vec<(&'static str, Vec<u8>)>,
+        figures: &Figures,
+        defined: &[Definition],
+        more: Vec<(String, Vec<u8>)>,
+    ) -> Result<Self, PackError> {
         let mut files: BTreeMap<String, Vec<u8>> =
-            facts.write()?.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
+            lines.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
         files.insert(FIGURES.to_owned(), figures.to_json());
-        files.insert(DEFINED.to_owned(), definitions());
-        files.insert(GRADES.to_owned(), grades(facts)?);
+        files.insert(DEFINED.to_owned(), definitions(defined));
         files.extend(more);
         let list: Vec<Listed> = files
             .iter()
@@ -127,16 +138,18 @@ impl Pack {
     #[must_use]
     pub fn check(&self) -> Checked {
         let mut wrong = Vec::new();
-        if let Err(error) = self.check_list(&mut wrong) {
-            wrong.push(error.to_string());
-        }
+        self.check_list(&mut wrong);
         let facts = self.facts().map_err(|error| wrong.push(error.to_string())).ok();
         let mut figures = None;
         if let Some(facts) = &facts {
             crate::joined::check(facts, &mut wrong);
             match Figures::of(facts) {
                 Ok(made) => {
-                    self.check_figures(facts, &made, &mut wrong);
+                    if self.check_figures(facts.subject.definitions, &made, DEFINITIONS, &mut wrong)
+                        && grades(facts).ok().as_deref() != self.file(GRADES)
+                    {
+                        wrong.push(format!("{GRADES} does not follow from the lines"));
+                    }
                     figures = Some(made);
                 }
                 Err(error) => wrong.push(error.to_string()),
@@ -162,6 +175,14 @@ impl Pack {
         drawn.chain(strange.map(|name| format!("{name} does not belong to a pack: it was added"))).collect()
     }
 
+    /// The files of it or of another that are not the same in both, apart from proofs and the list.
+    #[must_use]
+    pub fn files_unlike(&self, other: &Self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.files.keys().chain(other.files.keys()).collect();
+        let lines = names.into_iter().filter(|name| *name != LIST && !name.starts_with(PROOF));
+        lines.filter(|name| self.files.get(*name) != other.files.get(*name)).cloned().collect()
+    }
+
     /// Its lines.
     ///
     /// # Errors
@@ -172,7 +193,14 @@ impl Pack {
         })
     }
 
-    fn check_list(&self, wrong: &mut Vec<String>) -> Result<(), PackError> {
+    /// Holds each file to the list.
+    pub(crate) fn check_list(&self, wrong: &mut Vec<String>) {
+        if let Err(error) = self.hold_to_list(wrong) {
+            wrong.push(error.to_string());
+        }
+    }
+
+    fn hold_to_list(&self, wrong: &mut Vec<String>) -> Result<(), PackError> {
         let list = self.file(LIST).ok_or_else(|| PackError::malformed(LIST, "the pack does not have it"))?;
         let list: Vec<Listed> =
             serde_json::from_slice(list).map_err(|error| PackError::malformed(LIST, error))?;
@@ -197,24 +225,28 @@ impl Pack {
         Ok(())
     }
 
-    fn check_figures(&self, facts: &Facts, made: &Figures, wrong: &mut Vec<String>) {
-        if facts.subject.definitions != DEFINITIONS_VERSION {
+    /// Holds the figures to those that were made of the lines: whether they follow the definitions that they were made by.
+    pub(crate) fn check_figures(
+        &self,
+        version: u32,
+        made: &Figures,
+        defined: &[Definition],
+        wrong: &mut Vec<String>,
+    ) -> bool {
+        if version != made.definitions {
             wrong.push(format!(
-                "its figures follow definitions {}, this program has {DEFINITIONS_VERSION}: check it with the program of then",
-                facts.subject.definitions
+                "its figures follow definitions {version}, this program has {}: check it with the program of then",
+                made.definitions
             ));
-            return;
+            return false;
         }
-        if self.file(DEFINED) != Some(&definitions()[..]) {
+        if self.file(DEFINED) != Some(&definitions(defined)[..]) {
             wrong.push(format!("{DEFINED} does not say what the figures are"));
-        }
-        if grades(facts).ok().as_deref() != self.file(GRADES) {
-            wrong.push(format!("{GRADES} does not follow from the lines"));
         }
         let made = made.to_json();
         let told = self.file(FIGURES).unwrap_or_default();
         if told == made {
-            return;
+            return true;
         }
         let before = wrong.len();
         let (told, made) = (named(told), named(&made));
@@ -235,6 +267,7 @@ impl Pack {
             wrong.truncate(before + MOST_TOLD);
             wrong.push(format!("and {more} more figures"));
         }
+        true
     }
 }
 
@@ -261,8 +294,8 @@ fn named(json: &[u8]) -> BTreeMap<String, String> {
     all
 }
 
-fn definitions() -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(DEFINITIONS).expect("invariant: definitions are plain data");
+fn definitions(of: &[Definition]) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(of).expect("invariant: definitions are plain data");
     bytes.push(b'\n');
     bytes
 }

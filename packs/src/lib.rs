@@ -21,8 +21,10 @@ mod facts;
 mod figures;
 mod files;
 mod joined;
+mod market;
 mod numbers;
 mod place;
+mod sealed;
 
 pub use definitions::{DEFINITIONS, DEFINITIONS_VERSION, Definition, Unit};
 pub use error::PackError;
@@ -32,5 +34,10 @@ pub use facts::{
 };
 pub use figures::{Figure, Figures, OPENING, Series};
 pub use files::{Checked, Pack};
+pub use market::{
+    Booked, Case, Cohort, Day, Handed, MARKET_DEFINITIONS_VERSION, MARKET_FORMAT, MarketFacts, MarketSubject,
+    Member, Month, Sales, Size, Traffic, market_definitions,
+};
 pub use numbers::Zone;
 pub use place::{MOST_BYTES, put};
+pub use sealed::{Sealed, SealedLine, SealedMonths};

@@ -10,7 +10,9 @@ mod account;
 mod cases;
 mod goods;
 mod orders;
+mod sealed;
 mod standing;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -41,6 +43,9 @@ pub enum LoanPackError {
     /// The pack could not be made.
     #[error(transparent)]
     Pack(#[from] PackError),
+    /// The figures of traffic could not be had.
+    #[error(transparent)]
+    Traffic(#[from] daybook_projections::ReadModelError),
     /// It is not known whose or of what.
     #[error("{0}")]
     Unknown(String),
@@ -57,6 +62,8 @@ pub struct Asked {
     pub to: NaiveDate,
     /// In which currency; none: the one that the merchant is settled in.
     pub currency: Option<Currency>,
+    /// At this position of the journal; none: at its end.
+    pub through: Option<Position>,
     /// By the clock.
     pub drawn_at: Timestamp,
     /// To whom it is to be issued; none for a draft.
@@ -92,7 +99,7 @@ pub fn draw(
     asked: &Asked,
     told: &mut dyn FnMut(Position, Position),
 ) -> Result<Facts, LoanPackError> {
-    let head = journal.head()?;
+    let head = asked.through.unwrap_or(journal.head()?);
     let currency = match asked.currency {
         Some(currency) => currency,
         None => settled_in(journal, asked.merchant)?,
@@ -130,13 +137,16 @@ pub fn draw(
     if drawing.standing.is_empty() {
         return Err(LoanPackError::Unknown(format!("the journal knows no merchant {}", asked.merchant)));
     }
-    let orders = drawing.orders.finish();
+    let mut orders = drawing.orders.finish();
     let (account, balances) = drawing.account.finish();
     let mut standing = drawing.standing;
     if let Some((at, of)) = orders.first_sale {
         let place = standing.iter().position(|row| row.at > at).unwrap_or(standing.len());
         standing.insert(place, standing::first_sale(at, of));
     }
+    traffic::tell(journal, calendar, (asked, head), currency, &mut orders.orders, told)?;
+    let days = (asked.from, asked.to);
+    let sealed = sealed::sealed_months(journal, crate::Options::default().market, calendar, days, head)?;
     let subject = Subject {
         format: FORMAT,
         definitions: DEFINITIONS_VERSION,
@@ -149,6 +159,7 @@ pub fn draw(
         began: None,
         through: head,
         drawn_at: asked.drawn_at,
+        sealed,
         issued: asked.issued.clone(),
     };
     let mut facts = Facts {

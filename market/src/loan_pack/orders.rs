@@ -183,6 +183,7 @@ impl Orders {
             reviews: 0,
             reviews_good: 0,
             views: 0,
+            traffic: None,
             tracked: 0,
             statement: None,
         };

@@ -59,7 +59,7 @@ pub fn tell(scope: &Scope<'_>, months: &Months, out: &mut Out) {
 }
 
 /// The last so many against those before, less one.
-fn growth(nets: &[i128], months: usize) -> Option<String> {
+pub(crate) fn growth(nets: &[i128], months: usize) -> Option<String> {
     let before = nets.len().checked_sub(2 * months)?;
     let sum = |from: usize| nets[from..from + months].iter().sum::<i128>();
     let (then, now) = (sum(before), sum(before + months));
@@ -117,7 +117,7 @@ fn weeks(scope: &Scope<'_>) -> Vec<i128> {
 }
 
 /// The largest fall of a stretch below the highest before it, as a share of that.
-fn fall(weeks: &[i128]) -> Option<String> {
+pub(crate) fn fall(weeks: &[i128]) -> Option<String> {
     let mut highest = 0i128;
     let mut worst: Option<(i128, i128)> = None;
     for stretch in weeks.windows(STRETCH) {

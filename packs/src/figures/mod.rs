@@ -2,12 +2,13 @@
 
 mod concentration;
 mod corroboration;
-mod course;
+pub(crate) mod course;
 mod liquidity;
 mod months;
 mod patterns;
 mod rates;
 mod scope;
+mod traffic;
 
 use std::collections::BTreeMap;
 
@@ -68,6 +69,7 @@ impl Figures {
         out.count("measured.days", scope.measured());
         months.tell(&scope, &mut out);
         rates::tell(&scope, &months, &mut out);
+        traffic::tell(&scope, &mut out);
         concentration::tell(&scope, &mut out);
         course::tell(&scope, &months, &mut out);
         liquidity::tell(&scope, &months, &mut out);
@@ -115,17 +117,17 @@ pub fn grades(facts: &Facts) -> Result<Vec<u8>, PackError> {
 
 /// What is told so far.
 #[derive(Default)]
-struct Out {
-    figures: Vec<Figure>,
-    tables: Vec<Series>,
+pub(crate) struct Out {
+    pub figures: Vec<Figure>,
+    pub tables: Vec<Series>,
 }
 
 impl Out {
-    fn figure(&mut self, id: &'static str, value: impl Into<Option<String>>) {
+    pub fn figure(&mut self, id: &'static str, value: impl Into<Option<String>>) {
         self.figures.push(Figure { id, value: value.into() });
     }
 
-    fn count(&mut self, id: &'static str, count: usize) {
+    pub fn count(&mut self, id: &'static str, count: usize) {
         self.figure(id, count.to_string());
     }
 }
@@ -152,7 +154,7 @@ fn elsewhere(facts: &Facts, out: &mut Out) {
 }
 
 /// Amounts by name, largest first, then by name.
-fn ranked<K: Ord + Copy>(amounts: &BTreeMap<K, i128>) -> Vec<(K, i128)> {
+pub(crate) fn ranked<K: Ord + Copy>(amounts: &BTreeMap<K, i128>) -> Vec<(K, i128)> {
     let mut all: Vec<(K, i128)> = amounts.iter().map(|(name, amount)| (*name, *amount)).collect();
     all.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     all

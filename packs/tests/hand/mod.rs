@@ -47,6 +47,7 @@ pub fn order(id: &str, buyer: u32, since: &str, paid_at: &str, paid: i64) -> Ord
         reviews: 1,
         reviews_good: 1,
         views: 0,
+        traffic: None,
         tracked: 1,
         statement: None,
     }
@@ -120,6 +121,7 @@ pub fn facts() -> Facts {
             began: Some(day("2023-11-05")),
             through: 99,
             drawn_at: at("2024-03-01T00:00:00Z"),
+            sealed: None,
             issued: None,
         },
         standing: vec![

@@ -36,6 +36,7 @@ mod assessment;
 mod attributed;
 mod buyers;
 mod called;
+mod came;
 mod campaign;
 mod categories;
 mod cells;

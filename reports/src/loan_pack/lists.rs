@@ -46,6 +46,9 @@ pub(super) const RATES: &[&str] = &[
     "rate.commission",
     "dependence.promoted",
     "dependence.discount",
+    "dependence.paid_traffic",
+    "dependence.paid_traffic_orders",
+    "dependence.traffic_known",
 ];
 pub(super) const COURSE: &[&str] = &[
     "growth.year",

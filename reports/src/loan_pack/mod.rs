@@ -1,10 +1,11 @@
 //! A loan pack for people: a page to read and print, and a workbook. Every figure is one of the pack's; none is reckoned here.
 
 mod lists;
+mod market;
 mod page;
 mod xlsx;
 
-use daybook_packs::{Facts, Figures};
+use daybook_packs::{Facts, Figures, MarketFacts};
 
 use crate::{Page, ReportError};
 
@@ -24,9 +25,43 @@ pub fn page(facts: &Facts, figures: &Figures) -> Page {
 /// # Errors
 /// [`ReportError`].
 pub fn files(facts: &Facts, figures: &Figures) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let subject = &facts.subject;
+    let cover = xlsx::Cover {
+        name: &subject.merchant,
+        from: subject.from,
+        to: subject.to,
+        time_zone: &subject.time_zone,
+        currency: subject.currency,
+        issued_to: subject.issued.as_ref().map(|issued| issued.recipient.as_str()),
+    };
+    drawn(&page::page(facts, figures), &cover, figures)
+}
+
+/// Page and workbook of a market's pack.
+///
+/// # Errors
+/// [`ReportError`].
+pub fn market_files(facts: &MarketFacts, figures: &Figures) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let subject = &facts.subject;
+    let cover = xlsx::Cover {
+        name: &subject.market,
+        from: subject.from,
+        to: subject.to,
+        time_zone: &subject.time_zone,
+        currency: subject.currency,
+        issued_to: subject.issued.as_ref().map(|issued| issued.recipient.as_str()),
+    };
+    drawn(&market::page(facts, figures), &cover, figures)
+}
+
+fn drawn(
+    page: &Page,
+    cover: &xlsx::Cover<'_>,
+    figures: &Figures,
+) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let mut html = Vec::new();
-    page::page(facts, figures).write_html(&mut html)?;
-    let book = xlsx::workbook(facts, figures).map_err(|error| ReportError::Workbook(error.to_string()))?;
+    page.write_html(&mut html)?;
+    let book = xlsx::workbook(cover, figures).map_err(|error| ReportError::Workbook(error.to_string()))?;
     Ok(vec![(PAGE.to_owned(), html), (WORKBOOK.to_owned(), book)])
 }
 

@@ -39,7 +39,7 @@ pub(super) fn page(facts: &Facts, figures: &Figures) -> Page {
             .to_owned(),
         ..table_of("currencies", "Other currencies", table)
     }));
-    parts.push(verification(facts));
+    parts.push(verification("orders.csv, account.csv", "", issued.is_none()));
     parts.push(identity(facts));
     let net = lines(
         figures,
@@ -136,7 +136,7 @@ pub(super) fn page(facts: &Facts, figures: &Figures) -> Page {
     ] {
         parts.extend(figures.table(id).map(|table| table_of(id, title, table)));
     }
-    parts.push(definitions());
+    parts.push(definitions(DEFINITIONS));
     Page {
         title: format!("Loan pack of {}{name}", subject.merchant),
         facts: of,
@@ -173,7 +173,7 @@ fn shown(definition: Option<&Definition>, value: Option<&str>) -> String {
     }
 }
 
-fn value(figures: &Figures, id: &str) -> String {
+pub(super) fn value(figures: &Figures, id: &str) -> String {
     shown(Definition::of(id), figures.get(id))
 }
 
@@ -198,11 +198,17 @@ fn tree(figures: &Figures, currency: &str) -> Branch {
     }
 }
 
-fn columns(names: &[(&str, bool)]) -> Vec<(String, bool)> {
+pub(super) fn columns(names: &[(&str, bool)]) -> Vec<(String, bool)> {
     names.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect()
 }
 
-fn list(figures: &Figures, id: &'static str, title: &str, note: &str, ids: &[&'static str]) -> Part {
+pub(super) fn list(
+    figures: &Figures,
+    id: &'static str,
+    title: &str,
+    note: &str,
+    ids: &[&'static str],
+) -> Part {
     let row = |id: &&str| {
         let title = Definition::of(id).map_or(*id, |definition| definition.title);
         vec![title.to_owned(), value(figures, id), (*id).to_owned()]
@@ -221,12 +227,22 @@ fn list(figures: &Figures, id: &'static str, title: &str, note: &str, ids: &[&'s
 
 fn months(
     figures: &Figures,
+    named: (&'static str, &str),
+    note: &str,
+    ids: &[&'static str],
+    picture: Option<Picture>,
+) -> Part {
+    figures.table("months").map_or_else(Part::default, |table| by_month(table, named, note, ids, picture))
+}
+
+/// Some columns of a table by month.
+pub(super) fn by_month(
+    table: &Series,
     (id, title): (&'static str, &str),
     note: &str,
     ids: &[&'static str],
     picture: Option<Picture>,
 ) -> Part {
-    let Some(table) = figures.table("months") else { return Part::default() };
     let places: Vec<(usize, &Definition)> = ids
         .iter()
         .filter_map(|id| Some((table.columns.iter().position(|column| column == id)?, Definition::of(id)?)))
@@ -252,7 +268,11 @@ fn months(
 
 /// Lines over the months.
 fn lines(figures: &Figures, title: &str, of: &[(&str, &str)]) -> Option<Picture> {
-    let table = figures.table("months")?;
+    lines_of(figures.table("months")?, title, of)
+}
+
+/// Lines over the months of a table.
+pub(super) fn lines_of(table: &Series, title: &str, of: &[(&str, &str)]) -> Option<Picture> {
     let column = |id: &str| table.columns.iter().position(|column| *column == id);
     let values = |id: &str| {
         let place = column(id)?;
@@ -264,7 +284,7 @@ fn lines(figures: &Figures, title: &str, of: &[(&str, &str)]) -> Option<Picture>
     Some(Picture { title: title.to_owned(), drawn: Drawn::Lines { names, lines } })
 }
 
-fn table_of(id: &'static str, title: &str, table: &Series) -> Part {
+pub(super) fn table_of(id: &'static str, title: &str, table: &Series) -> Part {
     let defined: Vec<Option<&Definition>> = table.columns.iter().map(|id| Definition::of(id)).collect();
     let rows: Vec<Vec<String>> = table
         .rows
@@ -315,12 +335,13 @@ fn identity(facts: &Facts) -> Part {
     }
 }
 
-fn verification(facts: &Facts) -> Part {
+/// How whoever gets it checks it: `lines` names files that the figures rest on, and `left` what is left to the market's word.
+pub(super) fn verification(lines: &str, left: &str, draft: bool) -> Part {
+    let whole = format!(
+        "the whole pack (folder or zip), not this page alone: the figures rest on its lines ({lines}, ...)."
+    );
     let steps = [
-        (
-            "Take",
-            "the whole pack (folder or zip), not this page alone: the figures rest on its lines (orders.csv, account.csv, ...).",
-        ),
+        ("Take", whole.as_str()),
         (
             "Get",
             "the market's public key from the market itself, not from the pack; it is the same for every pack.",
@@ -333,24 +354,21 @@ fn verification(facts: &Facts) -> Part {
         ),
     ];
     let rows = steps.iter().map(|(step, what)| vec![(*step).to_owned(), (*what).to_owned()]).collect();
-    let draft = if facts.subject.issued.is_none() { " This is a draft: no log has it." } else { "" };
+    let draft = if draft { " This is a draft: no log has it." } else { "" };
     Part {
         id: "verify",
         title: "How to check this".to_owned(),
         note: format!(
             "It proves that these figures follow from these lines and that the market recorded handing over just these; not that what was \
-             recorded was true.{draft}"
+             recorded was true{left}.{draft}"
         ),
         grid: Grid { columns: columns(&[("Step", false), ("What", false)]), rows },
         ..Part::default()
     }
 }
 
-fn definitions() -> Part {
-    let rows = DEFINITIONS
-        .iter()
-        .map(|of| vec![of.id.to_owned(), of.title.to_owned(), of.means.to_owned()])
-        .collect();
+pub(super) fn definitions(of: &[Definition]) -> Part {
+    let rows = of.iter().map(|of| vec![of.id.to_owned(), of.title.to_owned(), of.means.to_owned()]).collect();
     Part {
         id: "definitions",
         title: "Definitions".to_owned(),

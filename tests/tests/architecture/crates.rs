@@ -17,6 +17,7 @@ const GRAPH: &[(&str, &str, &[&str])] = &[
             "daybook-domain",
             "daybook-journal",
             "daybook-commands",
+            "daybook-metrics",
             "daybook-packs",
             "daybook-projections",
             "daybook-proofs",

@@ -2,18 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{Datelike as _, Months, NaiveDate};
+use chrono::NaiveDate;
 use daybook_commands::{Clock as _, SystemClock};
 use daybook_domain::merchant::commands::{LoanPack, MerchantCommand};
 use daybook_domain::{Code, Currency, MerchantId, PartyId, Reference, Timestamp};
 use daybook_journal::{Journal, Position};
 use daybook_market::loan_pack::{Asked, consent_position, draw};
-use daybook_market::transparency::{folder, grow, prove, sign};
+use daybook_market::transparency::{folder, prove};
 use daybook_market::{AnyCommand, Calendar, Market};
-use daybook_packs::{DEFINITIONS_VERSION, Facts, Figures, Issued, Pack, put};
-use daybook_proofs::{Log, MarketKey};
+use daybook_packs::{DEFINITIONS_VERSION, Facts, Figures, Issued, Pack};
 use daybook_reports::loan_pack;
 
+use super::issuing::{Issuing, days, part, place};
+use super::sealed::{self, STATEMENT};
 use super::verify::{CONSENT, PROOF};
 use crate::act::By;
 use crate::cli::Global;
@@ -46,6 +47,9 @@ pub struct Merchant {
     /// Draw it for your own eyes: nothing is recorded, and the pack says that it is a draft
     #[arg(long, conflicts_with_all = ["recipient", "consent", "purpose", "by", "key"])]
     draft: bool,
+    /// Draw it as of an earlier position of the journal
+    #[arg(long, value_name = "N", requires = "draft")]
+    at_position: Option<Position>,
     /// The lender
     #[arg(long, value_name = "CODE", required_unless_present = "draft")]
     recipient: Option<Code>,
@@ -63,7 +67,7 @@ pub struct Merchant {
     key: Vec<PathBuf>,
 }
 
-fn currency(code: &str) -> Result<Currency, String> {
+pub fn currency(code: &str) -> Result<Currency, String> {
     Currency::new(code).map_err(|error| error.to_string())
 }
 
@@ -84,35 +88,11 @@ impl Merchant {
             by: self.by?,
         })
     }
-
-    /// Its first and last day.
-    fn days(&self, calendar: Calendar) -> Result<(NaiveDate, NaiveDate), Failure> {
-        let today = calendar.day(Timestamp(SystemClock.now()));
-        let to = self.until.or(today.pred_opt()).unwrap_or(today);
-        if to > today {
-            return Err(Failure::Usage(format!("--until {to} has not come: a pack tells of what happened")));
-        }
-        // the month of the last day is one of them where that day ends it
-        let ends = to.succ_opt().is_none_or(|next| next.day() == 1);
-        let before = Months::new(self.months - u32::from(ends));
-        let first = to.with_day(1).and_then(|first| first.checked_sub_months(before));
-        first
-            .map(|from| (from, to))
-            .ok_or_else(|| Failure::Usage(format!("--until {to} is no day of a market")))
-    }
 }
 
 pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
     global.must_exist()?;
-    if args.out.exists() {
-        return Err(Failure::Refused(format!("{} is there already: name another", args.out.display())));
-    }
-    // before a pack is recorded that could not be written
-    let within = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if within.is_some_and(|folder| !folder.is_dir()) {
-        return Err(Failure::Refused(format!("{} has no folder to stand in", args.out.display())));
-    }
-    let part = part(&args.out);
+    let part = part(&args.out)?;
     let (pack, facts, figures, issued_at) = match args.to() {
         None => {
             let (pack, facts, figures) = drawn(global, args, &global.read_journal()?, None)?;
@@ -125,79 +105,34 @@ pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
             let market = global.market()?;
             let journal = market.journal().as_ref();
             let (mut pack, facts, figures) = drawn(global, args, journal, Some(&to))?;
-            // nothing is recorded that could not be written, and read back as it was
-            written(&pack, &part).inspect_err(|_| drop_part(&part))?;
-            let issued = issue(global, args.id, &market, &pack, &facts, &to);
-            let position = issued.inspect_err(|error| match error {
-                // it may be recorded all the same, and cannot be drawn again: its time is part of it
-                Failure::Unavailable(_) => {
-                    say!("whether the pack is recorded is not known: it stands in {}", part.display())
-                }
-                _ => drop_part(&part),
-            })?;
-            if !keys.is_empty() {
-                let done = proved(global, journal, &mut pack, &part, &keys, (args.id, &to, position));
-                done.inspect_err(|_| {
-                    say!(
-                        "the pack is recorded at position {position}, and stands without all its proofs in {}",
-                        part.display()
-                    );
-                })?;
-            }
+            let issuing = Issuing { global, journal, part: &part, keys: &keys };
+            let position = issuing.issue(
+                &mut pack,
+                |pack| issue(global, args.id, &market, pack, &facts, &to),
+                |log, checkpoint, position| {
+                    let proof = |position| -> Result<Vec<u8>, Failure> {
+                        Ok(prove(journal, log, position, checkpoint)?.to_text().into_bytes())
+                    };
+                    let mut proofs = vec![(PROOF, proof(position)?)];
+                    if let Some(granted) = consent_position(journal, args.id, to.consent_ref, to.recipient)? {
+                        proofs.push((CONSENT, proof(granted)?));
+                    }
+                    if let Some(months) = &facts.subject.sealed {
+                        let models = global.read_models()?;
+                        let folder = folder(&global.journal.0);
+                        proofs
+                            .push((STATEMENT, sealed::statement(&models, journal, &folder, &facts, months)?));
+                    }
+                    Ok(proofs)
+                },
+            )?;
             (pack, facts, figures, Some(position))
         }
     };
-    put(&part, &args.out)
-        .map_err(|error| Failure::Unavailable(format!("the pack stands in {}: {error}", part.display())))?;
+    place(&part, &args.out)?;
     told(global, &args.out, &pack, &facts, &figures, issued_at)?;
     if issued_at.is_some() && args.key.is_empty() {
         say!("the pack is recorded and not proved: --key has the log sign it");
-    }
-    Ok(())
-}
-
-/// Where a pack stands until it is whole: beside its own place, so that it can be moved there at once.
-fn part(out: &Path) -> PathBuf {
-    let name = out.file_name().unwrap_or_default().to_string_lossy();
-    out.with_file_name(format!(".part-{}-{name}", std::process::id()))
-}
-
-/// Takes back what was written of a pack that was not issued; what is in the way of that is left.
-fn drop_part(part: &Path) {
-    let _ = if part.is_dir() { std::fs::remove_dir_all(part) } else { std::fs::remove_file(part) };
-}
-
-/// Writes a pack, and reads it back: it must hold as whoever gets it will find it.
-fn written(pack: &Pack, part: &Path) -> Result<(), Failure> {
-    pack.write(part)?;
-    let read = Pack::read(part)?;
-    if read != *pack {
-        return Err(Failure::Unavailable(format!("{} does not read back as it was written", part.display())));
-    }
-    match read.check().wrong.first() {
-        None => Ok(()),
-        Some(wrong) => Err(Failure::Refused(format!("the pack does not hold, and is not issued: {wrong}"))),
-    }
-}
-
-/// Has the log sign what was recorded, and lays the proofs of issue and consent into the pack.
-fn proved(
-    global: &Global,
-    journal: &dyn Journal,
-    pack: &mut Pack,
-    part: &Path,
-    keys: &[MarketKey],
-    (merchant, to, position): (MerchantId, &To, Position),
-) -> Result<(), Failure> {
-    let mut log = Log::open(&folder(&global.journal.0))?;
-    grow(journal, &mut log, &mut |_| true)?;
-    let of = daybook_market::Options::default().market;
-    let checkpoint = sign(journal, of, &mut log, keys, Timestamp(SystemClock.now()))?;
-    let mut proofs = vec![(PROOF, position)];
-    let consent = consent_position(journal, merchant, to.consent_ref, to.recipient)?;
-    proofs.extend(consent.map(|position| (CONSENT, position)));
-    for (name, position) in proofs {
-        pack.prove(part, name, prove(journal, &log, position, &checkpoint)?.to_text().into_bytes())?;
     }
     Ok(())
 }
@@ -209,12 +144,13 @@ fn drawn(
     to: Option<&To>,
 ) -> Result<(Pack, Facts, Figures), Failure> {
     let calendar = Calendar::of_journal(journal)?;
-    let (from, until) = args.days(calendar)?;
+    let (from, until) = days(args.months, args.until, calendar)?;
     let asked = Asked {
         merchant: args.id,
         from,
         to: until,
         currency: args.currency,
+        through: args.at_position,
         drawn_at: Timestamp(SystemClock.now()),
         issued: to.map(|to| Issued {
             recipient: to.recipient.to_string(),
@@ -225,10 +161,15 @@ fn drawn(
     let progress = Progress::new(!global.no_progress, "drawing the pack", journal.head()?);
     let facts = draw(journal, calendar, &asked, &mut |at, _| progress.set(at))?;
     drop(progress);
-    let figures = Figures::of(&facts)?;
-    let more = loan_pack::files(&facts, &figures)?;
-    let pack = Pack::of(&facts, &figures, more)?;
+    let (pack, figures) = made(&facts)?;
     Ok((pack, facts, figures))
+}
+
+/// The pack of lines.
+pub fn made(facts: &Facts) -> Result<(Pack, Figures), Failure> {
+    let figures = Figures::of(facts)?;
+    let pack = Pack::of(facts, &figures, loan_pack::files(facts, &figures)?)?;
+    Ok((pack, figures))
 }
 
 /// Records it: where it stands then.

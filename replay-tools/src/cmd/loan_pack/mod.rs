@@ -1,6 +1,10 @@
-//! `daybook loan-pack merchant|verify`
+//! `daybook loan-pack merchant|market|verify|redraw`
 
 mod issue;
+mod issuing;
+mod market;
+mod redraw;
+mod sealed;
 mod verify;
 
 use daybook_market::loan_pack::LoanPackError;
@@ -24,13 +28,17 @@ pub struct Args {
 #[allow(clippy::large_enum_variant)] // parsed once
 enum Action {
     Merchant(issue::Merchant),
+    Market(market::Market),
     Verify(verify::Verify),
+    Redraw(redraw::Redraw),
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     match &args.action {
         Action::Merchant(args) => issue::run(global, args),
+        Action::Market(args) => market::run(global, args),
         Action::Verify(args) => verify::run(global, args),
+        Action::Redraw(args) => redraw::run(global, args),
     }
 }
 
@@ -49,6 +57,7 @@ impl From<LoanPackError> for Failure {
             LoanPackError::Journal(error) => error.into(),
             LoanPackError::Market(error) => error.into(),
             LoanPackError::Pack(error) => error.into(),
+            LoanPackError::Traffic(error) => error.into(),
             LoanPackError::Event(error) => Self::Unavailable(error.to_string()),
             LoanPackError::Unknown(why) => Self::Refused(why),
         }

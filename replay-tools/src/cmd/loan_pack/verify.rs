@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use daybook_domain::Timestamp;
-use daybook_packs::{Facts, Pack};
+use daybook_packs::{Facts, Handed, Issued, MarketFacts, Pack};
 use daybook_proofs::{Proof, ProofError, PublicKey};
-use daybook_reports::loan_pack;
 
+use super::sealed::{STATEMENT, held};
+use super::{issue, market};
 use crate::cli::Global;
 use crate::cmd::log::visible;
 use crate::failure::{Failure, unheard};
@@ -17,6 +18,9 @@ use crate::value::Table;
 pub const PROOF: &str = "issued.tlog-proof";
 /// The proof that the merchant's consent was recorded, and by whom.
 pub const CONSENT: &str = "consent.tlog-proof";
+
+/// Said where no signature was asked for.
+const UNSIGNED: &str = "not checked: --unsigned";
 
 /// Check a pack: every file against the list, every figure against its lines, the list against the market's signed log
 ///
@@ -37,27 +41,31 @@ pub struct Verify {
 
 pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
     let pack = Pack::read(&args.pack)?;
+    let (table, wrong) =
+        if pack.is_of_market() { of_market(&pack, args)? } else { of_merchant(&pack, args)? };
+    let mut out = Output::new(global.format);
+    unheard(out.record(&table.without_empty()).and_then(|()| out.finish()))?;
+    wrong.iter().for_each(|what| say!("{}", visible(what)));
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::Found) }
+}
+
+/// What a check came to, as a table, and what was found.
+type Verdict = Result<(Table, Vec<String>), Failure>;
+
+fn of_merchant(pack: &Pack, args: &Verify) -> Verdict {
     let mut checked = pack.check();
-    if let (Some(facts), Some(figures), true) = (&checked.facts, &checked.figures, checked.wrong.is_empty()) {
-        let made = Pack::of(facts, figures, loan_pack::files(facts, figures)?)?;
-        checked.wrong.extend(pack.unlike(&made, &[PROOF, CONSENT]));
+    if let (Some(facts), true) = (&checked.facts, checked.wrong.is_empty()) {
+        checked.wrong.extend(pack.unlike(&issue::made(facts)?.0, &[PROOF, CONSENT, STATEMENT]));
     }
-    let (mut issued_by, mut consent_by) = (None, None);
-    let signed = match args.unsigned {
-        true if checked.facts.as_ref().is_some_and(|facts| facts.subject.issued.is_none()) => {
-            "a draft".to_owned()
-        }
-        true => "not checked: --unsigned".to_owned(),
-        false => {
-            let facts = checked.facts.as_ref();
-            let (said, by) = signed(&pack, facts, &args.key, &mut checked.wrong);
-            if let Some(by) = by {
-                consent_by = consented(&pack, facts, &args.key).map_err(|why| checked.wrong.push(why)).ok();
-                issued_by = Some(by);
-            }
-            said
-        }
-    };
+    let facts = checked.facts.as_ref();
+    let claim = facts.map(Claim::of_merchant);
+    let (signed, issued_by) = signed(pack, claim.as_ref(), args, &mut checked.wrong);
+    let mut consent_by = None;
+    if issued_by.is_some() {
+        consent_by = consented(pack, facts, &args.key).map_err(|why| checked.wrong.push(why)).ok();
+    }
+    let complete =
+        if args.unsigned { UNSIGNED.to_owned() } else { held(pack, facts, &args.key, &mut checked.wrong) };
     let mut table = Table::new(&[
         "merchant",
         "market",
@@ -73,9 +81,9 @@ pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
         "issued_by",
         "consent_by",
         "signed",
+        "account_complete",
         "found",
     ]);
-    let facts = checked.facts.as_ref();
     let subject = facts.map(|facts| &facts.subject);
     table.push(vec![
         subject.map(|s| visible(&s.merchant)).into(),
@@ -92,12 +100,110 @@ pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
         issued_by.map(|by| visible(&by)).into(),
         consent_by.map(|by| visible(&by)).into(),
         signed.into(),
+        complete.into(),
         (checked.wrong.len() as u64).into(),
     ]);
-    let mut out = Output::new(global.format);
-    unheard(out.record(&table.without_empty()).and_then(|()| out.finish()))?;
-    checked.wrong.iter().for_each(|what| say!("{}", visible(what)));
-    if checked.wrong.is_empty() { Ok(()) } else { Err(Failure::Found) }
+    Ok((table, checked.wrong))
+}
+
+fn of_market(pack: &Pack, args: &Verify) -> Verdict {
+    let mut checked = pack.check_market();
+    if let (Some(facts), true) = (&checked.facts, checked.wrong.is_empty()) {
+        checked.wrong.extend(pack.unlike(&market::made(facts)?.0, &[PROOF]));
+    }
+    let facts = checked.facts.as_ref();
+    let claim = facts.map(Claim::of_market);
+    let (signed, issued_by) = signed(pack, claim.as_ref(), args, &mut checked.wrong);
+    let mut table = Table::new(&[
+        "market",
+        "from",
+        "to",
+        "currency",
+        "merchants",
+        "figures",
+        "definitions",
+        "share_claimed_by",
+        "issued_to",
+        "issued_by",
+        "signed",
+        "found",
+    ]);
+    let subject = facts.map(|facts| &facts.subject);
+    let sources = checked.figures.as_ref().and_then(|made| made.get("market.size.source"));
+    table.push(vec![
+        subject.map(|s| visible(&s.market)).into(),
+        subject.map(|s| s.from.to_string()).into(),
+        subject.map(|s| s.to.to_string()).into(),
+        subject.map(|s| s.currency.as_str()).into(),
+        facts.map(|facts| facts.members.len() as u64).into(),
+        checked.figures.as_ref().map(|made| made.figures.len() as u64).into(),
+        subject.map(|s| u64::from(s.definitions)).into(),
+        sources.map(|source| visible(&format!("the market, by {source}"))).into(),
+        subject.and_then(|s| s.issued.as_ref()).map(|issued| visible(&issued.recipient)).into(),
+        issued_by.map(|by| visible(&by)).into(),
+        signed.into(),
+        (checked.wrong.len() as u64).into(),
+    ]);
+    Ok((table, checked.wrong))
+}
+
+/// What a pack says of its being issued, as the event that issued it must say, too.
+struct Claim {
+    issued: bool,
+    /// The event's type.
+    kind: &'static str,
+    /// The stream that it stands in, or how that begins.
+    stream: String,
+    /// By the event's members.
+    says: Vec<(&'static str, String)>,
+}
+
+impl Claim {
+    fn of_merchant(facts: &Facts) -> Self {
+        let subject = &facts.subject;
+        let issued = subject.issued.as_ref();
+        let said = |of: fn(&Issued) -> &String| issued.map(of).cloned().unwrap_or_default();
+        Self {
+            issued: issued.is_some(),
+            kind: "LoanPackIssued",
+            stream: format!("merchant-{}", subject.merchant),
+            says: vec![
+                ("from", subject.from.to_string()),
+                ("to", subject.to.to_string()),
+                ("recipient", said(|issued| &issued.recipient)),
+                ("purpose", said(|issued| &issued.purpose)),
+                ("consent_ref", said(|issued| &issued.consent_ref)),
+                ("definitions", subject.definitions.to_string()),
+                ("through", subject.through.to_string()),
+            ],
+        }
+    }
+
+    fn of_market(facts: &MarketFacts) -> Self {
+        let subject = &facts.subject;
+        let issued = subject.issued.as_ref();
+        let said = |of: fn(&Handed) -> &String| issued.map(of).cloned().unwrap_or_default();
+        Self {
+            issued: issued.is_some(),
+            kind: "MarketPackIssued",
+            // whose journal it is the key says
+            stream: "market-".to_owned(),
+            says: vec![
+                ("from", subject.from.to_string()),
+                ("to", subject.to.to_string()),
+                ("currency", subject.currency.to_string()),
+                ("recipient", said(|issued| &issued.recipient)),
+                ("purpose", said(|issued| &issued.purpose)),
+                ("definitions", subject.definitions.to_string()),
+                ("through", subject.through.to_string()),
+            ],
+        }
+    }
+
+    /// Whether it is the stream of an event.
+    fn stands_in(&self, stream: &str) -> bool {
+        if self.stream.ends_with('-') { stream.starts_with(&self.stream) } else { stream == self.stream }
+    }
 }
 
 /// The currencies that none of the figures is of.
@@ -108,13 +214,16 @@ fn others(facts: &Facts) -> String {
 /// Whether the market's log has this very pack as issued: in a few words, and who issued it.
 fn signed(
     pack: &Pack,
-    facts: Option<&Facts>,
-    keys: &[PublicKey],
+    claim: Option<&Claim>,
+    args: &Verify,
     wrong: &mut Vec<String>,
 ) -> (String, Option<String>) {
-    let issued = facts.and_then(|facts| facts.subject.issued.as_ref());
+    let draft = claim.is_some_and(|claim| !claim.issued);
+    if args.unsigned {
+        return (if draft { "a draft" } else { UNSIGNED }.to_owned(), None);
+    }
     let Some(bytes) = pack.proof(PROOF) else {
-        let what = if issued.is_none() && facts.is_some() { "a draft" } else { "no proof in it" };
+        let what = if draft { "a draft" } else { "no proof in it" };
         wrong.push(format!(
             "no proof that the market issued it: {what} (--unsigned checks lines and figures alone)"
         ));
@@ -127,11 +236,11 @@ fn signed(
             return ("no".to_owned(), None);
         }
     };
-    if keys.is_empty() {
+    if args.key.is_empty() {
         wrong.push("who signed it was not asked: name the market's public key with --key".to_owned());
         return ("not checked".to_owned(), None);
     }
-    match holds(&proof, pack, facts, keys) {
+    match holds(&proof, pack, claim, &args.key) {
         Ok((signed, by)) => (signed, Some(by)),
         Err(error) => {
             wrong.push(format!("the proof does not hold: {error}"));
@@ -165,38 +274,35 @@ fn consented(pack: &Pack, facts: Option<&Facts>, keys: &[PublicKey]) -> Result<S
 fn holds(
     proof: &Proof,
     pack: &Pack,
-    facts: Option<&Facts>,
+    claim: Option<&Claim>,
     keys: &[PublicKey],
 ) -> Result<(String, String), ProofError> {
     let (event, by) = proof.verify(keys)?;
     let broken = |why: String| ProofError::Broken(why);
-    if event.kind != "LoanPackIssued" {
-        return Err(broken(format!("it is of a {}, not of a pack", event.kind)));
+    let Some(claim) = claim else {
+        return Err(broken("the pack's subject cannot be read".to_owned()));
+    };
+    if event.kind != claim.kind {
+        return Err(broken(format!("it is of a {}, not of a {}", event.kind, claim.kind)));
     }
     let data: serde_json::Value = serde_json::from_str(event.data)
         .map_err(|error| broken(format!("the event cannot be read: {error}")))?;
-    let said = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
+    let said = |name: &str| match &data[name] {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    };
     if said("digest") != pack.digest() {
         return Err(broken(
             "the market issued another pack: its list of files has another digest".to_owned(),
         ));
     }
-    let Some(subject) = facts.map(|facts| &facts.subject) else {
-        return Err(broken("the pack's subject cannot be read".to_owned()));
-    };
-    let issued = subject.issued.as_ref();
-    let pairs = [
-        ("stream", event.stream.to_owned(), format!("merchant-{}", subject.merchant)),
-        ("from", said("from"), subject.from.to_string()),
-        ("to", said("to"), subject.to.to_string()),
-        ("recipient", said("recipient"), issued.map(|issued| issued.recipient.clone()).unwrap_or_default()),
-        ("purpose", said("purpose"), issued.map(|issued| issued.purpose.clone()).unwrap_or_default()),
-        ("definitions", data["definitions"].to_string(), subject.definitions.to_string()),
-        ("consent", said("consent_ref"), issued.map(|issued| issued.consent_ref.clone()).unwrap_or_default()),
-        ("position", data["through"].to_string(), subject.through.to_string()),
-    ];
-    for (what, recorded, told) in pairs {
-        if recorded != told {
+    if !claim.stands_in(event.stream) {
+        return Err(broken(format!("the event stands in {}, not in {}", event.stream, claim.stream)));
+    }
+    for (what, told) in &claim.says {
+        let recorded = said(what);
+        if recorded != *told {
             return Err(broken(format!("{what}: the log has {recorded}, the pack {told}")));
         }
     }
