@@ -27,6 +27,7 @@ pub(crate) struct Resource {
 
 const HALF: &str = "half of a move between streams: a reactor sends it";
 const DEADLINE: &str = "a deadline sends it";
+const DRAWN: &str = "`daybook loan-pack market` draws the pack and records it";
 const DAILY: &str = "a run of the market's own: `serve` does it daily";
 const FILE: &str = "read from files or made by a run";
 
@@ -206,7 +207,7 @@ pub(crate) const RESOURCES: &[Resource] = &[
         made: None,
         of_merchant: false,
         actions: &[("open", Permission::Administer), ("adopt_policy", Permission::Administer)],
-        withheld: &[],
+        withheld: &[("issue_market_pack", DRAWN)],
     },
     Resource {
         category: "books",
