@@ -3,16 +3,22 @@
 
 mod support;
 
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
 use chrono::NaiveDate;
-use daybook_domain::Currency;
-use daybook_journal::Journal;
+use daybook_domain::{Currency, EventKind};
+use daybook_journal::conformance::tools::block_on;
+use daybook_journal::{Append, Cause, Expected, Journal, NewEvent};
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
 use daybook_metrics::channel::MarketSite;
 use daybook_metrics::{ChannelRule, MarketSites, SessionRule};
 use daybook_projections::metrics::{Cells, Days, Dimension, Most, Question, Sites};
-use daybook_projections::{AsOf, ReadModelError, ReadModels};
+use daybook_projections::model::KindSet;
+use daybook_projections::{AsOf, AsWritten, Events as _, ReadModelError, ReadModels};
 use proptest::prelude::*;
 use support::{append, memory, open, shown};
+use uuid::Uuid;
 
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -291,8 +297,52 @@ fn a_question_to_the_journal_holds_to_what_it_may_take() {
     let rows = refused(Most { cells: 3, ..Most::default() });
     assert_eq!(rows, "the answer has more than 3 rows: ask by less, or about fewer days");
     assert!(refused(Most { bytes: 1, ..Most::default() }).contains("MiB of memory"));
-    let late = Most { until: Some(std::time::Instant::now()), ..Most::default() };
-    assert!(matches!(asked(late), Err(ReadModelError::LateCounting { done: 0, total: 3 })));
+    let late = Most { until: Some(Instant::now()), ..Most::default() };
+    assert!(matches!(asked(late), Err(ReadModelError::TookTooLong { done: 0, total: 3 })));
+}
+
+/// Many events that no figure of traffic looks at.
+fn much_else(journal: &dyn Journal, events: u128) {
+    for from in (0..events).step_by(1_000) {
+        let of = |n: u128| NewEvent {
+            id: Uuid::from_u128(n + 1_000_000),
+            kind: EventKind::ReviewPosted.as_str().into(),
+            schema: 1,
+            occurred_at: FROM,
+            refs: "{}".to_owned(),
+            data: "{}".to_owned(),
+        };
+        let events = (from..events.min(from + 1_000)).map(of).collect();
+        let command = Uuid::from_u128(from + 1_000_000);
+        let cause = Cause { command, fingerprint: [0; 16], correlation: command, actor: "test".into() };
+        let item = Append { stream: "order-o".to_owned(), expected: Expected::Any, cause, events };
+        block_on(journal.append(vec![item])).pop().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn a_pass_ends_in_time_however_little_it_meets_of_what_was_asked_for() {
+    let journal = memory();
+    tell(journal.as_ref(), &Told::View { visitor: 0, at: FROM, page: 0, way: 7 });
+    much_else(journal.as_ref(), 70_000);
+    let views = KindSet::of(&[EventKind::PageViewed]);
+    let until = Instant::now() + Duration::from_millis(300);
+    let mut met = 0;
+    let pass = |until, met: &mut u32, wait: bool| {
+        let events = AsWritten::of(journal.as_ref(), AsOf::HEAD).until(Some(until));
+        events.visit(views, &mut |_| {}, &mut |_| {
+            *met += 1;
+            while wait && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            ControlFlow::Continue(())
+        })
+    };
+    let late = pass(until, &mut met, true);
+    let Err(ReadModelError::TookTooLong { done, total: 70_001 }) = late else { panic!("{late:?}") };
+    assert_eq!((met, done), (1, 65_536), "it ends at the next look, not at the journal's end");
+    pass(Instant::now() + Duration::from_secs(600), &mut met, false).unwrap();
+    assert_eq!(met, 2, "what is met once is met in one stretch alone");
 }
 
 proptest! {

@@ -1,6 +1,7 @@
 //! Answers as of any moment: the same folds, in memory, over a prefix of the journal or a cut by business time.
 
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use daybook_journal::{Journal, Micros, Position};
 
@@ -242,11 +243,16 @@ pub trait Events {
     }
 }
 
+/// Positions between two looks at the time. What they hold does not matter: an event that nobody asked for takes its time
+/// too.
+const STRETCH: Position = 65_536;
+
 /// The events of a journal.
 #[derive(Clone, Copy)]
 pub struct AsWritten<'j> {
     journal: &'j dyn Journal,
     at: AsOf,
+    until: Option<Instant>,
 }
 
 impl std::fmt::Debug for AsWritten<'_> {
@@ -259,7 +265,14 @@ impl<'j> AsWritten<'j> {
     /// Those of a journal that stood there at a moment.
     #[must_use]
     pub const fn of(journal: &'j dyn Journal, at: AsOf) -> Self {
-        Self { journal, at }
+        Self { journal, at, until: None }
+    }
+
+    /// The same for who has until then: a pass that is not at its end by that time ends with
+    /// [`ReadModelError::TookTooLong`].
+    #[must_use]
+    pub const fn until(self, until: Option<Instant>) -> Self {
+        Self { until, ..self }
     }
 }
 
@@ -281,18 +294,38 @@ impl Events for AsWritten<'_> {
         let at = self.at;
         let total = self.head()?;
         let mut decoder = Decoder::new(kinds, World::default());
-        let mut seen = 0u64;
-        let passed = decoder.scan(self.journal, 0, at.position, &mut |e, _| {
-            seen += 1;
-            if seen.is_multiple_of(4_096) {
-                progress(Progress { stage: Stage::Folding, done: e.position, total });
+        let (mut seen, mut done, mut over) = (0u64, 0, false);
+        loop {
+            let upto = match self.until {
+                None => at.position,
+                Some(until) if Instant::now() >= until => {
+                    return Err(ReadModelError::TookTooLong { done, total });
+                }
+                Some(_) => Some(done.saturating_add(STRETCH).min(total)),
+            };
+            let passed = decoder.scan(self.journal, done, upto, &mut |e, _| {
+                seen += 1;
+                if seen.is_multiple_of(4_096) {
+                    progress(Progress { stage: Stage::Folding, done: e.position, total });
+                }
+                let flow = if at.is_past(e) {
+                    ControlFlow::Break(())
+                } else if kinds.has(e.kind) {
+                    each(e)
+                } else {
+                    ControlFlow::Continue(())
+                };
+                over |= flow.is_break();
+                Ok(flow)
+            })?;
+            if let Some(failed) = passed.failed {
+                return Err(failed);
             }
-            if at.is_past(e) {
-                return Ok(ControlFlow::Break(()));
+            match upto {
+                Some(upto) if upto < total && !over => done = upto,
+                _ => return Ok(()),
             }
-            Ok(if kinds.has(e.kind) { each(e) } else { ControlFlow::Continue(()) })
-        })?;
-        passed.failed.map_or(Ok(()), Err)
+        }
     }
 }
 

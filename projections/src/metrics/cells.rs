@@ -428,6 +428,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::calendar::Calendar;
+    use crate::metrics::{Days, Sites};
+
+    #[test]
+    fn counting_ends_in_time() {
+        let (day, rule) = (chrono::NaiveDate::default(), Sites::default().rule().clone());
+        let mut history = History::beginning(Calendar::UTC, rule, (day, DEFAULT_LOOK_BACK));
+        for visitor in ["v1", "v2", "v3"] {
+            history.visitor(visitor);
+        }
+        let (days, currency) = (Days { from: day, to: day }, Currency::new("CNY").unwrap());
+        let question = Question { days, by: Vec::new(), sessions: SessionRule::default(), currency };
+        let asked = |until| history.cells_within(&question, Most { until, ..Most::default() });
+        let late = asked(Some(std::time::Instant::now())).map(|found| found.total);
+        assert!(matches!(late, Err(ReadModelError::LateCounting { done: 0, total: 3 })), "{late:?}");
+        assert!(asked(None).is_ok());
+    }
 
     proptest! {
         #[test]

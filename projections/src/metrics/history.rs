@@ -39,7 +39,7 @@ const KINDS: KindSet = KindSet::of(&[
 /// How long after it was placed an order is paid for at most, as far as its visits are looked for.
 pub const PAID_WITHIN: i64 = 60 * DAY;
 
-/// Events between two looks at memory and time.
+/// Events between two looks at memory.
 const EVERY: u64 = 65_536;
 
 /// Traffic and sales, interned.
@@ -143,27 +143,20 @@ impl History {
         Self::beginning(calendar, rule, since).fill(events, Most::default(), progress)
     }
 
-    /// Folds what it rests on, within these bounds.
+    /// Folds what it rests on, within these bounds of memory; how long it may take the events know.
     pub(crate) fn fill(
         mut self,
         events: &dyn Events,
         most: Most,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
-        let total = events.head()?;
-        let (mut seen, mut full, mut late) = (0u64, false, None);
+        let (mut seen, mut full) = (0u64, false);
         events.visit_happened(KINDS, progress, &mut |e| {
             self.fold(e);
             seen += 1;
-            if seen.is_multiple_of(EVERY) {
-                full = self.bytes() > most.bytes;
-                late = most.is_late().then_some(e.position);
-            }
-            if full || late.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            full = seen.is_multiple_of(EVERY) && self.bytes() > most.bytes;
+            if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        if let Some(done) = late {
-            return Err(ReadModelError::TookTooLong { done, total });
-        }
         if full || self.bytes() > most.bytes {
             return Err(ReadModelError::BadQuestion(format!(
                 "the hits and orders that this rests on take more than {} MiB of memory: ask about fewer days, or look \
