@@ -28,7 +28,7 @@ mod status;
 mod stretches;
 pub(crate) mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub(crate) mod traffic;
 
 use std::path::{Path, PathBuf};

@@ -14,6 +14,17 @@ pub(super) fn deposits(events: u64) -> MemoryJournal {
     filled((1..=events).map(item))
 }
 
+/// So many payments of checkouts, each of its own.
+pub(crate) fn payments(events: u64) -> MemoryJournal {
+    let data = r#"{"payment":"p1","method":"card","provider":"p","provider_ref":"x",
+        "amount":{"amount":"1.00","currency":"CNY"}}"#;
+    let item = |n: u64| {
+        let refs = format!(r#"{{"checkout":"c{n}"}}"#);
+        append(n, &format!("checkout-c{n}"), "PaymentCaptured", n as i64, refs, data.to_owned())
+    };
+    filled((1..=events).map(item))
+}
+
 /// So many events about the visitors of a market: half of them of orders, which are placed, paid and refunded in part, by
 /// visitors and merchants that come up again and again, at times that are not in order. Its days change in the middle.
 pub(super) fn visits(events: u64) -> MemoryJournal {

@@ -110,6 +110,12 @@ impl Watch {
         Self { campaign, hits: BTreeMap::new(), orders: BTreeSet::new(), last: Timestamp(i64::MIN) }
     }
 
+    /// Bytes of memory that it takes, about.
+    pub fn bytes(&self) -> usize {
+        let hits = self.hits.len() * size_of::<((u32, Timestamp), Option<Act>)>();
+        (hits + self.orders.len() * size_of::<usize>()) * 2
+    }
+
     pub fn fold(&mut self, e: &Envelope<'_>, history: &mut History) {
         let ours = Some(self.campaign);
         let at = Timestamp(e.occurred_at);

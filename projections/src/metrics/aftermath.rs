@@ -1,7 +1,6 @@
 //! What became of orders: shipped, delivered, sent back, refunded, disputed, reviewed; who asked before and who answered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 use daybook_domain::account::events as account;
@@ -14,6 +13,7 @@ use hashbrown::HashMap;
 use super::Days;
 use super::fates::{Fate, Placed};
 use super::history::number_of;
+use super::most::{Memory, Most};
 use super::names::Names;
 use crate::calendar::Calendar;
 use crate::engine::{AsOf, Events, Progress, ReadModelError, ReadModels};
@@ -52,11 +52,6 @@ const KINDS: KindSet = KindSet::of(&[
     EventKind::InquiryClosed,
     EventKind::ViolationRecorded,
 ]);
-
-/// Most memory that it takes, bytes.
-const MOST_BYTES: usize = 2 << 30;
-/// Events between two looks at memory.
-const EVERY: u64 = 65_536;
 
 /// What became of orders and inquiries, interned; figures of service and after-sales are questions to it.
 #[derive(Debug)]
@@ -175,19 +170,13 @@ impl Aftermath {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
         let mut aftermath = Self::new(calendar, calendar.start_of(since));
-        let (mut seen, mut full) = (0u64, false);
+        let mut memory = Memory::of(Most::default());
         events.visit_happened(KINDS, progress, &mut |e| {
             aftermath.fold(e);
-            seen += 1;
-            full = seen.is_multiple_of(EVERY) && aftermath.bytes() > MOST_BYTES;
-            if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            memory.took(|| aftermath.bytes())
         })?;
-        if full {
-            return Err(ReadModelError::BadQuestion(format!(
-                "the orders and inquiries that this rests on take more than {} MiB of memory: ask as of an earlier day",
-                MOST_BYTES >> 20
-            )));
-        }
+        let what = "the orders and inquiries that this rests on";
+        memory.end(aftermath.bytes(), what, "ask as of an earlier day")?;
         Ok(aftermath)
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use daybook_domain::campaign::events::{CampaignPlanned, FundedBy};
+use daybook_domain::campaign::events::{CampaignPlanned, CampaignTarget, FundedBy};
 use daybook_domain::posting::Class;
 use daybook_domain::{
     CampaignId, CheckoutId, Code, Currency, Event, EventKind, Money, MoneyError, Timestamp, allocate,
@@ -17,7 +17,8 @@ use hashbrown::HashMap;
 use super::activity::Watch;
 use super::attributed::{Earned, share};
 use super::filing::Came;
-use super::history::History;
+use super::history::{Beside, History};
+use super::most::Most;
 use super::{Dimension, Question};
 use crate::calendar::Calendar;
 use crate::engine::{AsOf, Events, Progress, ReadModelError, ReadModels};
@@ -83,6 +84,17 @@ impl CampaignBooks {
         let cap = self.plan.as_ref()?.daily_cap?.minor;
         let over = self.by_day.values().map(|spent| spent.saturating_sub(cap).max(0));
         Some(over.fold(0, i64::saturating_add))
+    }
+
+    /// Bytes of memory that it takes, about.
+    fn bytes(&self) -> usize {
+        let plan = self.plan.as_ref().map_or(0, |plan| {
+            let pages = plan.pages.iter().map(|page| size_of::<String>() + page.len()).sum::<usize>();
+            let targets = plan.targets.capacity() * size_of::<CampaignTarget>();
+            let channels = plan.channels.capacity() * size_of::<Code>();
+            size_of::<CampaignPlanned>() + plan.name.len() + pages + targets + channels
+        });
+        size_of::<(CampaignId, Self)>() + plan + self.by_day.len() * size_of::<(Code, i64)>() * 2
     }
 
     fn fold(&mut self, event: &Event) {
@@ -160,7 +172,7 @@ impl ReadModels {
     /// them is kept where it is named.
     ///
     /// # Errors
-    /// [`ReadModelError`].
+    /// [`ReadModelError`]; `BadQuestion` where it would take more than 2 GiB of memory.
     pub fn campaign_history(
         &self,
         (since, look_back): (chrono::NaiveDate, i64),
@@ -189,36 +201,8 @@ pub fn planned(events: &dyn Events) -> Result<BTreeMap<CampaignId, Timestamp>, R
     Ok(all)
 }
 
-impl Campaigns {
-    /// As [`ReadModels::campaign_history`], of any events.
-    ///
-    /// # Errors
-    /// [`ReadModelError`].
-    pub fn read(
-        events: &dyn Events,
-        calendar: Calendar,
-        since: (chrono::NaiveDate, i64),
-        watch: Option<CampaignId>,
-        rule: ChannelRule,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(History, Self), ReadModelError> {
-        let mut history = History::beginning(calendar, rule, since);
-        let mut campaigns = Self { watch: watch.map(Watch::of), ..Self::default() };
-        events.visit_happened(KINDS.or(History::KINDS), progress, &mut |e| {
-            history.fold(e);
-            campaigns.fold(e, &mut history);
-            ControlFlow::Continue(())
-        })?;
-        history.settle();
-        campaigns.charge_fees(&history);
-        Ok((history, campaigns))
-    }
-
-    /// A campaign, where it was planned by then.
-    #[must_use]
-    pub fn of(&self, campaign: CampaignId) -> Option<&CampaignBooks> {
-        self.of.get(&campaign).filter(|books| books.plan.is_some())
-    }
+impl Beside for Campaigns {
+    const KINDS: KindSet = KINDS;
 
     fn fold(&mut self, e: &Envelope<'_>, history: &mut History) {
         if let Some(watch) = &mut self.watch {
@@ -258,6 +242,52 @@ impl Campaigns {
             }
             _ => {}
         }
+    }
+
+    fn bytes(&self) -> usize {
+        let of = self.of.values().map(CampaignBooks::bytes).sum::<usize>();
+        let sales = self.left.capacity() * size_of::<i64>() + self.till_of.capacity() * size_of::<u32>();
+        let checkouts = self.checkouts.capacity() * (size_of::<(CheckoutId, u32)>() + 1);
+        let watched = self.watch.as_ref().map_or(0, Watch::bytes);
+        of + sales + self.tills.capacity() * size_of::<Till>() + checkouts + watched
+    }
+}
+
+impl Campaigns {
+    /// As [`ReadModels::campaign_history`], of any events.
+    ///
+    /// # Errors
+    /// [`ReadModelError`]; `BadQuestion` where it would take more than 2 GiB of memory.
+    pub fn read(
+        events: &dyn Events,
+        calendar: Calendar,
+        since: (chrono::NaiveDate, i64),
+        watch: Option<CampaignId>,
+        rule: ChannelRule,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(History, Self), ReadModelError> {
+        Self::read_within(events, (calendar, since, rule), watch, Most::default(), progress)
+    }
+
+    /// The same within these bounds of memory.
+    fn read_within(
+        events: &dyn Events,
+        (calendar, since, rule): (Calendar, (chrono::NaiveDate, i64), ChannelRule),
+        watch: Option<CampaignId>,
+        most: Most,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(History, Self), ReadModelError> {
+        let mut campaigns = Self { watch: watch.map(Watch::of), ..Self::default() };
+        let history = History::beginning(calendar, rule, since);
+        let history = history.fill_with(events, &mut campaigns, most, progress)?;
+        campaigns.charge_fees(&history);
+        Ok((history, campaigns))
+    }
+
+    /// A campaign, where it was planned by then.
+    #[must_use]
+    pub fn of(&self, campaign: CampaignId) -> Option<&CampaignBooks> {
+        self.of.get(&campaign).filter(|books| books.plan.is_some())
     }
 
     fn till(&mut self, checkout: CheckoutId) -> u32 {
@@ -377,7 +407,28 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use daybook_journal::MemoryJournal;
+
     use super::*;
+    use crate::engine::AsWritten;
+    use crate::engine::testing::payments;
+    use crate::metrics::Sites;
+
+    #[test]
+    fn campaigns_take_no_more_memory_than_they_may() {
+        let read = |journal: &MemoryJournal, bytes| {
+            let events = AsWritten::of(journal, AsOf::HEAD);
+            let of = (Calendar::UTC, (chrono::NaiveDate::default(), 0), Sites::default().rule().clone());
+            let most = Most { bytes, ..Most::default() };
+            Campaigns::read_within(&events, of, None, most, &mut |_| {}).map(|(_, campaigns)| campaigns.tills.len())
+        };
+        // no history holds payments: what they take is what is folded beside it
+        let few = 16 << 10;
+        assert_eq!(read(&payments(10), few).unwrap(), 10);
+        let full = read(&payments(2_000), few);
+        assert!(matches!(&full, Err(ReadModelError::BadQuestion(why)) if why.contains("MiB of memory")), "{full:?}");
+        assert_eq!(read(&payments(2_000), 1 << 20).unwrap(), 2_000);
+    }
 
     #[test]
     fn all_that_orders_post_to_is_looked_at() {

@@ -1,7 +1,6 @@
 //! What metrics rest on, folded once from the journal.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use daybook_domain::order::events::{LineRefund, Subsidy};
 use daybook_domain::time::DAY;
@@ -11,7 +10,7 @@ use hashbrown::HashMap;
 
 use super::called::Called;
 use super::categories::Categories;
-use super::most::Most;
+use super::most::{Memory, Most};
 use super::names::Names;
 use super::ranked::Ranked;
 use super::reported::Reports;
@@ -38,9 +37,6 @@ const KINDS: KindSet = KindSet::of(&[
 
 /// How long after it was placed an order is paid for at most, as far as its visits are looked for.
 pub const PAID_WITHIN: i64 = 60 * DAY;
-
-/// Events between two looks at memory.
-const EVERY: u64 = 65_536;
 
 /// Traffic and sales, interned.
 #[derive(Debug)]
@@ -96,6 +92,31 @@ pub(super) struct Carted {
     pub page: u32,
 }
 
+/// What is folded beside a history, in the same pass.
+pub(super) trait Beside {
+    /// What it looks at, beside what the history does.
+    const KINDS: KindSet;
+
+    /// Takes an event that the history has taken.
+    fn fold(&mut self, e: &Envelope<'_>, history: &mut History);
+
+    /// Bytes of memory that it takes, about.
+    fn bytes(&self) -> usize;
+}
+
+/// A history alone.
+struct NothingBeside;
+
+impl Beside for NothingBeside {
+    const KINDS: KindSet = KindSet::of(&[]);
+
+    fn fold(&mut self, _: &Envelope<'_>, _: &mut History) {}
+
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
 impl ReadModels {
     /// The history that questions about days from `since` on rest on, as of a moment: one pass over the journal. Visits
     /// `look_back` microseconds before an order of those days are in it, for orders paid within [`PAID_WITHIN`].
@@ -115,9 +136,6 @@ impl ReadModels {
 }
 
 impl History {
-    /// What a history looks at.
-    pub(super) const KINDS: KindSet = KINDS;
-
     /// A history of days from `since` on, with what their orders look back on.
     pub(crate) fn beginning(
         calendar: Calendar,
@@ -145,31 +163,39 @@ impl History {
 
     /// Folds what it rests on, within these bounds of memory; how long it may take the events know.
     pub(crate) fn fill(
-        mut self,
+        self,
         events: &dyn Events,
         most: Most,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
-        let (mut seen, mut full) = (0u64, false);
-        events.visit_happened(KINDS, progress, &mut |e| {
+        self.fill_with(events, &mut NothingBeside, most, progress)
+    }
+
+    /// The same, and what is folded beside it within bounds that both share.
+    pub(super) fn fill_with<B: Beside>(
+        mut self,
+        events: &dyn Events,
+        beside: &mut B,
+        most: Most,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, ReadModelError> {
+        let mut memory = Memory::of(most);
+        events.visit_happened(KINDS.or(B::KINDS), progress, &mut |e| {
             self.fold(e);
-            seen += 1;
-            full = seen.is_multiple_of(EVERY) && self.bytes() > most.bytes;
-            if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            beside.fold(e, &mut self);
+            memory.took(|| self.bytes() + beside.bytes())
         })?;
-        if full || self.bytes() > most.bytes {
-            return Err(ReadModelError::BadQuestion(format!(
-                "the hits and orders that this rests on take more than {} MiB of memory: ask about fewer days, or look \
-                 back on fewer",
-                most.bytes >> 20
-            )));
-        }
+        memory.end(
+            self.bytes() + beside.bytes(),
+            "the hits and orders that this rests on",
+            "ask about fewer days, or look back on fewer",
+        )?;
         self.settle();
         Ok(self)
     }
 
     /// Everything was folded: from here on it is asked.
-    pub(super) fn settle(&mut self) {
+    fn settle(&mut self) {
         self.categories.settle(&self.names);
     }
 
@@ -222,7 +248,7 @@ impl History {
         self.names.text(number)
     }
 
-    pub(super) fn fold(&mut self, e: &Envelope<'_>) {
+    fn fold(&mut self, e: &Envelope<'_>) {
         let at = Timestamp(e.occurred_at);
         match e.event {
             Event::PageViewed(view) => self.view(at, view),
@@ -310,11 +336,12 @@ impl History {
             + self.line_bytes
             + self.refunds.capacity() * size_of::<Refund>()
             + self.categories.bytes();
+        let subsidies = self.subsidies.len() * size_of::<(CampaignId, Currency, i64)>() * 2;
         let carted = self.carted.capacity() * size_of::<Carted>();
         let registered = self.registered.capacity() * size_of::<Timestamp>()
             + self.first_registers.capacity() * (size_of::<(u32, Timestamp)>() + 1);
         let visitors = self.seen.capacity() * size_of::<Visitor>();
-        hits + texts + orders + pages + ways + sales + carted + registered + self.reports.bytes() + visitors
+        hits + texts + orders + pages + ways + sales + carted + registered + self.reports.bytes() + visitors + subsidies
     }
 
     /// The currencies that orders were paid in, sorted.

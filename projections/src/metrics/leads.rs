@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use super::Days;
 use super::after_sales::Times;
+use super::most::{Memory, Most};
 use crate::engine::{AsOf, Events, Progress, ReadModelError, ReadModels};
 use crate::model::KindSet;
 
@@ -43,11 +44,14 @@ struct Lead {
     lost: bool,
 }
 
+/// Leads by their ids.
+type Leads = HashMap<LeadId, Lead, ahash::RandomState>;
+
 impl ReadModels {
     /// Leads by the channel that they came by, those of the days asked for by their first contact, or all.
     ///
     /// # Errors
-    /// [`ReadModelError`].
+    /// [`ReadModelError`]; `BadQuestion` where it would take more than 2 GiB of memory.
     pub fn leads_by_origin(
         &self,
         days: Option<Days>,
@@ -55,7 +59,10 @@ impl ReadModels {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<BTreeMap<String, LeadFigures>, ReadModelError> {
         let calendar = self.calendar()?;
-        let mut known: HashMap<LeadId, Lead, ahash::RandomState> = HashMap::default();
+        let mut known = Leads::default();
+        // with the word of its origin
+        let bytes = |known: &Leads| known.capacity() * (size_of::<(LeadId, Lead)>() + 1 + 24);
+        let mut memory = Memory::of(Most::default());
         self.events(at).visit_happened(KINDS, progress, &mut |e| {
             let Some(id) = e.refs.lead else { return ControlFlow::Continue(()) };
             if let Event::LeadCaptured(captured) = e.event {
@@ -70,8 +77,9 @@ impl ReadModels {
                     _ => {}
                 }
             }
-            ControlFlow::Continue(())
+            memory.took(|| bytes(&known))
         })?;
+        memory.end(bytes(&known), "the leads that this rests on", "ask as of an earlier day")?;
         let mut figures: BTreeMap<String, (LeadFigures, Vec<i64>)> = BTreeMap::new();
         for lead in known.into_values() {
             let day = calendar.day(lead.first_contact);

@@ -1,5 +1,6 @@
 //! What one question to the journal may take.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::engine::ReadModelError;
@@ -37,5 +38,55 @@ impl Default for Most {
     /// What a command may take that nobody else waits for.
     fn default() -> Self {
         Self { bytes: 2 << 30, cells: 4_000_000, until: None }
+    }
+}
+
+/// Events between two looks at memory.
+const EVERY: u64 = 65_536;
+
+/// How much memory a fold takes, looked at from time to time.
+pub(super) struct Memory {
+    most: usize,
+    events: u64,
+    full: bool,
+}
+
+impl Memory {
+    pub(super) const fn of(most: Most) -> Self {
+        Self { most: most.bytes, events: 0, full: false }
+    }
+
+    /// One more event was folded; a break where what it was folded into takes too much.
+    pub(super) fn took(&mut self, bytes: impl FnOnce() -> usize) -> ControlFlow<()> {
+        self.events += 1;
+        self.full = self.events.is_multiple_of(EVERY) && bytes() > self.most;
+        if self.full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// All were folded, or there was no more room: refuses then, saying what it was that takes so much, and the cure.
+    pub(super) fn end(self, bytes: usize, what: &str, cure: &str) -> Result<(), ReadModelError> {
+        if !self.full && bytes <= self.most {
+            return Ok(());
+        }
+        let why = format!("{what} take more than {} MiB of memory: {cure}", self.most >> 20);
+        Err(ReadModelError::BadQuestion(why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fold_ends_at_the_next_look_once_it_takes_too_much_and_is_refused_then() {
+        let mut memory = Memory::of(Most { bytes: 2 << 20, ..Most::default() });
+        let folded = (1..=u64::MAX).find(|_| memory.took(|| 3 << 20).is_break());
+        assert_eq!(folded, Some(EVERY));
+        // nobody has to say again how much it was
+        let refused = memory.end(0, "the hits", "ask about fewer days").err();
+        let why = "the hits take more than 2 MiB of memory: ask about fewer days";
+        assert_eq!(refused.map(|error| error.to_string()).as_deref(), Some(why));
+        let few = Memory::of(Most { bytes: 2 << 20, ..Most::default() });
+        assert!(few.end(2 << 20, "the hits", "ask about fewer days").is_ok());
     }
 }

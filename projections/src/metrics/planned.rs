@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 use daybook_domain::campaign::events::FundedBy;
@@ -14,6 +13,7 @@ use daybook_metrics::plan::{Attained, Beyond, Counts, Needs, Plan, Rates, Span, 
 use super::Days;
 use super::counted::Counting;
 use super::history::History;
+use super::most::{Memory, Most};
 use crate::calendar::Calendar;
 use crate::engine::{AsOf, Events, ReadModelError, ReadModels};
 use crate::model::{Cut, Envelope, KindSet};
@@ -62,7 +62,7 @@ impl ReadModels {
     /// Reviews, spend and contribution by day, as of a moment: one pass over their events alone.
     ///
     /// # Errors
-    /// [`ReadModelError`].
+    /// [`ReadModelError`]; `BadQuestion` where it would take more than 2 GiB of memory.
     pub fn market_days(&self, at: AsOf) -> Result<MarketDays, ReadModelError> {
         MarketDays::read(&self.events(at), self.calendar()?)
     }
@@ -72,40 +72,48 @@ impl MarketDays {
     /// As [`ReadModels::market_days`], of any events.
     ///
     /// # Errors
-    /// [`ReadModelError`].
+    /// [`ReadModelError`]; `BadQuestion` where it would take more than 2 GiB of memory.
     pub fn read(events: &dyn Events, calendar: Calendar) -> Result<Self, ReadModelError> {
         let mut days =
             Self { reviews: BTreeMap::new(), spend: BTreeMap::new(), contributed: BTreeMap::new() };
-        let at = events.at();
+        let (at, mut memory) = (events.at(), Memory::of(Most::default()));
         events.visit(KINDS, &mut |_| {}, &mut |e| {
             if at.counts(Cut::Booked, e) {
                 days.book(calendar.day(Timestamp(e.booked_at)), e);
             }
-            if !at.counts(Cut::Occurred, e) {
-                return ControlFlow::Continue(());
+            if at.counts(Cut::Occurred, e) {
+                days.happen(calendar, e);
             }
-            match e.event {
-                Event::ReviewPosted(review) => {
-                    let of = |id: Option<&str>| id.unwrap_or_default().to_owned();
-                    let (order, checkout) = (
-                        e.refs.order.as_ref().map(|o| o.as_str()),
-                        e.refs.checkout.as_ref().map(|c| c.as_str()),
-                    );
-                    // one id may stand at several orders: each is a review
-                    let id = format!("{} {} {}", review.review.as_str(), of(order), of(checkout));
-                    days.reviews.insert(id, (calendar.day(Timestamp(e.occurred_at)), review.overall));
-                }
-                Event::CampaignSpendRecorded(spent) if spent.funded_by == FundedBy::Market => {
-                    let said = spent.day.as_str().parse().ok();
-                    let day = said.unwrap_or_else(|| calendar.day(Timestamp(e.occurred_at)));
-                    let sum = days.spend.entry((spent.amount.currency, day)).or_default();
-                    *sum = sum.saturating_add(spent.amount.minor.into());
-                }
-                _ => {}
-            }
-            ControlFlow::Continue(())
+            memory.took(|| days.bytes())
         })?;
+        memory.end(days.bytes(), "the reviews that this rests on", "ask as of an earlier day")?;
         Ok(days)
+    }
+
+    /// Bytes of memory that it takes, about: a review's id names its order and checkout too.
+    fn bytes(&self) -> usize {
+        self.reviews.len() * (size_of::<(String, (NaiveDate, u8))>() * 2 + 120)
+            + (self.spend.len() + self.contributed.len()) * size_of::<((Currency, NaiveDate), i128)>() * 2
+    }
+
+    fn happen(&mut self, calendar: Calendar, e: &Envelope<'_>) {
+        match e.event {
+            Event::ReviewPosted(review) => {
+                let of = |id: Option<&str>| id.unwrap_or_default().to_owned();
+                let (order, checkout) =
+                    (e.refs.order.as_ref().map(|o| o.as_str()), e.refs.checkout.as_ref().map(|c| c.as_str()));
+                // one id may stand at several orders: each is a review
+                let id = format!("{} {} {}", review.review.as_str(), of(order), of(checkout));
+                self.reviews.insert(id, (calendar.day(Timestamp(e.occurred_at)), review.overall));
+            }
+            Event::CampaignSpendRecorded(spent) if spent.funded_by == FundedBy::Market => {
+                let said = spent.day.as_str().parse().ok();
+                let day = said.unwrap_or_else(|| calendar.day(Timestamp(e.occurred_at)));
+                let sum = self.spend.entry((spent.amount.currency, day)).or_default();
+                *sum = sum.saturating_add(spent.amount.minor.into());
+            }
+            _ => {}
+        }
     }
 
     fn book(&mut self, day: NaiveDate, e: &Envelope<'_>) {

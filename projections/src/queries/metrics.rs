@@ -48,7 +48,8 @@ impl ReadModels {
     ) -> Result<Cells, ReadModelError> {
         let since = (question.days.from, DEFAULT_LOOK_BACK);
         let history = History::beginning(self.calendar()?, self.sites()?.rule().clone(), since);
-        let mut history = history.fill(&self.events(at).until(most.until), most, &mut |_| {})?;
+        let events = self.events(at).until(most.until);
+        let mut history = history.fill(&events, most, &mut |_| {})?;
         history.prefer_sources(sources);
         history.cells_within(question, most)
     }
