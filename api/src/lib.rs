@@ -66,6 +66,8 @@ pub struct Service {
     pub(crate) waiting: Arc<Semaphore>,
     /// Who may read what takes long.
     pub(crate) heavy: turns::Turns,
+    /// Who may read figures kept by day.
+    pub(crate) kept: turns::Turns,
     /// Answers that took long.
     pub(crate) answers: reads::Answers,
     pub(crate) in_flight: commands::InFlight,
@@ -95,6 +97,7 @@ impl Service {
             access: access.into(),
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
             heavy: reads::turns(),
+            kept: reads::kept_turns(),
             answers: reads::Answers::default(),
             in_flight: commands::InFlight::default(),
             streams: feeds::Streams::default(),

@@ -297,8 +297,39 @@ fn a_question_to_the_journal_holds_to_what_it_may_take() {
     let rows = refused(Most { cells: 3, ..Most::default() });
     assert_eq!(rows, "the answer has more than 3 rows: ask by less, or about fewer days");
     assert!(refused(Most { bytes: 1, ..Most::default() }).contains("MiB of memory"));
+    let long = refused(Most { answer: 400, ..Most::default() });
+    assert_eq!(
+        long,
+        "the rows of the answer take more than 0 MiB of memory: ask by less, or about fewer days"
+    );
     let late = Most { until: Some(Instant::now()), ..Most::default() };
     assert!(matches!(asked(late), Err(ReadModelError::TookTooLong { done: 0, total: 3 })));
+}
+
+#[test]
+fn a_question_to_what_is_kept_by_day_holds_to_what_it_may_take() {
+    let room = tempfile::tempdir().unwrap();
+    let journal = memory();
+    for visitor in 0..4 {
+        tell(journal.as_ref(), &Told::View { visitor, at: FROM, page: visitor, way: 2 * visitor });
+    }
+    let models = open(&room.path().join("views.db"), &journal);
+    let days = Days { from: day(0), to: day(0) };
+    let (by, currency) = (vec![Dimension::Channel], Currency::new("CNY").unwrap());
+    let question = Question { days, by, sessions: SessionRule::default(), currency };
+    let asked = |most| models.kept_cells_within(&question, most).map(|kept| kept.unwrap().cells.len());
+    let rows = models.kept_cells(&question).unwrap().unwrap().cells.len();
+    assert!(rows > 1);
+    assert_eq!(asked(Most { cells: rows, ..Most::default() }).unwrap(), rows);
+    let refused = |most| asked(most).err().unwrap().to_string();
+    let few = refused(Most { cells: rows - 1, ..Most::default() });
+    assert!(few.ends_with("rows: ask by less, or about fewer days"), "{few}");
+    let rests_on = refused(Most { bytes: 100, ..Most::default() });
+    assert!(rests_on.starts_with("the figures kept by day that this rests on take more than"), "{rests_on}");
+    let long = refused(Most { answer: 100, ..Most::default() });
+    assert!(long.starts_with("the rows of the answer take more than"), "{long}");
+    let late = Most { until: Some(Instant::now()), ..Most::default() };
+    assert!(matches!(asked(late), Err(ReadModelError::LateKept { rows: 0 })));
 }
 
 /// Many events that no figure of traffic looks at.

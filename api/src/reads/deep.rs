@@ -12,15 +12,27 @@ use tokio::runtime::Handle;
 
 use crate::Shared;
 use crate::problem::{Problem, TOO_MANY_WAITING};
-use crate::turns::{Turn, Waits};
+use crate::turns::{Limits, Turn, Turns, Waits};
 
 /// Most memory of what one pass rests on, bytes.
 const MOST_BYTES: usize = 512 << 20;
 /// Most cells of an answer.
 const MOST_CELLS: usize = 200_000;
-/// Answers that are kept, and cells of all of them.
+/// Most memory of these, bytes.
+const MOST_ANSWER: usize = 128 << 20;
+/// Most memory of the figures kept by day that one answer rests on, bytes.
+const MOST_KEPT_BYTES: usize = 256 << 20;
+/// Answers that are kept, and bytes of memory of all of them: two of the largest.
 const KEPT: usize = 8;
-const KEPT_CELLS: usize = 400_000;
+const KEPT_BYTES: usize = 2 * MOST_ANSWER;
+/// So many read figures kept by day at the same time: each may take much memory, and few take long.
+const KEPT_LIMITS: Limits = Limits { reading: 4, of_one: 32, of_all: 128 };
+
+/// The turns of who reads figures kept by day.
+pub(crate) fn kept_turns() -> Turns {
+    Turns::new(KEPT_LIMITS)
+}
+
 /// How much of the time of a request a pass may take, in hundredths: the rest is for the answer.
 const SHARE: u32 = 90;
 
@@ -39,7 +51,17 @@ impl Deep {
 
     /// What a pass may take.
     pub fn most(&self) -> Most {
-        Most { bytes: MOST_BYTES, cells: MOST_CELLS, until: Some(self.until) }
+        Most { bytes: MOST_BYTES, cells: MOST_CELLS, answer: MOST_ANSWER, until: Some(self.until) }
+    }
+
+    /// An answer from figures kept by day, made when it is this caller's turn. On a thread that may block.
+    pub fn kept<T>(
+        &self,
+        caller: PartyId,
+        make: impl FnOnce(Most) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let _turn = self.turn(&self.service.kept, caller)?;
+        make(Most { bytes: MOST_KEPT_BYTES, ..self.most() })
     }
 
     /// The answer to a question at a position: one that is kept, or that is made when it is this caller's turn. On a
@@ -54,7 +76,7 @@ impl Deep {
         if let Some(known) = answers.get(question, position) {
             return Ok(known);
         }
-        let _turn = self.turn(caller)?;
+        let _turn = self.turn(&self.service.heavy, caller)?;
         // whoever had the turn before may have asked the same
         if let Some(known) = answers.get(question, position) {
             return Ok(known);
@@ -64,13 +86,12 @@ impl Deep {
         Ok(made)
     }
 
-    fn turn(&self, caller: PartyId) -> Result<Turn, Problem> {
+    fn turn(&self, turns: &Turns, caller: PartyId) -> Result<Turn, Problem> {
         let until = tokio::time::Instant::from_std(self.until);
-        let turn = async {
-            tokio::time::timeout_at(until, self.service.heavy.wait(caller, Waits::WithinLimits)).await
-        };
+        let turn =
+            async { tokio::time::timeout_at(until, turns.wait(caller, Waits::WithinLimits)).await };
         Handle::current().block_on(turn).unwrap_or_else(|_| {
-            let detail = "others are reading the journal: ask again later";
+            let detail = "others are reading as much: ask again later";
             Err(Problem::new(TOO_MANY_WAITING, detail).retry_after(30))
         })
     }
@@ -97,9 +118,54 @@ impl Answers {
     fn keep(&self, question: &str, position: u64, cells: &Arc<Cells>) {
         let mut answers = self.0.lock();
         answers.push_back(Answer { question: question.to_owned(), position, cells: Arc::clone(cells) });
-        let of = |answers: &VecDeque<Answer>| answers.iter().map(|of| of.cells.cells.len()).sum::<usize>();
-        while answers.len() > KEPT || of(&answers) > KEPT_CELLS {
+        let of = |answers: &VecDeque<Answer>| answers.iter().map(|of| of.cells.bytes()).sum::<usize>();
+        while answers.len() > KEPT || of(&answers) > KEPT_BYTES {
             answers.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use daybook_domain::{Currency, Money};
+    use daybook_projections::metrics::Cell;
+
+    use super::*;
+
+    fn answer(rows: usize, word: usize) -> Arc<Cells> {
+        let zero = Money::zero(Currency::new("CNY").unwrap());
+        let cell = Cell {
+            uv: 0,
+            new_uv: 0,
+            bouncers: 0,
+            pv: 0,
+            views: 0,
+            visits: 0,
+            bounces: 0,
+            stay: 0,
+            buyers: 0,
+            orders: 0,
+            gmv: zero,
+            order_value: zero,
+            refunded: zero,
+            reported: None,
+        };
+        let cells = (0..rows).map(|_| (vec!["p".repeat(word)], cell)).collect();
+        Arc::new(Cells { cells, total: cell, reported: cell, untracked: cell })
+    }
+
+    #[test]
+    fn answers_are_kept_as_far_as_there_is_room_for_their_words_too_and_the_newest_stays() {
+        let answers = Answers::default();
+        let known = |n: u64| answers.get("q", n).is_some();
+        let few = answer(1, 10);
+        (1..=10).for_each(|n| answers.keep("q", n, &few));
+        assert_eq!((known(2), known(3), known(10)), (false, true, true));
+        // few rows, and long words
+        let long = answer(50, 2 << 20);
+        assert!(long.bytes() > 100 << 20 && long.bytes() <= MOST_ANSWER);
+        (11..=13).for_each(|n| answers.keep("q", n, &long));
+        assert_eq!((known(10), known(11), known(12), known(13)), (false, false, true, true));
     }
 }

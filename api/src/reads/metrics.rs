@@ -196,13 +196,18 @@ fn metrics(models: &ReadModels, asked: &Question, position: u64) -> Result<Page<
     let question = question(models, asked)?;
     let at = asked.at(models, Some(position))?;
     let now = AsOf { position: None, ..at } == AsOf::HEAD;
-    let kept = if now { models.kept_cells(&question)? } else { None };
+    let actor = asked.caller.actor;
+    let kept = if now {
+        asked.deep()?.kept(actor, |most| Ok(models.kept_cells_within(&question, most)?))?
+    } else {
+        None
+    };
     let (found, source) = match kept {
         Some(found) => (Arc::new(found), "kept"),
         None => {
             let sources = sources(asked)?;
             let make = |most| Ok(models.journal_cells(&question, at, sources, most)?);
-            let found = asked.deep()?.answer(asked.caller.actor, (&asked.text(), position), make)?;
+            let found = asked.deep()?.answer(actor, (&asked.text(), position), make)?;
             (found, "journal")
         }
     };

@@ -25,7 +25,7 @@ mod schema;
 mod settlements;
 mod statements;
 
-pub(crate) use deep::Answers;
+pub(crate) use deep::{Answers, kept_turns};
 pub(crate) use heavy::turns;
 pub(crate) use represent::wanted;
 

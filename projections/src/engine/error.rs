@@ -84,6 +84,12 @@ pub enum ReadModelError {
         /// Of how many.
         total: u64,
     },
+    /// Figures kept by day had not been put together in time.
+    #[error("{rows} rows of figures kept by day were read and not put together when the time was over")]
+    LateKept {
+        /// How many.
+        rows: u64,
+    },
     /// A question that cannot be answered as it is put.
     #[error("{0}")]
     BadQuestion(String),

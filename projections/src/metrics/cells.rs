@@ -9,7 +9,7 @@ use daybook_metrics::{Definition, VisitorSet};
 
 use super::filing::{Came, Facts, Filing, Key, Share, TOTAL};
 use super::history::{History, PAID_WITHIN};
-use super::most::Most;
+use super::most::{Answer, Most, cell_bytes};
 use super::reported::Reported;
 use super::sales::Sale;
 use super::seen::Visitor;
@@ -66,6 +66,15 @@ pub struct Cells {
     pub reported: Cell,
     /// Orders that no visit led to: theirs are the only figures of sales in here.
     pub untracked: Cell,
+}
+
+impl Cells {
+    /// Bytes of memory that they take, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let of = |words: &Vec<String>| cell_bytes(words.iter().map(String::len));
+        size_of::<Self>() + self.cells.iter().map(|(words, _)| of(words)).sum::<usize>()
+    }
 }
 
 impl Cell {
@@ -170,7 +179,7 @@ impl History {
 
     /// The same within these bounds, also of time.
     pub(crate) fn cells_within(&self, question: &Question, most: Most) -> Result<Cells, ReadModelError> {
-        self.sums(question, Reporting::All, most)?.cells(&Filing::of(self, question))
+        self.sums(question, Reporting::All, most)?.cells(&Filing::of(self, question), most)
     }
 
     /// The same where the reports of some sales channels only are looked at.
@@ -179,7 +188,8 @@ impl History {
         question: &Question,
         reporting: Reporting<'_>,
     ) -> Result<Cells, ReadModelError> {
-        self.sums(question, reporting, Most::default())?.cells(&Filing::of(self, question))
+        let most = Most::default();
+        self.sums(question, reporting, most)?.cells(&Filing::of(self, question), most)
     }
 
     /// The cells of each day and sales channel, and what was bought in them after a visit.
@@ -192,7 +202,7 @@ impl History {
             Led { day, channel, buyers: sum.buyers.clone(), orders: sum.orders, gmv: sum.gmv }
         });
         let led = led.collect();
-        Ok((sums.cells(&Filing::of(self, &question))?, led))
+        Ok((sums.cells(&Filing::of(self, &question), Most::default())?, led))
     }
 
     fn sums<'a>(
@@ -224,16 +234,22 @@ impl History {
         }
         if filing.is_of_platforms() {
             filing.report(&mut sums, reporting);
+            most.hold(sums.by.len() + sums.by_report.len())?;
         }
         Ok(sums)
     }
 }
 
 impl Sums<'_> {
-    fn cells(mut self, filing: &Filing<'_>) -> Result<Cells, ReadModelError> {
+    fn cells(mut self, filing: &Filing<'_>, most: Most) -> Result<Cells, ReadModelError> {
+        let mut answer = Answer::within(most);
         let currency = filing.question.currency;
         let total = self.by.remove(&TOTAL).unwrap_or_default().cell(currency)?;
-        let name = |(key, sum): (Key, Sum)| Ok((filing.words(&key), sum.cell(currency)?));
+        let name = |(key, sum): (Key, Sum)| {
+            let words = filing.words(&key);
+            answer.take(words.iter().map(String::len))?;
+            Ok((words, sum.cell(currency)?))
+        };
         let all = self.by.into_iter().chain(self.by_report);
         let mut cells = all.map(name).collect::<Result<Vec<_>, ReadModelError>>()?;
         cells.sort_by(|a, b| (&a.0, a.1.reported.is_some()).cmp(&(&b.0, b.1.reported.is_some())));

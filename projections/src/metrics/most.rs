@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use super::Cell;
 use crate::engine::ReadModelError;
 
 /// What one question to the journal may take.
@@ -12,13 +13,15 @@ pub struct Most {
     pub bytes: usize,
     /// Cells of the answer: who asks by page and by search term may get one for each view.
     pub cells: usize,
+    /// Memory of these, bytes, about: a page's path may be long.
+    pub answer: usize,
     /// Until when.
     pub until: Option<Instant>,
 }
 
 impl Most {
     /// Whether the time is over.
-    pub(super) fn is_late(self) -> bool {
+    pub(crate) fn is_late(self) -> bool {
         self.until.is_some_and(|until| Instant::now() >= until)
     }
 
@@ -37,7 +40,38 @@ impl Most {
 impl Default for Most {
     /// What a command may take that nobody else waits for.
     fn default() -> Self {
-        Self { bytes: 2 << 30, cells: 4_000_000, until: None }
+        Self { bytes: 2 << 30, cells: 4_000_000, answer: 2 << 30, until: None }
+    }
+}
+
+/// Bytes of memory that a cell takes under words of so many bytes each, about.
+pub(super) fn cell_bytes(words: impl Iterator<Item = usize>) -> usize {
+    size_of::<(Vec<String>, Cell)>() + words.map(|word| size_of::<String>() + word).sum::<usize>()
+}
+
+/// The cells of an answer while they are put together.
+pub(super) struct Answer {
+    most: Most,
+    cells: usize,
+    bytes: usize,
+}
+
+impl Answer {
+    pub(super) const fn within(most: Most) -> Self {
+        Self { most, cells: 0, bytes: 0 }
+    }
+
+    /// One more cell, under words of so many bytes each.
+    pub(super) fn take(&mut self, words: impl Iterator<Item = usize>) -> Result<(), ReadModelError> {
+        (self.cells, self.bytes) = (self.cells + 1, self.bytes + cell_bytes(words));
+        self.most.hold(self.cells)?;
+        if self.bytes <= self.most.answer {
+            return Ok(());
+        }
+        Err(ReadModelError::BadQuestion(format!(
+            "the rows of the answer take more than {} MiB of memory: ask by less, or about fewer days",
+            self.most.answer >> 20
+        )))
     }
 }
 

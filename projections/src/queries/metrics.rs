@@ -25,10 +25,22 @@ impl ReadModels {
     /// # Errors
     /// [`ReadModelError::BadQuestion`] for sums beyond 64 bits.
     pub fn kept_cells(&self, question: &Question) -> Result<Option<Cells>, ReadModelError> {
+        self.kept_cells_within(question, Most::default())
+    }
+
+    /// The same within these bounds, also of time.
+    ///
+    /// # Errors
+    /// [`ReadModelError`]; `BadQuestion` where more memory or cells would be needed, `LateKept` where more time.
+    pub fn kept_cells_within(
+        &self,
+        question: &Question,
+        most: Most,
+    ) -> Result<Option<Cells>, ReadModelError> {
         match Asked::of(question).filter(|_| !self.is_apart_stopped()) {
             Some(asked) => {
                 let db = self.read()?;
-                if self.is_told_so(&db)? { kept_cells(&db, question, asked) } else { Ok(None) }
+                if self.is_told_so(&db)? { kept_cells(&db, question, asked, most) } else { Ok(None) }
             }
             None => Ok(None),
         }
@@ -72,7 +84,8 @@ impl ReadModels {
         if !self.is_told_so(&db)? {
             return Ok(None);
         }
-        let cells = (kept_cells(&db, &earlier, asked)?, kept_cells(&db, question, asked)?);
+        let most = Most::default();
+        let cells = (kept_cells(&db, &earlier, asked, most)?, kept_cells(&db, question, asked, most)?);
         let (Some(before), Some(after)) = cells else { return Ok(None) };
         Explanation::between(&before, &after, question).map(Some)
     }
@@ -90,7 +103,12 @@ impl ReadModels {
     }
 }
 
-fn kept_cells(db: &Connection, question: &Question, asked: Asked) -> Result<Option<Cells>, ReadModelError> {
+fn kept_cells(
+    db: &Connection,
+    question: &Question,
+    asked: Asked,
+    most: Most,
+) -> Result<Option<Cells>, ReadModelError> {
     if question.sessions != SessionRule::default() {
         return Ok(None);
     }
@@ -99,9 +117,9 @@ fn kept_cells(db: &Connection, question: &Question, asked: Asked) -> Result<Opti
     }
     let spans = spans(db, question.days, asked)?;
     let days = vec![Span { of: Of::Days, days: question.days }];
-    match read(db, question, asked, &spans)? {
+    match read(db, question, asked, &spans, most)? {
         // of days, two words of a campaign may well have no visitor in common
-        None if spans != days => read(db, question, asked, &days),
+        None if spans != days => read(db, question, asked, &days, most),
         found => Ok(found),
     }
 }
@@ -151,21 +169,23 @@ fn read(
     question: &Question,
     asked: Asked,
     spans: &[Span],
+    most: Most,
 ) -> Result<Option<Cells>, ReadModelError> {
     let mut kept = Kept::default();
     let asked_by = (asked.group != Group::All).then_some(asked.group);
     for span in spans {
         for group in [Group::All, Group::First].into_iter().chain(asked_by) {
-            traffic(db, group, *span, &mut kept)?;
+            traffic(db, group, *span, &mut kept, most)?;
         }
         for group in [Group::All, Group::Untracked].into_iter().chain(asked_by) {
-            sales(db, group, *span, question.currency, &mut kept)?;
+            sales(db, group, *span, question.currency, &mut kept, most)?;
         }
     }
+    kept.hold(most)?;
     let traffic = kept.traffic.iter().map(|row| row.word);
     let words = traffic.chain(kept.sales.iter().map(|row| row.word)).collect();
     let Some(named) = names(db, asked.group, &words)? else { return Ok(None) };
-    asked.answer(question, kept, &named)
+    asked.answer(question, kept, &named, most)
 }
 
 /// Whether sales channels reported visitors of their own on these days.
@@ -180,6 +200,7 @@ fn traffic(
     group: Group,
     Span { of, days }: Span,
     kept: &mut Kept,
+    most: Most,
 ) -> Result<(), ReadModelError> {
     let mut find = db.prepare_cached(match of {
         Of::Days => {
@@ -193,6 +214,7 @@ fn traffic(
     })?;
     let mut rows = find.query(params![group as u8, days.from.to_epoch_days(), days.to.to_epoch_days()])?;
     while let Some(row) = rows.next()? {
+        kept.hold(most)?;
         let part = Part {
             pv: row.get(2)?,
             views: row.get(3)?,
@@ -220,6 +242,7 @@ fn sales(
     Span { of, days }: Span,
     currency: Currency,
     kept: &mut Kept,
+    most: Most,
 ) -> Result<(), ReadModelError> {
     let mut find = db.prepare_cached(match of {
         Of::Days => {
@@ -234,6 +257,7 @@ fn sales(
     let (from, to) = (days.from.to_epoch_days(), days.to.to_epoch_days());
     let mut rows = find.query(params![group as u8, from, to, currency.as_str()])?;
     while let Some(row) = rows.next()? {
+        kept.hold(most)?;
         let buyers = kept.set(row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?);
         kept.sales.push(KeptSales {
             group,

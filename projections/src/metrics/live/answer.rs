@@ -13,14 +13,20 @@ use super::{Group, NONE};
 use crate::engine::ReadModelError;
 use crate::engine::traffic::bad_set;
 use crate::metrics::filing::{period, period_word};
+use crate::metrics::most::{Answer, Most};
 use crate::metrics::{Cell, Cells, Dimension, Question};
 
 /// Most threads that one answer is made on.
 const MOST_THREADS: usize = 4;
 /// Fewest bytes of sets that are worth a thread.
 const LEAST_OF_A_THREAD: usize = 1 << 20;
+/// Bytes of a day as a word.
+const DAY_WORD: usize = "2026-01-01".len();
 /// Most cells that a thread takes at once.
 const TAKEN: usize = 8;
+
+/// Rows between two looks at the time.
+const EVERY: usize = 1_024;
 
 /// Where the bytes of a set lie.
 pub(crate) type Set = Range<usize>;
@@ -62,6 +68,28 @@ impl Kept {
         let from = self.sets.len();
         self.sets.extend_from_slice(bytes);
         from..self.sets.len()
+    }
+
+    /// Refuses more than one question may rest on; once in a while looks at the time.
+    pub(crate) fn hold(&self, most: Most) -> Result<(), ReadModelError> {
+        let rows = self.rows();
+        if rows.is_multiple_of(EVERY) && most.is_late() {
+            return Err(late(rows));
+        }
+        let of = |rows: usize, row: usize, sets: usize| rows * (row + sets * size_of::<Set>());
+        let traffic = of(self.traffic.len(), size_of::<KeptTraffic>(), 2);
+        let bytes = self.sets.len() + traffic + of(self.sales.len(), size_of::<KeptSales>(), 1);
+        if bytes <= most.bytes {
+            return Ok(());
+        }
+        Err(ReadModelError::BadQuestion(format!(
+            "the figures kept by day that this rests on take more than {} MiB of memory: ask about fewer days",
+            most.bytes >> 20
+        )))
+    }
+
+    fn rows(&self) -> usize {
+        self.traffic.len() + self.sales.len()
     }
 
     fn sets<'k>(&'k self, all: &[Set]) -> Result<KeptSets<'k>, ReadModelError> {
@@ -131,6 +159,7 @@ impl Asked {
         question: &Question,
         kept: Kept,
         named: &BTreeMap<u32, String>,
+        most: Most,
     ) -> Result<Option<Cells>, ReadModelError> {
         if self.group == Group::Campaign && shared(&kept, named)? {
             return Ok(None);
@@ -172,10 +201,21 @@ impl Asked {
                 _ => sums.entry(key).or_default().sell(row)?,
             }
         }
+        let mut answer = Answer::within(most);
+        for (_, word) in sums.keys() {
+            let of = |dimension: &Dimension| match word {
+                Some(word) if !dimension.is_time() => word.len(),
+                _ => DAY_WORD,
+            };
+            answer.take(question.by.iter().map(of))?;
+        }
         let mut counting: Vec<(Option<u32>, Counted)> = vec![(None, Counted::Total(total))];
         counting.extend(sums.into_iter().map(|(key, sum)| (key.0, Counted::Cell(key, sum))));
         let nobody = Vec::new();
         let mut counted = on_all_cores(counting, kept.sets.len(), &|room: &mut Room, (period, of)| {
+            if most.is_late() {
+                return Err(late(kept.rows()));
+            }
             if room.period != Some(period) {
                 room.first = Within::any_of(kept.sets(first.get(&period).unwrap_or(&nobody))?);
                 room.period = Some(period);
@@ -319,6 +359,10 @@ impl Sum {
             reported: None,
         })
     }
+}
+
+fn late(rows: usize) -> ReadModelError {
+    ReadModelError::LateKept { rows: rows as u64 }
 }
 
 fn beyond() -> ReadModelError {
