@@ -48,7 +48,7 @@ kinds! {
     DAMAGED = 500, "journal_damaged", "The journal cannot be read";
     STARTING = 503, "starting", "The service is opening its stores";
     OVERLOADED = 503, "overloaded", "More is asked at once than can be answered: nothing was changed, ask again as Retry-After says";
-    TOOK_TOO_LONG = 503, "took_too_long", "The answer took too long";
+    TOOK_TOO_LONG = 503, "took_too_long", "The answer took longer than a request may, and would again: ask for what the detail names instead";
     BEHIND = 503, "read_models_behind", "The read models have not come that far yet";
     TOO_MANY_WAITING = 503, "too_many_waiting", "Too many requests wait: ask again later";
     TOO_MANY_STREAMS = 503, "too_many_streams", "Too many streams of events are open: ask again later, or read pages";
@@ -100,7 +100,8 @@ impl Problem {
             pointer: None,
             version: None,
             request_id: None,
-            retry_after: (kind.status == 503 || kind == IN_FLIGHT).then_some(1),
+            // the same question takes as long again
+            retry_after: (kind.status == 503 && kind != TOOK_TOO_LONG || kind == IN_FLIGHT).then_some(1),
         }))
     }
 
@@ -210,6 +211,12 @@ impl IntoResponse for Problem {
     }
 }
 
+/// What helps where the journal is too long for one request.
+const OF_THE_WHOLE_JOURNAL: &str = "all of it is read for such a question, however few days it is about. Ask by what is \
+                                    kept by day (one of day, week and month, with one of channel, campaign, merchant and \
+                                    sales_channel; as of now, with the definition and the timeout of `plan`), ask the same \
+                                    with `daybook metrics`, which may take its time, or have `request_timeout` raised";
+
 impl From<ReadModelError> for Problem {
     fn from(error: ReadModelError) -> Self {
         match error {
@@ -217,8 +224,11 @@ impl From<ReadModelError> for Problem {
             ReadModelError::UnknownModel { .. } | ReadModelError::BadQuestion(_) => {
                 Self::new(BAD_REQUEST, error.to_string())
             }
-            ReadModelError::TookTooLong { .. } | ReadModelError::LateCounting { .. } => {
-                Self::new(TOOK_TOO_LONG, error.to_string()).retry_after(30)
+            ReadModelError::TookTooLong { .. } => {
+                Self::new(TOOK_TOO_LONG, format!("{error}: {OF_THE_WHOLE_JOURNAL}"))
+            }
+            ReadModelError::LateCounting { .. } | ReadModelError::LateKept { .. } => {
+                Self::new(TOOK_TOO_LONG, format!("{error}: ask about fewer days, or by less"))
             }
             ReadModelError::Journal(JournalError::Corrupt(_)) => Self::own(DAMAGED, &error),
             _ => Self::own(UNAVAILABLE, &error),
@@ -279,4 +289,25 @@ pub(crate) async fn no_such_page(uri: axum::http::Uri) -> Problem {
 pub(crate) async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) -> Problem {
     let detail = format!("{} does not take {method}; /v1/openapi.json says what it takes", uri.path());
     Problem::new(METHOD_NOT_ALLOWED, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_took_too_long_names_a_cure_and_asks_nobody_to_come_again_for_the_same() {
+        for (error, cure) in [
+            (ReadModelError::TookTooLong { done: 1, total: 2 }, "kept by day (one of day"),
+            (ReadModelError::LateCounting { done: 1, total: 2 }, "ask about fewer days"),
+            (ReadModelError::LateKept { rows: 1 }, "ask about fewer days"),
+        ] {
+            let problem = Problem::from(error);
+            assert!(problem.is(TOOK_TOO_LONG) && problem.detail().contains(cure), "{problem:?}");
+            let headers = problem.into_response().headers().clone();
+            assert!(!headers.contains_key(header::RETRY_AFTER));
+        }
+        let busy = Problem::new(OVERLOADED, "").into_response();
+        assert_eq!(busy.headers()[header::RETRY_AFTER], "1");
+    }
 }

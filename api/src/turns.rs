@@ -9,6 +9,7 @@ use std::sync::Arc;
 use daybook_domain::PartyId;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::problem::{INTERNAL, Problem, TOO_MANY_WAITING};
 
@@ -95,6 +96,14 @@ impl Turns {
         Ok(Turn { _reading: reading, _own: own, _asking: asking })
     }
 
+    /// The same for who has until then.
+    pub async fn wait_until(&self, key: PartyId, waits: Waits, until: Instant) -> Result<Turn, Problem> {
+        tokio::time::timeout_at(until, self.wait(key, waits)).await.unwrap_or_else(|_| {
+            let detail = "others are reading as much: ask again later";
+            Err(Problem::new(TOO_MANY_WAITING, detail).retry_after(30))
+        })
+    }
+
     fn ask(&self, key: PartyId, waits: Waits) -> Result<(Arc<Semaphore>, Asking), Problem> {
         let many = |whose: &str| {
             let detail = format!("{whose} wait for such a read already: ask for one after the other");
@@ -154,6 +163,18 @@ mod tests {
         assert!(asks(2, WithinLimits).now_or_never().unwrap().is_ok(), "another key reads meanwhile");
         drop((greedy, held));
         assert!(turns.keys.lock().is_empty(), "nothing is kept of who is gone");
+    }
+
+    #[tokio::test]
+    async fn who_has_no_turn_in_time_is_told_to_come_again() {
+        let turns = Turns::new(Limits { reading: 1, ..LIMITS });
+        let soon = || Instant::now() + std::time::Duration::from_millis(20);
+        let held = turns.wait_until(key(1), WithinLimits, soon()).await.unwrap();
+        let refused = turns.wait_until(key(2), WithinLimits, soon()).await.err().unwrap();
+        assert!(refused.is(TOO_MANY_WAITING));
+        assert!(format!("{refused:?}").contains("retry_after: Some(30)"), "{refused:?}");
+        drop(held);
+        assert!(turns.wait_until(key(2), WithinLimits, soon()).await.is_ok());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::cursor::Cursor;
+use super::deep::until;
 use super::heavy::is_heavy;
 use super::question::{Pairs, Parameter, Question};
 use super::represent::{CSV, JSON, csv, wanted};
@@ -73,7 +74,8 @@ impl About {
         if !is_heavy(self.id, cut) {
             return Ok(None);
         }
-        shared.heavy.wait(caller, Waits::WithinLimits).await.map(Some)
+        let until = tokio::time::Instant::from_std(until(shared));
+        shared.heavy.wait_until(caller, Waits::WithinLimits, until).await.map(Some)
     }
 
     pub fn doc(&self, answers: Vec<(&'static str, Value)>, components: Components) -> Doc {

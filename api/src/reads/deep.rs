@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use crate::Shared;
-use crate::problem::{Problem, TOO_MANY_WAITING};
+use crate::problem::Problem;
 use crate::turns::{Limits, Turn, Turns, Waits};
 
 /// Most memory of what one pass rests on, bytes.
@@ -36,6 +36,11 @@ pub(crate) fn kept_turns() -> Turns {
 /// How much of the time of a request a pass may take, in hundredths: the rest is for the answer.
 const SHARE: u32 = 90;
 
+/// Until when a request that begins now may wait for its turn and read.
+pub(super) fn until(service: &Shared) -> Instant {
+    Instant::now() + service.settings.request_timeout / 100 * SHARE
+}
+
 /// How a read may look at much.
 pub(super) struct Deep {
     service: Shared,
@@ -44,9 +49,7 @@ pub(super) struct Deep {
 
 impl Deep {
     pub fn of(service: &Shared) -> Self {
-        let time = service.settings.request_timeout;
-        let until = Instant::now() + time / 100 * SHARE;
-        Self { service: Arc::clone(service), until }
+        Self { service: Arc::clone(service), until: until(service) }
     }
 
     /// What a pass may take.
@@ -88,12 +91,7 @@ impl Deep {
 
     fn turn(&self, turns: &Turns, caller: PartyId) -> Result<Turn, Problem> {
         let until = tokio::time::Instant::from_std(self.until);
-        let turn =
-            async { tokio::time::timeout_at(until, turns.wait(caller, Waits::WithinLimits)).await };
-        Handle::current().block_on(turn).unwrap_or_else(|_| {
-            let detail = "others are reading as much: ask again later";
-            Err(Problem::new(TOO_MANY_WAITING, detail).retry_after(30))
-        })
+        Handle::current().block_on(turns.wait_until(caller, Waits::WithinLimits, until))
     }
 }
 

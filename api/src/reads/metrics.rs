@@ -155,8 +155,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                  visit before it. The sums of all cells stand first, then the cells by their words. Channels are told by the \
                  service's own lists of sites. Where figures kept by day tell (`source` says kept), a page is as they are when it is \
                  asked for. Else the journal is read once through, some two seconds for a million events: few such questions are \
-                 answered at the same time, and one that takes longer than a request may, more than 512 MiB or 200,000 rows is \
-                 refused (`took_too_long`, `bad_request`); its pages are of the position of the first. Analysts see \
+                 answered at the same time, and one that takes longer than a request may is refused (`took_too_long`, which says what to \
+                 ask for instead), as is one that rests on more than 512 MiB (of figures kept by day, 256); so is an answer of more \
+                 than 200,000 rows or 128 MiB (`bad_request`). Its pages are of the position of the first. Analysts see \
                  merchants by pseudonyms.",
                 &[DAYS, BY, DEFINITION, TIMEOUT, CURRENCY, REPORT_SOURCE, AS_OF, KNOWN],
             ),
