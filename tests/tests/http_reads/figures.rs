@@ -113,9 +113,28 @@ async fn figures_are_answered_by_every_dimension_and_say_what_told_them() {
     };
     assert_eq!(but(&kept), but(&told));
     assert_eq!((&kept[0]["source"], &told[0]["source"]), (&json!("kept"), &json!("journal")));
-    // two visits of two views: a pause of more than an hour is within one
-    let answer = figures(&site, &format!("{DAY}&timeout=1440&definition=ga4")).await;
-    assert_eq!(answer[0]["visits"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_longer_timeout_makes_one_visit_of_what_a_pause_parts() {
+    let (stage, site) = shop().await;
+    let seen = |time: &str| {
+        let at = format!("2026-03-03T{time}:00+08:00").into();
+        hit(&RawHit { visitor: "v3".into(), at, page: "/".into(), ..RawHit::default() })
+    };
+    record_hits(&stage, vec![seen("09:00"), seen("10:30")]).await;
+    site.models.catch_up(&mut |_| {}).unwrap();
+    for (asked, visits) in [
+        ("", 2),
+        ("&timeout=89", 2),
+        ("&timeout=90", 1),
+        ("&timeout=1440", 1),
+        ("&definition=ga4", 2),
+        ("&definition=ga4&timeout=1440", 1),
+    ] {
+        let rows = figures(&site, &format!("days=2026-03-03{asked}")).await;
+        assert_eq!((&rows[0]["uv"], &rows[0]["visits"]), (&json!(1), &json!(visits)), "{asked}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
