@@ -279,6 +279,40 @@ fn channels_are_told_by_the_lists_that_are_named_and_by_those_of_the_file_where_
 }
 
 #[test]
+fn lists_that_cannot_be_read_are_an_error_with_its_cure_and_no_other_lists() {
+    let room = tempfile::tempdir().unwrap();
+    let (journal, path) = (memory(), room.path().join("views.db"));
+    tell(journal.as_ref(), &Told::View { visitor: 1, at: FROM, page: 0, way: 6 });
+    let opened = |sites: Option<Sites>| {
+        ReadModels::open_with(&path, std::sync::Arc::clone(&journal), sites, &mut |_| {})
+    };
+    let damage = || {
+        let db = rusqlite::Connection::open(&path).unwrap();
+        let find = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'traffic_sites*'";
+        let table: String = db.query_row(find, [], |row| row.get(0)).unwrap();
+        assert_eq!(db.execute(&format!("UPDATE {table} SET lists = '{{'"), []).unwrap(), 1);
+    };
+    let live = opened(Some(with_a_network())).unwrap();
+    drop(live);
+    let live = opened(None).unwrap();
+    assert_eq!(uv_by_channel(&live), ["social 1"]);
+    damage();
+    let says = |refused: Option<ReadModelError>| {
+        let said = refused.map(|error| error.to_string()).unwrap_or_default();
+        assert!(said.contains("cannot be read") && said.contains("--sites FILE"), "{said:?}");
+    };
+    says(live.sites().err());
+    says(live.as_of(AsOf::HEAD, &["traffic_days"], &mut |_| {}).err());
+    says(live.rebuild(&[], &mut |_| {}).err());
+    says(live.rebuild(&["traffic_days"], &mut |_| {}).err());
+    drop(live);
+    says(opened(None).err());
+    // who names some is answered by these
+    assert_eq!(uv_by_channel(&opened(Some(with_a_network())).unwrap()), ["social 1"]);
+    assert_eq!(uv_by_channel(&opened(None).unwrap()), ["social 1"]);
+}
+
+#[test]
 fn a_question_to_the_journal_holds_to_what_it_may_take() {
     let room = tempfile::tempdir().unwrap();
     let journal = memory();

@@ -342,7 +342,7 @@ impl ReadModels {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Snapshot, ReadModelError> {
         let mut runners = models::selected(names, Children::Hash)?;
-        self.tell_sites(&mut runners);
+        self.tell_sites(&mut runners)?;
         Snapshot::replayed(self.journal().as_ref(), at, runners, progress)
     }
 

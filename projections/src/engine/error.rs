@@ -90,6 +90,15 @@ pub enum ReadModelError {
         /// How many.
         rows: u64,
     },
+    /// The lists by which channels were told in the file of read models are none.
+    #[error(
+        "the lists of sites by which channels were told lie in the file of read models and cannot be read: {why}. Name them \
+         anew (`daybook serve --sites FILE`), and the figures are made anew by them"
+    )]
+    BadSites {
+        /// What the reader said.
+        why: String,
+    },
     /// A question that cannot be answered as it is put.
     #[error("{0}")]
     BadQuestion(String),

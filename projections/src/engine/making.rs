@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::error::ReadModelError;
@@ -23,8 +24,21 @@ pub(super) struct Rebuilt {
     pub(super) stored: Stored,
 }
 
-/// The lists with which a file was made.
+/// The lists with which a file was made; none where it has none yet, or is of a version that kept none.
+fn read_sites(db: &Connection) -> Result<Option<Sites>, ReadModelError> {
+    let kept = sites_of(db).map_err(|error| match error.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase) => ReadModelError::BadSites { why: error.to_string() },
+        _ => error.into(),
+    })?;
+    kept.map(|kept| Sites::read(&kept)).transpose()
+}
+
+/// The same as they are kept.
 fn sites_of(db: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut find = db.prepare_cached("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name = '_traffic_sites')")?;
+    if !find.query_row([], |row| row.get(0))? {
+        return Ok(None);
+    }
     db.prepare_cached("SELECT lists FROM _traffic_sites")?.query_row([], |row| row.get(0)).optional()
 }
 
@@ -53,7 +67,7 @@ impl ReadModels {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Freshness, ReadModelError> {
         let mut runners = models::selected(names, Children::Write)?;
-        self.tell_sites(&mut runners);
+        self.tell_sites(&mut runners)?;
         let _alone = self.inner.rebuilding.lock();
         let _other_processes = self.only_maker()?;
         if names.is_empty() {
@@ -75,10 +89,7 @@ impl ReadModels {
     pub fn sites(&self) -> Result<Arc<Sites>, ReadModelError> {
         match &self.inner.sites {
             Some(named) => Ok(Arc::clone(named)),
-            None => {
-                let kept = sites_of(&*self.read()?)?;
-                Ok(Arc::new(kept.and_then(|kept| Sites::read(&kept)).unwrap_or_default()))
-            }
+            None => Ok(Arc::new(read_sites(&*self.read()?)?.unwrap_or_default())),
         }
     }
 
@@ -90,21 +101,28 @@ impl ReadModels {
 
     /// Lets models that are made tell channels as those of the file do, or as was named. A file that is none, or has
     /// no lists yet, names none.
-    pub(super) fn tell_sites(&self, runners: &mut [Box<dyn Runner>]) {
-        let of_file = || {
-            let db = self.inner.path.exists().then(|| meta::open_reader(&self.inner.path).ok()).flatten()?;
-            Sites::read(&sites_of(&db).ok().flatten()?).map(Arc::new)
+    ///
+    /// # Errors
+    /// [`ReadModelError`], where the lists of the file cannot be read: others would tell other channels.
+    pub(super) fn tell_sites(&self, runners: &mut [Box<dyn Runner>]) -> Result<(), ReadModelError> {
+        let sites = match &self.inner.sites {
+            Some(named) => Some(Arc::clone(named)),
+            None if self.inner.path.exists() => {
+                read_sites(&meta::open_reader(&self.inner.path)?)?.map(Arc::new)
+            }
+            None => None,
         };
-        if let Some(sites) = self.inner.sites.clone().or_else(of_file) {
+        if let Some(sites) = sites {
             runners.iter_mut().for_each(|runner| runner.tell(&sites));
         }
+        Ok(())
     }
 
     /// Makes a file of all models beside the one in use.
     pub(super) fn build_all(&self, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, ReadModelError> {
         let beside = self.beside(".rebuild");
         let mut all = models::all(Children::Write);
-        self.tell_sites(&mut all);
+        self.tell_sites(&mut all)?;
         rebuild::build_file(&beside, self.inner.journal.as_ref(), all, Bounds::ALONE, progress)?;
         // a build that ended early for want of memory is not tried again: following goes on from there
         self.inner.made.store(true, Ordering::Relaxed);

@@ -4,6 +4,8 @@ use daybook_metrics::channel::BadSites;
 use daybook_metrics::{ChannelRule, MarketSites};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::ReadModelError;
+
 /// The channel rule with a market's lists. Equal ones tell every visit's channel alike.
 #[derive(Clone, Debug)]
 pub struct Sites {
@@ -30,10 +32,14 @@ impl Sites {
         Ok(Self { rule, kept })
     }
 
-    /// Those that were kept as a text, under the newest rule; none of a text that is none.
-    pub(crate) fn read(kept: &str) -> Option<Self> {
-        let Kept { sites, .. } = serde_json::from_str(kept).ok()?;
-        Self::of(&sites).ok()
+    /// Those that were kept as a text, under the newest rule.
+    ///
+    /// # Errors
+    /// [`ReadModelError::BadSites`] for a text that is none.
+    pub(crate) fn read(kept: &str) -> Result<Self, ReadModelError> {
+        let bad = |why: String| ReadModelError::BadSites { why };
+        let Kept { sites, .. } = serde_json::from_str(kept).map_err(|error| bad(error.to_string()))?;
+        Self::of(&sites).map_err(|error| bad(error.to_string()))
     }
 
     /// As a text.
@@ -64,6 +70,7 @@ impl PartialEq for Sites {
 impl Eq for Sites {}
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -71,13 +78,14 @@ mod tests {
     fn lists_are_read_as_they_were_kept_and_those_of_another_rule_are_not_the_same() {
         let own = MarketSites { own_hosts: vec!["shop.example".into()], ..MarketSites::default() };
         let sites = Sites::of(&own).unwrap();
-        assert_eq!(Sites::read(sites.as_kept()), Some(sites.clone()));
+        assert_eq!(Sites::read(sites.as_kept()).unwrap(), sites);
         assert_ne!(sites, Sites::default());
         let older =
             sites.as_kept().replacen(&format!("\"rule\":{}", sites.rule().version()), "\"rule\":0", 1);
         assert_ne!(older, sites.as_kept());
         assert_eq!(Sites::read(&older).unwrap(), sites, "the lists stay, under the newest rule");
-        assert_eq!(Sites::read("{}"), None);
+        let none = Sites::read("{}").unwrap_err().to_string();
+        assert!(none.contains("cannot be read: missing field") && none.contains("--sites"), "{none}");
         assert!(Sites::of(&MarketSites { own_hosts: vec!["https://a".into()], ..own }).is_err());
     }
 }

@@ -138,8 +138,10 @@ impl Runner for Traffic {
             let store = Store { db, sql: &self.sql };
             self.zone = store.zone()?.unwrap_or_default();
             if let Some(kept) = store.sites()? {
-                self.sites = Arc::new(Sites::read(&kept).unwrap_or_default());
-                self.newest = self.sites.as_kept() == kept;
+                // by lists that cannot be read nothing goes on: who makes it anew is told so, or names others
+                let read = Sites::read(&kept).ok();
+                self.newest = read.as_ref().is_some_and(|sites| sites.as_kept() == kept);
+                self.sites = Arc::new(read.unwrap_or_default());
             }
         }
         Ok(())
