@@ -7,6 +7,7 @@ use daybook_api::access::{Access, Settings};
 use daybook_api::webhooks::{self, Webhooks};
 use daybook_journal::SqliteJournal;
 use daybook_market::{Market, Options, StoreUrl};
+use daybook_projections::metrics::Sites;
 use daybook_projections::{ReadModels, Stage};
 
 use crate::cli::{Global, Url};
@@ -38,6 +39,15 @@ impl Global {
         let journal = Arc::new(self.read_journal()?);
         let progress = Progress::new(!self.no_progress, "catching up", 1);
         Ok(ReadModels::open(self.read_models_path()?, journal, &mut told(&progress))?)
+    }
+
+    /// The lists by which channels are told, for who must not open the read models: those that are named, else those that the
+    /// read models were made with, else the rule's own.
+    pub fn sites(&self, named: Option<Sites>) -> Result<Sites, Failure> {
+        Ok(match named {
+            Some(named) => named,
+            None => ReadModels::sites_kept_in(&self.read_models_path()?)?.unwrap_or_default(),
+        })
     }
 
     /// The keys of this journal's market, in a file beside it that is made where there is none.

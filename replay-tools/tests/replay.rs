@@ -3,8 +3,16 @@
 
 mod place;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use daybook_journal::SqliteJournal;
+use daybook_metrics::MarketSites;
+use daybook_metrics::channel::MarketSite;
+use daybook_projections::ReadModels;
+use daybook_projections::metrics::Sites;
+use daybook_tests::shop::{at, record};
+use daybook_tests::stage::Stage;
 use place::Place;
 
 /// A simulated market of some days.
@@ -221,6 +229,51 @@ fn every_figure_is_laid_beside_itself_under_other_rules_and_differs_by_what_it_f
     };
     let key = ("metrics".to_owned(), "direct".to_owned(), "bounces".to_owned());
     assert_eq!(found[&key], (visits("plan"), visits("ga4")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visit_has_one_channel_in_a_replay_and_in_the_live_read_models() {
+    let place = Place::empty();
+    let mut stage = Stage::in_folder(&place.path(""), Stage::start());
+    stage.merchant("m1", "0.00").await;
+    at(&stage, "2026-03-03T12:00:00+08:00");
+    let views = [
+        ("v1", "2026-03-02T10:00:00+08:00", "/", "https://blog.example/post"),
+        ("v1", "2026-03-02T11:30:00+08:00", "/p/1", ""),
+    ];
+    record(&stage, &views).await;
+    drop(stage);
+    let run = |args: &[&str]| {
+        let ran = place.run(&[&["--journal", "sqlite:story.db", "--no-progress"], args].concat());
+        assert_eq!(ran.code, 0, "{args:?}: {ran:?}");
+        ran.out
+    };
+    let rules = "[sessions]\ntimeout_minutes = 1440\n";
+    std::fs::write(place.path("r.toml"), rules).unwrap();
+    std::fs::write(place.path("none.toml"), "").unwrap();
+    let channels = |args: &[&str]| -> BTreeSet<String> {
+        let asked =
+            ["replay", "--what-if", "r.toml", "--figure", "metrics", "--days", "2026-03", "--format", "json"];
+        let found: serde_json::Value = serde_json::from_str(&run(&[&asked[..], args].concat())).unwrap();
+        let rows = found.as_array().unwrap().iter().filter(|row| row["figure"] == "stay_s");
+        let named = rows.map(|row| row["subject"].as_str().unwrap().to_owned());
+        named.filter(|name| name != "(tracked)" && name != "direct").collect()
+    };
+    let only = |word: &str| BTreeSet::from([word.to_owned()]);
+    assert_eq!(channels(&[]), only("external"), "there are no read models yet");
+    // as `serve --sites` makes them
+    let blog = MarketSite { name: "Blog".into(), hosts: vec!["blog.example".into()], terms: Vec::new() };
+    let lists = MarketSites { social_networks: vec![blog], ..MarketSites::default() };
+    let journal = Arc::new(SqliteJournal::open_read_only(place.path("story.db")).unwrap());
+    let sites = Some(Sites::of(&lists).unwrap());
+    drop(ReadModels::open_with(place.path("story.views.db"), journal, sites, &mut |_| {}).unwrap());
+    let before = files(&place);
+    assert_eq!(channels(&[]), only("social"), "theirs are the lists");
+    assert_eq!(channels(&["--sites", "none.toml"]), only("external"), "others were named");
+    let replayed = run(&["replay", "--format", "csv"]);
+    assert_eq!(before, files(&place), "every file is the same");
+    assert_eq!(replayed, run(&["digest", "--format", "csv"]));
+    assert!(run(&["metrics", "--days", "2026-03", "--by", "channel", "--format", "csv"]).contains("social"));
 }
 
 #[test]

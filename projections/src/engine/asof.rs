@@ -1,6 +1,7 @@
 //! Answers as of any moment: the same folds, in memory, over a prefix of the journal or a cut by business time.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use daybook_journal::{Journal, Micros, Position};
@@ -11,6 +12,7 @@ use super::runner::{Children, Runner};
 use super::table::Table;
 use super::{Progress, ReadModels, Stage};
 use crate::digest::TableDigest;
+use crate::metrics::Sites;
 use crate::model::{Cut, Envelope, Key, Keys, KindSet, Model};
 use crate::models;
 use crate::queries::{RowVisit, WholeTable};
@@ -108,6 +110,23 @@ impl Snapshot {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
         Self::replayed(journal, at, models::selected(names, Children::Keep)?, progress)
+    }
+
+    /// As [`replay`](Self::replay), or with the child rows kept, and with channels told by these lists.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn replay_told(
+        journal: &dyn Journal,
+        at: AsOf,
+        (names, keep_children): (&[&str], bool),
+        sites: Sites,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, ReadModelError> {
+        let children = if keep_children { Children::Keep } else { Children::Hash };
+        let (mut runners, sites) = (models::selected(names, children)?, Arc::new(sites));
+        runners.iter_mut().for_each(|runner| runner.tell(&sites));
+        Self::replayed(journal, at, runners, progress)
     }
 
     fn replayed(

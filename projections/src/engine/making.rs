@@ -93,6 +93,15 @@ impl ReadModels {
         }
     }
 
+    /// The lists with which a file of read models was made, for who must not open these: nothing is changed, made or
+    /// locked. None where there is no file, or it has no lists yet.
+    ///
+    /// # Errors
+    /// [`ReadModelError`].
+    pub fn sites_kept_in(path: &Path) -> Result<Option<Sites>, ReadModelError> {
+        if path.exists() { read_sites(&meta::open_untouched(path)?) } else { Ok(None) }
+    }
+
     /// Whether channels are told in the file as they are to be.
     pub(crate) fn is_told_so(&self, db: &Connection) -> Result<bool, ReadModelError> {
         let Some(named) = &self.inner.sites else { return Ok(true) };

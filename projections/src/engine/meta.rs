@@ -86,6 +86,27 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, ReadModelError> {
     Ok(db)
 }
 
+/// Opens the file for who must leave everything as it is, also the files that SQLite lays beside one that is looked at:
+/// where there is no log of writes, nobody has the file open, and it is read without a lock.
+pub(crate) fn open_untouched(path: &Path) -> Result<Connection, ReadModelError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if Path::new(&log).exists() || !cfg!(unix) {
+        return open_reader(path);
+    }
+    let whole = std::fs::canonicalize(path).map_err(|e| ReadModelError::file(path, &e))?;
+    let mut uri = "file:".to_owned();
+    for byte in whole.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => uri.push(char::from(*byte)),
+            _ => uri += &format!("%{byte:02X}"),
+        }
+    }
+    uri += "?immutable=1";
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(uri, flags).map_err(|e| at(path, &e))
+}
+
 /// Creates the file that a rebuild fills: no journal, no fsync until it is whole.
 pub(crate) fn create(path: &Path) -> Result<Connection, ReadModelError> {
     let db = Connection::open(path).map_err(|e| at(path, &e))?;

@@ -8,7 +8,7 @@ use daybook_domain::time::SECOND;
 use daybook_metrics::attribution::AttributionRule;
 use daybook_metrics::{ChannelRule, SessionRule};
 use daybook_projections::metrics::{
-    AfterSalesQuestion, Aftermath, AssessmentRules, Days, Dimension, History, Question, ServiceQuestion,
+    AfterSalesQuestion, Aftermath, AssessmentRules, Days, Dimension, History, Question, ServiceQuestion, Sites,
 };
 use daybook_projections::{Calendar, Events};
 
@@ -150,6 +150,8 @@ pub struct Comparison<'a> {
     pub asked: &'a Asked,
     pub calendar: Calendar,
     pub days: Days,
+    /// By which lists channels are told.
+    pub sites: Sites,
 }
 
 /// The figures that are compared where none is named: those whose own sections the file has.
@@ -224,8 +226,7 @@ impl Comparison<'_> {
         let service = of.service.filter(|_| asked);
         Ok(Side {
             events,
-            // no read models are asked, so theirs are the lists that are named, or the rule's own
-            channels: self.args.rules.visits().named()?.unwrap_or_default().rule().clone(),
+            channels: self.sites.rule().clone(),
             sessions: of.sessions.filter(|_| asked).map_or(base, |sessions| sessions.over(base)),
             attribution: of.attribution.filter(|_| asked).unwrap_or_default(),
             service: Service {

@@ -29,7 +29,7 @@ use crate::value::grouped;
 
 /// Replay history in memory: a read model as of any moment, or what would have been under other rules
 ///
-/// Journal and read models are read and never written. With --what-if, the events whose amounts follow from the rules in the
+/// Journal and read models are read and never written; of the latter only the lists by which channels are told. With --what-if, the events whose amounts follow from the rules in the
 /// file are decided again under those, and the difference is printed: for each merchant, for what the market earned and spent, and
 /// for the figures that --figure names, each laid beside itself row by row (without it those whose definitions the file has).
 /// People's behaviour is assumed unchanged.
@@ -109,7 +109,8 @@ fn ask(global: &Global, args: &Args, path: &std::path::Path, journal: &SqliteJou
     let mut told = Told::of(&found, args.all)?;
     let days = args.days.unwrap_or(Days { from: NaiveDate::default(), to: found.day });
     let calendar = Calendar::of_journal(journal)?;
-    let comparison = Comparison { global, args, asked: &asked, calendar, days };
+    let sites = global.sites(args.rules.visits().named()?)?;
+    let comparison = Comparison { global, args, asked: &asked, calendar, days, sites };
     comparison.tell(&AsWritten::of(journal, at), &restated, &mut told)?;
     told.print(global.format)?;
     for (path, shape) in args.files("what_if")? {

@@ -25,11 +25,8 @@ pub fn run(global: &Global, args: &Args, journal: &SqliteJournal) -> Result<(), 
     let wanted = args.rows || one_file || args.out.is_some();
     let snapshot = {
         let progress = Progress::new(!global.no_progress, "folding events", 1);
-        if wanted {
-            Snapshot::replay_with_children(journal, at, &names, &mut told(&progress))?
-        } else {
-            Snapshot::replay(journal, at, &names, &mut told(&progress))?
-        }
+        let sites = global.sites(args.rules.visits().named()?)?;
+        Snapshot::replay_told(journal, at, (&names, wanted), sites, &mut told(&progress))?
     };
     for table in snapshot.tables() {
         // a model's own table goes to the file that is named; its child rows, and what tallies them, to a folder only
