@@ -182,6 +182,19 @@ impl Told {
         }
     }
 
+    /// That nothing differs, so far.
+    #[cfg(test)]
+    pub fn nothing() -> Self {
+        let (rows, notes, figures) = (Vec::new(), Vec::new(), Vec::new());
+        Self { head: String::new(), rows, all: false, timing: false, notes, figures }
+    }
+
+    /// What differs.
+    #[cfg(test)]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
     /// Says something beside the rows.
     pub fn note(&mut self, note: String) {
         self.notes.push(note);

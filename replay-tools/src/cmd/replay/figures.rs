@@ -113,11 +113,15 @@ struct Service {
 /// Figures, each with its rows.
 type Found = Vec<(Figure, Rows)>;
 
-/// A figure's rows under their names, each with its values.
+/// What a row is of: its words; whether its visitors are those that a sales channel reported, which may stand beside those
+/// recorded under the same words; and which it is of several alike.
+type Of = (Vec<String>, bool, u32);
+
+/// A figure's rows, each with its values.
 struct Rows {
     by: &'static str,
     columns: Vec<&'static str>,
-    rows: Vec<(String, Vec<Value>)>,
+    rows: Vec<(Of, Vec<Value>)>,
 }
 
 impl Rows {
@@ -125,23 +129,32 @@ impl Rows {
     fn of(by: &'static str, words: usize, table: Table) -> Self {
         let columns = table.columns[words..].to_vec();
         let traffic_by = columns.iter().position(|column| *column == "traffic_by");
-        let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+        let mut seen: BTreeMap<(Vec<String>, bool), u32> = BTreeMap::new();
         let named = |mut row: Vec<Value>| {
             let values = row.split_off(words);
-            let words: Vec<String> = row.iter().map(Value::plain).filter(|word| !word.is_empty()).collect();
-            let mut name = words.join(" ");
-            let times = seen.entry(name.clone()).or_default();
+            let said = traffic_by.and_then(|at| values.get(at)).map(Value::plain).unwrap_or_default();
+            let reported = !matches!(said.as_str(), "" | "nobody");
+            let words: Vec<String> = row.iter().map(Value::plain).collect();
+            let times = seen.entry((words.clone(), reported)).or_default();
             *times += 1;
-            // what a sales channel reported may stand beside what was recorded under the same name
-            if *times > 1 {
-                let by = traffic_by.and_then(|at| values.get(at)).map(Value::plain).unwrap_or_default();
-                name = format!("{name} ({times} {by})");
-            }
-            (name, values)
+            ((words, reported, *times), values)
         };
         Self { by, rows: table.rows.into_iter().map(named).collect(), columns }
     }
 }
+
+/// How a row is called.
+fn subject((words, reported, times): &Of) -> String {
+    let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| !word.is_empty()).collect();
+    let mut name = words.join(" ");
+    if *reported && name != REPORTED {
+        name = format!("{name} {REPORTED}").trim_start().to_owned();
+    }
+    if *times > 1 { format!("{name} ({times})") } else { name }
+}
+
+/// What `daybook metrics` calls all that sales channels reported.
+const REPORTED: &str = "(reported)";
 
 /// What is compared, of which days.
 pub struct Comparison<'a> {
@@ -351,24 +364,74 @@ fn both<F>(
 
 /// Adds the numbers that differ; whether there are any.
 fn lay_beside(part: &'static str, before: &Rows, after: &Rows, told: &mut Told) -> bool {
-    fn named(rows: &Rows) -> BTreeMap<&str, &[Value]> {
-        rows.rows.iter().map(|(name, values)| (name.as_str(), values.as_slice())).collect()
+    fn named(rows: &Rows) -> BTreeMap<&Of, &[Value]> {
+        rows.rows.iter().map(|(of, values)| (of, values.as_slice())).collect()
     }
     let (was, is) = (named(before), named(after));
     // one side may have no rows, and then no columns
     let columns = if before.rows.is_empty() { &after.columns } else { &before.columns };
-    let new = after.rows.iter().filter(|(name, _)| !was.contains_key(name.as_str()));
+    let new = after.rows.iter().filter(|(of, _)| !was.contains_key(of));
     let mut differs = false;
-    for (name, _) in before.rows.iter().chain(new) {
+    for (row, _) in before.rows.iter().chain(new) {
         for (at, column) in columns.iter().enumerate() {
-            let of = |rows: &BTreeMap<&str, &[Value]>| {
-                rows.get(name.as_str()).and_then(|values| values.get(at)).and_then(Number::of_value)
+            let number = |rows: &BTreeMap<&Of, &[Value]>| {
+                rows.get(row).and_then(|values| values.get(at)).and_then(Number::of_value)
             };
-            let (actual, what_if) = (of(&was), of(&is));
+            let (actual, what_if) = (number(&was), number(&is));
             differs |= actual != what_if;
-            let (subject, figure) = (name.clone(), (*column).to_owned());
+            let (subject, figure) = (subject(row), (*column).to_owned());
             told.add(Row { part, by: before.by, subject, figure, actual, what_if });
         }
     }
     differs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(rows: &[(&str, i64, Option<&str>)]) -> Rows {
+        let mut table = Table::new(&["sales_channel", "uv", "traffic_by"]);
+        for (channel, uv, traffic_by) in rows {
+            table.push(vec![(*channel).into(), (*uv).into(), traffic_by.map(str::to_owned).into()]);
+        }
+        Rows::of("sales_channel", 1, table)
+    }
+
+    #[test]
+    fn what_was_reported_is_laid_beside_what_was_reported_and_nothing_else() {
+        let reported = Some("sales channel");
+        // pages of the channel itself were recorded here under the one rule alone
+        let before = cells(&[("own", 5, None), ("tmall", 7, None), ("(reported)", 300, reported)]);
+        let after = cells(&[("own", 0, Some("nobody")), ("tmall", 300, reported), ("(reported)", 300, reported)]);
+        let mut told = Told::nothing();
+        assert!(lay_beside("metrics", &before, &after, &mut told));
+        let rows: Vec<_> = told
+            .rows()
+            .iter()
+            .map(|row| (row.subject.as_str(), row.actual, row.what_if))
+            .collect();
+        let count = |n| Some(Number::Count(n));
+        assert_eq!(
+            rows,
+            [
+                ("own", count(5), count(0)),
+                ("tmall", count(7), None),
+                ("tmall (reported)", None, count(300)),
+            ]
+        );
+    }
+
+    #[test]
+    fn rows_of_one_name_and_other_words_are_no_row_twice() {
+        let of = |words: [&str; 2]| {
+            let mut table = Table::new(&["phase", "channel", "actual"]);
+            table.push(vec![words[0].into(), words[1].into(), 1i64.into()]);
+            Rows::of("target", 2, table)
+        };
+        let mut told = Told::nothing();
+        assert!(lay_beside("plan", &of(["own", ""]), &of(["", "own"]), &mut told));
+        assert_eq!(told.rows().len(), 2);
+        assert!(!lay_beside("plan", &of(["own", ""]), &of(["own", ""]), &mut told));
+    }
 }
