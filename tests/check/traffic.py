@@ -297,19 +297,18 @@ class Market:
 
     def categorise(self):
         """What was seen belongs to the category that its product was sold in last by then, or, where it was not sold yet, first
-        (`opens`), if that was by the end of the range; what nobody paid for was not sold."""
+        (`opens`), if that was by the end of the range; sold is what was paid for, from then on."""
         self.db.sql("""CREATE TABLE moves AS
-            SELECT product, placed, placed_day, any_value(category) AS category FROM lines JOIN orders USING (id)
-            WHERE paid IS NOT NULL GROUP BY ALL""")
+            SELECT DISTINCT product, paid, paid_day, category FROM lines JOIN orders USING (id) WHERE paid IS NOT NULL""")
         self.db.sql("ALTER TABLE lines ADD COLUMN opens TEXT")
         self.db.sql("ALTER TABLE lines ADD COLUMN opens_day INT")
         for table in ("raw", "carts"):
             self.db.sql(f"""CREATE OR REPLACE TABLE {table} AS
-                SELECT t.* REPLACE (sold.category AS category), first.category AS opens, first.placed_day AS opens_day
-                FROM {table} t ASOF LEFT JOIN moves sold ON t.product = sold.product AND t.sec >= sold.placed
-                LEFT JOIN (SELECT product, arg_min(category, placed) AS category, min(placed_day) AS placed_day
-                    FROM moves GROUP BY product) first
-                ON first.product = t.product""")
+                WITH sold AS (SELECT product, paid, max(category) AS category FROM moves GROUP BY ALL),
+                first AS (SELECT DISTINCT ON (product) * FROM moves ORDER BY product, paid, category)
+                SELECT t.* REPLACE (sold.category AS category), first.category AS opens, first.paid_day AS opens_day
+                FROM {table} t ASOF LEFT JOIN sold ON t.product = sold.product AND t.sec >= sold.paid
+                LEFT JOIN first ON first.product = t.product""")
         moved = self.db.sql("SELECT count(*) FROM (SELECT product FROM raw GROUP BY product HAVING count(DISTINCT category) > 1)")
         assert moved.fetchall()[0][0] >= 3, "no product moves"
 

@@ -265,9 +265,9 @@ impl History {
                 self.subsidise(&funded.subsidies, false);
                 let known = e.refs.order.and_then(|order| self.orders.get(&order));
                 let Some(sale) = known.and_then(|at| self.sales.get_mut(*at as usize)) else { return };
-                // what nobody paid for was not sold
+                // what nobody paid for was not sold, and what was paid for later was not sold before
                 for moved in sale.moves() {
-                    self.categories.sold(moved, sale.placed_at, self.since, &self.names);
+                    self.categories.sold(moved, at, self.since, &self.names);
                 }
                 sale.fund(at, funded);
                 self.line_bytes = self.line_bytes.saturating_sub(sale.forget_before(self.from));

@@ -27,6 +27,30 @@ async fn a_category_has_what_was_seen_of_its_products_while_they_were_in_it() {
 }
 
 #[tokio::test]
+async fn an_order_that_is_paid_later_moves_nothing_that_was_seen_before() {
+    let mut stage = shop().await;
+    at(&stage, "06T23:50");
+    order(&mut stage, "o8", "b5", "v5", vec![line(1, "tv", "toys", "50.00", None)], "").await;
+    record(&stage, &["v5 06T10:00 view tv", "v6 06T12:00 view tv"]).await;
+    let seen = |stage: &Stage, from: &str, to: &str| -> Vec<(String, u64)> {
+        let found = history(stage).cells(&question(from, to, &[Dimension::Category])).unwrap();
+        found.cells.iter().map(|(words, cell)| (words.join(" "), cell.uv)).collect()
+    };
+    let past = |stage: &Stage| [seen(stage, "03", "04"), seen(stage, "06", "06"), seen(stage, "03", "06")];
+    let before = past(&stage);
+    assert_eq!(before[1], [("home".into(), 2)]);
+    at(&stage, "07T00:10");
+    let orders = json!([{"order": "o8", "merchant": "m1", "buyer_pays": cny("50.00")}]);
+    let open = json!({"action": "open", "buyer": "b5", "currency": "CNY", "orders": orders});
+    stage.ask("checkout", "o8", open).await;
+    stage.pay("o8", "p1", "50.00").await;
+    at(&stage, "09T12:30");
+    record(&stage, &["v6 09T12:00 view tv"]).await;
+    assert_eq!(past(&stage), before, "those days were over when it was paid");
+    assert_eq!(seen(&stage, "07", "09"), [("toys".into(), 1)], "from then on it is a toy");
+}
+
+#[tokio::test]
 async fn a_page_of_another_sales_channel_or_topic_is_seen_again_and_the_visit_bounces() {
     let mut stage = Stage::in_memory();
     stage.merchant("m1", "0.00").await;
