@@ -348,6 +348,22 @@ pub fn put(table: &mut Table, words: usize, mut named: Vec<Value>, figures: Vec<
     table.push(named);
 }
 
+/// A table by some dimensions, a row for each cell and one for all; and how many of its columns name a row.
+pub fn by_cell<T>(
+    by: &[Dimension],
+    columns: &[&'static str],
+    (cells, total): (&[(Vec<String>, T)], &T),
+    values: impl Fn(&T) -> Result<Vec<Value>, Failure>,
+) -> Result<(Table, usize), Failure> {
+    let (columns, words) = dimensions(by, columns);
+    let mut table = Table::new(&columns);
+    for (named, figures) in cells {
+        put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), values(figures)?);
+    }
+    put(&mut table, words, vec!["(all)".into()], values(total)?);
+    Ok((table, words))
+}
+
 /// A time in units of so many seconds, to so many places.
 pub fn span(micros: Option<i64>, seconds: i64, places: u32) -> Value {
     let of = |micros: i64| ratio(micros.into(), i128::from(seconds) * i128::from(SECOND), places);

@@ -7,7 +7,7 @@ use daybook_domain::posting::post;
 use daybook_domain::{Event, EventKind, Refs, Timestamp};
 use daybook_journal::Position;
 use daybook_projections::model::{Envelope, KindSet};
-use daybook_projections::{AsOf, AsWritten, Calendar, EachEvent, Events, Progress, ReadModelError};
+use daybook_projections::{AsOf, AsWritten, Calendar, EachEvent, EachStep, Events, ReadModelError};
 
 use super::pass::{OF_ORDERS, Pass};
 use super::rules::Rules;
@@ -52,12 +52,7 @@ impl Events for Restated<'_> {
         self.events.head()
     }
 
-    fn visit(
-        &self,
-        kinds: KindSet,
-        progress: &mut dyn FnMut(Progress),
-        each: EachEvent<'_>,
-    ) -> Result<(), ReadModelError> {
+    fn visit(&self, kinds: KindSet, progress: EachStep<'_>, each: EachEvent<'_>) -> Result<(), ReadModelError> {
         let of_orders = !self.rules.commission.is_empty() || !self.rules.coupons.is_empty();
         let rest = KindSet::of(&[EventKind::DepositDeducted, EventKind::DepositRestored]);
         let looked_at = if of_orders { kinds.or(OF_ORDERS).or(rest) } else { kinds };

@@ -218,6 +218,9 @@ impl Snapshot {
     }
 }
 
+/// What is told of how far a pass has come.
+pub type EachStep<'f> = &'f mut dyn FnMut(Progress);
+
 /// What is done with each event; a break ends the pass.
 pub type EachEvent<'f> = &'f mut dyn FnMut(&Envelope<'_>) -> ControlFlow<()>;
 
@@ -238,23 +241,13 @@ pub trait Events {
     ///
     /// # Errors
     /// [`ReadModelError`].
-    fn visit(
-        &self,
-        kinds: KindSet,
-        progress: &mut dyn FnMut(Progress),
-        each: EachEvent<'_>,
-    ) -> Result<(), ReadModelError>;
+    fn visit(&self, kinds: KindSet, progress: EachStep<'_>, each: EachEvent<'_>) -> Result<(), ReadModelError>;
 
     /// The same of those that had happened by the moment.
     ///
     /// # Errors
     /// [`ReadModelError`].
-    fn visit_happened(
-        &self,
-        kinds: KindSet,
-        progress: &mut dyn FnMut(Progress),
-        each: EachEvent<'_>,
-    ) -> Result<(), ReadModelError> {
+    fn visit_happened(&self, kinds: KindSet, progress: EachStep<'_>, each: EachEvent<'_>) -> Result<(), ReadModelError> {
         let at = self.at();
         self.visit(kinds, progress, &mut |e| {
             if at.counts(Cut::Occurred, e) { each(e) } else { ControlFlow::Continue(()) }
@@ -304,12 +297,7 @@ impl Events for AsWritten<'_> {
         Ok(self.journal.head()?.min(self.at.position.unwrap_or(Position::MAX)))
     }
 
-    fn visit(
-        &self,
-        kinds: KindSet,
-        progress: &mut dyn FnMut(Progress),
-        each: EachEvent<'_>,
-    ) -> Result<(), ReadModelError> {
+    fn visit(&self, kinds: KindSet, progress: EachStep<'_>, each: EachEvent<'_>) -> Result<(), ReadModelError> {
         let at = self.at;
         let total = self.head()?;
         let mut decoder = Decoder::new(kinds, World::default());

@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 use daybook_journal::{Journal, Position};
 use parking_lot::{Condvar, Mutex};
 
-pub use asof::{AsOf, AsWritten, EachEvent, Events, Snapshot};
+pub use asof::{AsOf, AsWritten, EachEvent, EachStep, Events, Snapshot};
 pub use error::ReadModelError;
 pub use follower::Follower;
 pub use live::BATCH_EVENTS;

@@ -10,7 +10,7 @@ use daybook_metrics::sessions::Day;
 use super::aftermath::{Aftermath, Charge, Dispute};
 use super::fates::{Fate, Placed};
 use super::filing::{Key, NOTHING, TOTAL, date, day_number, period};
-use super::{Days, Dimension, MAX_DIMENSIONS};
+use super::{Days, Dimension, MAX_DIMENSIONS, money};
 use crate::engine::ReadModelError;
 
 /// The figures of a cell. Each thing counts on its own day: an order where it was paid, shipped or delivered, a refund
@@ -311,11 +311,7 @@ impl Aftermath {
 
 impl Sum {
     fn figures(self, currency: Currency) -> Result<AfterSales, ReadModelError> {
-        let money = |sum: i128| {
-            let beyond =
-                |_| ReadModelError::BadQuestion("a sum is beyond 64 bits: ask about fewer days".to_owned());
-            i64::try_from(sum).map(|minor| Money::new(minor, currency)).map_err(beyond)
-        };
+        let money = |sum: i128| money(sum, currency);
         Ok(AfterSales {
             orders: self.orders,
             buyers: self.buyers.len(),

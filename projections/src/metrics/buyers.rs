@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::filing::{Came, Facts, Filing, Key, TOTAL};
 use super::history::History;
-use super::{Dimension, MAX_DIMENSIONS, Question};
+use super::{Dimension, Question, money};
 use crate::engine::ReadModelError;
 
 /// The buyers of a cell, whether or not a recorded visit led to their orders.
@@ -66,10 +66,7 @@ impl History {
             );
             return Err(ReadModelError::BadQuestion(why));
         }
-        if question.by.len() > MAX_DIMENSIONS {
-            let why = format!("figures are asked by {MAX_DIMENSIONS} dimensions at most");
-            return Err(ReadModelError::BadQuestion(why));
-        }
+        question.has_few_dimensions()?;
         let filing = Filing::of(self, question);
         let firsts = self.first_paid();
         let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
@@ -123,11 +120,7 @@ impl History {
 
 impl Sum {
     fn figures(self, currency: Currency) -> Result<BuyerFigures, ReadModelError> {
-        let money = |sum: i128| {
-            let beyond =
-                |_| ReadModelError::BadQuestion("the GMV is beyond 64 bits: ask about fewer days".to_owned());
-            i64::try_from(sum).map(|minor| Money::new(minor, currency)).map_err(beyond)
-        };
+        let money = |sum: i128| money(sum, currency);
         Ok(BuyerFigures {
             registrations: self.registrations,
             registered_terminals: self.registered_terminals,

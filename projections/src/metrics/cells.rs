@@ -13,7 +13,7 @@ use super::most::{Answer, Most, cell_bytes};
 use super::reported::Reported;
 use super::sales::Sale;
 use super::seen::Visitor;
-use super::{Dimension, MAX_DIMENSIONS, Question};
+use super::{Dimension, Question, money};
 use crate::engine::ReadModelError;
 
 /// The figures of a cell: of recorded visits, or, where `reported` says so, of a sales channel's own visitors. Views,
@@ -211,10 +211,7 @@ impl History {
         reporting: Reporting<'_>,
         most: Most,
     ) -> Result<Sums<'a>, ReadModelError> {
-        if question.by.len() > MAX_DIMENSIONS {
-            let why = format!("figures are asked by {MAX_DIMENSIONS} dimensions at most");
-            return Err(ReadModelError::BadQuestion(why));
-        }
+        question.has_few_dimensions()?;
         let filing = Filing::of(self, question);
         let mut sums = Sums::default();
         let mut sales: Vec<Vec<&Sale>> = vec![Vec::new(); self.seen.len()];
@@ -409,12 +406,7 @@ impl Sum {
     }
 
     fn cell(self, currency: Currency) -> Result<Cell, ReadModelError> {
-        let money = |sum: i128| {
-            let minor = i64::try_from(sum).map_err(|_| {
-                ReadModelError::BadQuestion("the GMV is beyond 64 bits: ask about fewer days".to_owned())
-            })?;
-            Ok::<_, ReadModelError>(Money::new(minor, currency))
-        };
+        let money = |sum: i128| money(sum, currency);
         Ok(Cell {
             uv: self.figures.visitors,
             new_uv: self.new_uv,

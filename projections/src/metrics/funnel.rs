@@ -10,7 +10,7 @@ use super::filing::{Came, Filing, Key, NOTHING, TOTAL};
 use super::history::{Carted, History};
 use super::sales::Sale;
 use super::seen::{Page, Visitor};
-use super::{Dimension, MAX_DIMENSIONS, Question};
+use super::{Dimension, Question};
 use crate::engine::ReadModelError;
 
 /// The topic of a page that shows a product without naming it.
@@ -64,10 +64,7 @@ impl History {
     /// # Errors
     /// [`ReadModelError::BadQuestion`] for more dimensions than there may be.
     pub fn funnel(&self, question: &Question) -> Result<Funnel, ReadModelError> {
-        if question.by.len() > MAX_DIMENSIONS {
-            let why = format!("figures are asked by {MAX_DIMENSIONS} dimensions at most");
-            return Err(ReadModelError::BadQuestion(why));
-        }
+        question.has_few_dimensions()?;
         let filing = Filing::of(self, question);
         let mut bought: Vec<Vec<&Sale>> = vec![Vec::new(); self.seen.len()];
         for sale in self.sales.iter().filter(|sale| sale.currency == question.currency) {

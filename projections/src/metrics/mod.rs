@@ -20,7 +20,7 @@
 //! What belongs to a product or a category: of sales, the lines of an order, with what was paid for them; of views, the
 //! pages of the product, whose category is the one that it was last sold in at the time of the view (or, where it was not
 //! sold yet, first sold in by the end of the range): a product that moves leaves what was seen of it where it was, and no later
-//! sale moves anything in days that are over. What nobody paid for was not sold.
+//! sale moves anything in days that are over. Sold is what was paid for, from when it was paid.
 //!
 //! Who is credited with an order: its visitor's last visit before it, looked back for over 30 days, or as
 //! [`History::attribute`] is asked to. An order that names no
@@ -83,8 +83,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{Months, NaiveDate};
-use daybook_domain::Currency;
+use daybook_domain::{Currency, Money};
 pub use daybook_metrics::{Definition, SessionRule};
+
+use crate::engine::ReadModelError;
 
 /// Days from the first through the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,6 +256,26 @@ impl Question {
     pub fn new(days: Days, by: Vec<Dimension>, definition: Definition, currency: Currency) -> Self {
         Self { days, by, sessions: SessionRule::of(definition), currency }
     }
+}
+
+impl Question {
+    /// Refuses more dimensions than there may be.
+    fn has_few_dimensions(&self) -> Result<(), ReadModelError> {
+        if self.by.len() <= MAX_DIMENSIONS {
+            return Ok(());
+        }
+        let why = format!("figures are asked by {MAX_DIMENSIONS} dimensions at most");
+        Err(ReadModelError::BadQuestion(why))
+    }
+}
+
+/// A sum of minor units as an amount.
+fn money(sum: i128, currency: Currency) -> Result<Money, ReadModelError> {
+    i64::try_from(sum).map(|minor| Money::new(minor, currency)).map_err(|_| beyond())
+}
+
+fn beyond() -> ReadModelError {
+    ReadModelError::BadQuestion("a sum is beyond 64 bits: ask about fewer days".to_owned())
 }
 
 /// Most dimensions of a question.

@@ -7,7 +7,7 @@ use daybook_domain::{Money, Timestamp};
 
 use super::filing::Filing;
 use super::history::History;
-use super::{Dimension, Question};
+use super::{Dimension, Question, money};
 use crate::engine::ReadModelError;
 
 /// A product's figures.
@@ -106,12 +106,7 @@ impl History {
         let end = self.calendar.end_of(question.days.to);
         let figures = |name: &&str| {
             let sum = sold.get(name).unwrap_or(&nothing);
-            let money = |sum: i128| {
-                let beyond = |_| {
-                    ReadModelError::BadQuestion("the GMV is beyond 64 bits: ask about fewer days".to_owned())
-                };
-                i64::try_from(sum).map(|minor| Money::new(minor, question.currency)).map_err(beyond)
-            };
+            let money = |sum: i128| money(sum, question.currency);
             let minor = |minor| Money::new(minor, question.currency);
             Ok::<_, ReadModelError>(ProductFigures {
                 product: (*name).to_owned(),

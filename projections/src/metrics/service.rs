@@ -6,7 +6,7 @@ use daybook_domain::time::{DAY, SECOND};
 use daybook_domain::{Currency, Money, Timestamp};
 use hashbrown::HashMap;
 
-use super::Days;
+use super::{Days, money};
 use super::after_sales::Times;
 use super::aftermath::Aftermath;
 use super::fates::Fate;
@@ -239,9 +239,7 @@ impl Sum {
         violations_by: BTreeMap<String, u64>,
         question: &ServiceQuestion,
     ) -> Result<Service, ReadModelError> {
-        let gmv = i64::try_from(self.gmv).map_err(|_| {
-            ReadModelError::BadQuestion("the GMV is beyond 64 bits: ask about fewer days".to_owned())
-        })?;
+        let gmv = money(self.gmv, question.currency)?;
         let (most_at_once, serving, crowded) = crowd(&self.served, question.at_once);
         Ok(Service {
             from: days.from,
@@ -256,7 +254,7 @@ impl Sum {
             received: self.received.len() as u64,
             converted: self.converted.len() as u64,
             orders: self.orders,
-            gmv: Money::new(gmv, question.currency),
+            gmv,
             returns: self.returns,
             exchanges: self.exchanges,
             refunded: self.refunded.len() as u64,

@@ -7,7 +7,7 @@ use crate::asked::{Asked, print, tell};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{aftermath, askable, currency, dimensions, put, ratio, share, span};
+use crate::figures::{aftermath, askable, by_cell, currency, ratio, share, span};
 use crate::value::{Table, Value};
 
 /// Print what became of orders: refunds, returns, disputes, reviews, delivery against the promise
@@ -77,13 +77,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
 
 /// Rows of the cells, and of all.
 pub fn table((cells, total): &AfterSalesByCell, by: &[Dimension]) -> Result<Table, Failure> {
-    let (columns, words) = dimensions(by, COLUMNS);
-    let mut table = Table::new(&columns);
-    for (named, figures) in cells {
-        put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), values(figures)?);
-    }
-    put(&mut table, words, vec!["(all)".into()], values(total)?);
-    Ok(table)
+    Ok(by_cell(by, COLUMNS, (cells, total), values)?.0)
 }
 
 /// The dispute rate of each category that there was a dispute about.

@@ -7,7 +7,7 @@ use crate::asked::{Asked, print, tell};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{Rules, askable, dimensions, per, put, share};
+use crate::figures::{Rules, askable, by_cell, per, share};
 use crate::value::{Table, Value};
 
 /// Print who bought: new and old buyers, who came again, and what they brought
@@ -66,13 +66,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
 
 /// Rows of the cells, and of all.
 pub fn table((cells, total): &BuyersByCell, by: &[Dimension]) -> Result<Table, Failure> {
-    let (columns, words) = dimensions(by, COLUMNS);
-    let mut table = Table::new(&columns);
-    for (named, figures) in cells {
-        put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), values(figures)?);
-    }
-    put(&mut table, words, vec!["(all)".into()], values(total)?);
-    Ok(table)
+    Ok(by_cell(by, COLUMNS, (cells, total), values)?.0)
 }
 
 fn values(of: &BuyerFigures) -> Result<Vec<Value>, Failure> {

@@ -7,7 +7,7 @@ use crate::asked::{Asked, print, tell};
 use crate::cli::Global;
 use crate::cuts::Cuts;
 use crate::failure::Failure;
-use crate::figures::{Rules, askable, dimensions, put, share};
+use crate::figures::{Rules, askable, by_cell, put, share};
 use crate::value::{Table, Value};
 
 /// Follow visitors from a product to the cart, an order and its payment
@@ -44,24 +44,19 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let mut found =
         history.funnel(&Question { days: asked.days, by: asked.by.clone(), sessions, currency })?;
     let left = asked.limit.keep(&mut found.cells, |(_, steps)| (steps.paid, steps.viewed));
-    let table = table(&found, &asked.by);
+    let table = table(&found, &asked.by)?;
     print(global, &table, &[])?;
     tell(left, "rows");
     Ok(())
 }
 
 /// Rows of the cells, of all, and of who took each step at all.
-pub fn table(found: &Funnel, by: &[Dimension]) -> Table {
-    let (columns, words) = dimensions(by, COLUMNS);
-    let mut table = Table::new(&columns);
-    for (named, steps) in &found.cells {
-        put(&mut table, words, named.iter().map(|word| word.as_str().into()).collect(), rates(steps));
-    }
-    put(&mut table, words, vec!["(all)".into()], rates(&found.total));
+pub fn table(found: &Funnel, by: &[Dimension]) -> Result<Table, Failure> {
+    let (mut table, words) = by_cell(by, COLUMNS, (&found.cells, &found.total), |steps| Ok(rates(steps)))?;
     let Steps { viewed, carted, ordered, paid } = found.anyhow;
     let anyhow = [Some(viewed), Some(carted), None, Some(ordered), None, Some(paid), None, None];
     put(&mut table, words, vec!["(any order)".into()], anyhow.map(Value::from).to_vec());
-    table
+    Ok(table)
 }
 
 fn rates(steps: &Steps) -> Vec<Value> {

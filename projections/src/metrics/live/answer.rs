@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use daybook_domain::{Currency, Money};
+use daybook_domain::Currency;
 use daybook_metrics::counting::{Counter, KeptSets, Within};
 use daybook_metrics::sessions::Day;
 use parking_lot::Mutex;
@@ -14,7 +14,7 @@ use crate::engine::ReadModelError;
 use crate::engine::traffic::bad_set;
 use crate::metrics::filing::{period, period_word};
 use crate::metrics::most::{Answer, Most};
-use crate::metrics::{Cell, Cells, Dimension, Question};
+use crate::metrics::{Cell, Cells, Dimension, Question, beyond, money};
 
 /// Most threads that one answer is made on.
 const MOST_THREADS: usize = 4;
@@ -334,9 +334,7 @@ impl Sum {
     }
 
     fn cell(self, kept: &Kept, room: &mut Room, currency: Currency) -> Result<Cell, ReadModelError> {
-        let money = |sum: i128| {
-            Ok::<_, ReadModelError>(Money::new(i64::try_from(sum).map_err(|_| beyond())?, currency))
-        };
+        let money = |sum: i128| money(sum, currency);
         let count = |sum: i64| u64::try_from(sum).unwrap_or_default();
         let Room { counter, first, .. } = room;
         let (uv, new_uv) = counter.count(kept.sets(&self.visitors)?, first);
@@ -363,8 +361,4 @@ impl Sum {
 
 fn late(rows: usize) -> ReadModelError {
     ReadModelError::LateKept { rows: rows as u64 }
-}
-
-fn beyond() -> ReadModelError {
-    ReadModelError::BadQuestion("the GMV is beyond 64 bits: ask about fewer days".to_owned())
 }

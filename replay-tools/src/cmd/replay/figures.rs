@@ -276,7 +276,7 @@ impl Comparison<'_> {
                     let found = history.attribute(&question, &side.attribution)?;
                     Rows::of(by, 1, attribution::table(&found, question.by[0], side.attribution.model))
                 }
-                Figure::Funnel => Rows::of(by, 1, funnel::table(&history.funnel(&question)?, of)),
+                Figure::Funnel => Rows::of(by, 1, funnel::table(&history.funnel(&question)?, of)?),
                 Figure::Buyers => Rows::of(by, 1, buyers::table(&history.buyers(&question)?, of)?),
                 Figure::Products => Rows::of("product", 1, products::table(&history.products(&question)?)),
                 _ => {

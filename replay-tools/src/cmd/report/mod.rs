@@ -85,7 +85,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
                 &history.cells(&question(args.days, &[Dimension::Day]))?,
                 &history.cells(&question(before, &[Dimension::Day]))?,
             ),
-            parts::funnel(&history.funnel(&question(args.days, &[]))?),
+            parts::funnel(&history.funnel(&question(args.days, &[]))?)?,
             parts::channels(&told, &history.cells(&question(args.days, &[Dimension::Channel]))?),
             parts::change_by_channel(&told, &by_channel)?,
         ],

@@ -208,8 +208,8 @@ pub fn each_day(told: &Told, cells: &Cells, before: &Cells) -> Part {
 }
 
 /// From a product to its payment.
-pub fn funnel(found: &Funnel) -> Part {
-    let table = funnel_of::table(found, &[]);
+pub fn funnel(found: &Funnel) -> Result<Part, Failure> {
+    let table = funnel_of::table(found, &[])?;
     let row = table.rows.first().cloned().unwrap_or_default();
     let bar = |name: &str, column: &str| {
         let value = at(&table, &row, column);
@@ -221,14 +221,14 @@ pub fn funnel(found: &Funnel) -> Part {
         bar("ordered", "ordered"),
         bar("paid", "paid"),
     ];
-    Part {
+    Ok(Part {
         id: "funnel",
         title: "Funnel".to_owned(),
         note: "Distinct visitors who took each step after the one before.".to_owned(),
         picture: Some(Picture { title: "Visitors at each step".to_owned(), drawn: Drawn::Bars(bars) }),
         grid: grid(&table),
         folded: false,
-    }
+    })
 }
 
 /// The page asks all its questions of one pass.
