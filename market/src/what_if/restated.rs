@@ -52,7 +52,12 @@ impl Events for Restated<'_> {
         self.events.head()
     }
 
-    fn visit(&self, kinds: KindSet, progress: EachStep<'_>, each: EachEvent<'_>) -> Result<(), ReadModelError> {
+    fn visit(
+        &self,
+        kinds: KindSet,
+        progress: EachStep<'_>,
+        each: EachEvent<'_>,
+    ) -> Result<(), ReadModelError> {
         let of_orders = !self.rules.commission.is_empty() || !self.rules.coupons.is_empty();
         let rest = KindSet::of(&[EventKind::DepositDeducted, EventKind::DepositRestored]);
         let looked_at = if of_orders { kinds.or(OF_ORDERS).or(rest) } else { kinds };

@@ -241,13 +241,23 @@ pub trait Events {
     ///
     /// # Errors
     /// [`ReadModelError`].
-    fn visit(&self, kinds: KindSet, progress: EachStep<'_>, each: EachEvent<'_>) -> Result<(), ReadModelError>;
+    fn visit(
+        &self,
+        kinds: KindSet,
+        progress: EachStep<'_>,
+        each: EachEvent<'_>,
+    ) -> Result<(), ReadModelError>;
 
     /// The same of those that had happened by the moment.
     ///
     /// # Errors
     /// [`ReadModelError`].
-    fn visit_happened(&self, kinds: KindSet, progress: EachStep<'_>, each: EachEvent<'_>) -> Result<(), ReadModelError> {
+    fn visit_happened(
+        &self,
+        kinds: KindSet,
+        progress: EachStep<'_>,
+        each: EachEvent<'_>,
+    ) -> Result<(), ReadModelError> {
         let at = self.at();
         self.visit(kinds, progress, &mut |e| {
             if at.counts(Cut::Occurred, e) { each(e) } else { ControlFlow::Continue(()) }
@@ -297,7 +307,12 @@ impl Events for AsWritten<'_> {
         Ok(self.journal.head()?.min(self.at.position.unwrap_or(Position::MAX)))
     }
 
-    fn visit(&self, kinds: KindSet, progress: EachStep<'_>, each: EachEvent<'_>) -> Result<(), ReadModelError> {
+    fn visit(
+        &self,
+        kinds: KindSet,
+        progress: EachStep<'_>,
+        each: EachEvent<'_>,
+    ) -> Result<(), ReadModelError> {
         let at = self.at;
         let total = self.head()?;
         let mut decoder = Decoder::new(kinds, World::default());

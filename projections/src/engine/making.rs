@@ -35,7 +35,8 @@ fn read_sites(db: &Connection) -> Result<Option<Sites>, ReadModelError> {
 
 /// The same as they are kept.
 fn sites_of(db: &Connection) -> rusqlite::Result<Option<String>> {
-    let mut find = db.prepare_cached("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name = '_traffic_sites')")?;
+    let mut find =
+        db.prepare_cached("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name = '_traffic_sites')")?;
     if !find.query_row([], |row| row.get(0))? {
         return Ok(None);
     }

@@ -420,13 +420,17 @@ mod tests {
             let events = AsWritten::of(journal, AsOf::HEAD);
             let of = (Calendar::UTC, (chrono::NaiveDate::default(), 0), Sites::default().rule().clone());
             let most = Most { bytes, ..Most::default() };
-            Campaigns::read_within(&events, of, None, most, &mut |_| {}).map(|(_, campaigns)| campaigns.tills.len())
+            Campaigns::read_within(&events, of, None, most, &mut |_| {})
+                .map(|(_, campaigns)| campaigns.tills.len())
         };
         // no history holds payments: what they take is what is folded beside it
         let few = 16 << 10;
         assert_eq!(read(&payments(10), few).unwrap(), 10);
         let full = read(&payments(2_000), few);
-        assert!(matches!(&full, Err(ReadModelError::BadQuestion(why)) if why.contains("MiB of memory")), "{full:?}");
+        assert!(
+            matches!(&full, Err(ReadModelError::BadQuestion(why)) if why.contains("MiB of memory")),
+            "{full:?}"
+        );
         assert_eq!(read(&payments(2_000), 1 << 20).unwrap(), 2_000);
     }
 

@@ -341,7 +341,16 @@ impl History {
         let registered = self.registered.capacity() * size_of::<Timestamp>()
             + self.first_registers.capacity() * (size_of::<(u32, Timestamp)>() + 1);
         let visitors = self.seen.capacity() * size_of::<Visitor>();
-        hits + texts + orders + pages + ways + sales + carted + registered + self.reports.bytes() + visitors + subsidies
+        hits + texts
+            + orders
+            + pages
+            + ways
+            + sales
+            + carted
+            + registered
+            + self.reports.bytes()
+            + visitors
+            + subsidies
     }
 
     /// The currencies that orders were paid in, sorted.

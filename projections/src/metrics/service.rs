@@ -6,11 +6,11 @@ use daybook_domain::time::{DAY, SECOND};
 use daybook_domain::{Currency, Money, Timestamp};
 use hashbrown::HashMap;
 
-use super::{Days, money};
 use super::after_sales::Times;
 use super::aftermath::Aftermath;
 use super::fates::Fate;
 use super::inquiries::{Guest, Periods, crowd, guest, months, served};
+use super::{Days, money};
 use crate::engine::ReadModelError;
 
 /// The longest first response that counts as fast, in microseconds.

@@ -8,7 +8,8 @@ use daybook_domain::time::SECOND;
 use daybook_metrics::attribution::AttributionRule;
 use daybook_metrics::{ChannelRule, SessionRule};
 use daybook_projections::metrics::{
-    AfterSalesQuestion, Aftermath, AssessmentRules, Days, Dimension, History, Question, ServiceQuestion, Sites,
+    AfterSalesQuestion, Aftermath, AssessmentRules, Days, Dimension, History, Question, ServiceQuestion,
+    Sites,
 };
 use daybook_projections::{Calendar, Events};
 
@@ -403,22 +404,16 @@ mod tests {
         let reported = Some("sales channel");
         // pages of the channel itself were recorded here under the one rule alone
         let before = cells(&[("own", 5, None), ("tmall", 7, None), ("(reported)", 300, reported)]);
-        let after = cells(&[("own", 0, Some("nobody")), ("tmall", 300, reported), ("(reported)", 300, reported)]);
+        let after =
+            cells(&[("own", 0, Some("nobody")), ("tmall", 300, reported), ("(reported)", 300, reported)]);
         let mut told = Told::nothing();
         assert!(lay_beside("metrics", &before, &after, &mut told));
-        let rows: Vec<_> = told
-            .rows()
-            .iter()
-            .map(|row| (row.subject.as_str(), row.actual, row.what_if))
-            .collect();
+        let rows: Vec<_> =
+            told.rows().iter().map(|row| (row.subject.as_str(), row.actual, row.what_if)).collect();
         let count = |n| Some(Number::Count(n));
         assert_eq!(
             rows,
-            [
-                ("own", count(5), count(0)),
-                ("tmall", count(7), None),
-                ("tmall (reported)", None, count(300)),
-            ]
+            [("own", count(5), count(0)), ("tmall", count(7), None), ("tmall (reported)", None, count(300)),]
         );
     }
 
