@@ -140,7 +140,7 @@ impl Within {
             all.resize_with(upper, || None);
             let mut bits = Box::new(NOBODY);
             for container in same {
-                let _counted = container.put(&mut bits, &NOBODY);
+                container.set(&mut bits);
             }
             all.push(Some(bits));
         }
@@ -170,8 +170,18 @@ impl Counter {
                 continue;
             }
             self.0.fill(0);
+            let others = others.unwrap_or(&NOBODY);
+            // of many numbers it is faster to look at all bits once than at each number's
+            if same.iter().map(|container| container.len as usize).sum::<usize>() >= WORDS {
+                same.iter().for_each(|container| container.set(&mut self.0));
+                for (bits, within) in self.0.iter().zip(others) {
+                    all += u64::from(bits.count_ones());
+                    shared += u64::from((bits & within).count_ones());
+                }
+                continue;
+            }
             for container in same {
-                let (more, of_them) = container.put(&mut self.0, others.unwrap_or(&NOBODY));
+                let (more, of_them) = container.put(&mut self.0, others);
                 all += u64::from(more);
                 shared += u64::from(of_them);
             }
@@ -211,6 +221,18 @@ impl Container<'_> {
             }
         }
         (new, shared)
+    }
+
+    /// Puts its numbers among others.
+    fn set(&self, bits: &mut Bits) {
+        if let Form::Listed = self.form {
+            for number in self.bytes.as_chunks::<2>().0 {
+                let number = u16::from_le_bytes(*number);
+                bits[usize::from(number >> 6)] |= 1 << (number & 63);
+            }
+        } else {
+            let _counted = self.put(bits, &NOBODY);
+        }
     }
 
     fn put_listed(&self, bits: &mut Bits, within: &Bits) -> (u32, u32) {

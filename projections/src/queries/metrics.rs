@@ -115,11 +115,13 @@ fn kept_cells(
     if asked.is_of_platforms() && reports(db, question.days)? {
         return Ok(None);
     }
-    let spans = spans(db, question.days, asked)?;
+    let whole = spans(db, question.days)?;
     let days = vec![Span { of: Of::Days, days: question.days }];
-    match read(db, question, asked, &spans, most)? {
+    let spans =
+        if matches!(asked.time, None | Some(Dimension::Month)) { whole.clone() } else { days.clone() };
+    match read(db, question, asked, (&spans, &whole), most)? {
         // of days, two words of a campaign may well have no visitor in common
-        None if spans != days => read(db, question, asked, &days, most),
+        None if spans != days => read(db, question, asked, (&days, &whole), most),
         found => Ok(found),
     }
 }
@@ -138,11 +140,7 @@ enum Of {
 }
 
 /// The months of a range that have figures of their own, and the days between them.
-fn spans(db: &Connection, days: Days, asked: Asked) -> Result<Vec<Span>, ReadModelError> {
-    let whole = vec![Span { of: Of::Days, days }];
-    if !matches!(asked.time, None | Some(Dimension::Month)) {
-        return Ok(whole);
-    }
+fn spans(db: &Connection, days: Days) -> Result<Vec<Span>, ReadModelError> {
     let mut made = db.prepare_cached(
         "SELECT day FROM _traffic_months_made WHERE day BETWEEN ? AND ? ORDER BY day LIMIT 100000",
     )?;
@@ -168,16 +166,25 @@ fn read(
     db: &Connection,
     question: &Question,
     asked: Asked,
-    spans: &[Span],
+    (spans, whole): (&[Span], &[Span]),
     most: Most,
 ) -> Result<Option<Cells>, ReadModelError> {
     let mut kept = Kept::default();
-    let asked_by = (asked.group != Group::All).then_some(asked.group);
+    if spans != whole {
+        // what all of it comes to is told sooner by months than by days
+        for span in whole {
+            traffic(db, Group::All, *span, &mut kept, most)?;
+            sales(db, Group::All, *span, question.currency, &mut kept, most)?;
+        }
+        kept.apart = Some((kept.traffic.len(), kept.sales.len()));
+    }
+    let asked_by = Some(asked.group).filter(|group| *group != Group::All || kept.apart.is_some());
+    let all = kept.apart.is_none().then_some(Group::All);
     for span in spans {
-        for group in [Group::All, Group::First].into_iter().chain(asked_by) {
+        for group in [Group::First].into_iter().chain(all).chain(asked_by) {
             traffic(db, group, *span, &mut kept, most)?;
         }
-        for group in [Group::All, Group::Untracked].into_iter().chain(asked_by) {
+        for group in [Group::Untracked].into_iter().chain(all).chain(asked_by) {
             sales(db, group, *span, question.currency, &mut kept, most)?;
         }
     }

@@ -58,6 +58,9 @@ pub(crate) struct KeptSales {
 pub(crate) struct Kept {
     pub traffic: Vec<KeptTraffic>,
     pub sales: Vec<KeptSales>,
+    /// How many of these, from the first on, tell what all cells come to and no cell: months, where the cells are days. None
+    /// where the cells' own rows tell that too.
+    pub apart: Option<(usize, usize)>,
     /// The bytes of all sets, one behind the other.
     sets: Vec<u8>,
 }
@@ -170,7 +173,9 @@ impl Asked {
         let mut first: BTreeMap<Option<u32>, Vec<Set>> = BTreeMap::new();
         let every_day = self.group == Group::All;
         let asked = !question.by.is_empty();
-        for row in &kept.traffic {
+        let (seen_apart, sold_apart) = kept.apart.unwrap_or_default();
+        let both = kept.apart.is_none();
+        for (at, row) in kept.traffic.iter().enumerate() {
             let key = (of(row.day), named.get(&row.word).cloned());
             match row.group {
                 Group::First => {
@@ -180,23 +185,27 @@ impl Asked {
                     first.entry(None).or_default().push(row.visitors.clone());
                 }
                 Group::All => {
-                    if asked && every_day {
+                    if asked && every_day && at >= seen_apart {
                         sums.entry(key).or_default().see(row);
                     }
-                    total.see(row);
+                    if both || at < seen_apart {
+                        total.see(row);
+                    }
                 }
                 _ => sums.entry(key).or_default().see(row),
             }
         }
-        for row in &kept.sales {
+        for (at, row) in kept.sales.iter().enumerate() {
             let key = (of(row.day), named.get(&row.word).cloned());
             match row.group {
                 Group::Untracked => untracked.sell(row)?,
                 Group::All => {
-                    if asked && every_day {
+                    if asked && every_day && at >= sold_apart {
                         sums.entry(key).or_default().sell(row)?;
                     }
-                    total.sell(row)?;
+                    if both || at < sold_apart {
+                        total.sell(row)?;
+                    }
                 }
                 _ => sums.entry(key).or_default().sell(row)?,
             }
@@ -216,20 +225,27 @@ impl Asked {
             if most.is_late() {
                 return Err(late(kept.rows()));
             }
-            if room.period != Some(period) {
-                room.first = Within::any_of(kept.sets(first.get(&period).unwrap_or(&nobody))?);
-                room.period = Some(period);
-            }
+            let news = first.get(&period).unwrap_or(&nobody);
             let (words, sum) = match of {
                 Counted::Total(sum) => (None, sum),
                 Counted::Cell(key, sum) => (Some(self.words(question, key)), sum),
             };
-            Ok((words, sum.cell(&kept, room, question.currency)?))
+            let new = if words.is_none() || every_day {
+                // whoever was first seen then was seen then, and on one day alone
+                New::AreSo(kept.sets(news)?.together())
+            } else {
+                if room.period != Some(period) {
+                    room.first = Within::any_of(kept.sets(news)?);
+                    room.period = Some(period);
+                }
+                New::AreAmong
+            };
+            Ok((words, sum.cell(&kept, room, new, question.currency)?))
         })?;
         counted.sort_by(|a, b| a.0.cmp(&b.0)); // the total, which has no words, stands first
         let mut room = Room::default();
-        let reported = Sum::default().cell(&kept, &mut room, question.currency)?;
-        let untracked = untracked.cell(&kept, &mut room, question.currency)?;
+        let reported = Sum::default().cell(&kept, &mut room, New::AreSo(0), question.currency)?;
+        let untracked = untracked.cell(&kept, &mut room, New::AreSo(0), question.currency)?;
         let total = counted.remove(0).1;
         let cells = counted.into_iter().filter_map(|(words, cell)| Some((words?, cell))).collect();
         Ok(Some(Cells { cells, total, reported, untracked }))
@@ -248,6 +264,15 @@ impl Asked {
 enum Counted {
     Total(Sum),
     Cell(Key, Sum),
+}
+
+/// The visitors of a cell who were first seen in its period.
+#[derive(Clone, Copy)]
+enum New {
+    /// So many: all whom the period saw first are among them.
+    AreSo(u64),
+    /// Those whom the period saw first, as far as they are among them.
+    AreAmong,
 }
 
 /// What a thread counts with.
@@ -333,11 +358,21 @@ impl Sum {
         Ok(())
     }
 
-    fn cell(self, kept: &Kept, room: &mut Room, currency: Currency) -> Result<Cell, ReadModelError> {
+    fn cell(
+        self,
+        kept: &Kept,
+        room: &mut Room,
+        new: New,
+        currency: Currency,
+    ) -> Result<Cell, ReadModelError> {
         let money = |sum: i128| money(sum, currency);
         let count = |sum: i64| u64::try_from(sum).unwrap_or_default();
         let Room { counter, first, .. } = room;
-        let (uv, new_uv) = counter.count(kept.sets(&self.visitors)?, first);
+        let visitors = kept.sets(&self.visitors)?;
+        let (uv, new_uv) = match new {
+            New::AreSo(many) => (counter.count(visitors, &Within::default()).0, many),
+            New::AreAmong => counter.count(visitors, first),
+        };
         let mut distinct =
             |sets: &[Set]| Ok::<_, ReadModelError>(counter.count(kept.sets(sets)?, &Within::default()).0);
         Ok(Cell {
