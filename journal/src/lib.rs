@@ -12,6 +12,7 @@
 //!
 //! Reading is synchronous and bounded by pages; call it from a thread that may block.
 
+pub mod ahead;
 pub mod baseline;
 mod check;
 mod clock;

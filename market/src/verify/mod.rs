@@ -26,7 +26,7 @@ use std::ops::ControlFlow;
 
 use daybook_domain::posting::{Entry, post};
 use daybook_domain::{DecodeError, Event, EventKind, Refs};
-use daybook_journal::{Filter, Journal, JournalError, Position, Recorded};
+use daybook_journal::{Filter, Journal, JournalError, Position, Recorded, ahead};
 use daybook_projections::ReadModelError;
 
 use books::Books;
@@ -114,7 +114,7 @@ pub fn verify(journal: &dyn Journal, told: Told<'_>) -> Result<Report, VerifyErr
         }
         ControlFlow::Continue(())
     };
-    journal.scan(0, Some(head), &Filter::default(), &mut visit)?;
+    ahead::scan(journal, 0, Some(head), &Filter::default(), &mut visit)?;
     if let Some(error) = failed {
         return Err(error);
     }

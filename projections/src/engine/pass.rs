@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use daybook_domain::posting::post;
 use daybook_domain::{DecodeError, Event, EventKind, Refs};
-use daybook_journal::{Filter, Journal, Position, Recorded, Scanned};
+use daybook_journal::{Filter, Journal, Position, Recorded, Scanned, ahead};
 
 use super::error::ReadModelError;
 use crate::model::{Envelope, KindSet};
@@ -91,7 +91,7 @@ impl Decoder {
         let mut failed = None;
         let mut seen = after;
         let mut stopped = false;
-        let scanned = journal.scan(after, upto, &Filter::default(), &mut |stored| match self
+        let scanned = ahead::scan(journal, after, upto, &Filter::default(), &mut |stored| match self
             .visit(&stored, &mut *each)
         {
             Ok(ControlFlow::Continue(())) => {

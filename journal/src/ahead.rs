@@ -1,0 +1,319 @@
+//! Reading ahead: one thread reads the log while another works on what it read.
+//!
+//! What a row costs to read (pages, columns, names) is about what it costs to decode and fold. A pass over the whole
+//! log that does both by turns leaves a core idle; this one copies events into pages of bounded size, a few at a
+//! time, and visits them where they lie. A short scan is not worth a thread, and is read where it is visited.
+
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use uuid::Uuid;
+
+use crate::{Filter, Journal, JournalError, Micros, Position, Recorded, Scanned, Version, Visit};
+
+/// Fewest positions that are read ahead.
+const LEAST: u64 = 50_000;
+/// Events of a page.
+const EVENTS: usize = 1_024;
+/// Bytes of a page's texts, about: the event that reaches it is still in.
+const BYTES: usize = 256 << 10;
+/// Pages under way: one being filled, one being visited, one between.
+const PAGES: usize = 3;
+
+/// As [`Journal::scan`], read on a thread of its own where there is much to read.
+///
+/// # Errors
+/// As [`Journal::scan`]; what was read before the error has been visited.
+pub fn scan(
+    journal: &dyn Journal,
+    after: Position,
+    upto: Option<Position>,
+    filter: &Filter,
+    visit: Visit<'_>,
+) -> Result<Scanned, JournalError> {
+    let head = journal.head()?;
+    if upto.unwrap_or(head).min(head).saturating_sub(after) < LEAST {
+        return journal.scan(after, upto, filter, visit);
+    }
+    std::thread::scope(|scope| {
+        let (full, pages) = sync_channel::<Page>(PAGES);
+        let (back, empty) = sync_channel::<Page>(PAGES);
+        for _ in 0..PAGES {
+            back.send(Page::default()).expect("invariant: it has room for all pages");
+        }
+        let reader = std::thread::Builder::new().name("journal-ahead".into());
+        let reader = reader.spawn_scoped(scope, move || read(journal, after, upto, filter, &full, &empty));
+        let Ok(reader) = reader else {
+            return journal.scan(after, upto, filter, visit); // the system gives no thread
+        };
+        let stopped = visit_all(pages, &back, visit);
+        drop(back); // a reader that waits for a page ends
+        let scanned = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        match stopped {
+            Some(through) => Ok(Scanned { through, head }),
+            None => scanned,
+        }
+    })
+}
+
+/// Fills pages until there is no more, or nobody takes them.
+fn read(
+    journal: &dyn Journal,
+    after: Position,
+    upto: Option<Position>,
+    filter: &Filter,
+    full: &SyncSender<Page>,
+    empty: &Receiver<Page>,
+) -> Result<Scanned, JournalError> {
+    let mut filling: Option<Page> = None;
+    let scanned = journal.scan(after, upto, filter, &mut |event| {
+        let mut page = match filling.take() {
+            Some(page) => page,
+            None => match empty.recv() {
+                Ok(page) => page,
+                Err(_) => return ControlFlow::Break(()),
+            },
+        };
+        page.put(&event);
+        if !page.full() {
+            filling = Some(page);
+        } else if full.send(page).is_err() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    // also what was read before an error
+    if let Some(page) = filling {
+        let _ = full.send(page); // where nobody takes it, nobody asks for it
+    }
+    scanned
+}
+
+/// Visits what comes; where the visitor stopped, if it did.
+fn visit_all(pages: Receiver<Page>, back: &SyncSender<Page>, visit: Visit<'_>) -> Option<Position> {
+    for mut page in pages {
+        if let Some(at) = page.visit(visit) {
+            return Some(at);
+        }
+        page.clear();
+        let _ = back.send(page); // a reader that has ended needs none
+    }
+    None
+}
+
+/// Events one behind the other, their texts in one string.
+#[derive(Default)]
+struct Page {
+    text: String,
+    events: Vec<Kept>,
+}
+
+/// An event without its texts.
+struct Kept {
+    position: Position,
+    version: Version,
+    id: Uuid,
+    schema: u16,
+    occurred_at: Micros,
+    recorded_at: Micros,
+    command: Uuid,
+    fingerprint: [u8; 16],
+    correlation: Uuid,
+    /// Bytes of stream, type, actor, references and payload, which follow each other.
+    lengths: [usize; 5],
+}
+
+impl Page {
+    fn put(&mut self, event: &Recorded<'_>) {
+        let texts = [event.stream, event.kind, event.actor, event.refs, event.data];
+        texts.iter().for_each(|text| self.text.push_str(text));
+        self.events.push(Kept {
+            position: event.position,
+            version: event.version,
+            id: event.id,
+            schema: event.schema,
+            occurred_at: event.occurred_at,
+            recorded_at: event.recorded_at,
+            command: event.command,
+            fingerprint: event.fingerprint,
+            correlation: event.correlation,
+            lengths: texts.map(str::len),
+        });
+    }
+
+    fn full(&self) -> bool {
+        self.events.len() >= EVENTS || self.text.len() >= BYTES
+    }
+
+    /// Visits its events in order; the position at which the visitor stopped, if it did.
+    fn visit(&self, visit: Visit<'_>) -> Option<Position> {
+        let mut rest = self.text.as_str();
+        for kept in &self.events {
+            let [stream, kind, actor, refs, data] = kept.lengths.map(|length| {
+                let (text, after) = rest.split_at(length);
+                rest = after;
+                text
+            });
+            let stopped = visit(Recorded {
+                position: kept.position,
+                stream,
+                version: kept.version,
+                id: kept.id,
+                kind,
+                schema: kept.schema,
+                occurred_at: kept.occurred_at,
+                recorded_at: kept.recorded_at,
+                command: kept.command,
+                fingerprint: kept.fingerprint,
+                correlation: kept.correlation,
+                actor,
+                refs,
+                data,
+            });
+            if stopped.is_break() {
+                return Some(kept.position);
+            }
+        }
+        None
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.events.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::tools::block_on;
+    use crate::{Expected, MemoryJournal, NewEvent};
+
+    const EVENTS_IN_ALL: u64 = LEAST + 3 * EVENTS as u64 + 17;
+
+    fn journal() -> MemoryJournal {
+        let journal = MemoryJournal::default();
+        let of = |n: u64| NewEvent {
+            id: Uuid::from_u128(n.into()),
+            kind: if n % 3 == 0 { "Third" } else { "Other" }.into(),
+            schema: 1,
+            occurred_at: n as i64,
+            refs: format!("{{\"order\":\"ö{n}\"}}"),
+            data: format!("{{\"n\":{n}}}"),
+        };
+        for first in (0..EVENTS_IN_ALL).step_by(500) {
+            let append = crate::Append {
+                stream: format!("order-{first}"),
+                expected: Expected::NoStream,
+                cause: crate::Cause {
+                    command: Uuid::from_u128(first.into()),
+                    fingerprint: [7; 16],
+                    correlation: Uuid::from_u128(1),
+                    actor: "tester".into(),
+                },
+                events: (first..(first + 500).min(EVENTS_IN_ALL)).map(of).collect(),
+            };
+            for result in block_on(journal.append(vec![append])) {
+                result.unwrap();
+            }
+        }
+        journal
+    }
+
+    #[test]
+    fn it_visits_what_a_scan_visits_from_anywhere_to_anywhere() {
+        let journal = journal();
+        let thirds = Filter { kinds: Some(vec!["Third".into()]), categories: None };
+        for filter in [Filter::default(), thirds] {
+            for (after, upto) in
+                [(0, None), (7, Some(LEAST + 9)), (0, Some(LEAST - 1)), (EVENTS_IN_ALL, None)]
+            {
+                let (mut plain, mut ahead) = (Vec::new(), Vec::new());
+                let one = journal.scan(after, upto, &filter, &mut |event| {
+                    plain.push(format!("{event:?}"));
+                    ControlFlow::Continue(())
+                });
+                let other = scan(&journal, after, upto, &filter, &mut |event| {
+                    ahead.push(format!("{event:?}"));
+                    ControlFlow::Continue(())
+                });
+                assert_eq!(one, other, "{filter:?} {after} {upto:?}");
+                assert!(plain == ahead, "{filter:?} {after} {upto:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_visitor_that_stops_is_asked_for_no_more_and_told_where() {
+        let journal = journal();
+        for stop in [1, EVENTS as u64, EVENTS as u64 + 1, EVENTS_IN_ALL] {
+            let mut seen = 0;
+            let scanned = scan(&journal, 0, None, &Filter::default(), &mut |event| {
+                seen += 1;
+                if event.position == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            assert_eq!(scanned.unwrap(), Scanned { through: stop, head: EVENTS_IN_ALL });
+            assert_eq!(seen, stop);
+        }
+    }
+
+    /// Fails in the middle of a scan, as a disk may.
+    struct Failing(MemoryJournal);
+
+    impl Journal for Failing {
+        fn describe(&self) -> String {
+            self.0.describe()
+        }
+        fn append(&self, items: Vec<crate::Append>) -> crate::Appending<'_> {
+            self.0.append(items)
+        }
+        fn head(&self) -> Result<Position, JournalError> {
+            self.0.head()
+        }
+        fn scan(
+            &self,
+            after: Position,
+            _: Option<Position>,
+            filter: &Filter,
+            visit: Visit<'_>,
+        ) -> Result<Scanned, JournalError> {
+            self.0.scan(after, Some(EVENTS as u64 + 5), filter, visit)?;
+            Err(JournalError::Unavailable("the disk is gone".into()))
+        }
+        fn read_stream(
+            &self,
+            stream: &str,
+            after: Version,
+            visit: Visit<'_>,
+        ) -> Result<Version, JournalError> {
+            self.0.read_stream(stream, after, visit)
+        }
+        fn read_streams(
+            &self,
+            streams: &[&str],
+            upto: Option<Position>,
+            visit: Visit<'_>,
+        ) -> Result<(), JournalError> {
+            self.0.read_streams(streams, upto, visit)
+        }
+        fn wait_beyond(
+            &self,
+            after: Position,
+            timeout: std::time::Duration,
+        ) -> Result<Position, JournalError> {
+            self.0.wait_beyond(after, timeout)
+        }
+    }
+
+    #[test]
+    fn an_error_comes_after_what_was_read_before_it() {
+        let journal = Failing(journal());
+        let mut seen = 0;
+        let failed = scan(&journal, 0, None, &Filter::default(), &mut |_| {
+            seen += 1;
+            ControlFlow::Continue(())
+        });
+        assert_eq!(failed, Err(JournalError::Unavailable("the disk is gone".into())));
+        assert_eq!(seen, EVENTS as u64 + 5);
+    }
+}
