@@ -111,6 +111,9 @@ fn part(part: &Part) -> Result<Markup, ReportError> {
     })
 }
 
+/// Bytes of a row's name that stays in one line on paper: a day has as many, and a hyphen in it is no place to break.
+const SHORT: usize = 10;
+
 fn grid(grid: &Grid, title: &str) -> Markup {
     html! {
         div.scroll role="region" tabindex="0" aria-label={ "Figures: " (title) } {
@@ -127,7 +130,7 @@ fn grid(grid: &Grid, title: &str) -> Markup {
                         tr {
                             @for (at, ((_, number), cell)) in grid.columns.iter().zip(row).enumerate() {
                                 @if at == 0 {
-                                    th scope="row" { (cell) }
+                                    th scope="row" class=[(cell.len() <= SHORT).then_some("short")] { (cell) }
                                 } @else {
                                     td class=[number.then_some("number")] { (cell) }
                                 }
