@@ -105,11 +105,11 @@ fn visit_all(pages: Receiver<Page>, back: &SyncSender<Page>, visit: Visit<'_>) -
 #[derive(Default)]
 struct Page {
     text: String,
-    events: Vec<Kept>,
+    events: Vec<Header>,
 }
 
-/// An event without its texts.
-struct Kept {
+/// What an event is without its texts.
+struct Header {
     position: Position,
     version: Version,
     id: Uuid,
@@ -127,7 +127,7 @@ impl Page {
     fn put(&mut self, event: &Recorded<'_>) {
         let texts = [event.stream, event.kind, event.actor, event.refs, event.data];
         texts.iter().for_each(|text| self.text.push_str(text));
-        self.events.push(Kept {
+        self.events.push(Header {
             position: event.position,
             version: event.version,
             id: event.id,
@@ -148,30 +148,30 @@ impl Page {
     /// Visits its events in order; the position at which the visitor stopped, if it did.
     fn visit(&self, visit: Visit<'_>) -> Option<Position> {
         let mut rest = self.text.as_str();
-        for kept in &self.events {
-            let [stream, kind, actor, refs, data] = kept.lengths.map(|length| {
+        for header in &self.events {
+            let [stream, kind, actor, refs, data] = header.lengths.map(|length| {
                 let (text, after) = rest.split_at(length);
                 rest = after;
                 text
             });
             let stopped = visit(Recorded {
-                position: kept.position,
+                position: header.position,
                 stream,
-                version: kept.version,
-                id: kept.id,
+                version: header.version,
+                id: header.id,
                 kind,
-                schema: kept.schema,
-                occurred_at: kept.occurred_at,
-                recorded_at: kept.recorded_at,
-                command: kept.command,
-                fingerprint: kept.fingerprint,
-                correlation: kept.correlation,
+                schema: header.schema,
+                occurred_at: header.occurred_at,
+                recorded_at: header.recorded_at,
+                command: header.command,
+                fingerprint: header.fingerprint,
+                correlation: header.correlation,
                 actor,
                 refs,
                 data,
             });
             if stopped.is_break() {
-                return Some(kept.position);
+                return Some(header.position);
             }
         }
         None
