@@ -160,6 +160,48 @@ pub struct Recorded<'a> {
     pub data: &'a str,
 }
 
+/// An event that is kept: [`Recorded`] with its own strings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Position in the log.
+    pub position: Position,
+    /// Stream name.
+    pub stream: String,
+    /// Version in the stream.
+    pub version: Version,
+    /// When the journal took it.
+    pub recorded_at: Micros,
+    /// The command behind it.
+    pub cause: Cause,
+    /// As it was appended.
+    pub event: NewEvent,
+}
+
+impl From<Recorded<'_>> for Kept {
+    fn from(event: Recorded<'_>) -> Self {
+        Self {
+            position: event.position,
+            stream: event.stream.to_owned(),
+            version: event.version,
+            recorded_at: event.recorded_at,
+            cause: Cause {
+                command: event.command,
+                fingerprint: event.fingerprint,
+                correlation: event.correlation,
+                actor: event.actor.to_owned().into(),
+            },
+            event: NewEvent {
+                id: event.id,
+                kind: event.kind.to_owned().into(),
+                schema: event.schema,
+                occurred_at: event.occurred_at,
+                refs: event.refs.to_owned(),
+                data: event.data.to_owned(),
+            },
+        }
+    }
+}
+
 /// Which events of the log a reader wants. Everything by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -331,5 +373,66 @@ pub trait Journal: Send + Sync + 'static {
     /// How its writer is doing; nothing for one that has no writer of its own.
     fn load(&self) -> Load {
         Load::default()
+    }
+}
+
+/// Takes events as another journal has them: position, version and time are kept, nothing is decided. For copies; who
+/// holds one keeps every other writer out.
+pub trait Restore: Send {
+    /// The journal that is written, for reading.
+    fn journal(&self) -> &dyn Journal;
+
+    /// Appends the events behind its last one; durable when this returns, all of them or none.
+    ///
+    /// # Errors
+    /// [`JournalError::Malformed`] when the first does not follow the last one that is there, or one not the one before
+    /// it, in its position, its stream or its time; [`JournalError::Unavailable`]; [`JournalError::OutcomeUnknown`], after
+    /// which the head says what is true.
+    fn restore(&mut self, events: &[Kept]) -> Result<(), JournalError>;
+}
+
+/// Shared, it is the same journal.
+impl<J: Journal + ?Sized> Journal for std::sync::Arc<J> {
+    fn describe(&self) -> String {
+        (**self).describe()
+    }
+
+    fn append(&self, items: Vec<Append>) -> Appending<'_> {
+        (**self).append(items)
+    }
+
+    fn head(&self) -> Result<Position, JournalError> {
+        (**self).head()
+    }
+
+    fn scan(
+        &self,
+        after: Position,
+        upto: Option<Position>,
+        filter: &Filter,
+        visit: Visit<'_>,
+    ) -> Result<Scanned, JournalError> {
+        (**self).scan(after, upto, filter, visit)
+    }
+
+    fn read_stream(&self, stream: &str, after: Version, visit: Visit<'_>) -> Result<Version, JournalError> {
+        (**self).read_stream(stream, after, visit)
+    }
+
+    fn read_streams(
+        &self,
+        streams: &[&str],
+        upto: Option<Position>,
+        visit: Visit<'_>,
+    ) -> Result<(), JournalError> {
+        (**self).read_streams(streams, upto, visit)
+    }
+
+    fn wait_beyond(&self, after: Position, timeout: Duration) -> Result<Position, JournalError> {
+        (**self).wait_beyond(after, timeout)
+    }
+
+    fn load(&self) -> Load {
+        (**self).load()
     }
 }

@@ -1,5 +1,6 @@
 //! The running market: its stores opened, its commands, reactors and deadlines.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use daybook_commands::{
 };
 use daybook_domain::books::commands::MarketCommand;
 use daybook_domain::{Currency, MarketId, PartyId, Rejection, Timestamp};
-use daybook_journal::{Filter, Journal, MemoryJournal, SqliteJournal, sqlite};
+use daybook_journal::{Filter, Journal, MemoryJournal, PostgresJournal, SqliteJournal, postgres, sqlite};
 use daybook_projections::metrics::Sites;
 use daybook_projections::{Follower, Progress, ReadModels};
 use tokio::runtime::Handle;
@@ -42,6 +43,8 @@ pub struct Options {
     pub cache_streams: usize,
     /// The lists by which read models tell traffic channels; where none are named, those stand with which they were made.
     pub sites: Option<Sites>,
+    /// Beside which file the market's own lie (`daybook.db`: `daybook.market.db`), where the journal is no file.
+    pub own: Option<PathBuf>,
 }
 
 /// With what a market begins.
@@ -68,6 +71,7 @@ impl Default for Options {
             pending: None,
             cache_streams: 200_000,
             sites: None,
+            own: None,
         }
     }
 }
@@ -86,7 +90,8 @@ pub struct Market {
     /// What advertising channels are owed so far; held by who settles a payable.
     pub(crate) payables: tokio::sync::Mutex<Payables>,
     market: MarketId,
-    url: StoreUrl,
+    /// Beside what its own files lie.
+    own: StoreUrl,
     opening: Opening,
     opened: tokio::sync::OnceCell<()>,
     /// The read models that follow it, once they do: where the schedule of settlements looks.
@@ -95,22 +100,36 @@ pub struct Market {
 }
 
 impl Market {
-    /// Opens the journal at `url` (`sqlite:PATH` or `memory:`) for writing, and the market's own file beside it.
+    /// Opens the journal at `url` (`sqlite:PATH`, `postgres://...` or `memory:`) for writing, and the market's own file
+    /// beside it or beside [`Options::own`]. No other market writes it meanwhile: states and references are kept in
+    /// memory and decided on.
     ///
     /// # Errors
     /// [`MarketError`] when the URL names no store of this version, or the store cannot be opened: another
-    /// process writes it, or it is something else.
+    /// process writes it, or it is something else; or a database is named and no file for the market's own.
     pub fn open(url: &str, options: Options) -> Result<Self, MarketError> {
         let url: StoreUrl = url.parse()?;
+        let mut own = url.clone();
         let journal: Arc<dyn Journal> = match &url {
+            StoreUrl::Postgres(server) => {
+                let Some(path) = options.own.clone() else {
+                    let why = "a journal in PostgreSQL leaves open where the market's own files lie: name a file for the \
+                               read models, such as --read-models sqlite:daybook.views.db, and they lie beside it";
+                    return Err(MarketError::Url(why.to_owned()));
+                };
+                own = StoreUrl::Sqlite(path);
+                let clock = Arc::clone(&options.clock);
+                let options = postgres::Options { clock, alone: true, ..postgres::Options::default() };
+                Arc::new(PostgresJournal::open(server, options)?)
+            }
             StoreUrl::Memory => Arc::new(MemoryJournal::with_clock(Arc::clone(&options.clock))),
             StoreUrl::Sqlite(path) => {
                 let clock = Arc::clone(&options.clock);
                 Arc::new(SqliteJournal::open(path, sqlite::Options { clock, ..sqlite::Options::default() })?)
             }
         };
-        let mut market = Self::on(journal, &url.beside("market"), options)?;
-        market.url = url;
+        let mut market = Self::on(journal, &own.beside("market"), options)?;
+        market.own = own;
         Ok(market)
     }
 
@@ -125,7 +144,7 @@ impl Market {
         commands.pending = Some(pending);
         commands.cache_streams = options.cache_streams;
         let side = match own {
-            StoreUrl::Memory => Side::in_memory()?,
+            StoreUrl::Memory | StoreUrl::Postgres(_) => Side::in_memory()?,
             StoreUrl::Sqlite(path) => {
                 commands.refusals = Arc::new(SqliteRefusals::open(path)?);
                 Side::open(path)?
@@ -143,7 +162,7 @@ impl Market {
             planned: tokio::sync::Mutex::default(),
             payables: tokio::sync::Mutex::default(),
             market: options.market,
-            url: StoreUrl::Memory,
+            own: StoreUrl::Memory,
             opening: options.opening,
             opened: tokio::sync::OnceCell::new(),
             models: OnceLock::new(),
@@ -300,7 +319,7 @@ impl Market {
         url: Option<&str>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(ReadModels, Follower), MarketError> {
-        let url = url.map_or_else(|| Ok(self.url.beside("views")), str::parse)?;
+        let url = url.map_or_else(|| Ok(self.own.beside("views")), str::parse)?;
         let StoreUrl::Sqlite(path) = url else {
             let why = "read models need a file: name one, such as sqlite:daybook.views.db";
             return Err(MarketError::Url(why.to_owned()));

@@ -28,7 +28,7 @@ pub struct Cli {
 /// What every subcommand understands.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
-    /// Where the journal is
+    /// Where the journal is: sqlite:PATH or postgres://USER@HOST/DATABASE
     #[arg(
         long,
         global = true,
@@ -38,7 +38,8 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub journal: Url,
-    /// Where the read models are [default: a file beside the journal]
+    /// Where the read models are, and beside them the market's other files where the journal is no file [default: a file
+    /// beside the journal]
     #[arg(
         long,
         global = true,
@@ -46,7 +47,7 @@ pub struct Global {
         value_name = "URL",
         help_heading = "Global options"
     )]
-    pub read_models: Option<Url>,
+    pub read_models: Option<FileUrl>,
     /// How data is printed
     #[arg(long, global = true, value_enum, default_value = "table", help_heading = "Global options")]
     pub format: Format,
@@ -107,17 +108,18 @@ pub enum Command {
     AccessLog(cmd::access_log::Args),
     Backup(cmd::backup::Args),
     Restore(cmd::restore::Args),
+    Journal(cmd::journal::Args),
     LoanPack(cmd::loan_pack::Args),
     Log(cmd::log::Args),
     Bench(cmd::bench::Args),
     Completions(cmd::completions::Args),
 }
 
-/// Where a journal or its read models are: `sqlite:PATH`.
+/// Where read models are: `sqlite:PATH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Url(pub PathBuf);
+pub struct FileUrl(pub PathBuf);
 
-impl FromStr for Url {
+impl FromStr for FileUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -134,8 +136,73 @@ impl FromStr for Url {
     }
 }
 
-impl std::fmt::Display for Url {
+impl std::fmt::Display for FileUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "sqlite:{}", self.0.display())
+    }
+}
+
+/// Where a journal is: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Url {
+    Sqlite(PathBuf),
+    /// The URL as it was given, which may hold a password.
+    Postgres(String),
+}
+
+impl FromStr for Url {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                Ok(Self::Postgres(text.to_owned()))
+            }
+            Some(("sqlite", _)) | None => text.parse().map(|FileUrl(path)| Self::Sqlite(path)),
+            Some((scheme, _)) => Err(format!(
+                "scheme {scheme:?} is not known here: write sqlite:PATH or postgres://USER@HOST/DATABASE"
+            )),
+        }
+    }
+}
+
+impl Url {
+    /// As the market opens it.
+    pub fn to_open(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Self::Postgres(url) => url.clone(),
+        }
+    }
+}
+
+/// Without a password.
+impl std::fmt::Display for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self::Postgres(url) = self else { return f.write_str(&self.to_open()) };
+        match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+            Some((scheme, (who, place))) => {
+                write!(f, "{scheme}://{}@{place}", who.split(':').next().unwrap_or_default())
+            }
+            None => f.write_str(url),
+        }
+    }
+}
+
+impl std::fmt::Debug for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_a_url_is_never_shown() {
+        let url: Url = "postgres://ann:s3cret@db:5433/books?sslmode=require".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://ann@db:5433/books?sslmode=require");
+        assert!(!format!("{url:?}").contains("s3cret") && url.to_open().contains("s3cret"));
     }
 }

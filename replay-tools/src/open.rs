@@ -5,38 +5,77 @@ use std::sync::Arc;
 
 use daybook_api::access::{Access, Settings};
 use daybook_api::webhooks::{self, Webhooks};
-use daybook_journal::SqliteJournal;
+use daybook_journal::{Journal, PostgresJournal, SqliteJournal};
 use daybook_market::{Market, Options, StoreUrl};
 use daybook_projections::metrics::Sites;
 use daybook_projections::{ReadModels, Stage};
 
-use crate::cli::{Global, Url};
+use crate::cli::{FileUrl, Global, Url};
 use crate::failure::Failure;
 use crate::progress::Progress;
 
 impl Global {
+    /// The file beside which this market's other files lie: the journal, or, where that is a database, what the read
+    /// models are named after (`daybook.views.db`: `daybook.db`).
+    pub fn file(&self) -> Result<PathBuf, Failure> {
+        match (&self.journal, &self.read_models) {
+            (Url::Sqlite(path), _) => Ok(path.clone()),
+            (Url::Postgres(_), Some(FileUrl(models))) => {
+                let views = models.file_stem().map(std::path::Path::new);
+                let plain = views.filter(|name| name.extension().is_some_and(|word| word == "views"));
+                Ok(match (plain, models.extension()) {
+                    (Some(name), Some(extension)) => models.with_file_name(name.with_extension(extension)),
+                    _ => models.clone(),
+                })
+            }
+            (Url::Postgres(_), None) => Err(Failure::Usage(
+                "a journal in PostgreSQL leaves open where the read models and the market's own files lie: name a file \
+                 with --read-models, such as --read-models sqlite:daybook.views.db"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// The journal's file, for what only a file can give.
+    pub fn journal_file(&self, cure: &str) -> Result<&std::path::Path, Failure> {
+        match &self.journal {
+            Url::Sqlite(path) => Ok(path),
+            Url::Postgres(_) => {
+                Err(Failure::Usage(format!("{} is a database, and this works on a file: {cure}", self.journal)))
+            }
+        }
+    }
+
     /// Where the read models are: as asked, else beside the journal, where the running market has them too.
     fn read_models_path(&self) -> Result<PathBuf, Failure> {
-        if let Some(Url(path)) = &self.read_models {
-            return Ok(path.clone());
+        match &self.read_models {
+            Some(FileUrl(path)) => Ok(path.clone()),
+            None => Ok(self.beside("views")?),
         }
-        match StoreUrl::Sqlite(self.journal.0.clone()).beside("views") {
+    }
+
+    /// A file of this market by its word: `daybook.db` -> `daybook.views.db`.
+    fn beside(&self, word: &str) -> Result<PathBuf, Failure> {
+        match StoreUrl::Sqlite(self.file()?).beside(word) {
             StoreUrl::Sqlite(path) => Ok(path),
-            StoreUrl::Memory => {
-                Err(Failure::Usage("read models need a file: name one with --read-models".to_owned()))
+            StoreUrl::Memory | StoreUrl::Postgres(_) => {
+                Err(Failure::Usage("this needs a file: name a journal with --journal".to_owned()))
             }
         }
     }
 
     /// The journal, for reading only: beside a process that writes it, or without one.
-    pub fn read_journal(&self) -> Result<SqliteJournal, Failure> {
+    pub fn read_journal(&self) -> Result<Arc<dyn Journal>, Failure> {
         self.must_exist()?;
-        Ok(SqliteJournal::open_read_only(&self.journal.0)?)
+        Ok(match &self.journal {
+            Url::Sqlite(path) => Arc::new(SqliteJournal::open_read_only(path)?),
+            Url::Postgres(url) => Arc::new(PostgresJournal::open_read_only(url)?),
+        })
     }
 
     /// The read models, made or caught up; the journal is only read.
     pub fn read_models(&self) -> Result<ReadModels, Failure> {
-        let journal = Arc::new(self.read_journal()?);
+        let journal = self.read_journal()?;
         let progress = Progress::new(!self.no_progress, "catching up", 1);
         Ok(ReadModels::open(self.read_models_path()?, journal, &mut told(&progress))?)
     }
@@ -52,18 +91,13 @@ impl Global {
 
     /// The keys of this journal's market, in a file beside it that is made where there is none.
     pub fn access(&self, settings: Settings) -> Result<Access, Failure> {
-        let StoreUrl::Sqlite(path) = StoreUrl::Sqlite(self.journal.0.clone()).beside("access") else {
-            return Err(Failure::Usage("keys need a file: name a journal with --journal".to_owned()));
-        };
-        Ok(Access::open(&path, settings)?)
+        Ok(Access::open(&self.beside("access")?, settings)?)
     }
 
     /// The webhooks of this journal's market, in a file beside it that is made where there is none.
     pub fn webhooks(&self, options: webhooks::Options) -> Result<Webhooks, Failure> {
-        let StoreUrl::Sqlite(path) = StoreUrl::Sqlite(self.journal.0.clone()).beside("webhooks") else {
-            return Err(Failure::Usage("webhooks need a file: name a journal with --journal".to_owned()));
-        };
-        Webhooks::open(Some(&path), options).map_err(|error| Failure::Unavailable(error.to_string()))
+        Webhooks::open(Some(&self.beside("webhooks")?), options)
+            .map_err(|error| Failure::Unavailable(error.to_string()))
     }
 
     /// The running market; makes the journal when there is none, and keeps a second writer out.
@@ -73,7 +107,8 @@ impl Global {
 
     /// The same with these options.
     pub fn market_with(&self, options: Options) -> Result<Market, Failure> {
-        Ok(Market::open(&self.journal.to_string(), options)?)
+        let own = Some(self.file()?);
+        Ok(Market::open(&self.journal.to_open(), Options { own, ..options })?)
     }
 
     /// The read models of a market that this process runs, made or caught up.
@@ -93,7 +128,7 @@ impl Global {
 
     /// Says how to make a journal when there is none.
     pub fn must_exist(&self) -> Result<(), Failure> {
-        let path = &self.journal.0;
+        let Url::Sqlite(path) = &self.journal else { return Ok(()) };
         if path.exists() {
             return Ok(());
         }

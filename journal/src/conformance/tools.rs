@@ -15,42 +15,7 @@ use crate::{
     Recorded, Version,
 };
 
-/// An event that is kept: [`Recorded`] with its own strings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // as in Recorded
-pub struct Kept {
-    pub position: Position,
-    pub stream: String,
-    pub version: Version,
-    pub recorded_at: Micros,
-    pub cause: Cause,
-    pub event: NewEvent,
-}
-
-impl From<Recorded<'_>> for Kept {
-    fn from(event: Recorded<'_>) -> Self {
-        Self {
-            position: event.position,
-            stream: event.stream.to_owned(),
-            version: event.version,
-            recorded_at: event.recorded_at,
-            cause: Cause {
-                command: event.command,
-                fingerprint: event.fingerprint,
-                correlation: event.correlation,
-                actor: event.actor.to_owned().into(),
-            },
-            event: NewEvent {
-                id: event.id,
-                kind: event.kind.to_owned().into(),
-                schema: event.schema,
-                occurred_at: event.occurred_at,
-                refs: event.refs.to_owned(),
-                data: event.data.to_owned(),
-            },
-        }
-    }
-}
+pub use crate::Kept;
 
 /// Runs a future on this thread.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {

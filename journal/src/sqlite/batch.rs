@@ -10,8 +10,9 @@
 use hashbrown::HashMap;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Result as SqlResult, params};
 
-use super::streams::{SlotIndex, Streams};
-use crate::{Append, Expected, JournalError, Micros, Position, Receipt, Version};
+use crate::streams::{SlotIndex, Streams};
+use crate::restore::does_not_follow;
+use crate::{Append, Expected, JournalError, Kept, Micros, Position, Receipt, Version};
 
 const INSERT_EVENT: &str = "INSERT INTO events (position, stream, version, kind, schema, occurred_at, \
      recorded_at, actor, id, command, fingerprint, correlation, refs, data) \
@@ -187,6 +188,54 @@ impl Ledger {
         self.streams.slot(slot).version = version;
         self.streams.add_command(slot, tag, first);
         Ok(Ok(Receipt { first, last: self.last, version, replayed: false }))
+    }
+
+    /// Writes an event as another journal has it, or says why it does not follow what is there.
+    pub(super) fn restore(
+        &mut self,
+        statements: &mut Statements<'_>,
+        kept: &Kept,
+    ) -> SqlResult<Result<(), JournalError>> {
+        let Kept { position, stream, version, recorded_at, cause, event } = kept;
+        let hash = self.streams.hash(stream);
+        let slot = match self.streams.find(hash, stream) {
+            Some(slot) => slot,
+            None if *version == 1 => {
+                statements.stream.execute(params![self.next_stream, stream])?;
+                self.next_stream += 1;
+                self.streams.insert(hash, stream.clone(), self.next_stream - 1, 0)
+            }
+            None => match self.fetch(statements.conn, hash, stream)? {
+                Some(slot) => slot,
+                None => return Ok(Err(does_not_follow(kept, 0, self.last, self.last_recorded))),
+            },
+        };
+        let before = self.streams.slot(slot).version;
+        if *position != self.last + 1 || *version != before + 1 || *recorded_at <= self.last_recorded {
+            return Ok(Err(does_not_follow(kept, before, self.last, self.last_recorded)));
+        }
+        let actor = self.actors.id(statements.conn, &cause.actor)?;
+        let kind = self.kinds.id(statements.conn, &event.kind)?;
+        let stream = self.streams.slot(slot).id;
+        statements.event.execute(params![
+            position,
+            stream,
+            version,
+            kind,
+            event.schema,
+            event.occurred_at,
+            recorded_at,
+            actor,
+            event.id.as_bytes(),
+            cause.command.as_bytes(),
+            cause.fingerprint,
+            cause.correlation.as_bytes(),
+            event.refs,
+            event.data,
+        ])?;
+        self.streams.slot(slot).version = *version;
+        (self.last, self.last_recorded) = (*position, *recorded_at);
+        Ok(Ok(()))
     }
 
     /// Brings a stream into the cache, creating it if the item may. `None`: it does not exist.

@@ -21,7 +21,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::Shared;
 use super::faults::Faults;
-use super::queue::Entry;
+use crate::queue::Entry;
 use crate::{JournalError, Position};
 
 /// Batches that may wait for a sync while another is under way: one that is ready when it ends. More would only

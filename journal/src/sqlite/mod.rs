@@ -17,13 +17,11 @@ mod checkpoint;
 mod copy;
 mod durable;
 mod faults;
-mod head;
 mod lock;
 mod names;
 pub(crate) mod open;
-mod queue;
 mod read;
-mod streams;
+mod restore;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -34,14 +32,15 @@ use std::time::{Duration, Instant};
 pub use self::copy::copy_database;
 use self::durable::{Log, Syncer};
 use self::faults::Faults;
-use self::head::Head;
 use self::lock::WriterLock;
-use self::queue::Queue;
 use self::read::Readers;
+pub use self::restore::SqliteRestore;
 use self::writer::Writer;
 use crate::check::check;
+use crate::head::Head;
 use crate::limits::LONGEST_WAIT;
 use crate::load::Counters;
+use crate::queue::{self, Queue};
 use crate::{
     Append, Appending, Clock, Filter, Journal, JournalError, Load, Position, Scanned, SystemClock, Version,
     Visit,

@@ -27,8 +27,8 @@ use super::checkpoint::{self, Pace};
 use super::durable::{Committed, Syncer};
 use super::lock::WriterLock;
 use super::open::{self, explain};
-use super::queue::Entry;
 use super::{Options, Shared};
+use crate::queue::Entry;
 use crate::{JournalError, Position};
 
 /// How often the writer lets others run before it commits less than it expected.

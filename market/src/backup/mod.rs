@@ -5,6 +5,7 @@
 //! copied first, so that none knows more than the journal. Both ways the work is done under another name and gets
 //! its own last, when all of it is checked and durable.
 
+mod copy;
 mod manifest;
 mod signed;
 
@@ -17,10 +18,11 @@ use daybook_domain::Timestamp;
 use daybook_journal::sqlite::copy_database;
 use daybook_journal::{Clock, Journal, JournalError, SqliteJournal, SystemClock};
 
-pub use manifest::{Manifest, Part};
+pub use copy::{Copied, copy_journal};
+pub use manifest::{Events, Manifest, Part};
 pub use signed::Checkpoints;
 
-use manifest::{Events, sum_of};
+use manifest::sum_of;
 
 /// The word of the journal's part.
 const JOURNAL: &str = "journal";
@@ -38,6 +40,9 @@ pub enum BackupError {
     /// It is not what its manifest says.
     #[error("the backup cannot be used: {0}")]
     Damaged(String),
+    /// A journal is not the copy of another one.
+    #[error("{0}")]
+    NotACopy(String),
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),

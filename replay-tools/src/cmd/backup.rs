@@ -22,8 +22,10 @@ pub struct Args {
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let cure = "back it up with pg_basebackup or pg_dump, or copy it to a file: daybook journal copy URL sqlite:copy.db";
+    let journal = global.journal_file(cure)?;
     global.must_exist()?;
-    let manifest = back_up(&global.journal.0, &args.dest)?;
+    let manifest = back_up(journal, &args.dest)?;
     show(global, &manifest, &args.dest.display().to_string())
 }
 

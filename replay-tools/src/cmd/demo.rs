@@ -7,7 +7,7 @@ use std::time::Instant;
 use daybook_commands::ManualClock;
 use daybook_domain::{CampaignId, Currency, Money};
 use daybook_market::demo::{self, DemoError, Report};
-use daybook_market::{Market, Options};
+use daybook_market::Options;
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
 use daybook_metrics::{ChannelRule, MarketSites, SessionRule};
 use daybook_projections::metrics::{Days, Question};
@@ -45,7 +45,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let started = Instant::now();
     let clock = Arc::new(ManualClock::at(demo::START.0));
     let options = Options { clock: Arc::clone(&clock) as _, ..Options::default() };
-    let market = Market::open(&global.journal.to_string(), options)?;
+    let market = global.market_with(options)?;
     let head = market.journal().head()?;
     if head > 0 {
         return Err(Failure::Refused(format!(

@@ -6,7 +6,7 @@ use daybook_api::access::{Access, Key, NewKey, Role, Settings};
 use daybook_commands::{Clock, SystemClock};
 use daybook_domain::{MerchantId, PartyId, Timestamp};
 
-use crate::cli::Global;
+use crate::cli::{Global, Url};
 use crate::failure::Failure;
 use crate::output::{Format, Output, say};
 use crate::value::Table;
@@ -174,9 +174,9 @@ pub fn first(global: &Global) -> String {
 /// A command to type, for the journal that is used here.
 pub fn command(global: &Global, rest: &str) -> String {
     let journal = global.journal.to_string();
-    if journal == "sqlite:daybook.db" {
-        format!("daybook {rest}")
-    } else {
-        format!("daybook --journal {journal} {rest}")
+    match (&global.journal, &global.read_models) {
+        (Url::Postgres(_), Some(models)) => format!("daybook --journal {journal} --read-models {models} {rest}"),
+        _ if journal == "sqlite:daybook.db" => format!("daybook {rest}"),
+        _ => format!("daybook --journal {journal} {rest}"),
     }
 }

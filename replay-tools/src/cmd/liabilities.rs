@@ -119,7 +119,7 @@ fn signed(global: &Global, keys: &[PathBuf], by: PartyId) -> Result<(), Failure>
     let keys = keys.iter().map(|path| market_key(path)).collect::<Result<Vec<_>, _>>()?;
     global.must_exist()?;
     let market = global.market()?;
-    let (models, folder) = (global.read_models()?, folder(&global.journal.0));
+    let (models, folder) = (global.read_models()?, folder(&global.file()?));
     let blinding = blinding_or_new(&folder, &chance()?)?;
     let by = By { by, at: None, command_id: None };
     let request = |command| -> AnyRequest { by.request(AnyCommand::Books { id: market.id(), command }) };

@@ -166,7 +166,7 @@ fn checkpoint(global: &Global, args: &Sign) -> Result<(), Failure> {
         return Err(Failure::Usage("name the market's key with --key; `daybook log key` makes one".into()));
     }
     let journal = global.read_journal()?;
-    let folder = folder(&global.journal.0);
+    let folder = folder(&global.file()?);
     let signed = if let Some(file) = &args.cosigned {
         let (copy, log) = (read(file)?, Log::open(&folder)?);
         let signed = log.of_size(Checkpoint::parse(&copy)?.size)?.cosigned(&copy, &args.witness)?;
@@ -202,7 +202,7 @@ fn checkpoint(global: &Global, args: &Sign) -> Result<(), Failure> {
 /// The folder of the journal's log, which is there.
 pub fn there(global: &Global) -> Result<PathBuf, Failure> {
     global.must_exist()?;
-    let folder = folder(&global.journal.0);
+    let folder = folder(&global.file()?);
     if folder.is_dir() {
         return Ok(folder);
     }

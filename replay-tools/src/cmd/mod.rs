@@ -21,6 +21,7 @@ pub mod explain_gmv;
 pub mod export;
 pub mod funnel;
 pub mod import;
+pub mod journal;
 pub mod key;
 pub mod leads;
 pub mod ledger;
@@ -66,6 +67,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(global, &args),
         Command::Backup(args) => backup::run(global, &args),
         Command::Restore(args) => restore::run(global, &args),
+        Command::Journal(args) => journal::run(global, &args),
         Command::Status(args) => status::run(global, &args),
         Command::Verify(args) => verify::run(global, &args),
         Command::Rebuild(args) => rebuild::run(global, &args),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use daybook_market::backup::{check, restore};
 
 use super::backup::show;
-use crate::cli::{Global, Url};
+use crate::cli::{FileUrl, Global};
 use crate::failure::Failure;
 
 /// Check a backup, and put it back as a new journal
@@ -19,7 +19,7 @@ pub struct Args {
     src: PathBuf,
     /// The journal to make, such as sqlite:restored.db; refuses one that is there
     #[arg(value_name = "DEST")]
-    dest: Option<Url>,
+    dest: Option<FileUrl>,
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {

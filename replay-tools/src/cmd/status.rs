@@ -3,10 +3,10 @@
 use daybook_domain::Timestamp;
 use serde::Serialize;
 
-use crate::cli::Global;
+use crate::cli::{Global, Url};
 use crate::failure::Failure;
 use crate::output::{Format, Output, say};
-use crate::value::{Object, Table};
+use crate::value::{Object, Table, Value};
 
 /// Show where the journal stands and how far the read models follow it
 #[derive(Debug, clap::Args)]
@@ -25,14 +25,18 @@ pub fn run(global: &Global, _: &Args) -> Result<(), Failure> {
     let models = global.read_models()?;
     let status = models.status()?;
     let head = status.freshness.head;
-    let bytes = std::fs::metadata(&global.journal.0).map_or(0, |m| m.len());
+    // a database does not say how much of it is the journal
+    let bytes = match &global.journal {
+        Url::Sqlite(path) => Some(std::fs::metadata(path).map_or(0, |m| m.len())),
+        Url::Postgres(_) => None,
+    };
     let mut journal =
         Table::new(&["journal", "head", "bytes", "read_models", "applied", "lag", "last_recorded_at"]);
     let recorded = (status.applied_recorded_at > 0).then_some(Timestamp(status.applied_recorded_at));
     journal.push(vec![
         global.journal.to_string().into(),
         head.into(),
-        bytes.into(),
+        bytes.map_or(Value::None, Into::into),
         status.path.display().to_string().into(),
         status.freshness.applied.into(),
         status.freshness.lag_positions().into(),

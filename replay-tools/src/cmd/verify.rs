@@ -50,7 +50,7 @@ pub fn check(global: &Global, models: &ReadModels) -> Result<Report, Failure> {
     verify_models(models, &mut told, &mut report)?;
     let market = daybook_market::Options::default().market;
     verify_seals(models, market, &mut told, &mut report)?;
-    let blinding = blinding(&folder(&global.journal.0))?;
+    let blinding = blinding(&folder(&global.file()?))?;
     verify_liabilities(models, market, blinding.as_ref(), &mut told, &mut report)?;
     Ok(report)
 }

@@ -30,7 +30,7 @@ pub fn measure(room: &Room, runtime: &Runtime, size: &Size) -> Result<Figure, Fa
     let lines = lines(size.hits);
     for _ in 0..size.runs {
         let ground = Ground::open(&room.file("hits.db"))?;
-        let traffic = Traffic::new(Arc::clone(&ground.journal) as Arc<dyn Journal>);
+        let traffic = Traffic::new(Arc::clone(&ground.journal));
         let watch = Watch::start();
         let began = Instant::now();
         let mut under_way: Option<JoinHandle<Result<Recorded, CommandError>>> = None;

@@ -115,7 +115,7 @@ fn days(from: &str, to: &str) -> Result<Days, Failure> {
 /// A journal of a year: hits as an import records them, and orders of their visitors among them.
 fn fill(path: &Path, runtime: &Runtime, events: u64) -> Result<(), Failure> {
     let ground = Ground::open(path)?;
-    let traffic = Traffic::new(Arc::clone(&ground.journal) as Arc<dyn Journal>);
+    let traffic = Traffic::new(Arc::clone(&ground.journal));
     let mut dice = Dice::new(11);
     let visitors = (events / 8).max(1);
     let rounds = events.div_ceil(HITS + ORDERS * 2);

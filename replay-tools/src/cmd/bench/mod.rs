@@ -13,19 +13,20 @@ mod inflight;
 mod kept;
 mod load;
 mod models;
+mod postgres;
 mod room;
 mod scan;
 mod signed;
 mod what_if;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use daybook_journal::{Journal, SqliteJournal};
 
 use self::figure::{Answer, Figure};
 use self::load::Watch;
 use self::room::{Room, failed};
-use crate::cli::Global;
+use crate::cli::{Global, Url};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -36,7 +37,8 @@ const WORTH_READING: u64 = 10_000;
 /// Measure appends, imports, scans and rebuilds beside what the disk and SQLite give in the same run
 ///
 /// Works on files of its own, which it removes. Figures that read a journal read the one named by --journal,
-/// if that holds at least 10,000 events, and change nothing in it.
+/// if that holds at least 10,000 events, and change nothing in it. With --journal postgres://... the figures a, c and e of
+/// that server, in a database of its own that is removed (its user must be allowed to make one).
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Small amounts of work: seconds, and figures that say little
@@ -63,6 +65,8 @@ struct Size {
     in_flight: &'static [(usize, usize)],
     /// Blocks made durable one by one.
     syncs: usize,
+    /// Rows that a server commits one by one.
+    singles: usize,
     /// Order histories of a bulk import, 10 events each.
     histories: u64,
     /// Deposits, ten events each, of which one read model is made.
@@ -82,6 +86,7 @@ const DEFAULT: Size = Size {
     streams: 100_000,
     in_flight: &[(1, 3_000), (16, 20_000), (64, 40_000), (256, 80_000), (1_024, 120_000)],
     syncs: 3_000,
+    singles: 20_000,
     histories: 20_000,
     deposits: 50_000,
     histories_followed: 8_000,
@@ -95,6 +100,7 @@ const QUICK: Size = Size {
     streams: 500,
     in_flight: &[(1, 50), (16, 320), (64, 640), (256, 1_280), (1_024, 2_048)],
     syncs: 50,
+    singles: 320,
     histories: 400,
     deposits: 500,
     histories_followed: 100,
@@ -106,7 +112,10 @@ const QUICK: Size = Size {
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let size = if args.quick { QUICK } else { DEFAULT };
     let size = Size { mixed: args.mixed_events.unwrap_or(size.mixed), ..size };
-    let beside = || global.journal.0.parent().filter(|p| !p.as_os_str().is_empty()).map(PathBuf::from);
+    let beside = || match &global.journal {
+        Url::Sqlite(path) => path.parent().filter(|p| !p.as_os_str().is_empty()).map(PathBuf::from),
+        Url::Postgres(_) => None,
+    };
     let dir = args.dir.clone().or_else(beside).unwrap_or_else(|| PathBuf::from("."));
     let room = Room::within(&dir)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
@@ -116,6 +125,11 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let watch = Watch::start();
     let mut figures: Vec<Figure> = Vec::new();
 
+    if let Url::Postgres(url) = &global.journal {
+        progress.phase("a journal in PostgreSQL");
+        figures.extend(postgres::measure(url, &runtime, &size)?);
+        return print(global, &size, &dir, watch, progress, figures, wanted);
+    }
     let given = journal_to_read(global);
     // Memory is measured in (d), so what uses much of it for other reasons comes after it; its input comes first.
     if wanted('b') || (given.is_none() && (wanted('c') || wanted('d') || wanted('f') || wanted('h'))) {
@@ -157,8 +171,19 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         progress.phase("(i) the signed log");
         figures.push(signed::measure(&room, &runtime, &size)?);
     }
-    drop(progress);
+    print(global, &size, &dir, watch, progress, figures, wanted)
+}
 
+fn print(
+    global: &Global,
+    size: &Size,
+    dir: &Path,
+    watch: Watch,
+    progress: Progress,
+    mut figures: Vec<Figure>,
+    wanted: impl Fn(char) -> bool,
+) -> Result<(), Failure> {
+    drop(progress);
     figures.retain(|figure| wanted(figure.figure));
     figures.sort_by_key(|figure| figure.figure);
     let answer = Answer {
@@ -175,7 +200,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
 
 /// The journal named, if it can be read and holds enough.
 fn journal_to_read(global: &Global) -> Option<PathBuf> {
-    let path = &global.journal.0;
+    let Url::Sqlite(path) = &global.journal else { return None };
     if !path.exists() {
         return None;
     }

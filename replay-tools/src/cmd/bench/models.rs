@@ -72,7 +72,7 @@ fn simple(room: &Room, runtime: &Runtime, size: &Size, figure: &mut Figure) -> R
     let payments = deposits::payments(3, size.deposits as usize * 9, size.deposits);
     deposits::fill(runtime, &ground.commands, &payments)?;
     drop(payments);
-    let journal = Arc::clone(&ground.journal) as Arc<dyn Journal>;
+    let journal = Arc::clone(&ground.journal);
     let head = journal.head()?;
     let models = ReadModels::open(room.file("simple.views.db"), journal, &mut |_| {}).map_err(failed)?;
     let (mut stored, mut held, mut load_one) = (Vec::new(), Vec::new(), Load::default());
@@ -107,7 +107,7 @@ fn following(room: &Room, runtime: &Runtime, size: &Size, figure: &mut Figure) -
         for follows in [false, true] {
             let ground = Ground::open(&room.file("followed.db"))?;
             let views = room.file("followed.views.db");
-            let journal = Arc::clone(&ground.journal) as Arc<dyn Journal>;
+            let journal = Arc::clone(&ground.journal);
             let models = ReadModels::open(views, journal, &mut |_| {}).map_err(failed)?;
             let follower =
                 if follows { Some(Follower::start(models.clone()).map_err(failed)?) } else { None };

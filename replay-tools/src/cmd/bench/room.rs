@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use daybook_commands::{Commands, Options};
 use daybook_domain::{MarketId, PartyId};
-use daybook_journal::{Append, Cause, Clock, Expected, Journal, NewEvent, Position, SqliteJournal};
-use daybook_journal::{Micros, SystemClock, sqlite};
+use daybook_journal::{
+    Append, Cause, Clock, Expected, Journal, NewEvent, Position, PostgresJournal, SqliteJournal,
+};
+use daybook_journal::{Micros, SystemClock, postgres, sqlite};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -93,7 +95,7 @@ impl CountingClock {
 
 /// A journal for writing with a command handler on it, both as they serve a market.
 pub struct Ground {
-    pub journal: Arc<SqliteJournal>,
+    pub journal: Arc<dyn Journal>,
     pub commands: Arc<Commands>,
     pub clock: Arc<CountingClock>,
 }
@@ -103,10 +105,21 @@ impl Ground {
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let clock = Arc::new(CountingClock::default());
         let options = sqlite::Options { clock: Arc::clone(&clock) as _, ..sqlite::Options::default() };
-        let journal = Arc::new(SqliteJournal::open(path, options)?);
+        Ok(Self::on(Arc::new(SqliteJournal::open(path, options)?), clock))
+    }
+
+    /// A new journal in a database of PostgreSQL.
+    pub fn in_postgres(url: &str) -> Result<Self, Failure> {
+        let clock = Arc::new(CountingClock::default());
+        let options =
+            postgres::Options { clock: Arc::clone(&clock) as _, alone: true, ..postgres::Options::default() };
+        Ok(Self::on(Arc::new(PostgresJournal::open(url, options)?), clock))
+    }
+
+    fn on(journal: Arc<dyn Journal>, clock: Arc<CountingClock>) -> Self {
         let market = MarketId::new("bench").expect("invariant: visible ASCII");
-        let commands = Commands::new(Arc::clone(&journal) as Arc<dyn Journal>, Options::new(market));
-        Ok(Self { journal, commands: Arc::new(commands), clock })
+        let commands = Commands::new(Arc::clone(&journal), Options::new(market));
+        Self { journal, commands: Arc::new(commands), clock }
     }
 }
 

@@ -48,7 +48,7 @@ pub fn measure(room: &Room, runtime: &Runtime, size: &Size) -> Result<Figure, Fa
             let logging = (half == 1)
                 .then(|| {
                     let (journal, market) =
-                        (Arc::clone(&ground.journal) as Arc<dyn Journal>, Options::default().market);
+                        (Arc::clone(&ground.journal), Options::default().market);
                     let now = || Timestamp(SystemClock.now());
                     Logging::start((journal, market), tlog.clone(), key.clone(), EVERY, now)
                 })

@@ -119,7 +119,7 @@ pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
                     }
                     if let Some(months) = &facts.subject.sealed {
                         let models = global.read_models()?;
-                        let folder = folder(&global.journal.0);
+                        let folder = folder(&global.file()?);
                         proofs
                             .push((STATEMENT, sealed::statement(&models, journal, &folder, &facts, months)?));
                     }

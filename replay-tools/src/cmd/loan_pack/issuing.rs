@@ -117,7 +117,7 @@ impl Issuing<'_> {
         position: Position,
         proofs: impl FnOnce(&Log, &Checkpoint, Position) -> Proofs,
     ) -> Result<(), Failure> {
-        let mut log = Log::open(&folder(&self.global.journal.0))?;
+        let mut log = Log::open(&folder(&self.global.file()?))?;
         grow(self.journal, &mut log, &mut |_| true)?;
         let of = daybook_market::Options::default().market;
         let checkpoint = sign(self.journal, of, &mut log, self.keys, Timestamp(SystemClock.now()))?;

@@ -9,7 +9,7 @@ mod model;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use daybook_journal::{Journal, SqliteJournal};
+use daybook_journal::Journal;
 use daybook_market::what_if::restate;
 use daybook_projections::metrics::{Days, Dimension};
 use daybook_projections::{AsWritten, Calendar};
@@ -99,7 +99,7 @@ impl Args {
     }
 }
 
-fn ask(global: &Global, args: &Args, path: &std::path::Path, journal: &SqliteJournal) -> Result<(), Failure> {
+fn ask(global: &Global, args: &Args, path: &std::path::Path, journal: &dyn Journal) -> Result<(), Failure> {
     let asked = file::read(path)?;
     let at = args.cuts.of(journal.head()?, || Ok(Calendar::of_journal(journal)?))?;
     let (found, restated) = {

@@ -1,6 +1,6 @@
 //! A read model as of any moment, in memory.
 
-use daybook_journal::{Journal, SqliteJournal};
+use daybook_journal::Journal;
 use daybook_projections::{Calendar, Snapshot};
 use daybook_reports::tables::{Shape, write_snapshot};
 
@@ -13,7 +13,7 @@ use crate::output::{Output, say};
 use crate::progress::Progress;
 use crate::value::{Table, grouped};
 
-pub fn run(global: &Global, args: &Args, journal: &SqliteJournal) -> Result<(), Failure> {
+pub fn run(global: &Global, args: &Args, journal: &dyn Journal) -> Result<(), Failure> {
     let at = args.cuts.of(journal.head()?, || Ok(Calendar::of_journal(journal)?))?;
     let model = args.model.as_deref().filter(|model| *model != "all");
     let names: Vec<&str> = model.into_iter().collect();

@@ -242,12 +242,12 @@ impl Plan {
             let clerk = Clerk::start(Arc::clone(&access))?;
             let webhooks = of.webhooks(hooks)?;
             let logging = log.map(|(key, every)| {
-                let (journal, folder) = (Arc::clone(market.journal()), folder(&of.journal.0));
+                let (journal, folder) = (Arc::clone(market.journal()), folder(&of.file()?));
                 Logging::start((journal, market.id()), folder, key, every, || Timestamp(SystemClock.now()))
             });
             let logging = logging.transpose()?;
             let blinding =
-                states.then(|| blinding_or_new(&folder(&of.journal.0), &chance()?).map_err(Failure::from));
+                states.then(|| blinding_or_new(&folder(&of.file()?), &chance()?).map_err(Failure::from));
             let blinding = blinding.transpose()?;
             Ok::<_, Failure>((market, models, follower, access, clerk, webhooks, logging, blinding))
         });

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 
+use crate::cli::Url;
 use crate::failure::Failure;
 
 /// A setting, as the command line, the environment, the file and the printed list know it.
@@ -214,10 +215,16 @@ impl InForce {
     }
 
     /// Name, value (secrets masked) and origin of each.
-    pub fn rows(&self) -> impl Iterator<Item = (&'static str, &str, &Origin)> {
+    pub fn rows(&self) -> impl Iterator<Item = (&'static str, String, &Origin)> {
         self.0.iter().map(|(name, (value, origin))| {
             let secret = SETTINGS.iter().any(|setting| setting.name == *name && setting.secret);
-            (*name, if secret && !value.is_empty() { "***" } else { value.as_str() }, origin)
+            let shown = match value.parse::<Url>() {
+                _ if secret && !value.is_empty() => "***".to_owned(),
+                // without the password of a database
+                Ok(url) if *name == "journal" => url.to_string(),
+                _ => value.clone(),
+            };
+            (*name, shown, origin)
         })
     }
 

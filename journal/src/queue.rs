@@ -17,10 +17,10 @@ use crate::{Append, JournalError, Receipt};
 const TURN: usize = 64;
 
 /// One result per item.
-pub(super) type Results = Vec<Result<Receipt, JournalError>>;
+pub(crate) type Results = Vec<Result<Receipt, JournalError>>;
 
 /// The answers of a call, with its items: they are freed where they were made, not by the writer.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub items: Vec<Append>,
     /// The answers so far; the next item to write is `items[results.len()]`.
     pub results: Results,
@@ -29,7 +29,7 @@ pub(super) struct Answer {
 }
 
 /// One call of `append`.
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub answer: Answer,
     pub reply: oneshot::Sender<Answer>,
     /// Events of room it took.
@@ -37,7 +37,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn reply(self) {
+    pub(crate) fn reply(self) {
         // Who no longer waits has dropped the future; the append stands all the same.
         let _ = self.reply.send(self.answer);
     }
@@ -50,7 +50,7 @@ struct State {
     writer_sleeps: bool,
 }
 
-pub(super) struct Queue {
+pub(crate) struct Queue {
     state: Mutex<State>,
     wake: Condvar,
     room: Semaphore,
@@ -59,7 +59,7 @@ pub(super) struct Queue {
 
 impl Queue {
     /// A queue with room for so many events (at least one).
-    pub(super) fn new(capacity: u32) -> Self {
+    pub(crate) fn new(capacity: u32) -> Self {
         let capacity = capacity.max(1);
         Self {
             state: Mutex::default(),
@@ -70,7 +70,7 @@ impl Queue {
     }
 
     /// Waits for room, then hands `items` to the writer. `None`: the writer is gone.
-    pub(super) async fn push(&self, items: Vec<Append>) -> Option<oneshot::Receiver<Answer>> {
+    pub(crate) async fn push(&self, items: Vec<Append>) -> Option<oneshot::Receiver<Answer>> {
         let events = items.iter().map(|item| item.events.len()).sum::<usize>();
         // A call larger than the queue takes all of it: it is one caller's memory in any case.
         let room = u32::try_from(events).unwrap_or(u32::MAX).min(self.capacity);
@@ -95,12 +95,12 @@ impl Queue {
     }
 
     /// Events that wait.
-    pub(super) fn depth(&self) -> u64 {
+    pub(crate) fn depth(&self) -> u64 {
         (self.capacity as usize).saturating_sub(self.room.available_permits()) as u64
     }
 
     /// Sleeps until something waits. False when the queue is closed and empty: the writer may go.
-    pub(super) fn wait(&self) -> bool {
+    pub(crate) fn wait(&self) -> bool {
         let mut state = self.state.lock();
         while state.waiting.is_empty() {
             if state.closed {
@@ -114,7 +114,7 @@ impl Queue {
     }
 
     /// Appends everything that waits to `into`.
-    pub(super) fn take(&self, into: &mut VecDeque<Entry>) {
+    pub(crate) fn take(&self, into: &mut VecDeque<Entry>) {
         let taken = std::mem::take(&mut self.state.lock().waiting);
         if !taken.is_empty() {
             self.room.add_permits(taken.iter().map(|entry| entry.room as usize).sum());
@@ -123,14 +123,14 @@ impl Queue {
     }
 
     /// No more pushes; what waits is still taken.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.state.lock().closed = true;
         self.room.close();
         self.wake.notify_all();
     }
 
     /// Closes and forgets what waits: the writer died, and its callers must hear of it.
-    pub(super) fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         self.close();
         self.state.lock().waiting.clear();
     }

@@ -18,7 +18,8 @@ use crate::{Position, Version};
 const FEW: usize = 16;
 
 /// A stream in the cache.
-pub(super) struct Slot {
+pub(crate) struct Slot {
+    /// Its number, where streams are numbered.
     pub id: i64,
     pub version: Version,
     name: String,
@@ -36,9 +37,9 @@ enum Commands {
 }
 
 /// Where a slot lies, until the next [`Streams::make_room`] or [`Streams::clear`].
-pub(super) type SlotIndex = usize;
+pub(crate) type SlotIndex = usize;
 
-pub(super) struct Streams {
+pub(crate) struct Streams {
     table: HashTable<u32>,
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
@@ -49,7 +50,7 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             table: HashTable::new(),
             slots: Vec::new(),
@@ -61,15 +62,15 @@ impl Streams {
         }
     }
 
-    pub(super) fn hash(&self, name: &str) -> u64 {
+    pub(crate) fn hash(&self, name: &str) -> u64 {
         self.hasher.hash_one(name)
     }
 
-    pub(super) fn tag(&self, command: Uuid) -> u64 {
+    pub(crate) fn tag(&self, command: Uuid) -> u64 {
         self.hasher.hash_one(command.as_u128())
     }
 
-    pub(super) fn find(&mut self, hash: u64, name: &str) -> Option<SlotIndex> {
+    pub(crate) fn find(&mut self, hash: u64, name: &str) -> Option<SlotIndex> {
         let slots = &mut self.slots;
         let index = *self.table.find(hash, |index| {
             slots[*index as usize].as_ref().is_some_and(|s| s.hash == hash && s.name == name)
@@ -81,7 +82,7 @@ impl Streams {
     }
 
     /// Adds a stream that is not in the cache.
-    pub(super) fn insert(&mut self, hash: u64, name: String, id: i64, version: Version) -> SlotIndex {
+    pub(crate) fn insert(&mut self, hash: u64, name: String, id: i64, version: Version) -> SlotIndex {
         let slot = Slot { id, version, name, hash, commands: Commands::One(None), used: false };
         let index = match self.free.pop() {
             Some(index) => {
@@ -100,12 +101,12 @@ impl Streams {
         index as usize
     }
 
-    pub(super) fn slot(&mut self, index: SlotIndex) -> &mut Slot {
+    pub(crate) fn slot(&mut self, index: SlotIndex) -> &mut Slot {
         self.slots[index].as_mut().expect("invariant: an index is used before its slot is dropped")
     }
 
     /// First positions of the commands with this tag; nearly always none.
-    pub(super) fn first_positions(&mut self, index: SlotIndex, tag: u64) -> Vec<Position> {
+    pub(crate) fn first_positions(&mut self, index: SlotIndex, tag: u64) -> Vec<Position> {
         match &self.slot(index).commands {
             Commands::One(one) => one.iter().filter(|(t, _)| *t == tag).map(|(_, p)| *p).collect(),
             Commands::Few(all) => all.iter().filter(|(t, _)| *t == tag).map(|(_, p)| *p).collect(),
@@ -113,7 +114,7 @@ impl Streams {
         }
     }
 
-    pub(super) fn add_command(&mut self, index: SlotIndex, tag: u64, first: Position) {
+    pub(crate) fn add_command(&mut self, index: SlotIndex, tag: u64, first: Position) {
         let commands = &mut self.slot(index).commands;
         match commands {
             Commands::One(one @ None) => *one = Some((tag, first)),
@@ -134,7 +135,7 @@ impl Streams {
     }
 
     /// Drops streams that were not used lately until the bound holds. Call between batches.
-    pub(super) fn make_room(&mut self) {
+    pub(crate) fn make_room(&mut self) {
         while self.entries > self.limit && !self.table.is_empty() {
             self.hand = (self.hand + 1) % self.slots.len();
             let hand = self.hand;
@@ -163,7 +164,7 @@ impl Streams {
     }
 
     /// Forgets everything: a batch failed, and the database is asked again.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.table.clear();
         self.slots.clear();
         self.free.clear();

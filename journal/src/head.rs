@@ -8,19 +8,19 @@ use parking_lot::{Condvar, Mutex};
 use crate::Position;
 
 #[derive(Default)]
-pub(super) struct Head {
+pub(crate) struct Head {
     position: AtomicU64,
     lock: Mutex<()>,
     grown: Condvar,
 }
 
 impl Head {
-    pub(super) fn get(&self) -> Position {
+    pub(crate) fn get(&self) -> Position {
         self.position.load(Ordering::Acquire)
     }
 
     /// Call when everything up to `position` is durable. Costs one uncontended lock when nobody waits.
-    pub(super) fn publish(&self, position: Position) {
+    pub(crate) fn publish(&self, position: Position) {
         if self.position.fetch_max(position, Ordering::AcqRel) < position {
             // Under the lock, or a waiter that has just looked would miss it.
             drop(self.lock.lock());
@@ -28,7 +28,7 @@ impl Head {
         }
     }
 
-    pub(super) fn wait_beyond(&self, after: Position, timeout: Duration) -> Position {
+    pub(crate) fn wait_beyond(&self, after: Position, timeout: Duration) -> Position {
         let deadline = Instant::now() + timeout;
         let mut guard = self.lock.lock();
         while self.get() <= after {

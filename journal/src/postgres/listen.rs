@@ -1,0 +1,81 @@
+//! Hearing of events that other processes write: the database tells, and is asked now and then all the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use tokio::sync::Notify;
+
+use super::batch::unsigned;
+use super::connect::{PATIENCE, Target};
+use super::explain::explain;
+use crate::JournalError;
+use crate::head::Head;
+
+/// The channel that every move of the head is told on.
+const CHANNEL: &str = "daybook_journal";
+/// How often the head is looked at though nobody has said a word.
+const POLL: Duration = Duration::from_millis(500);
+/// Pause before a connection is tried again.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// What the listener and those who wait have in common.
+#[derive(Default)]
+pub(super) struct News {
+    stop: Notify,
+    trouble: Mutex<Option<JournalError>>,
+}
+
+impl News {
+    /// Why nothing would be heard, if so.
+    pub(super) fn trouble(&self) -> Option<JournalError> {
+        self.trouble.lock().clone()
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.notify_one();
+    }
+}
+
+/// Publishes the head until it is stopped.
+pub(super) async fn listen(target: Target, head: Arc<Head>, news: Arc<News>) {
+    let hear = async {
+        loop {
+            let error = match hear(&target, &head, &news).await {
+                Ok(never) => never,
+                Err(error) => explain(&target.name, &error),
+            };
+            *news.trouble.lock() = Some(error);
+            tokio::time::sleep(AGAIN).await;
+        }
+    };
+    tokio::select! {
+        () = hear => {}
+        () = news.stop.notified() => {}
+    }
+}
+
+async fn hear(target: &Target, head: &Head, news: &News) -> Result<JournalError, sqlx::Error> {
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with(target.options());
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.listen(CHANNEL).await?;
+    loop {
+        let row = sqlx::query("SELECT last FROM daybook_journal.head");
+        let row = match tokio::time::timeout(PATIENCE, row.fetch_one(&mut listener)).await {
+            Ok(row) => row?,
+            Err(_) => return Ok(target.silent()),
+        };
+        head.publish(unsigned(&row, 0)?);
+        drop(row);
+        *news.trouble.lock() = None;
+        match tokio::time::timeout(POLL, listener.try_recv()).await {
+            // The connection is gone: begin again.
+            Ok(Ok(None)) => return Ok(JournalError::Unavailable(format!("{}: the connection was lost", target.name))),
+            Ok(Ok(Some(_))) | Err(_) => {}
+            Ok(Err(error)) => return Err(error),
+        }
+        // One look answers for all that was said so far.
+        while let Some(_said) = listener.next_buffered() {}
+    }
+}

@@ -1,0 +1,225 @@
+//! Connections cut in the middle of a commit, sessions killed, the server crashed under load.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use daybook_journal::conformance::tools::{append, fill, item, log};
+use daybook_journal::postgres::server::{Server, sql};
+use daybook_journal::{Expected, Journal, JournalError, PostgresJournal, Receipt};
+
+use crate::proxy::{Cut, Proxy};
+use crate::{alone, open};
+
+/// How often, in the short form and where `DAYBOOK_LONG=yes` asks for the long one.
+fn tries(short: u64, long: u64) -> u64 {
+    if std::env::var("DAYBOOK_LONG").is_ok_and(|value| value == "yes") { long } else { short }
+}
+
+/// Sends it until it is accepted; returns the receipt and how often its outcome was unknown.
+fn insist(journal: &PostgresJournal, what: &daybook_journal::Append) -> (Receipt, u64) {
+    let began = Instant::now();
+    let mut unknown = 0;
+    loop {
+        match append(journal, what.clone()) {
+            Ok(receipt) => return (receipt, unknown),
+            Err(JournalError::OutcomeUnknown(_)) => unknown += 1,
+            Err(JournalError::Unavailable(why)) => assert!(began.elapsed().as_secs() < 60, "{why}"),
+            Err(other) => panic!("{other}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Each command once, positions dense, versions in order.
+fn whole(journal: &dyn Journal, acknowledged: &HashMap<u128, Receipt>) {
+    let events = log(journal);
+    let mut versions: HashMap<String, u64> = HashMap::new();
+    let mut found = HashMap::new();
+    for (n, kept) in events.iter().enumerate() {
+        assert_eq!(kept.position, n as u64 + 1, "a hole");
+        let version = versions.entry(kept.stream.clone()).or_default();
+        *version += 1;
+        assert_eq!(kept.version, *version);
+        let before = found.insert(kept.cause.command.as_u128(), kept.position);
+        assert_eq!(before, None, "command {} was written twice", kept.cause.command);
+    }
+    for (command, receipt) in acknowledged {
+        assert_eq!(found.get(command), Some(&receipt.first), "command {command} was acknowledged at {receipt:?}");
+    }
+}
+
+#[test]
+fn a_connection_cut_in_the_middle_of_a_commit_leaves_one_effect() {
+    let Some(server) = Server::shared() else { return };
+    for exclusive in [false, true] {
+        let direct = server.database();
+        let proxy = Proxy::to(server.port());
+        let url = proxy.url(&direct, server.port());
+        let journal = if exclusive { alone(&url) } else { open(&url) }.unwrap();
+        let mut acknowledged = HashMap::new();
+        let (mut unknown, mut replayed) = (0, 0);
+        for n in 0..tries(50, 1_000) {
+            let cut = if n % 2 == 0 { Cut::After } else { Cut::Before };
+            let what = item(&format!("order-{}", n % 3), u128::from(n), Expected::Any, &["{}"]);
+            proxy.cut_next(cut);
+            let (receipt, lost) = insist(&journal, &what);
+            assert_eq!(lost, 1, "a cut at COMMIT leaves its outcome unknown: {cut:?}");
+            assert!(cut == Cut::After || !receipt.replayed, "the server never heard of it");
+            unknown += lost;
+            replayed += u64::from(receipt.replayed);
+            acknowledged.insert(u128::from(n), receipt);
+        }
+        assert_eq!((proxy.cuts(), unknown), (tries(50, 1_000), tries(50, 1_000)));
+        assert!(replayed > 0, "no commit went through unheard: the test has tested half of it");
+        whole(&journal, &acknowledged);
+        drop(journal);
+        whole(&open(&direct).unwrap(), &acknowledged);
+    }
+}
+
+#[test]
+fn a_session_killed_while_idle_is_replaced_without_anybody_hearing_of_it() {
+    let Some(server) = Server::shared() else { return };
+    let url = server.database();
+    let journal = alone(&url).unwrap();
+    for n in 0..10 {
+        fill(&journal, [item("order-1", n, Expected::At(n as u64), &["{}"])]);
+        kill_sessions(server, &url);
+        assert_eq!(log(&journal).len() as u128, n + 1);
+    }
+}
+
+fn kill_sessions(server: &Server, url: &str) -> usize {
+    let name = url.rsplit('/').next().unwrap();
+    let kill = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+    );
+    sql(&server.url("postgres"), &kill).unwrap().len()
+}
+
+#[test]
+fn who_was_alone_writes_no_more_when_another_wrote_meanwhile() {
+    let Some(server) = Server::shared() else { return };
+    let direct = server.database();
+    let proxy = Proxy::to(server.port());
+    let journal = alone(&proxy.url(&direct, server.port())).unwrap();
+    fill(&journal, [item("order-1", 1, Expected::Any, &["{}"])]);
+    // Its sessions die, and another is faster.
+    let other = loop {
+        kill_sessions(server, &direct);
+        match alone(&direct) {
+            Ok(other) => break other,
+            Err(error) => assert!(matches!(error, JournalError::Locked(_) | JournalError::Unavailable(_)), "{error}"),
+        }
+    };
+    let refused = append(&journal, item("order-1", 2, Expected::Any, &["{}"])).unwrap_err();
+    assert!(matches!(refused, JournalError::Locked(_)), "{refused}");
+    fill(&other, [item("order-1", 3, Expected::Any, &["{}"])]);
+    drop(other);
+    for _ in 0..3 {
+        let refused = append(&journal, item("order-1", 2, Expected::At(1), &["{}"])).unwrap_err();
+        assert!(refused.to_string().contains("start this one again"), "{refused}");
+    }
+    drop(journal);
+    assert_eq!(alone(&direct).unwrap().head(), Ok(2));
+}
+
+#[test]
+fn a_server_that_was_set_back_is_not_written_to() {
+    let Some(server) = Server::shared() else { return };
+    let url = server.database();
+    let journal = open(&url).unwrap();
+    fill(&journal, (0..5).map(|n| item("order-1", n, Expected::Any, &["{}"])));
+    // As after a failover to a standby that did not have everything.
+    sql(
+        &url,
+        "ALTER TABLE daybook_journal.events DISABLE TRIGGER ALL; ALTER TABLE daybook_journal.head DISABLE TRIGGER ALL; \
+         DELETE FROM daybook_journal.events WHERE position > 3; UPDATE daybook_journal.head SET last = 3",
+    )
+    .unwrap();
+    let refused = append(&journal, item("order-1", 9, Expected::Any, &["{}"])).unwrap_err();
+    assert!(refused.to_string().contains("set back"), "{refused}");
+}
+
+#[test]
+fn a_crash_right_after_a_receipt_takes_nothing_back_though_the_database_is_set_to_slack_commits() {
+    if Server::shared().is_none() {
+        return;
+    }
+    // Nothing is on the disk for ten seconds unless a commit waits for it.
+    let server = Server::start(&["wal_writer_delay = 10s", "autovacuum = off"]).unwrap();
+    let url = server.database();
+    let name = url.rsplit('/').next().unwrap();
+    let set = format!("ALTER DATABASE {name} SET synchronous_commit = off");
+    sql(&server.url("postgres"), &set).unwrap();
+    let journal = open(&url).unwrap();
+    let mut written = 0;
+    for round in 0..3 {
+        for n in 0..5_u128 {
+            fill(&journal, [item("order-1", round * 100 + n, Expected::At(written), &["{}"])]);
+            written += 1;
+        }
+        // The same without the journal's care is lost: so this test can fail.
+        sql(&url, &format!("CREATE TABLE IF NOT EXISTS public.slack (n int); INSERT INTO public.slack VALUES ({round})")).unwrap();
+        server.crash();
+        let slack = sql(&url, "SELECT count(*) FROM public.slack").map_or(0_u64, |rows| rows[0][0].parse().unwrap());
+        assert_eq!(slack, 0, "commits were not slack: the test has tested nothing");
+        insist(&journal, &item("order-2", round * 100 + 50, Expected::Any, &["{}"]));
+        assert_eq!(log(&journal).iter().filter(|kept| kept.stream == "order-1").count() as u64, written);
+    }
+}
+
+#[test]
+fn a_server_that_crashes_under_load_loses_and_doubles_nothing() {
+    if Server::shared().is_none() {
+        return;
+    }
+    let server = Server::start(&[]).unwrap();
+    let url = server.database();
+    let journal = open(&url).unwrap();
+    let acknowledged = Mutex::new(HashMap::new());
+    let (stop, trouble) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for thread in 0..6_u128 {
+            let (journal, acknowledged, stop, trouble) = (&journal, &acknowledged, &stop, &trouble);
+            scope.spawn(move || {
+                for n in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let command = (thread << 64) + n;
+                    let what = item(&format!("order-{}", n % 5), command, Expected::Any, &["{}"]);
+                    let began = Instant::now();
+                    let receipt = loop {
+                        match append(journal, what.clone()) {
+                            Ok(receipt) => break receipt,
+                            Err(error) => {
+                                assert!(error.transient() && began.elapsed().as_secs() < 60, "{error}");
+                                trouble.fetch_add(1, Ordering::Relaxed);
+                                std::thread::sleep(Duration::from_millis(2));
+                            }
+                        }
+                    };
+                    acknowledged.lock().unwrap().insert(command, receipt);
+                }
+            });
+        }
+        for _ in 0..tries(3, 20) {
+            std::thread::sleep(Duration::from_millis(400));
+            let before = acknowledged.lock().unwrap().len();
+            server.crash();
+            let back = Instant::now();
+            while acknowledged.lock().unwrap().len() <= before {
+                assert!(back.elapsed().as_secs() < 60, "it did not go on");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let acknowledged = acknowledged.into_inner().unwrap();
+    assert!(trouble.into_inner() > 0, "nobody noticed a crash");
+    assert!(acknowledged.len() > 100, "only {}", acknowledged.len());
+    whole(&journal, &acknowledged);
+}
