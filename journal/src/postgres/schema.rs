@@ -78,8 +78,12 @@ pub(super) async fn migrate(target: &Target, conn: &mut PgConnection) -> Result<
 
 async fn find(target: &Target, conn: &mut PgConnection) -> Result<Found, JournalError> {
     let fail = |error| explain(&target.name, &error);
+    // From the tables themselves: to_regclass and its like answer from a cache that a lock just waited for leaves as it
+    // was.
     let row = sqlx::query(
-        "SELECT to_regnamespace('daybook_journal') IS NOT NULL, to_regclass('daybook_journal.schema') IS NOT NULL",
+        "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'daybook_journal'), \
+                EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                         WHERE n.nspname = 'daybook_journal' AND c.relname = 'schema' AND c.relkind = 'r')",
     );
     let row = row.fetch_one(&mut *conn).await.map_err(fail)?;
     let (schema, table) = (row.try_get(0).map_err(fail)?, row.try_get(1).map_err(fail)?);

@@ -108,7 +108,7 @@ impl Writer {
                 sqlx::raw_sql("SELECT pg_advisory_unlock_all()").execute(&mut conn).await?;
                 conn.close().await
             };
-            let _ = runtime.block_on(tokio::time::timeout(Duration::from_secs(2), bye));
+            let _ = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(2), bye).await });
         }
     }
 

@@ -9,10 +9,8 @@ use std::sync::atomic::{AtomicU64, AtomicU8, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Cut {
-    /// It goes through.
-    Never,
     /// The connection goes before the server hears of it.
-    Before,
+    Before = 1,
     /// The server hears of it, its answer is lost.
     After,
 }
@@ -51,6 +49,7 @@ impl Proxy {
         direct.replace(&format!(":{port}/"), &format!(":{}/", self.port)) + "?sslmode=disable"
     }
 
+    /// The one after goes through.
     pub fn cut_next(&self, cut: Cut) {
         self.next.store(cut as u8, Ordering::SeqCst);
     }

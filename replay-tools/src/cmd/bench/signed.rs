@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use daybook_commands::{Clock as _, SystemClock};
 use daybook_domain::Timestamp;
-use daybook_journal::Journal;
 use daybook_market::Options;
 use daybook_market::transparency::{Logging, grow};
 use daybook_proofs::{Log, MarketKey};

@@ -241,13 +241,14 @@ impl Plan {
             let access = Arc::new(of.access(keys)?);
             let clerk = Clerk::start(Arc::clone(&access))?;
             let webhooks = of.webhooks(hooks)?;
+            let tlog = folder(&of.file()?);
             let logging = log.map(|(key, every)| {
-                let (journal, folder) = (Arc::clone(market.journal()), folder(&of.file()?));
+                let (journal, folder) = (Arc::clone(market.journal()), tlog.clone());
                 Logging::start((journal, market.id()), folder, key, every, || Timestamp(SystemClock.now()))
             });
             let logging = logging.transpose()?;
             let blinding =
-                states.then(|| blinding_or_new(&folder(&of.file()?), &chance()?).map_err(Failure::from));
+                states.then(|| blinding_or_new(&tlog, &chance()?).map_err(Failure::from));
             let blinding = blinding.transpose()?;
             Ok::<_, Failure>((market, models, follower, access, clerk, webhooks, logging, blinding))
         });
