@@ -122,7 +122,9 @@ impl From<BackupError> for Failure {
     fn from(error: BackupError) -> Self {
         match error {
             BackupError::Journal(error) => error.into(),
-            BackupError::Exists(_) | BackupError::Damaged(_) | BackupError::NotACopy(_) => Self::Refused(error.to_string()),
+            BackupError::Exists(_) | BackupError::Damaged(_) | BackupError::NotACopy(_) => {
+                Self::Refused(error.to_string())
+            }
             BackupError::File { .. } => Self::Unavailable(error.to_string()),
         }
     }

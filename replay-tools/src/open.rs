@@ -40,9 +40,10 @@ impl Global {
     pub fn journal_file(&self, cure: &str) -> Result<&std::path::Path, Failure> {
         match &self.journal {
             Url::Sqlite(path) => Ok(path),
-            Url::Postgres(_) => {
-                Err(Failure::Usage(format!("{} is a database, and this works on a file: {cure}", self.journal)))
-            }
+            Url::Postgres(_) => Err(Failure::Usage(format!(
+                "{} is a database, and this works on a file: {cure}",
+                self.journal
+            ))),
         }
     }
 

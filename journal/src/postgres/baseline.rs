@@ -38,7 +38,8 @@ impl Scratch {
         let name = format!("daybook_bench_{}", std::process::id());
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let place = base.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
-        let url = if query.is_empty() { format!("{place}/{name}") } else { format!("{place}/{name}?{query}") };
+        let url =
+            if query.is_empty() { format!("{place}/{name}") } else { format!("{place}/{name}?{query}") };
         run(&server, async |conn| {
             let make = format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0");
             sqlx::raw_sql(AssertSqlSafe(make)).execute(conn).await.map(drop)
@@ -117,7 +118,8 @@ impl Scratch {
                 for column in 0..14 {
                     let value = row.try_get_raw(column)?;
                     let bytes = value.as_bytes().map_err(Error::Decode)?;
-                    sum = sum.wrapping_add(bytes.len() as u64 + u64::from(bytes.first().copied().unwrap_or(0)));
+                    sum =
+                        sum.wrapping_add(bytes.len() as u64 + u64::from(bytes.first().copied().unwrap_or(0)));
                 }
                 events += 1;
             }
@@ -146,7 +148,8 @@ async fn anew(conn: &mut PgConnection) -> Result<(), Error> {
 
 fn push(rows: &mut Rows, append: &Append, at: usize) {
     // Each its own version: the index is met as it would be.
-    let place = Place { position: at as u64, stream: &append.stream, version: at as u64, recorded_at: at as i64 };
+    let place =
+        Place { position: at as u64, stream: &append.stream, version: at as u64, recorded_at: at as i64 };
     append.events.iter().for_each(|event| rows.push(place, &append.cause, event));
 }
 

@@ -34,8 +34,7 @@ const STATEMENT_EVENTS: usize = 4_096;
 /// Bytes of payloads in one transaction, about.
 const BATCH_BYTES: usize = 32 << 20;
 
-const LOCK: &str =
-    "BEGIN; SELECT last, recorded_at, writer::text FROM daybook_journal.head FOR UPDATE";
+const LOCK: &str = "BEGIN; SELECT last, recorded_at, writer::text FROM daybook_journal.head FOR UPDATE";
 const NEWS: &str = "SELECT stream, version, position, command FROM daybook_journal.events \
     WHERE position > $1 AND position <= $2 ORDER BY position";
 const COMMANDS: &str = "SELECT stream, version, position, command FROM daybook_journal.events \
@@ -176,7 +175,8 @@ impl Ledger {
                 }
                 let after_conflict = answer.conflicts.contains(&item.stream);
                 let result = self.append(conn, item, after_conflict, bounds.now).await?;
-                if let Err(JournalError::Conflict { stream, .. } | JournalError::Overtaken { stream, .. }) = &result
+                if let Err(JournalError::Conflict { stream, .. } | JournalError::Overtaken { stream, .. }) =
+                    &result
                 {
                     answer.conflicts.insert(stream.clone());
                 }
@@ -321,7 +321,8 @@ impl Ledger {
     ) -> Result<Option<Position>, Error> {
         let Expected::Counted { after, before, kinds, .. } = expected else { return Ok(None) };
         self.write(conn).await?;
-        let query = sqlx::query(LATER).bind(i64::try_from(after).unwrap_or(i64::MAX)).bind(before).bind(kinds);
+        let query =
+            sqlx::query(LATER).bind(i64::try_from(after).unwrap_or(i64::MAX)).bind(before).bind(kinds);
         query.fetch_optional(conn).await?.map(|row| unsigned(&row, 0)).transpose()
     }
 }

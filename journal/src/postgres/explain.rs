@@ -15,7 +15,9 @@ pub(super) fn explain(at: &str, error: &Error) -> JournalError {
             "cannot reach {at} ({error}); is PostgreSQL running there? The journal goes on by itself when it is"
         ),
         Error::Tls(error) => {
-            format!("no encrypted connection to {at} ({error}); see sslmode and sslrootcert in docs/postgres.md")
+            format!(
+                "no encrypted connection to {at} ({error}); see sslmode and sslrootcert in docs/postgres.md"
+            )
         }
         Error::Configuration(error) => format!("{at}: {error}"),
         Error::Protocol(text) => format!("{at}: the connection was lost ({text})"),
@@ -52,7 +54,9 @@ fn by_code(at: &str, error: &PgDatabaseError) -> JournalError {
         "53100" => {
             format!("no room on the disk of {at} ({says}); make room, the journal goes on by itself")
         }
-        "53000" | "53200" | "53400" => format!("{at} is short of memory ({says}); the journal goes on by itself"),
+        "53000" | "53200" | "53400" => {
+            format!("{at} is short of memory ({says}); the journal goes on by itself")
+        }
         "25006" => standby(at),
         "57P01" | "57P02" | "57P03" | "57P05" => {
             format!("{at} is restarting ({says}); the journal goes on by itself")

@@ -57,7 +57,8 @@ pub(super) async fn listen(target: Target, head: Arc<Head>, news: Arc<News>) {
 }
 
 async fn hear(target: &Target, head: &Head, news: &News) -> Result<JournalError, sqlx::Error> {
-    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with(target.options());
+    let pool =
+        PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with(target.options());
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.listen(CHANNEL).await?;
     loop {
@@ -71,7 +72,9 @@ async fn hear(target: &Target, head: &Head, news: &News) -> Result<JournalError,
         *news.trouble.lock() = None;
         match tokio::time::timeout(POLL, listener.try_recv()).await {
             // The connection is gone: begin again.
-            Ok(Ok(None)) => return Ok(JournalError::Unavailable(format!("{}: the connection was lost", target.name))),
+            Ok(Ok(None)) => {
+                return Ok(JournalError::Unavailable(format!("{}: the connection was lost", target.name)));
+            }
             Ok(Ok(Some(_))) | Err(_) => {}
             Ok(Err(error)) => return Err(error),
         }

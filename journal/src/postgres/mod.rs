@@ -168,8 +168,7 @@ fn spawn(
     name: &str,
     run: impl FnOnce(tokio::runtime::Runtime) + Send + 'static,
 ) -> Result<JoinHandle<()>, JournalError> {
-    let failed =
-        |error: std::io::Error| JournalError::Unavailable(format!("cannot start a thread: {error}"));
+    let failed = |error: std::io::Error| JournalError::Unavailable(format!("cannot start a thread: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     std::thread::Builder::new().name(name.to_owned()).spawn(move || run(runtime)).map_err(failed)
 }
@@ -272,9 +271,10 @@ fn writable(item: &Append) -> Result<(), JournalError> {
     let nul = |text: &str| text.as_bytes().contains(&0);
     match item.events.iter().find(|event| nul(&event.data) || nul(&event.refs)) {
         None => Ok(()),
-        Some(event) => {
-            Err(JournalError::Malformed(format!("{} holds a NUL character; JSON writes it \\u0000", event.kind)))
-        }
+        Some(event) => Err(JournalError::Malformed(format!(
+            "{} holds a NUL character; JSON writes it \\u0000",
+            event.kind
+        ))),
     }
 }
 

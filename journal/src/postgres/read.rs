@@ -61,10 +61,23 @@ const LAST_VERSION: &str =
 #[derive(Clone, Debug)]
 enum Ask {
     Head,
-    Scan { after: Position, end: Position, kinds: Option<Vec<String>>, categories: Option<Vec<String>> },
+    Scan {
+        after: Position,
+        end: Position,
+        kinds: Option<Vec<String>>,
+        categories: Option<Vec<String>>,
+    },
     /// `last` is found out.
-    Stream { name: String, after: Version, last: Version },
-    Streams { names: Vec<String>, after: Position, end: Position },
+    Stream {
+        name: String,
+        after: Version,
+        last: Version,
+    },
+    Streams {
+        names: Vec<String>,
+        after: Position,
+        end: Position,
+    },
 }
 
 /// What it answers.
@@ -234,8 +247,7 @@ impl From<Error> for Cut {
 impl Reader {
     fn start(target: Target) -> Result<Self, JournalError> {
         let failed = |error| JournalError::Unavailable(format!("cannot start a thread: {error}"));
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (asks, asked) = channel::<(Ask, SyncSender<Answer>)>();
         let serve = move || {
             let mut desk = Desk { target, conn: None };
@@ -372,7 +384,8 @@ async fn stream(
         let row = rows.try_next().await?;
         let ended = row.is_none();
         if let Some(row) = row {
-            bytes += row.try_get_unchecked::<&str, _>(12)?.len() + row.try_get_unchecked::<&str, _>(13)?.len();
+            bytes +=
+                row.try_get_unchecked::<&str, _>(12)?.len() + row.try_get_unchecked::<&str, _>(13)?.len();
             page.push(row);
         }
         if let Some(last) = page.last()

@@ -65,12 +65,18 @@ impl Server {
         std::fs::write(&password, USER).map_err(told)?;
         let mut initdb = command(programs.join("initdb"), owner);
         initdb.arg("-D").arg(folder.join("data")).args(["-U", USER, "-E", "UTF8", "--locale=C", "--no-sync"]);
-        initdb.args(["--auth-local=scram-sha-256", "--auth-host=scram-sha-256"]).arg("--pwfile").arg(&password);
+        initdb
+            .args(["--auth-local=scram-sha-256", "--auth-host=scram-sha-256"])
+            .arg("--pwfile")
+            .arg(&password);
         let made = initdb.current_dir(&folder).output().map_err(told)?;
         if !made.status.success() {
             return Err(format!("initdb failed: {}", String::from_utf8_lossy(&made.stderr)));
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).map_err(told)?.port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|free| free.local_addr())
+            .map_err(told)?
+            .port();
         let mut lines = vec![
             "listen_addresses = '127.0.0.1'".to_owned(),
             format!("port = {port}"),
@@ -84,8 +90,12 @@ impl Server {
         std::fs::write(conf, lines.join("\n") + "\n").map_err(told)?;
         let mut keeper = command("sh".into(), owner);
         keeper.args(["-c", KEEPER, "keeper"]).arg(&programs).arg(&folder).current_dir(&folder);
-        let mut keeper =
-            keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(told)?;
+        let mut keeper = keeper
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(told)?;
         let mut said = [0; 7];
         let started = keeper.stdout.as_mut().map(|out| std::io::Read::read_exact(out, &mut said));
         if !matches!(started, Some(Ok(()))) {
@@ -173,7 +183,8 @@ pub fn sql(url: &str, statements: &str) -> Result<Vec<Vec<String>>, String> {
 
 /// Where the server's programs are: as named, Debian's newest, or on the path.
 fn programs() -> Result<PathBuf, String> {
-    let whole = |folder: &Path| ["postgres", "initdb", "pg_ctl"].iter().all(|name| folder.join(name).exists());
+    let whole =
+        |folder: &Path| ["postgres", "initdb", "pg_ctl"].iter().all(|name| folder.join(name).exists());
     if let Some(named) = std::env::var_os("DAYBOOK_POSTGRES") {
         return Ok(named.into());
     }
@@ -238,7 +249,8 @@ fn folder(owner: Option<(u32, u32)>) -> Result<PathBuf, String> {
         match std::fs::create_dir(&folder) {
             Ok(()) => {
                 if let Some((uid, gid)) = owner {
-                    std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).map_err(|error| error.to_string())?;
+                    std::os::unix::fs::chown(&folder, Some(uid), Some(gid))
+                        .map_err(|error| error.to_string())?;
                 }
                 return Ok(folder);
             }

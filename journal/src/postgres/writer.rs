@@ -85,7 +85,9 @@ impl Writer {
         let target = self.shared.target.clone();
         let Some(Session { conn, .. }) = &mut self.session else { return Ok(()) };
         let head = sqlx::query("SELECT last FROM daybook_journal.head").fetch_one(conn).await;
-        let head = head.and_then(|row| super::batch::unsigned(&row, 0)).map_err(|error| explain(&target.name, &error))?;
+        let head = head
+            .and_then(|row| super::batch::unsigned(&row, 0))
+            .map_err(|error| explain(&target.name, &error))?;
         self.seen = head;
         self.shared.head.publish(head);
         Ok(())
@@ -242,9 +244,8 @@ impl Writer {
     async fn begin_session(&self, mut conn: PgConnection) -> Result<Session, JournalError> {
         let name = &self.shared.target.name;
         let fail = |error: Error| explain(name, &error);
-        let backend = sqlx::query(
-            "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()",
-        );
+        let backend =
+            sqlx::query("SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()");
         let row = backend.fetch_one(&mut conn).await.map_err(fail)?;
         let backend = Backend { pid: row.try_get(0).map_err(fail)?, began: row.try_get(1).map_err(fail)? };
         let take = if self.options.alone {

@@ -10,8 +10,8 @@
 use hashbrown::HashMap;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Result as SqlResult, params};
 
-use crate::streams::{SlotIndex, Streams};
 use crate::restore::does_not_follow;
+use crate::streams::{SlotIndex, Streams};
 use crate::{Append, Expected, JournalError, Kept, Micros, Position, Receipt, Version};
 
 const INSERT_EVENT: &str = "INSERT INTO events (position, stream, version, kind, schema, occurred_at, \

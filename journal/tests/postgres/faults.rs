@@ -46,7 +46,11 @@ fn whole(journal: &dyn Journal, acknowledged: &HashMap<u128, Receipt>) {
         assert_eq!(before, None, "command {} was written twice", kept.cause.command);
     }
     for (command, receipt) in acknowledged {
-        assert_eq!(found.get(command), Some(&receipt.first), "command {command} was acknowledged at {receipt:?}");
+        assert_eq!(
+            found.get(command),
+            Some(&receipt.first),
+            "command {command} was acknowledged at {receipt:?}"
+        );
     }
 }
 
@@ -111,7 +115,9 @@ fn who_was_alone_writes_no_more_when_another_wrote_meanwhile() {
         kill_sessions(server, &direct);
         match alone(&direct) {
             Ok(other) => break other,
-            Err(error) => assert!(matches!(error, JournalError::Locked(_) | JournalError::Unavailable(_)), "{error}"),
+            Err(error) => {
+                assert!(matches!(error, JournalError::Locked(_) | JournalError::Unavailable(_)), "{error}")
+            }
         }
     };
     let refused = append(&journal, item("order-1", 2, Expected::Any, &["{}"])).unwrap_err();
@@ -162,9 +168,16 @@ fn a_crash_right_after_a_receipt_takes_nothing_back_though_the_database_is_set_t
             written += 1;
         }
         // The same without the journal's care is lost: so this test can fail.
-        sql(&url, &format!("CREATE TABLE IF NOT EXISTS public.slack (n int); INSERT INTO public.slack VALUES ({round})")).unwrap();
+        sql(
+            &url,
+            &format!(
+                "CREATE TABLE IF NOT EXISTS public.slack (n int); INSERT INTO public.slack VALUES ({round})"
+            ),
+        )
+        .unwrap();
         server.crash();
-        let slack = sql(&url, "SELECT count(*) FROM public.slack").map_or(0_u64, |rows| rows[0][0].parse().unwrap());
+        let slack =
+            sql(&url, "SELECT count(*) FROM public.slack").map_or(0_u64, |rows| rows[0][0].parse().unwrap());
         assert_eq!(slack, 0, "commits were not slack: the test has tested nothing");
         insist(&journal, &item("order-2", round * 100 + 50, Expected::Any, &["{}"]));
         assert_eq!(log(&journal).iter().filter(|kept| kept.stream == "order-1").count() as u64, written);

@@ -49,7 +49,8 @@ fn postgres_keeps_every_promise() {
 
 #[test]
 fn postgres_keeps_every_promise_alone_and_with_the_tightest_bounds() {
-    let options = Options { queue_events: 1, max_batch_events: 31, stream_cache_entries: 0, ..Options::default() };
+    let options =
+        Options { queue_events: 1, max_batch_events: 31, stream_cache_entries: 0, ..Options::default() };
     keeps_every_promise(Options { alone: true, ..options });
 }
 

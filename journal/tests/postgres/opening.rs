@@ -111,7 +111,8 @@ fn the_documented_roles_may_what_they_should_and_no_more() {
     drop(open(&url).unwrap());
     let doc = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/postgres.md")).unwrap();
     let roles = doc.split("```sql").find(|part| part.contains("CREATE ROLE daybook_writer")).unwrap();
-    let roles = roles.split("```").next().unwrap().replace("DATABASE daybook", &format!("DATABASE {database}"));
+    let roles =
+        roles.split("```").next().unwrap().replace("DATABASE daybook", &format!("DATABASE {database}"));
     sql(&url, &roles).unwrap();
     let as_role = |role: &str, password: &str| url.replace("daybook:daybook", &format!("{role}:{password}"));
     let writer = as_role("daybook_writer", "change-me-writer");
@@ -120,7 +121,10 @@ fn the_documented_roles_may_what_they_should_and_no_more() {
     fill(&journal, [one(1)]);
     assert_eq!(log(&PostgresJournal::open_read_only(&reader).unwrap()).len(), 1);
     let error = refusal(open(&reader));
-    assert!(error.contains("is being written") || error.contains("docs/postgres.md has the grants"), "{error}");
+    assert!(
+        error.contains("is being written") || error.contains("docs/postgres.md has the grants"),
+        "{error}"
+    );
     for (url, statement) in [
         (&writer, "UPDATE daybook_journal.events SET data = '{}'"),
         (&writer, "DELETE FROM daybook_journal.events"),
@@ -133,7 +137,10 @@ fn the_documented_roles_may_what_they_should_and_no_more() {
         (&reader, "UPDATE daybook_journal.head SET last = 9"),
     ] {
         let error = sql(url, statement).unwrap_err();
-        assert!(error.contains("permission denied") || error.contains("must be owner"), "{statement}: {error}");
+        assert!(
+            error.contains("permission denied") || error.contains("must be owner"),
+            "{statement}: {error}"
+        );
     }
     assert_eq!(log(&journal).len(), 1);
 }

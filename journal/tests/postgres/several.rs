@@ -75,10 +75,12 @@ fn run(writers: u128, readers: usize, time: Duration) {
             }
         });
         scope.spawn(move || {
-            let open = format!("BEGIN; SELECT pg_current_xact_id(); SELECT pg_sleep({})", time.as_secs_f64() + 1.0);
+            let open =
+                format!("BEGIN; SELECT pg_current_xact_id(); SELECT pg_sleep({})", time.as_secs_f64() + 1.0);
             sql(url, &open).unwrap();
         });
-        let readers: Vec<_> = (0..readers).map(|_| scope.spawn(move || follow(url, finished, writers as u64))).collect();
+        let readers: Vec<_> =
+            (0..readers).map(|_| scope.spawn(move || follow(url, finished, writers as u64))).collect();
         std::thread::sleep(time);
         done.store(true, Ordering::Relaxed);
         readers.into_iter().map(|reader| reader.join().unwrap()).collect()
@@ -133,7 +135,9 @@ fn a_refusal_is_never_given_from_a_version_that_another_process_has_outdated() {
     let Some(server) = Server::shared() else { return };
     let url = server.database();
     let (a, b) = (open(&url).unwrap(), open(&url).unwrap());
-    let write = |journal: &PostgresJournal, command, expected| append(journal, item("order-1", command, expected, &["{}"]));
+    let write = |journal: &PostgresJournal, command, expected| {
+        append(journal, item("order-1", command, expected, &["{}"]))
+    };
     write(&a, 1, Expected::NoStream).unwrap();
     write(&b, 2, Expected::At(1)).unwrap();
     write(&a, 3, Expected::At(2)).unwrap();

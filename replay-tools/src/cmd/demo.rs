@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use daybook_commands::ManualClock;
 use daybook_domain::{CampaignId, Currency, Money};
-use daybook_market::demo::{self, DemoError, Report};
 use daybook_market::Options;
+use daybook_market::demo::{self, DemoError, Report};
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
 use daybook_metrics::{ChannelRule, MarketSites, SessionRule};
 use daybook_projections::metrics::{Days, Question};

@@ -85,8 +85,13 @@ fn metrics_are_pure_and_split_money_without_floats() {
 
 /// Where SQL may stand: the journal's backends, the engine and queries of the read models, the side table of
 /// refused commands.
-const SQL_STANDS_IN: &[&str] =
-    &["journal/src/sqlite/", "journal/src/postgres/", "projections/src/engine/", "projections/src/queries/", "commands/src/refusals"];
+const SQL_STANDS_IN: &[&str] = &[
+    "journal/src/sqlite/",
+    "journal/src/postgres/",
+    "projections/src/engine/",
+    "projections/src/queries/",
+    "commands/src/refusals",
+];
 
 /// Where it stands for a reason of its own.
 const SQL_EXCEPTIONS: &[(&str, &str)] = &[

@@ -120,6 +120,7 @@ fn latency(levels: &[Level], size: &Size) -> Figure {
         row.value = row.p50_us.unwrap_or(0) as f64;
         row
     });
-    let limited_by = vec!["the server's commits: a command waits for the rest of one and the whole of the next".into()];
+    let limited_by =
+        vec!["the server's commits: a command waits for the rest of one and the whole of the next".into()];
     Figure { figure: 'e', title: "latency of a command, PostgreSQL", rows: rows.collect(), limited_by }
 }

@@ -46,8 +46,7 @@ pub fn measure(room: &Room, runtime: &Runtime, size: &Size) -> Result<Figure, Fa
             let requests = deposits::payments(1_000 + run * 2 + half, count, size.streams);
             let logging = (half == 1)
                 .then(|| {
-                    let (journal, market) =
-                        (Arc::clone(&ground.journal), Options::default().market);
+                    let (journal, market) = (Arc::clone(&ground.journal), Options::default().market);
                     let now = || Timestamp(SystemClock.now());
                     Logging::start((journal, market), tlog.clone(), key.clone(), EVERY, now)
                 })

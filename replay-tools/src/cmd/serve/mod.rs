@@ -247,8 +247,7 @@ impl Plan {
                 Logging::start((journal, market.id()), folder, key, every, || Timestamp(SystemClock.now()))
             });
             let logging = logging.transpose()?;
-            let blinding =
-                states.then(|| blinding_or_new(&tlog, &chance()?).map_err(Failure::from));
+            let blinding = states.then(|| blinding_or_new(&tlog, &chance()?).map_err(Failure::from));
             let blinding = blinding.transpose()?;
             Ok::<_, Failure>((market, models, follower, access, clerk, webhooks, logging, blinding))
         });

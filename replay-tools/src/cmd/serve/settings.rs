@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 
-use crate::cli::Url;
+use crate::cli::{FileUrl, Url};
 use crate::failure::Failure;
 
 /// A setting, as the command line, the environment, the file and the printed list know it.
@@ -134,10 +134,12 @@ impl clap::FromArgMatches for Args {
             }
         }
         for (name, flag, env) in GLOBAL {
-            if let Some(origin) = origin(matches, name, flag, env)
-                && let Some(url) = matches.get_one::<crate::cli::Url>(name)
-            {
-                given.insert(name, (url.to_string(), origin));
+            let url = match name {
+                "journal" => matches.get_one::<Url>(name).map(Url::to_open),
+                _ => matches.get_one::<FileUrl>(name).map(FileUrl::to_string),
+            };
+            if let (Some(origin), Some(url)) = (origin(matches, name, flag, env), url) {
+                given.insert(name, (url, origin));
             }
         }
         let config = matches.get_one::<PathBuf>("config").cloned();
