@@ -67,9 +67,11 @@ impl Global {
 
     /// The journal, for reading only: beside a process that writes it, or without one.
     pub fn read_journal(&self) -> Result<Arc<dyn Journal>, Failure> {
-        self.must_exist()?;
         Ok(match &self.journal {
-            Url::Sqlite(path) => Arc::new(SqliteJournal::open_read_only(path)?),
+            Url::Sqlite(path) => {
+                self.must_exist()?;
+                Arc::new(SqliteJournal::open_read_only(path)?)
+            }
             Url::Postgres(url) => Arc::new(PostgresJournal::open_read_only(url)?),
         })
     }
@@ -129,7 +131,13 @@ impl Global {
 
     /// Says how to make a journal when there is none.
     pub fn must_exist(&self) -> Result<(), Failure> {
-        let Url::Sqlite(path) = &self.journal else { return Ok(()) };
+        let path = match &self.journal {
+            Url::Sqlite(path) => path,
+            Url::Postgres(url) => {
+                PostgresJournal::open_read_only(url)?;
+                return Ok(());
+            }
+        };
         if path.exists() {
             return Ok(());
         }

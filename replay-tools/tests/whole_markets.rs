@@ -101,6 +101,22 @@ fn an_import_reports_what_it_found_and_adds_nothing_the_second_time() {
 }
 
 #[test]
+fn an_import_lies_in_postgres_as_it_does_in_sqlite() {
+    let Some(server) = daybook_journal::postgres::server::Server::shared() else { return };
+    let (place, url) = (with_tables(), server.database());
+    let there = ["--journal", &url, "--read-models", "sqlite:there.views.db"];
+    let import = ["import", "olist", "olist", "--format", "json"];
+    let (one, two) = (place.run(&import), place.run(&[&import[..], &there].concat()));
+    assert_eq!((one.code, two.code), (0, 0), "{one:?} {two:?}");
+    assert_eq!(json(&one.out), json(&two.out));
+    let again = place.run(&[&import[..], &there].concat());
+    assert_eq!((again.code, &json(&again.out)["events"]), (0, &0.into()), "{again:?}");
+    let digest = ["digest", "--format", "csv"];
+    let (here, there) = (place.run(&digest), place.run(&[&digest[..], &there].concat()));
+    assert_eq!((here.code, here.out), (0, there.out), "{}", there.err);
+}
+
+#[test]
 fn input_that_is_not_sound_is_refused_by_file_line_and_field_before_anything_is_written() {
     for (table, from, to, names) in [
         ("olist_order_items_dataset.csv", "20.25", "-20.25", ["olist_order_items_dataset.csv", "3", "price"]),

@@ -6,6 +6,8 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Row};
 
+use uuid::Uuid;
+
 use super::explain::{explain, standby};
 use crate::JournalError;
 
@@ -113,6 +115,12 @@ impl Target {
             on.execute(&mut conn).await.map_err(fail)?;
         }
         Ok(conn)
+    }
+
+    /// A name for one opening of the journal, which stands in the head behind what it wrote.
+    pub(super) async fn new_name(&self, conn: &mut PgConnection) -> Result<Uuid, JournalError> {
+        let name = sqlx::query("SELECT gen_random_uuid()").fetch_one(conn).await;
+        name.and_then(|row| row.try_get(0)).map_err(|error| explain(&self.name, &error))
     }
 
     /// The server does not answer.

@@ -149,7 +149,10 @@ impl PostgresJournal {
         let found = answer.recv().map_err(|_| writer_gone())?;
         let _ = look.join();
         found?;
-        Self::on(target, Arc::default(), None)
+        let journal = Self::on(target, Arc::default(), None)?;
+        // Who waits at once is not told that there is nothing.
+        journal.head()?;
+        Ok(journal)
     }
 
     fn on(target: Target, head: Arc<Head>, writing: Option<Writing>) -> Result<Self, JournalError> {

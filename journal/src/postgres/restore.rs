@@ -50,16 +50,17 @@ impl PostgresRestore {
             .enable_all()
             .build()
             .map_err(|error| JournalError::Unavailable(format!("cannot start a runtime: {error}")))?;
-        let conn = on_a_thread(|| {
+        let (conn, me) = on_a_thread(|| {
             runtime.block_on(async {
                 let mut conn = target.connect_to_write().await?;
                 schema::migrate(&target, &mut conn).await?;
                 lock(&target, &mut conn).await?;
-                Ok(conn)
+                let me = target.new_name(&mut conn).await?;
+                Ok((conn, me))
             })
         })?;
         let reader = PostgresJournal::open_read_only(url)?;
-        Ok(Self { target, reader, me: Uuid::now_v7(), runtime, conn: Some(conn) })
+        Ok(Self { target, reader, me, runtime, conn: Some(conn) })
     }
 }
 

@@ -23,7 +23,7 @@ use sqlx::{Connection, Error, Row};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::batch::{Batch, Bounds, HeadRow, Ledger};
+use super::batch::{Batch, Bounds, HeadRow, Ledger, unsigned};
 use super::connect::{LOCK_CLASS, PATIENCE, WRITING};
 use super::explain::explain;
 use super::{Options, Shared, schema};
@@ -69,28 +69,21 @@ enum Failure {
 impl Writer {
     /// Connects, brings the schema up to date and takes the lock.
     pub(super) async fn open(shared: Arc<Shared>, options: Options) -> Result<Self, JournalError> {
-        let me = Uuid::now_v7();
+        let target = &shared.target;
+        let mut conn = target.connect_to_write().await?;
+        schema::migrate(target, &mut conn).await?;
+        let me = target.new_name(&mut conn).await?;
         let ledger = Ledger::new(me, options.stream_cache_entries);
-        let mut writer = Self { shared, options, me, session: None, before: None, ledger, seen: 0 };
-        let mut conn = writer.shared.target.connect_to_write().await?;
-        schema::migrate(&writer.shared.target, &mut conn).await?;
-        let session = writer.begin_session(conn).await?;
+        let mut writer =
+            Self { shared: Arc::clone(&shared), options, me, session: None, before: None, ledger, seen: 0 };
+        let mut session = writer.begin_session(conn).await?;
+        // Behind the lock: who is alone finds it as it stays.
+        let head = sqlx::query("SELECT last FROM daybook_journal.head").fetch_one(&mut session.conn).await;
+        let head = head.and_then(|row| unsigned(&row, 0)).map_err(|error| explain(&target.name, &error))?;
         writer.session = Some(session);
-        writer.look().await?;
+        writer.seen = head;
+        shared.head.publish(head);
         Ok(writer)
-    }
-
-    /// Reads the head for the first time.
-    async fn look(&mut self) -> Result<(), JournalError> {
-        let target = self.shared.target.clone();
-        let Some(Session { conn, .. }) = &mut self.session else { return Ok(()) };
-        let head = sqlx::query("SELECT last FROM daybook_journal.head").fetch_one(conn).await;
-        let head = head
-            .and_then(|row| super::batch::unsigned(&row, 0))
-            .map_err(|error| explain(&target.name, &error))?;
-        self.seen = head;
-        self.shared.head.publish(head);
-        Ok(())
     }
 
     /// Until the queue is closed and empty.

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use daybook_journal::conformance::tools::{append, fill, item, log};
+use daybook_journal::conformance::tools::{append, block_on, fill, item, log};
 use daybook_journal::postgres::server::{Server, sql};
 use daybook_journal::{Expected, Journal, JournalError, PostgresJournal, Receipt};
 
@@ -147,6 +147,48 @@ fn a_server_that_was_set_back_is_not_written_to() {
     .unwrap();
     let refused = append(&journal, item("order-1", 9, Expected::Any, &["{}"])).unwrap_err();
     assert!(refused.to_string().contains("set back"), "{refused}");
+}
+
+/// What the server says then is said by a trigger here; that nothing of the batch stays is its own doing.
+#[test]
+fn a_server_that_cannot_write_says_why_and_the_journal_goes_on_when_it_can() {
+    let Some(server) = Server::shared() else { return };
+    for (code, told) in [
+        ("53100", "make room, the journal goes on by itself"),
+        ("53200", "is short of memory"),
+        ("25006", "name the primary"),
+        ("57P01", "is restarting"),
+        ("42501", "docs/postgres.md has the grants"),
+    ] {
+        let url = server.database();
+        let journal = alone(&url).unwrap();
+        fill(&journal, [item("order-1", 1, Expected::NoStream, &["{}"])]);
+        let raise = format!(
+            "CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$ \
+             BEGIN IF NEW.position = 3 THEN RAISE EXCEPTION 'as asked' USING ERRCODE = '{code}'; END IF; RETURN NEW; END $$; \
+             CREATE TRIGGER fail BEFORE INSERT ON daybook_journal.events FOR EACH ROW EXECUTE FUNCTION public.fail()"
+        );
+        sql(&url, &raise).unwrap();
+        let both = || {
+            vec![
+                item("order-1", 2, Expected::At(1), &["{}"]),
+                item("order-2", 3, Expected::NoStream, &["{}"]),
+            ]
+        };
+        for answer in block_on(journal.append(both())) {
+            let error = answer.unwrap_err();
+            assert!(
+                matches!(error, JournalError::Unavailable(_)) && error.to_string().contains(told),
+                "{error}"
+            );
+        }
+        assert_eq!((journal.head(), log(&journal).len()), (Ok(1), 1), "nothing of it stays");
+        assert!(journal.load().failing.is_some());
+        sql(&url, "DROP TRIGGER fail ON daybook_journal.events").unwrap();
+        let receipts = fill(&journal, both());
+        assert_eq!((receipts[0].first, receipts[1].first, receipts[1].replayed), (2, 3, false));
+        assert_eq!(journal.load().failing, None);
+    }
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn run(writers: u128, readers: usize, time: Duration) {
                 while !done.load(Ordering::Relaxed) {
                     n += 1;
                     // A condition that seldom holds: its transaction is rolled back.
-                    let expected = if n % 7 == 0 { Expected::At(3) } else { Expected::Any };
+                    let expected = if n.is_multiple_of(7) { Expected::At(3) } else { Expected::Any };
                     let name = format!("order-{}", n % 5);
                     match append(&journal, item(&name, (writer << 64) + n, expected, &["{}", "{}"])) {
                         Ok(_) => drop(acknowledged.fetch_add(2, Ordering::Relaxed)),
