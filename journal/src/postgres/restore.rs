@@ -1,7 +1,7 @@
 //! Writing a copy of a journal: events as they are, from one caller, without a queue.
 
 use sqlx::postgres::PgConnection;
-use sqlx::{Error, Row};
+use sqlx::{Connection as _, Error, Row};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -138,5 +138,22 @@ impl Restore for PostgresRestore {
             }
             error
         })
+    }
+}
+
+impl Drop for PostgresRestore {
+    fn drop(&mut self) {
+        let Some(mut conn) = self.conn.take() else { return };
+        let runtime = &self.runtime;
+        on_a_thread(|| {
+            runtime.block_on(async {
+                // Whoever comes next finds the lock free.
+                let bye = async {
+                    sqlx::raw_sql("SELECT pg_advisory_unlock_all()").execute(&mut conn).await?;
+                    conn.close().await
+                };
+                let _ = tokio::time::timeout(std::time::Duration::from_secs(2), bye).await;
+            });
+        });
     }
 }

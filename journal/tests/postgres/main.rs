@@ -3,6 +3,7 @@
 //! get it.
 #![allow(clippy::unwrap_used)]
 
+mod copies;
 mod faults;
 mod opening;
 mod proxy;
