@@ -2,18 +2,34 @@
 """Checks that what a merchant is owed is counted in the sum that a market stated (docs/statements.md), independently of Daybook.
 
     python3 check_liabilities.py OWN.proof --sum SUM.proof --key 'shop.example/ledger+5f584738+AbC...' [--merchant M] [--currency CNY]
-        [--owed 1250.00] [--events SIZE]
+        [--owed 1250.00] [--not-before 2026-11-22T00:00:00Z] [--events SIZE]
 
 Needs verify_statement.py beside it and Python 3. Prints what holds, or what does not (exit code 1).
 """
-import argparse, re, sys
+import argparse, datetime, re, sys
 
 from verify_statement import (Wrong, check, checkpoint, event, hashes, leaf, money, number, printable, public_key, root_of,
                               sha, shown, strict, unbase64)
 
 
+LATEST = 253402300799999999  # the last microsecond of the year 9999
+SINCE = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+def time(micros):
+    return (SINCE + datetime.timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
+
+
+def micros(text):
+    """Microseconds since 1970 of a time with its offset (RFC 3339)."""
+    try:
+        return (datetime.datetime.fromisoformat(re.sub("[Zz]$", "+00:00", text)) - SINCE) // datetime.timedelta(microseconds=1)
+    except (TypeError, ValueError):
+        raise argparse.ArgumentTypeError(f"time {text!r} is not RFC 3339 such as 2026-11-22T00:00:00Z")
+
+
 def stated(text, keys):
-    """The event that says what is owed in all, in the log that was signed: its position, size of the log and sums by currency."""
+    """The event that says what is owed in all, in the log that was signed: its position, when and through where it was stated, size of the log and sums by currency."""
     where = "the sum"
     head, found, note = text.partition("\n\n")
     lines = head.split("\n")
@@ -22,10 +38,11 @@ def stated(text, keys):
     raw, index = unbase64(lines[1][6:], where), number(lines[2][6:], where)
     size, root, _ = checkpoint(note, keys, where)
     check(root_of(hashes(lines[3:], where), index, size, leaf(raw), where) == root, where, "its event is not in the log that was signed")
-    at, stream, kind, said = event(raw, where)
+    at, stream, kind, said, when = event(raw, where)
     check(at == index + 1, where, "its event is at another position")
     check(kind == "LiabilitiesStated" and stream.startswith("books-"), where, "its event does not say what is owed")
     check(type(said["through"]) is int and 0 <= said["through"] < at, where, "it says what is owed by events that came after it")
+    check(0 <= when <= LATEST, where, "it was stated at no time of this calendar")
     sums = {}
     for one in said["sums"]:
         currency, (owed, digits) = one["sum"]["currency"], money(one["sum"]["amount"], None, where)
@@ -33,7 +50,7 @@ def stated(text, keys):
         check(type(one["leaves"]) is int and one["leaves"] > 0 and owed >= 0, where, "a sum of it is none")
         check(re.match(r"[0-9a-f]{64}\Z", one["root"]), where, "a root of it is none")
         sums[currency] = (owed, digits, one["leaves"], bytes.fromhex(one["root"]))
-    return at, size, root, sums
+    return at, when, said["through"], size, root, sums
 
 
 def over(left, right):
@@ -44,7 +61,7 @@ def over(left, right):
 
 
 def verify(own, total, keys, **wanted):
-    at, size, root, sums = stated(total, keys)
+    at, when, through, size, root, sums = stated(total, keys)
     where, lines = "the proof", own.split("\n")
     check(len(lines) >= 7 and lines[0] == "daybook owed 2" and lines[-1] == "", where, "it is no proof of what is owed")
     check(lines[1].startswith("stated ") and number(lines[1][7:], where) == at, where, f"it is not of the sum stated at position {at}")
@@ -74,9 +91,12 @@ def verify(own, total, keys, **wanted):
     for name, value in wanted.items():
         if name == "events":
             check(value is None or size >= value, "the checkpoint", f"it has {size} events, and {value} are known")
+        elif name == "not_before":
+            check(value is None or when >= value, "the sum", f"it was stated at {time(when)}, and one not before {time(value or 0)} was asked for")
         else:
             check(value in (None, found[name]), where, f"its {name} is {found[name]}, and {value} was asked for")
-    return f"{amount} {currency} for {who} are counted in {shown(whole, digits)} owed to {leaves}, stated at {at}, signed over {size} events"
+    return (f"{amount} {currency} for {who} are counted in {shown(whole, digits)} owed to {leaves}, stated at {time(when)} by the events "
+            f"through {through} (position {at}), signed over {size} events")
 
 
 def main():
@@ -86,12 +106,13 @@ def main():
     asked.add_argument("--key", action="append", required=True)
     for name in ("merchant", "currency", "owed"):
         asked.add_argument(f"--{name}")
+    asked.add_argument("--not-before", type=micros, metavar="TIME", help="refuse a sum that was stated before")
     asked.add_argument("--events", type=int)
     args = asked.parse_args()
     try:
         own, total = (open(path, encoding="utf-8", newline="").read(1 << 22) for path in (args.file, args.sum))
         says = verify(own, total, [public_key(key) for key in args.key], merchant=args.merchant, currency=args.currency,
-                      owed=args.owed, events=args.events)
+                      owed=args.owed, not_before=args.not_before, events=args.events)
     except Wrong as wrong:
         print(printable(f"it does not hold: {wrong}"))
         return 1

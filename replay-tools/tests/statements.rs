@@ -133,6 +133,35 @@ fn what_is_owed_is_stated_in_the_log_and_each_merchant_finds_its_part() {
         says(&with(&["--currency", "USD"]), 1, "\"USD\" was asked for");
         says(&with(&["--owed", "6.00"]), 1, "\"6.00\" was asked for");
         says(&with(&["--events", "999"]), 1, "at least 999 are known");
+        // a later checkpoint has the sum of any day before it: when it was stated is said, and can be asked for
+        let stated_at = found["stated_at"].as_str().unwrap().to_owned();
+        assert!(
+            stated_at.starts_with("20") && found["through"].as_u64() < found["position"].as_u64(),
+            "{found}"
+        );
+        for (first, code) in
+            [(stated_at.as_str(), 0), ("2018-01-01T08:00:00+08:00", 0), ("2999-01-01T00:00:00Z", 1)]
+        {
+            let by_binary = with(&["--not-before", first]);
+            let of_script = by_script(
+                "check_liabilities.py",
+                &elsewhere,
+                &[&asked[2..], &["--not-before", first]].concat(),
+            );
+            assert_eq!((by_binary.code, of_script.code), (code, code), "{by_binary:?} {of_script:?}");
+            let said = if code == 0 { &of_script.out } else { &by_binary.err };
+            assert!(said.contains(&format!("stated at {stated_at}")), "{by_binary:?} {of_script:?}");
+        }
+        says(&with(&["--not-before", "yesterday"]), 2, "not RFC 3339");
+        assert_eq!(
+            by_script(
+                "check_liabilities.py",
+                &elsewhere,
+                &[&asked[2..], &["--not-before", "yesterday"]].concat()
+            )
+            .code,
+            2
+        );
         let by_script =
             by_script("check_liabilities.py", &elsewhere, &[&asked[2..], &["--merchant", merchant]].concat());
         assert!(

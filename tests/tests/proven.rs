@@ -325,11 +325,15 @@ async fn what_is_owed_is_one_event_for_all_and_each_merchant_is_counted_in_it_on
     };
     assert!(state(&books, &blinding, 1).await);
     assert!(!state(&books, &blinding, 2).await, "nothing came since: it stands");
+    books.stage.clock.set(Timestamp::parse("2026-05-03T02:00:00Z").unwrap().0);
+    assert!(state(&books, &blinding, 4).await, "the next day it is stated again: a day old is none of today");
+    assert!(!state(&books, &blinding, 5).await);
     let unsigned = books.with_prover(|prover| prover.liabilities(&[])).unwrap_err().to_string();
     assert!(unsigned.contains("no checkpoint") || unsigned.contains("not signed since"), "{unsigned}");
     books.sign();
     let stated = sum(&books);
     assert_eq!((stated.sums.len(), stated.sums[0].root.owed), (1, 16_200));
+    assert_eq!(stated.stated_at, Timestamp::parse("2026-05-03T02:00:00Z").unwrap().0);
     for (merchant, owed) in [("m1", 13_500), ("m2", 2_700)] {
         let proof = books.with_prover(|prover| prover.owed(&blinding, merchant, cny)).unwrap();
         assert_eq!((proof.owed, proof.verify(&stated).is_ok()), (owed, true));
@@ -349,9 +353,9 @@ async fn what_is_owed_is_one_event_for_all_and_each_merchant_is_counted_in_it_on
             .unwrap();
         (report.checks[0].checked, report.checks[0].violated)
     };
-    assert_eq!((wrong(Some(&blinding)), wrong(None)), ((2, 0), (2, 0)));
+    assert_eq!((wrong(Some(&blinding)), wrong(None)), ((3, 0), (3, 0)));
     let other = Blinding::by(&Zeroizing::new([9; 32]));
-    assert_eq!(wrong(Some(&other)), (2, 2), "roots of another secret");
+    assert_eq!(wrong(Some(&other)), (3, 3), "roots of another secret");
     books.stage.holds();
 }
 

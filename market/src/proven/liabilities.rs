@@ -8,7 +8,7 @@ use daybook_commands::Executed;
 use daybook_domain::books::commands::{BooksCommand, DrawnLiabilities};
 use daybook_domain::books::events::{LiabilitiesStated, LiabilitiesSum};
 use daybook_domain::posting::{CHART, Class};
-use daybook_domain::{Currency, Event, MarketId, Money, Reference};
+use daybook_domain::{Currency, Event, MarketId, Money, Reference, Timestamp};
 use daybook_journal::{Journal, Position};
 use daybook_projections::queries::Balance;
 use daybook_projections::{AsOf, ReadModels};
@@ -241,7 +241,7 @@ pub fn statements(journal: &dyn Journal, market: MarketId) -> Result<Vec<Stateme
 pub struct Drawn {
     /// What is owed.
     pub owed: Vec<Owed>,
-    /// What recording it came to; none where nothing came since the last statement, which stands.
+    /// What recording it came to; none where nothing came since the last statement, of the same business day, which stands.
     pub executed: Option<Executed>,
 }
 
@@ -257,6 +257,13 @@ impl Market {
         request: impl FnOnce(BooksCommand) -> AnyRequest,
     ) -> Result<Drawn, TransparencyError> {
         let last = statements(self.journal().as_ref(), self.id())?.pop();
+        // who checks asks when it was stated: yesterday's is stated again, also where nothing came
+        let of_today = |last: &Statement| {
+            let day =
+                self.business_day_of(Timestamp(last.at)).and_then(|day| Ok(day == self.business_day()?));
+            day.unwrap_or(true)
+        };
+        let last = last.filter(of_today);
         let (models, blinding) = (models.clone(), blinding.clone());
         let work = move || {
             let through = models.catch_up(&mut |_| {})?.applied;

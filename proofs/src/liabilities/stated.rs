@@ -7,6 +7,9 @@ use super::{Sum, read};
 use crate::statement::{hex, is_currency};
 use crate::{Checkpoint, Proof, ProofError, PublicKey, SignedBy, strict};
 
+/// The last microsecond of the year 9999: what can be written as a time.
+const LATEST: i64 = 253_402_300_799_999_999;
+
 /// What is owed in all in a currency, as an event says it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatedSum {
@@ -25,6 +28,8 @@ pub struct StatedSum {
 pub struct Stated {
     /// Position of the event.
     pub position: u64,
+    /// When it was stated, microseconds since 1970, UTC. A later checkpoint has it too: it does not make it newer.
+    pub stated_at: i64,
     /// What is owed by the events through here.
     pub through: u64,
     /// By currency.
@@ -88,7 +93,10 @@ impl Stated {
         if through >= entry.position {
             return Err(ProofError::broken("it says what is owed by events that came after it"));
         }
-        let position = entry.position;
-        Ok(Self { position, through, sums, checkpoint: proof.checkpoint, by })
+        let (position, stated_at) = (entry.position, entry.occurred_at);
+        if !(0..=LATEST).contains(&stated_at) {
+            return Err(ProofError::broken("it was stated at no time of this calendar"));
+        }
+        Ok(Self { position, stated_at, through, sums, checkpoint: proof.checkpoint, by })
     }
 }

@@ -14,7 +14,7 @@ fn stated(tree: &OwedTree) -> Stated {
     let checkpoint = crate::Checkpoint::sign(9, Hash([1; 32]), &[], &[key]).expect("signed");
     let (leaves, root) = (tree.tree.leaves(), tree.tree.root());
     let sums = vec![StatedSum { currency: "CNY".into(), digits: 2, leaves, root }];
-    Stated { position: 9, through: 8, sums, checkpoint, by: crate::SignedBy::default() }
+    Stated { position: 9, stated_at: 0, through: 8, sums, checkpoint, by: crate::SignedBy::default() }
 }
 
 #[test]

@@ -86,6 +86,9 @@ struct Check {
     /// Refuse one of another amount: what you are owed by your own books, such as 1250.00
     #[arg(long, value_name = "AMOUNT")]
     owed: Option<String>,
+    /// Refuse a sum that was stated before this time: one of last year holds today too
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    not_before: Option<Timestamp>,
     /// Refuse a sum under a checkpoint of fewer events: an older one than you know
     #[arg(long, value_name = "SIZE")]
     events: Option<u64>,
@@ -227,10 +230,14 @@ fn another(asked: &Check, (proof, stated, sum): &Held) -> Option<String> {
         let wanted = wanted.filter(|wanted| *wanted != found)?;
         Some(format!("its {what} is {found:?}, and {wanted:?} was asked for"))
     };
-    let size = stated.checkpoint.size;
+    let (size, stated_at) = (stated.checkpoint.size, Timestamp(stated.stated_at));
     differs("creditor", &proof.to, merchant.as_deref())
         .or_else(|| differs("currency", &proof.currency, asked.currency.as_ref().map(Currency::as_str)))
         .or_else(|| differs("amount", &owed, asked.owed.as_deref()))
+        .or_else(|| {
+            let first = asked.not_before.filter(|first| stated_at < *first)?;
+            Some(format!("its sum was stated at {stated_at}, and one not before {first} was asked for"))
+        })
         .or_else(|| {
             let least = asked.events.filter(|least| size < *least)?;
             Some(format!("its checkpoint has {size} events, and at least {least} are known"))
@@ -266,8 +273,9 @@ fn check(global: &Global, asked: &Check) -> Result<(), Failure> {
         "owed",
         "of_in_all",
         "leaves",
-        "through",
         "stated_at",
+        "through",
+        "position",
         "size",
         "root",
         "time",
@@ -281,6 +289,7 @@ fn check(global: &Global, asked: &Check) -> Result<(), Failure> {
         money(proof.owed, sum.digits).into(),
         money(sum.root.owed, sum.digits).into(),
         sum.leaves.into(),
+        Some(Timestamp(stated.stated_at)).into(),
         stated.through.into(),
         stated.position.into(),
         checkpoint.size.into(),
