@@ -30,6 +30,7 @@ mod pump;
 pub mod reactors;
 pub mod reconcile;
 mod references;
+pub mod secret;
 pub mod settlement;
 mod side;
 mod stream;

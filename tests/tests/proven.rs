@@ -10,7 +10,7 @@ use daybook_domain::books::Month;
 use daybook_domain::{Currency, PartyId, Timestamp};
 use daybook_market::periods::periods;
 use daybook_market::proven::Prover;
-use daybook_market::proven::liabilities::blinding_or_new;
+use daybook_market::proven::blinding::{blinding, blinding_or_new};
 use daybook_market::transparency::{folder, grow, recount, sign};
 use daybook_market::verify::{Report, verify_liabilities, verify_seals};
 use daybook_market::{AnyCommand, AnyRequest};
@@ -302,7 +302,8 @@ async fn statements_of_a_market_whose_months_are_closed_late_and_again_prove_wha
 }
 
 fn with_blinding(books: &Books) -> Blinding {
-    blinding_or_new(&tlog(books.room.path()), &Zeroizing::new([8; 32])).unwrap()
+    let market = (books.stage.market.journal().as_ref(), books.stage.market.id());
+    blinding_or_new(market, &tlog(books.room.path()), &Zeroizing::new([8; 32]), false).unwrap()
 }
 
 async fn state(books: &Books, blinding: &Blinding, n: u128) -> bool {

@@ -32,6 +32,9 @@ pub struct Manifest {
     /// The checkpoints that were signed of its log, where there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoints: Option<Checkpoints>,
+    /// SHA-256 of the file with the secret that blinds who is owed, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub liabilities_secret: Option<String>,
 }
 
 /// The events of a journal up to a position.
@@ -69,9 +72,10 @@ impl Manifest {
         events: Events,
         parts: Vec<Part>,
         checkpoints: Option<Checkpoints>,
+        liabilities_secret: Option<String>,
     ) -> Self {
         let daybook = env!("CARGO_PKG_VERSION").to_owned();
-        Self { format: FORMAT, daybook, made_at, events, parts, checkpoints }
+        Self { format: FORMAT, daybook, made_at, events, parts, checkpoints, liabilities_secret }
     }
 
     pub(super) fn to_text(&self) -> String {

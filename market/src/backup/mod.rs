@@ -1,7 +1,8 @@
 //! Copies of a market that runs, and putting them back.
 //!
 //! A backup is a folder: the journal as it was at one moment, the market's own files beside it (not the read models:
-//! they are made from the journal), the checkpoints that were signed of its log, and a manifest with a digest of the events and one of each file. Own files are
+//! they are made from the journal), the checkpoints that were signed of its log, the secret with which what is owed is stated, and a manifest
+//! with a digest of the events and one of each file. Own files are
 //! copied first, so that none knows more than the journal. Both ways the work is done under another name and gets
 //! its own last, when all of it is checked and durable.
 
@@ -98,6 +99,7 @@ fn make(journal: &Path, source: &SqliteJournal, folder: &Path) -> Result<Manifes
     parts.push(copied(journal, folder, JOURNAL.to_owned())?);
     let copy = SqliteJournal::open_read_only(folder.join(file_of(JOURNAL)))?;
     let events = Events::of(&copy, copy.head()?)?;
+    let secret = signed::back_up_secret(journal, folder)?;
     // what it holds is durable where it came from, and the same there
     let head = source.head()?;
     if head < events.count || Events::of(source, events.count)? != events {
@@ -106,7 +108,7 @@ fn make(journal: &Path, source: &SqliteJournal, folder: &Path) -> Result<Manifes
             journal.display()
         )));
     }
-    let manifest = Manifest::new(Timestamp(SystemClock.now()), events, parts, checkpoints);
+    let manifest = Manifest::new(Timestamp(SystemClock.now()), events, parts, checkpoints, secret);
     let path = folder.join(MANIFEST);
     fs::write(&path, manifest.to_text()).and_then(|()| File::open(&path)?.sync_all()).at(&path)?;
     settle_folder(&path)?;
@@ -134,7 +136,7 @@ pub fn check(backup: &Path) -> Result<Manifest, BackupError> {
         let path = backup.join(file_of(&part.word));
         matches(&path, part)?;
     }
-    signed::check(backup, manifest.checkpoints.as_ref())?;
+    signed::check(backup, &manifest)?;
     let journal = SqliteJournal::open_read_only(backup.join(file_of(JOURNAL)))?;
     let found = Events::of(&journal, journal.head()?)?;
     if found != manifest.events {

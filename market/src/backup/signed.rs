@@ -1,4 +1,5 @@
-//! The checkpoints of the signed log: what was promised of the journal goes with its copy. The log's tiles are made again.
+//! What of the signed log goes with a copy of its journal: the checkpoints, which are what was promised of it, and the secret that blinds
+//! who is owed, without which nothing that was stated can be shown or stated again. The log's tiles are made again.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -7,9 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::manifest::hex;
-use super::{At as _, BackupError, settle_folder, with_ending};
-use crate::proven::liabilities::SECRET;
+use super::manifest::{hex, sum_of};
+use super::{At as _, BackupError, Manifest, settle_folder, with_ending};
+use crate::proven::blinding::SECRET;
 
 /// The folder of checkpoints, in the log's and in a backup.
 const FOLDER: &str = "checkpoints";
@@ -72,13 +73,29 @@ fn copy(from: &Path, to: &Path) -> Result<Option<Checkpoints>, BackupError> {
     })
 }
 
-/// Copies the secret that blinds who is owed, where there is one: without it nothing that was stated can be shown to who is owed.
-fn copy_secret(from: &Path, to: &Path) -> Result<(), BackupError> {
-    let (from, to) = (from.join(SECRET), to.join(SECRET));
-    match fs::copy(&from, &to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        copied => copied.and_then(|_| File::open(&to)?.sync_all()).at(&to),
+/// Copies the secret of a folder, where there is one, with its permissions; the SHA-256 of its file.
+fn copy_secret(from: &Path, to: &Path) -> Result<Option<String>, BackupError> {
+    let (from, copy) = (from.join(SECRET), to.join(SECRET));
+    match fs::copy(&from, &copy) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        copied => copied.and_then(|_| File::open(&copy)?.sync_all()).at(&copy)?,
     }
+    settle_folder(&copy)?;
+    secret_of(to)
+}
+
+/// The SHA-256 of the secret's file in a folder, where there is one.
+fn secret_of(folder: &Path) -> Result<Option<String>, BackupError> {
+    let path = folder.join(SECRET);
+    match sum_of(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        sum => sum.map(|(_, sha256)| Some(sha256)).at(&path),
+    }
+}
+
+/// Copies the secret of a journal's log into a backup that has the journal already: so that what is stated there has its secret there.
+pub(super) fn back_up_secret(journal: &Path, backup: &Path) -> Result<Option<String>, BackupError> {
+    copy_secret(&crate::transparency::folder(journal), backup)
 }
 
 /// Copies the checkpoints of a journal's log into a backup.
@@ -87,21 +104,27 @@ pub(super) fn back_up(journal: &Path, backup: &Path) -> Result<Option<Checkpoint
     if copied.is_some() {
         settle_folder(&backup.join(FOLDER).join("."))?;
     }
-    copy_secret(&crate::transparency::folder(journal), backup)?;
     Ok(copied)
 }
 
-/// Holds the checkpoints of a backup to what its manifest says.
-pub(super) fn check(backup: &Path, said: Option<&Checkpoints>) -> Result<(), BackupError> {
-    let found = sum(&backup.join(FOLDER), &mut |_, _| Ok(()))?;
-    if found.as_ref() == said {
-        return Ok(());
+/// Holds checkpoints and secret of a backup to what its manifest says.
+pub(super) fn check(backup: &Path, manifest: &Manifest) -> Result<(), BackupError> {
+    let (found, said) = (sum(&backup.join(FOLDER), &mut |_, _| Ok(()))?, &manifest.checkpoints);
+    if found != *said {
+        let why = format!("its checkpoints are {found:?}, the manifest says {said:?}");
+        return Err(BackupError::Damaged(why));
     }
-    let why = format!("its checkpoints are {found:?}, the manifest says {said:?}");
-    Err(BackupError::Damaged(why))
+    let (found, said) = (secret_of(backup)?, &manifest.liabilities_secret);
+    // one that was made before manifests named it may have it
+    if said.is_some() && found != *said {
+        let found = found.map_or_else(|| "is not there".to_owned(), |sha256| format!("has SHA-256 {sha256}"));
+        let why = format!("its {SECRET} {found}, and is not the one of the manifest");
+        return Err(BackupError::Damaged(why));
+    }
+    Ok(())
 }
 
-/// Puts the checkpoints of a backup back beside a journal, whose log must not be there.
+/// Puts checkpoints and secret of a backup back beside a journal, whose log must not be there.
 pub(super) fn restore(backup: &Path, journal: &Path) -> Result<(), BackupError> {
     let (log, making) = (crate::transparency::folder(journal), with_ending(journal, ".tlog.restoring"));
     if log.symlink_metadata().is_ok() {
@@ -110,14 +133,18 @@ pub(super) fn restore(backup: &Path, journal: &Path) -> Result<(), BackupError> 
     if making.symlink_metadata().is_ok() {
         fs::remove_dir_all(&making).at(&making)?; // left by a restore that was broken off
     }
-    if copy(&backup.join(FOLDER), &making.join(FOLDER))?.is_some() {
-        // the newest stands once more by itself, for others
-        if let Some((_, newest)) = notes(&making.join(FOLDER))?.pop() {
-            fs::copy(&newest, making.join("checkpoint")).at(&newest)?;
-        }
-        copy_secret(backup, &making)?;
-        fs::rename(&making, &log).at(&log)?;
-        settle_folder(&log)?;
+    fs::create_dir(&making).at(&making)?;
+    let checkpoints = copy(&backup.join(FOLDER), &making.join(FOLDER))?;
+    // the newest stands once more by itself, for others
+    if let Some((_, newest)) = notes(&making.join(FOLDER))?.pop() {
+        let path = making.join("checkpoint");
+        fs::copy(&newest, &path).and_then(|_| File::open(&path)?.sync_all()).at(&path)?;
+        settle_folder(&newest)?;
     }
-    Ok(())
+    if copy_secret(backup, &making)?.is_none() && checkpoints.is_none() {
+        return fs::remove_dir(&making).at(&making);
+    }
+    settle_folder(&making.join("."))?;
+    fs::rename(&making, &log).at(&log)?;
+    settle_folder(&log)
 }

@@ -1,9 +1,5 @@
 //! What the market owes, leaf by leaf: drawn up from the books, stated by an event of the log, shown to each who is owed.
 
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::path::Path;
-
 use daybook_commands::Executed;
 use daybook_domain::books::commands::{BooksCommand, DrawnLiabilities};
 use daybook_domain::books::events::{LiabilitiesStated, LiabilitiesSum};
@@ -12,15 +8,13 @@ use daybook_domain::{Currency, Event, MarketId, Money, Reference, Timestamp};
 use daybook_journal::{Journal, Position};
 use daybook_projections::queries::Balance;
 use daybook_projections::{AsOf, ReadModels};
-use daybook_proofs::{Blinding, Log, OwedProof, OwedTree, Proof, PublicKey, Zeroizing};
+use daybook_proofs::{Blinding, Log, OwedProof, OwedTree, Proof, PublicKey};
 
 use super::Prover;
 use crate::stream::visit;
 use crate::transparency::{TransparencyError, prove};
 use crate::{AnyRequest, Market, MarketError};
 
-/// Longest secret that is read.
-const MOST_SECRET: u64 = 1_000;
 /// Largest sum that is stated: 18 digits, as whoever checks reads them.
 const MOST_OWED: u64 = 999_999_999_999_999_999;
 /// The accounts that leaves of their own stand for, in all; merchants' are counted by merchant.
@@ -267,20 +261,20 @@ impl Market {
         let (models, blinding) = (models.clone(), blinding.clone());
         let work = move || {
             let through = models.catch_up(&mut |_| {})?.applied;
-            let through =
-                last.filter(|last| last.position == through).map_or(Ok(through), |last| Err(last.said));
-            let at = *through.as_ref().unwrap_or_else(|said| &said.through);
-            let owed = owed(&models, at)?;
+            let owed = owed(&models, through)?;
             let off: Vec<String> =
                 owed.iter().flat_map(Owed::wrong).filter(Wrong::stops).map(|why| why.to_string()).collect();
             if !off.is_empty() {
                 return Err(TransparencyError::Refused(off.join("; ")));
             }
-            let drawn = match through {
-                Ok(through) => Some(DrawnLiabilities { through, sums: sums(&owed, &blinding, through)? }),
-                Err(_) => None,
-            };
-            Ok((owed, drawn))
+            // a statement moves nothing: where it is the last event, what was owed before it is owed still
+            if let Some(Statement { said, .. }) = last.filter(|last| last.position == through)
+                && sums(&owed, &blinding, said.through)? == said.sums
+            {
+                return Ok((owed, None));
+            }
+            let sums = sums(&owed, &blinding, through)?;
+            Ok((owed, Some(DrawnLiabilities { through, sums })))
         };
         // adds up all who are owed: others are not to wait for that
         let drawn = tokio::task::spawn_blocking(work).await;
@@ -296,45 +290,6 @@ impl Market {
         Ok(Drawn { owed, executed })
     }
 }
-
-/// The secret that blinds who is owed, beside a log. It protects amounts from those who are shown proofs of others; who may read this folder
-/// may read the journal.
-///
-/// # Errors
-/// [`TransparencyError::Refused`] where it is there and cannot be read.
-pub fn blinding(folder: &Path) -> Result<Option<Blinding>, TransparencyError> {
-    let path = folder.join(SECRET);
-    let failed = |error: std::io::Error| TransparencyError::Refused(format!("{}: {error}", path.display()));
-    let file = match File::open(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        file => file.map_err(failed)?,
-    };
-    let mut text = Zeroizing::new(String::new());
-    file.take(MOST_SECRET).read_to_string(&mut text).map_err(failed)?;
-    Ok(Some(Blinding::parse(&text)?))
-}
-
-/// As [`blinding`]; makes it of 32 bytes of chance where there is none.
-///
-/// # Errors
-/// [`TransparencyError::Refused`] where it cannot be read or written.
-pub fn blinding_or_new(folder: &Path, chance: &Zeroizing<[u8; 32]>) -> Result<Blinding, TransparencyError> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    if let Some(there) = blinding(folder)? {
-        return Ok(there);
-    }
-    let path = folder.join(SECRET);
-    let failed = |error: std::io::Error| TransparencyError::Refused(format!("{}: {error}", path.display()));
-    fs::create_dir_all(folder).map_err(failed)?;
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
-    let secret = Blinding::secret(chance);
-    file.write_all(secret.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    Ok(Blinding::parse(&secret)?)
-}
-
-/// Where the secret is kept, in the log's folder.
-pub(crate) const SECRET: &str = "liabilities.secret";
 
 impl Prover<'_> {
     /// The last statement of what is owed that stands under the last checkpoint.

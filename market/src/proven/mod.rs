@@ -3,6 +3,7 @@
 //! `seal` draws up what a close commits to. [`Prover::prove`] gives the files of a statement; whoever has the market's public key
 //! checks them with [`daybook_proofs::verify_statement`], without a journal.
 
+pub mod blinding;
 mod chapters;
 mod daily;
 mod index;

@@ -99,11 +99,17 @@ impl Blinding {
     /// # Errors
     /// [`ProofError::Malformed`].
     pub fn parse(text: &str) -> Result<Self, ProofError> {
-        let secret = text.strip_prefix(SECRET).and_then(|rest| BASE64_STANDARD.decode(rest.trim_end()).ok());
-        let secret = Zeroizing::new(secret.unwrap_or_default());
+        let bad = |why: &str| ProofError::malformed("the secret of liabilities", why);
+        let whole = SECRET.len() + 45;
+        if text.len() < whole {
+            let why = format!("it has {} bytes of {whole}: it was cut off", text.len());
+            return Err(bad(&why));
+        }
+        let secret = text.strip_prefix(SECRET).and_then(|rest| rest.strip_suffix('\n'));
+        let secret =
+            Zeroizing::new(secret.and_then(|text| BASE64_STANDARD.decode(text).ok()).unwrap_or_default());
         let secret = <[u8; 32]>::try_from(secret.as_slice()).map(Zeroizing::new);
-        let bad = |_| ProofError::malformed("the secret of liabilities", "it is none that was made here");
-        secret.map(|secret| Self::by(&secret)).map_err(bad)
+        secret.map(|secret| Self::by(&secret)).map_err(|_| bad("it is none that was made here"))
     }
 
     /// The nonce of somebody in a currency, in the statement over so many events: another in each, so that who is shown two cannot tell

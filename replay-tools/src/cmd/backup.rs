@@ -12,8 +12,9 @@ use crate::value::Table;
 /// Copy a market that may be running to a new folder, and check the copy
 #[derive(Debug, clap::Args)]
 #[command(long_about = "Copy a market that may be running to a new folder, and check the copy.\n\n\
-    The folder holds the journal as it was at one moment, the market's own files beside it, and manifest.json with a \
-    digest of the events and of each file. Read models are not in it: they are made from the journal. The copy is read \
+    The folder holds the journal as it was at one moment, the market's own files beside it, the checkpoints of its \
+    signed log with the secret that what is owed is stated with, and manifest.json with a digest of the events and of each \
+    file. Read models are not in it: they are made from the journal. The copy is read \
     event by event and compared with the journal before the folder gets its name. `daybook restore` puts it back.")]
 pub struct Args {
     /// The folder to make; refuses one that is there

@@ -6,7 +6,8 @@ use clap::Subcommand;
 use daybook_commands::{Clock as _, SystemClock};
 use daybook_domain::{Currency, MerchantId, Money, PartyId, Timestamp};
 use daybook_market::proven::Prover;
-use daybook_market::proven::liabilities::{Owed, blinding, blinding_or_new, owed, statements};
+use daybook_market::proven::blinding::{blinding, blinding_or_new};
+use daybook_market::proven::liabilities::{Owed, owed, statements};
 use daybook_market::transparency::{folder, grow, sign};
 use daybook_market::{AnyCommand, AnyRequest, Options};
 use daybook_proofs::statement::decimal;
@@ -40,6 +41,9 @@ enum Action {
         /// Who states it
         #[arg(long, value_name = "PERSON", default_value = "system")]
         by: PartyId,
+        /// Go on with a new secret where the one that was used so far is lost: what was stated with that can be shown to nobody then
+        #[arg(long)]
+        lost_secret: bool,
     },
     /// What is owed and held by the books as they are, and the market's own funds; exit code 1 where these are below zero
     Show,
@@ -96,16 +100,20 @@ struct Check {
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     match &args.action {
-        Action::Sign { key, by } => signed(global, key, *by),
+        Action::Sign { key, by, lost_secret } => signed(global, key, *by, *lost_secret),
         Action::Show => show(global),
         Action::Sum { signed_by, out } => {
             proving(global, |prover| put(out.as_deref(), &prover.liabilities(signed_by)?.to_text()))
         }
         Action::Prove { id, currency, out } => proving(global, |prover| {
-            let none = || {
-                Failure::Refused("nothing was stated here yet: `daybook liabilities sign` does".to_owned())
+            let Some(blinding) = blinding(prover.folder)? else {
+                let stated = statements(prover.journal, prover.market)?;
+                return Err(Failure::Refused(match stated.last() {
+                    Some(_) => "the secret of what was stated is not beside the log: put liabilities.secret back from a backup",
+                    None => "nothing was stated here yet: `daybook liabilities sign` does",
+                }
+                .to_owned()));
             };
-            let blinding = blinding(prover.folder)?.ok_or_else(none)?;
             put(out.as_deref(), &prover.owed(&blinding, id.as_str(), *currency)?.to_text())
         }),
         Action::Check(asked) => check(global, asked),
@@ -118,12 +126,12 @@ fn proving(global: &Global, work: impl FnOnce(&Prover<'_>) -> Result<(), Failure
     work(&Prover { models: &models, journal: &journal, market: Options::default().market, folder: &folder })
 }
 
-fn signed(global: &Global, keys: &[PathBuf], by: PartyId) -> Result<(), Failure> {
+fn signed(global: &Global, keys: &[PathBuf], by: PartyId, lost: bool) -> Result<(), Failure> {
     let keys = keys.iter().map(|path| market_key(path)).collect::<Result<Vec<_>, _>>()?;
     global.must_exist()?;
     let market = global.market()?;
     let (models, folder) = (global.read_models()?, folder(&global.file()?));
-    let blinding = blinding_or_new(&folder, &chance()?)?;
+    let blinding = blinding_or_new((market.journal().as_ref(), market.id()), &folder, &chance()?, lost)?;
     let by = By { by, at: None, command_id: None };
     let request = |command| -> AnyRequest { by.request(AnyCommand::Books { id: market.id(), command }) };
     let drawn = global.runtime()?.block_on(market.state_liabilities(&models, &blinding, request))?;

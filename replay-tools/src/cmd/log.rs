@@ -1,12 +1,13 @@
 //! `daybook log key|checkpoint|prove|verify|consistency`
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use daybook_commands::{Clock as _, SystemClock};
 use daybook_domain::Timestamp;
 use daybook_domain::time::SECOND;
+use daybook_market::secret::keep;
 use daybook_market::transparency::{folder, grow, prove, recount, sign};
 use daybook_proofs::{
     Checkpoint, Consistency, Log, MarketKey, Proof, ProofError, PublicKey, Recount, SignedBy, Zeroizing,
@@ -126,24 +127,14 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
 fn key(global: &Global, args: &Key) -> Result<(), Failure> {
     let secret = MarketKey::generate(&args.name, *chance()?)?;
     let made = MarketKey::parse(&secret)?;
-    secret_file(&args.out, &secret)?;
+    let line = Zeroizing::new(format!("{}\n", &*secret));
+    let failed = |error: std::io::Error| Failure::Unavailable(format!("{}: {error}", args.out.display()));
+    keep(&args.out, &line).map_err(failed)?;
     let mut table = Table::new(&["name", "public_key", "file"]);
     table.push(vec![made.name().into(), made.public().into(), args.out.display().to_string().into()]);
     let mut out = Output::new(global.format);
     out.record(&table)?;
     out.finish()
-}
-
-fn secret_file(path: &Path, text: &str) -> Result<(), Failure> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let failed = |error: std::io::Error| Failure::Unavailable(format!("{}: {error}", path.display()));
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    let written =
-        file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all());
-    written.map_err(|error| {
-        let _half = fs::remove_file(path);
-        failed(error)
-    })
 }
 
 /// 32 bytes of chance.

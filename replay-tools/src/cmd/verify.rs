@@ -1,7 +1,7 @@
 //! `daybook verify`
 
 use daybook_domain::Money;
-use daybook_market::proven::liabilities::blinding;
+use daybook_market::proven::blinding::blinding;
 use daybook_market::transparency::folder;
 use daybook_market::verify::{Report, VerifyError, verify, verify_liabilities, verify_models, verify_seals};
 use daybook_projections::ReadModels;

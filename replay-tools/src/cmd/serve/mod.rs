@@ -15,12 +15,12 @@ use daybook_api::webhooks;
 use daybook_api::{Connections, Deliveries, Gate, Served, Service, Serving, Settings, Tls, Traces};
 use daybook_commands::{Clock as _, SystemClock};
 use daybook_domain::Timestamp;
-use daybook_market::proven::liabilities::blinding_or_new;
+use daybook_market::proven::blinding::blinding_or_new;
 use daybook_market::transparency::{Logging, folder};
 use daybook_market::{Market, Options, Running};
 use daybook_projections::Follower;
 use daybook_projections::metrics::Sites;
-use daybook_proofs::MarketKey;
+use daybook_proofs::{Blinding, MarketKey};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -247,7 +247,7 @@ impl Plan {
                 Logging::start((journal, market.id()), folder, key, every, || Timestamp(SystemClock.now()))
             });
             let logging = logging.transpose()?;
-            let blinding = states.then(|| blinding_or_new(&tlog, &chance()?).map_err(Failure::from));
+            let blinding = states.then(|| stating_with(&market, &tlog));
             let blinding = blinding.transpose()?;
             Ok::<_, Failure>((market, models, follower, access, clerk, webhooks, logging, blinding))
         });
@@ -274,6 +274,15 @@ impl Plan {
         tracing::info!(journal = %global.journal, "ready");
         Ok(Stores { deliveries: served.deliveries, running, clerk, logging, stating, follower, market })
     }
+}
+
+/// The secret with which what is owed is stated.
+fn stating_with(market: &Market, folder: &Path) -> Result<Blinding, Failure> {
+    let of = (market.journal().as_ref(), market.id());
+    blinding_or_new(of, folder, &chance()?, false).map_err(|error| {
+        let without = "`--state-liabilities=false` serves without";
+        Failure::Refused(format!("what is owed cannot be stated, {without}: {error}"))
+    })
 }
 
 /// In the order in which they rest on each other: what runs by itself, the read models, the journal.
