@@ -1,6 +1,7 @@
 //! The journal's transparency log: it grows behind the writer, and is signed now and then.
 
 use std::ops::ControlFlow;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,15 +67,15 @@ pub fn entry<'a>(event: &Recorded<'a>) -> Entry<'a> {
     }
 }
 
-/// Passes over the journal behind a position; `told` hears where it is, and may stop it by `false`.
+/// Passes over the journal behind a position, up to another or its end; `told` hears where it is, and may stop it by `false`.
 fn pass(
     journal: &dyn Journal,
-    after: Position,
+    (after, upto): (Position, Option<Position>),
     told: &mut dyn FnMut(Position) -> bool,
     each: &mut dyn FnMut(&Entry<'_>) -> Result<(), ProofError>,
 ) -> Result<(), TransparencyError> {
     let mut failed = None;
-    journal.scan(after, None, &Filter::default(), &mut |event| {
+    journal.scan(after, upto, &Filter::default(), &mut |event| {
         if let Err(error) = each(&entry(&event)) {
             failed = Some(error);
             return ControlFlow::Break(());
@@ -104,20 +105,24 @@ pub fn grow(
             same = log.ends_with(&entry(&event));
             ControlFlow::Break(())
         })?;
-        if !same? {
+        if matches!(same, Err(ProofError::Damaged(_))) {
+            // what was logged cannot be read: all of it comes again, and is held against every checkpoint
+            log.begin_again()?;
+        } else if !same? {
             let why = format!(
-                "the journal's event at position {logged} is not the one that was logged: it was put back to an earlier state,                  changed or cut off, or the log is another journal's (docs/log.md says how to go on after a restore)"
+                "the journal's event at position {logged} is not the one that was logged: it was put back to an earlier state, \
+                 changed or cut off, or the log is another journal's (docs/log.md says how to go on after a restore)"
             );
             return Err(ProofError::Broken(why).into());
         }
     }
-    pass(journal, logged, told, &mut |entry| log.append(entry))?;
+    pass(journal, (log.size(), None), told, &mut |entry| log.append(entry))?;
     log.save()?;
     Ok(log.size() >= head)
 }
 
 /// Signs the log as it is, with the time, and with the last close of the market's books that is in force: so that none
-/// that was opened again can be shown for it.
+/// that was opened again can be shown for it. Where tiles turn out to be damaged that have to be read for it, they are made again.
 ///
 /// # Errors
 /// [`TransparencyError`].
@@ -128,7 +133,17 @@ pub fn sign(
     keys: &[MarketKey],
     now: Timestamp,
 ) -> Result<Checkpoint, TransparencyError> {
-    Ok(log.checkpoint(keys, &lines(journal, market, log.size(), now)?)?)
+    let lines = lines(journal, market, log.size(), now)?;
+    match log.checkpoint(keys, &lines) {
+        Err(ProofError::Damaged(why)) => {
+            tracing::warn!(%why, "the log's tiles are damaged: they are made again");
+            let size = log.size();
+            log.begin_again()?;
+            pass(journal, (0, Some(size)), &mut |_| true, &mut |entry| log.append(entry))?;
+            Ok(log.checkpoint(keys, &lines)?)
+        }
+        signed => Ok(signed?),
+    }
 }
 
 /// What is signed with a checkpoint of so many events.
@@ -172,7 +187,7 @@ pub fn recount(
     mut recount: Recount,
     told: &mut dyn FnMut(Position) -> bool,
 ) -> Result<(Vec<String>, u64), TransparencyError> {
-    pass(journal, 0, told, &mut |entry| recount.take(entry))?;
+    pass(journal, (0, None), told, &mut |entry| recount.take(entry))?;
     Ok(recount.finish()?)
 }
 
@@ -207,7 +222,12 @@ impl Logging {
                 let pause = woken.recv_timeout(every);
                 // a stop is not held up by a long way to go: what is left comes with the next start
                 let mut go_on = |_| !stops.load(Ordering::Relaxed);
-                match turn(journal.as_ref(), market, &folder, &key, &now, &mut go_on) {
+                let mut turn = || turn(journal.as_ref(), market, &folder, &key, &now, &mut go_on);
+                // who reads the program's log hears of it every time, and not once in a year without a checkpoint
+                let done = panic::catch_unwind(AssertUnwindSafe(&mut turn));
+                match done
+                    .unwrap_or_else(|_| Err(TransparencyError::Refused("its thread panicked".to_owned())))
+                {
                     Ok(Some(checkpoint)) => tracing::debug!(size = checkpoint.size, "the log is signed"),
                     Ok(None) => tracing::debug!("the log has not come to the journal's end"),
                     Err(error) => tracing::error!(%error, "the log is not signed"),
@@ -221,7 +241,7 @@ impl Logging {
         Ok(Self { stopping, wake, thread })
     }
 
-    /// Signs once more and ends.
+    /// Signs once more, where no long way is left to the journal's end, and ends.
     pub fn stop(self) {
         self.stopping.store(true, Ordering::Relaxed);
         drop(self.wake);

@@ -18,7 +18,7 @@ pub enum ProofError {
     Broken(String),
     /// The log's tiles cannot be used; they can be made again from the journal.
     #[error(
-        "the log's tiles are damaged ({0}): the next `daybook log checkpoint` makes them again from the journal"
+        "the log's tiles are damaged ({0}): `daybook log checkpoint --anew` makes them again from the journal"
     )]
     Damaged(String),
     /// A file could not be read or written.

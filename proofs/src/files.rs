@@ -24,27 +24,43 @@ const TOGETHER: bool = cfg!(target_os = "linux");
 const MOST_NOTE: u64 = 1_000_000;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Files(PathBuf);
+pub(crate) struct Files {
+    folder: PathBuf,
+    /// Makes [`settle`](Self::settle) fail, and what was written since the last one go, as on a disk that fails.
+    #[cfg(test)]
+    pub failing: std::rc::Rc<std::cell::RefCell<Failing>>,
+}
+
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(crate) struct Failing {
+    pub fails: bool,
+    pub unsettled: Vec<PathBuf>,
+}
 
 impl Files {
     pub fn new(folder: &Path) -> Self {
-        Self(folder.to_owned())
+        Self {
+            folder: folder.to_owned(),
+            #[cfg(test)]
+            failing: std::rc::Rc::default(),
+        }
     }
 
     pub fn lock(&self) -> Result<File, ProofError> {
-        fs::create_dir_all(&self.0).map_err(ProofError::file(&self.0))?;
-        let path = self.0.join("lock");
+        self.make(&self.folder).map_err(ProofError::file(&self.folder))?;
+        let path = self.folder.join("lock");
         let file = File::options().create(true).append(true).open(&path).map_err(ProofError::file(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
-            Err(fs::TryLockError::WouldBlock) => Err(ProofError::Busy(self.0.display().to_string())),
+            Err(fs::TryLockError::WouldBlock) => Err(ProofError::Busy(self.folder.display().to_string())),
             Err(fs::TryLockError::Error(error)) => Err(ProofError::file(&path)(error)),
         }
     }
 
     /// What a file holds; none where it is not there.
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, ProofError> {
-        let path = self.0.join(name);
+        let path = self.folder.join(name);
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -61,8 +77,8 @@ impl Files {
 
     /// Puts a file in its place, whole and durable or not at all.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ProofError> {
-        let path = self.0.join(name);
-        let parent = path.parent().unwrap_or(&self.0);
+        let path = self.folder.join(name);
+        let parent = path.parent().unwrap_or(&self.folder);
         self.make(parent).map_err(ProofError::file(parent))?;
         let new = path.with_extension("new");
         let write = || {
@@ -80,7 +96,7 @@ impl Files {
         if folder.is_dir() {
             return Ok(());
         }
-        let above = folder.parent().unwrap_or(&self.0);
+        let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
         self.make(above)?;
         match fs::create_dir(folder) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
@@ -90,7 +106,7 @@ impl Files {
 
     /// Removes a file, or a folder with all that is in it, where it is there.
     pub fn remove(&self, name: &str) -> Result<(), ProofError> {
-        let path = self.0.join(name);
+        let path = self.folder.join(name);
         let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         match removed {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(ProofError::file(&path)(error)),
@@ -100,7 +116,7 @@ impl Files {
 
     /// The sizes of all checkpoints, from the smallest.
     pub fn checkpoints(&self) -> Result<Vec<u64>, ProofError> {
-        let folder = self.0.join("checkpoints");
+        let folder = self.folder.join("checkpoints");
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -121,7 +137,7 @@ impl Files {
         let Some(bytes) = self.read(&name)? else { return Ok(None) };
         if bytes.len() != width * HASH {
             let why = format!("{name} has {} bytes, not {}", bytes.len(), width * HASH);
-            return Err(ProofError::malformed("a tile of the log", why));
+            return Err(ProofError::damaged(why));
         }
         let hash = |bytes: &[u8]| Hash(bytes.try_into().expect("invariant: cut in pieces of 32 bytes"));
         Ok(Some(bytes.chunks_exact(HASH).map(hash).collect()))
@@ -151,25 +167,37 @@ impl Files {
         if !TOGETHER {
             return self.write(&name, &bytes);
         }
-        let path = self.0.join(name);
-        let parent = path.parent().unwrap_or(&self.0);
+        let path = self.folder.join(name);
+        let parent = path.parent().unwrap_or(&self.folder);
         let new = path.with_extension("new");
         let write = || {
             fs::create_dir_all(parent)
                 .and_then(|()| fs::write(&new, bytes))
                 .and_then(|()| fs::rename(&new, &path))
         };
-        write().map_err(ProofError::file(&path))
+        write().map_err(ProofError::file(&path))?;
+        #[cfg(test)]
+        self.failing.borrow_mut().unsettled.push(path);
+        Ok(())
     }
 
     /// Makes all tiles last that were written. One call for all of them: each that is synced alone makes those who append to
-    /// the journal beside wait for the disk, once for every 256 events.
-    pub fn settle(&self) -> Result<(), ProofError> {
-        #[cfg(target_os = "linux")]
+    /// the journal beside wait for the disk, once for every 256 events. `lock` was opened before they were written: a failure since then is
+    /// told through it, also where another process was told first. After a failure what was written may be gone, so all of it is written again.
+    pub fn settle(&self, lock: &File) -> Result<(), ProofError> {
+        #[cfg(test)]
         {
-            let sync = || rustix::fs::syncfs(File::open(&self.0)?).map_err(std::io::Error::from);
-            sync().map_err(ProofError::file(&self.0))?;
+            let mut failing = self.failing.borrow_mut();
+            let unsettled = std::mem::take(&mut failing.unsettled);
+            if failing.fails {
+                unsettled.iter().for_each(|path| fs::remove_file(path).expect("it was written"));
+                return Err(ProofError::file(&self.folder)(std::io::Error::other("the disk failed")));
+            }
         }
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(lock).map_err(|error| ProofError::file(&self.folder)(error.into()))?;
+        #[cfg(not(target_os = "linux"))]
+        let _ = lock; // each tile was synced alone
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use crate::files::{Files, tile_name};
 use crate::tree::{Full, TILE, Tree, became_full};
 use crate::{Checkpoint, Consistency, Entry, MarketKey, Proof, ProofError, PublicKey};
 
-/// Full tiles that are held at most before they are written.
-const MOST_PENDING: usize = 64;
+/// Full tiles that are held at most before they are written and synced: 8 MB, a quarter of a million events.
+const MOST_PENDING: usize = 1_024;
 /// How often a log is read again that changed while it was read.
 const TRIES: usize = 5;
 /// More events than any log has.
@@ -23,7 +23,8 @@ pub struct Log {
     tree: Tree,
     /// Up to which size the files stand.
     saved: u64,
-    /// Tiles that are full and not written yet: a write that failed is tried again.
+    /// Tiles that are full and not known to last: a write or a sync that failed is tried again with all of them, as nobody knows what
+    /// of it the disk has.
     pending: Vec<Full>,
     buffer: Vec<u8>,
     /// Of one that is read: the newest checkpoint, from before the tree was read, so that the tree reaches it.
@@ -33,8 +34,8 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens it to let it grow; makes the folder where there is none, and begins again where the tiles are damaged: what
-    /// was signed is held against what the journal gives then.
+    /// Opens it to let it grow; makes the folder where there is none, and begins again where the tiles at its edge are damaged: what
+    /// was signed is held against what the journal gives then. The others are read where they are needed: [`begin_again`](Self::begin_again).
     ///
     /// # Errors
     /// [`ProofError::Busy`] while another writes it, [`ProofError::File`].
@@ -43,8 +44,7 @@ impl Log {
         let lock = Some(files.lock()?);
         let tree = match saved(&files) {
             Err(ProofError::Damaged(_) | ProofError::Malformed { .. }) => {
-                files.remove("state")?;
-                files.remove("tile")?;
+                begin_again(&files)?;
                 Tree::default()
             }
             tree => tree?,
@@ -65,6 +65,18 @@ impl Log {
         Ok(Self { files, tree, saved, pending: Vec::new(), buffer: Vec::new(), newest, lock: None })
     }
 
+    /// Forgets the tree, which comes again from the journal, event by event, and is held against every checkpoint as it passes their sizes.
+    ///
+    /// # Errors
+    /// [`ProofError::File`], [`ProofError::Broken`] of one that was opened to read it.
+    pub fn begin_again(&mut self) -> Result<(), ProofError> {
+        self.must_write()?;
+        begin_again(&self.files)?;
+        (self.tree, self.saved) = (Tree::default(), 0);
+        self.pending.clear();
+        Ok(())
+    }
+
     /// How many events it has.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -74,7 +86,7 @@ impl Log {
     /// Whether this is the last event that was logged, byte for byte.
     ///
     /// # Errors
-    /// [`ProofError`] where that cannot be read.
+    /// [`ProofError`] where that cannot be read: of a tile that is missing nobody knows what was logged.
     pub fn ends_with(&self, entry: &Entry<'_>) -> Result<bool, ProofError> {
         let size = self.tree.size();
         let last = match self.tree.last() {
@@ -85,7 +97,10 @@ impl Log {
                 let held = self.pending.iter().find(|tile| tile.level == 0 && tile.number == number);
                 match held {
                     Some(tile) => tile.hashes.last().copied(),
-                    None => self.files.tile(0, number, TILE)?.and_then(|hashes| hashes.last().copied()),
+                    None => {
+                        let there = self.files.tile(0, number, TILE)?;
+                        there.ok_or_else(|| missing(0, number, TILE))?.last().copied()
+                    }
                 }
             }
         };
@@ -103,7 +118,7 @@ impl Log {
             return Err(ProofError::broken(why));
         }
         if self.pending.len() >= MOST_PENDING {
-            self.write_pending()?;
+            self.settle(&[])?;
         }
         entry.encode_into(&mut self.buffer);
         let pending = &mut self.pending;
@@ -111,34 +126,42 @@ impl Log {
         Ok(())
     }
 
-    fn write_pending(&mut self) -> Result<(), ProofError> {
-        while let Some(Full { level, number, hashes }) = self.pending.first() {
+    /// Writes the tiles that became full, and others, and makes all of them last.
+    fn settle(&mut self, others: &[(u8, u64, Vec<Hash>)]) -> Result<(), ProofError> {
+        let full = self.pending.iter().map(|Full { level, number, hashes }| (level, number, hashes));
+        let others = others.iter().map(|(level, number, hashes)| (level, number, hashes));
+        for (level, number, hashes) in full.chain(others) {
             self.files.write_tile(*level, *number, hashes)?;
-            self.pending.remove(0);
         }
+        if let Some(lock) = &self.lock {
+            self.files.settle(lock)?;
+        }
+        self.pending.clear();
         Ok(())
     }
 
-    /// Makes what was added stand in the files.
+    /// Makes what was added stand in the files, where it goes on from every checkpoint that it passed: of a tree that was made again there
+    /// may be some.
     ///
     /// # Errors
-    /// [`ProofError::File`].
+    /// [`ProofError::File`], [`ProofError::Broken`]; the files stand as they stood before then.
     pub fn save(&mut self) -> Result<(), ProofError> {
         self.must_write()?;
-        if self.saved == self.tree.size() {
+        let (saved, size) = (self.saved, self.tree.size());
+        if saved == size {
             return Ok(());
         }
-        self.write_pending()?;
-        for (level, number, hashes) in self.tree.partial() {
-            self.files.write_tile(level, number, hashes)?;
+        let partial: Vec<_> = self.tree.partial().map(|(l, n, hashes)| (l, n, hashes.to_vec())).collect();
+        self.settle(&partial)?;
+        for passed in self.files.checkpoints()?.into_iter().filter(|at| saved < *at && *at <= size) {
+            self.goes_on_from(&self.of_size(passed)?)?;
         }
-        self.files.settle()?;
         let state = format!("{}\n{}\n", self.tree.size(), self.tree.root());
         self.files.write("state", state.as_bytes())?;
-        for (level, number) in became_full(self.saved, self.tree.size()) {
+        self.saved = size;
+        for (level, number) in became_full(saved, size) {
             self.files.remove_partial(level, number)?;
         }
-        self.saved = self.tree.size();
         Ok(())
     }
 
@@ -160,7 +183,6 @@ impl Log {
             let why = format!("{:?} and {:?} are two names: a log has one", first.name(), other.name());
             return Err(ProofError::malformed("the key", why));
         }
-        let anew = self.saved == 0;
         self.save()?;
         let (size, root) = (self.size(), self.tree.root());
         let last = last(&self.files)?;
@@ -177,11 +199,6 @@ impl Log {
                 return Err(ProofError::broken(why));
             }
             self.goes_on_from(last)?;
-            if anew {
-                for size in self.files.checkpoints()? {
-                    self.goes_on_from(&self.of_size(size)?)?;
-                }
-            }
         }
         let checkpoint = match last {
             Some(last) if last.size == size => last.signed_too(keys)?,
@@ -311,7 +328,9 @@ fn last(files: &Files) -> Result<Option<Checkpoint>, ProofError> {
 
 fn of_size(files: &Files, size: u64) -> Result<Checkpoint, ProofError> {
     let none = || ProofError::broken(format!("no checkpoint was signed of {size} events"));
-    let checkpoint = Checkpoint::parse(&files.read(&format!("checkpoints/{size}"))?.ok_or_else(none)?)?;
+    let named = |error| ProofError::broken(format!("checkpoints/{size}: {error}"));
+    let note = files.read(&format!("checkpoints/{size}"))?.ok_or_else(none)?;
+    let checkpoint = Checkpoint::parse(&note).map_err(named)?;
     if checkpoint.size != size {
         let why = format!("checkpoints/{size} is of {} events: it was changed", checkpoint.size);
         return Err(ProofError::broken(why));
@@ -336,6 +355,16 @@ pub(crate) fn saved(files: &Files) -> Result<Tree, ProofError> {
     load(files, state.as_deref())
 }
 
+fn missing(level: u8, number: u64, width: usize) -> ProofError {
+    ProofError::damaged(format_args!("{} is missing", tile_name(level, number, width)))
+}
+
+/// The state goes first: without it no tile is looked at.
+fn begin_again(files: &Files) -> Result<(), ProofError> {
+    files.remove("state")?;
+    files.remove("tile")
+}
+
 fn load(files: &Files, state: Option<&[u8]>) -> Result<Tree, ProofError> {
     let Some(state) = state else { return Ok(Tree::default()) };
     let state = String::from_utf8_lossy(state);
@@ -346,12 +375,89 @@ fn load(files: &Files, state: Option<&[u8]>) -> Result<Tree, ProofError> {
         return Err(ProofError::damaged("state is not a size and a root"));
     };
     let tree = Tree::load(size, |level, number, width| {
-        let missing = || ProofError::damaged(format_args!("{} is missing", tile_name(level, number, width)));
-        files.tile_or_full(level, number, width)?.ok_or_else(missing)
+        files.tile_or_full(level, number, width)?.ok_or_else(|| missing(level, number, width))
     })?;
     if tree.root() == root {
         Ok(tree)
     } else {
         Err(ProofError::damaged("they do not give the root of state"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(position: u64) -> Entry<'static> {
+        let (stream, kind, id) = ("order-o1", "OrderPlaced", [7; 16]);
+        let (command, fingerprint, correlation) = (id, id, id);
+        let (version, schema, occurred_at, recorded_at) = (position, 1, 1, 2);
+        let (actor, refs, data) = ("test", "{}", "{}");
+        Entry {
+            position,
+            stream,
+            version,
+            id,
+            kind,
+            schema,
+            occurred_at,
+            recorded_at,
+            command,
+            fingerprint,
+            correlation,
+            actor,
+            refs,
+            data,
+        }
+    }
+
+    fn grow(log: &mut Log, upto: u64) {
+        (log.size() + 1..=upto).for_each(|position| log.append(&entry(position)).expect("it is the next"));
+    }
+
+    #[test]
+    fn no_tile_that_a_failing_disk_lost_is_taken_for_one_that_lasts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key = MarketKey::generate("m", [1; 32]).and_then(|key| MarketKey::parse(&key)).expect("a key");
+        let mut log = Log::open(folder.path()).expect("it is opened");
+        grow(&mut log, 300);
+        let signed = log.checkpoint(std::slice::from_ref(&key), &[]).expect("it is signed");
+        grow(&mut log, 1_000);
+        log.files.failing.borrow_mut().fails = true;
+        for _ in 0..2 {
+            assert!(matches!(log.save(), Err(ProofError::File { .. })));
+            assert!(log.checkpoint(std::slice::from_ref(&key), &[]).is_err(), "nothing is signed");
+        }
+        // where the process ends here, the log stands as it did
+        let reader = Log::read(folder.path()).expect("it is read");
+        assert_eq!((reader.size(), reader.newest().expect("read")), (300, Some(signed)));
+        reader.prove(&entry(299), &reader.of_size(300).expect("signed")).expect("proved");
+        log.files.failing.borrow_mut().fails = false;
+        let later = log.checkpoint(std::slice::from_ref(&key), &[]).expect("it is signed");
+        drop(log);
+        let reader = Log::read(folder.path()).expect("it is read");
+        for position in [1, 256, 257, 512, 513, 768, 1_000] {
+            reader.prove(&entry(position), &later).expect("its tile lasts");
+        }
+    }
+
+    #[test]
+    fn where_many_tiles_become_full_at_once_a_failing_disk_loses_none_either() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = Log::open(folder.path()).expect("it is opened");
+        let full = u64::try_from(MOST_PENDING * TILE).expect("fits");
+        grow(&mut log, full - 2_000);
+        log.files.failing.borrow_mut().fails = true;
+        let stopped = (log.size() + 1..=full + 1_000).find_map(|at| log.append(&entry(at)).err().map(|_| at));
+        let stopped = stopped.expect("the disk fails");
+        assert_eq!(log.size() + 1, stopped, "what was refused was not added");
+        log.files.failing.borrow_mut().fails = false;
+        grow(&mut log, full + 1_000);
+        log.save().expect("it is saved");
+        drop(log);
+        let log = Log::read(folder.path()).expect("it is read");
+        for size in (256..=full).step_by(256) {
+            log.root_at(size).expect("each tile lasts");
+        }
     }
 }

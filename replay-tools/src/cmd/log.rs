@@ -70,6 +70,9 @@ struct Sign {
     /// A witness's public key
     #[arg(long, value_name = "KEY", value_parser = PublicKey::parse)]
     witness: Vec<PublicKey>,
+    /// Make the tree again from the journal, where its files are damaged or lost; it is held against every checkpoint
+    #[arg(long, conflicts_with = "cosigned")]
+    anew: bool,
 }
 
 /// Prove that an event stands in the log
@@ -166,6 +169,9 @@ fn checkpoint(global: &Global, args: &Sign) -> Result<(), Failure> {
     } else {
         let keys = args.key.iter().map(|path| market_key(path)).collect::<Result<Vec<_>, _>>()?;
         let mut log = Log::open(&folder)?;
+        if args.anew {
+            log.begin_again()?;
+        }
         let progress =
             Progress::new(!global.no_progress, "logging", daybook_journal::Journal::head(&journal)?);
         grow(&journal, &mut log, &mut |position| {
