@@ -4,7 +4,8 @@
     python3 check_liabilities.py OWN.proof --sum SUM.proof --key 'shop.example/ledger+5f584738+AbC...' [--merchant M] [--currency CNY]
         [--owed 1250.00] [--not-before 2026-11-22T00:00:00Z] [--events SIZE]
 
-Needs verify_statement.py beside it and Python 3. Prints what holds, or what does not (exit code 1).
+Needs verify_statement.py beside it and Python 3. Prints what holds, or what does not (exit code 1). With --batch it reads lines
+`OWN<TAB>SUM<TAB>KEY<TAB>MERCHANT<TAB>CURRENCY<TAB>OWED<TAB>MICROSECONDS<TAB>EVENTS` (empty: any) and answers each with `ok ...` or `no ...`.
 """
 import argparse, datetime, re, sys
 
@@ -12,6 +13,8 @@ from verify_statement import (Wrong, check, checkpoint, event, hashes, leaf, mon
                               sha, shown, strict, unbase64)
 
 
+MOST_BYTES = 100_000  # of a merchant's proof
+MOST_SUM = 4 << 20
 LATEST = 253402300799999999  # the last microsecond of the year 9999
 SINCE = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -63,6 +66,8 @@ def over(left, right):
 def verify(own, total, keys, **wanted):
     at, when, through, size, root, sums = stated(total, keys)
     where, lines = "the proof", own.split("\n")
+    check(len(own.encode()) <= MOST_BYTES, where, "it is longer than any proof of what is owed")
+    check(not any(line.endswith("\r") for line in lines), where, "it is not as it is written")
     check(len(lines) >= 7 and lines[0] == "daybook owed 2" and lines[-1] == "", where, "it is no proof of what is owed")
     check(lines[1].startswith("stated ") and number(lines[1][7:], where) == at, where, f"it is not of the sum stated at position {at}")
     check(lines[3].startswith("nonce ") and lines[5].startswith("index "), where, "it is not as it is written")
@@ -87,40 +92,63 @@ def verify(own, total, keys, **wanted):
             node_ = over(node_, beside)
         place, last = place >> 1, last >> 1
     check(last == 0 and node_ == (whole, top), where, f"{amount} {currency} for {who} are not counted in the sum")
-    found = dict(merchant=who.removeprefix("merchant "), currency=currency, owed=amount)
+    found = dict(merchant=who, currency=currency, owed=amount)
     for name, value in wanted.items():
         if name == "events":
             check(value is None or size >= value, "the checkpoint", f"it has {size} events, and {value} are known")
         elif name == "not_before":
             check(value is None or when >= value, "the sum", f"it was stated at {time(when)}, and one not before {time(value or 0)} was asked for")
         else:
+            if name == "merchant" and value is not None:
+                value = f"merchant {value}"  # a leaf by the id alone is somebody else's
             check(value in (None, found[name]), where, f"its {name} is {found[name]}, and {value} was asked for")
     return (f"{amount} {currency} for {who} are counted in {shown(whole, digits)} owed to {leaves}, stated at {time(when)} by the events "
             f"through {through} (position {at}), signed over {size} events")
 
 
+def read(path, most):
+    with open(path, "rb") as file:
+        raw = file.read(most + 1)
+    check(len(raw) <= most, path, f"it has more than {most} bytes")
+    return raw.decode()
+
+
+def answer(own, total, keys, **wanted):
+    """Whether it holds, and what it says or what is wrong with it."""
+    try:
+        return True, verify(read(own, MOST_SUM), read(total, MOST_SUM), [public_key(key) for key in keys], **wanted)
+    except Wrong as wrong:
+        return False, str(wrong)
+    except OSError as wrong:
+        return False, f"it cannot be read: {wrong}"
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as wrong:
+        return False, f"it is not as it is written: {wrong!r}"
+
+
 def main():
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("file")
-    asked.add_argument("--sum", required=True)
-    asked.add_argument("--key", action="append", required=True)
+    asked.add_argument("file", nargs="?")
+    asked.add_argument("--sum")
+    asked.add_argument("--key", action="append", help="the market's public key; a witness's too: then it must have signed")
+    asked.add_argument("--batch", action="store_true")
     for name in ("merchant", "currency", "owed"):
         asked.add_argument(f"--{name}")
     asked.add_argument("--not-before", type=micros, metavar="TIME", help="refuse a sum that was stated before")
     asked.add_argument("--events", type=int)
     args = asked.parse_args()
-    try:
-        own, total = (open(path, encoding="utf-8", newline="").read(1 << 22) for path in (args.file, args.sum))
-        says = verify(own, total, [public_key(key) for key in args.key], merchant=args.merchant, currency=args.currency,
-                      owed=args.owed, not_before=args.not_before, events=args.events)
-    except Wrong as wrong:
-        print(printable(f"it does not hold: {wrong}"))
-        return 1
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as wrong:
-        print(printable(f"it is not as it is written: {wrong!r}"))
-        return 1
-    print(printable(says))
-    return 0
+    if args.batch:
+        for line in sys.stdin:
+            own, total, key, merchant, currency, owed, first, events = line.rstrip("\n").split("\t")
+            holds, says = answer(own, total, [key], merchant=merchant or None, currency=currency or None, owed=owed or None,
+                                 not_before=int(first) if first else None, events=int(events) if events else None)
+            print("ok" if holds else "no", printable(says))
+        return 0
+    if not args.file or not args.sum or not args.key:
+        asked.error("name the proof, the sum with --sum, and the market's public key with --key")
+    holds, says = answer(args.file, args.sum, args.key, merchant=args.merchant, currency=args.currency, owed=args.owed,
+                         not_before=args.not_before, events=args.events)
+    print(printable(says if holds else f"it does not hold: {says}"))
+    return 0 if holds else 1
 
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ pub use entry::Entry;
 pub use error::ProofError;
 pub use keyed::{KeyedPath, KeyedTree};
 pub use keys::{MarketKey, PublicKey, SignedBy};
-pub use liabilities::{Blinding, OwedProof, OwedTree, Stated, StatedSum, Sum, SumTree};
+pub use liabilities::{
+    Blinding, ExpectedOwed, OwedProof, OwedTree, Stated, StatedSum, Sum, SumTree, verify_owed,
+};
 pub use log::Log;
 pub use proof::{Consistency, Proof};
 pub use recount::Recount;

@@ -10,6 +10,7 @@
 //! A way shows what stands beside it, and so the amount of another. Whose it is it does not show: leaves hold a hash of who is owed
 //! and of a nonce that only the market and that one know ([`Blinding`]), and stand in the order of these hashes.
 
+mod expected;
 mod stated;
 
 use base64::Engine as _;
@@ -22,6 +23,7 @@ use zeroize::Zeroizing;
 use crate::ProofError;
 use crate::statement::{decimal, number, read_amount};
 
+pub use expected::{ExpectedOwed, verify_owed};
 pub use stated::{Stated, StatedSum};
 
 const PROOF: &str = "daybook owed 2";
@@ -31,6 +33,8 @@ const SECRET: &str = "daybook liabilities secret ";
 const MOST_NODES: usize = 64;
 /// Longest proof that is read.
 const MOST_BYTES: usize = 100_000;
+/// Longest proof of a sum that is read: its event has a line for each currency, and its checkpoint is a note.
+const MOST_SUM: usize = 4 << 20;
 
 /// A node: what is owed below it, minor units, and its hash.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -74,6 +74,9 @@ impl Stated {
     /// # Errors
     /// [`ProofError`] says what it is not, or what does not hold.
     pub fn verify(text: &str, keys: &[PublicKey]) -> Result<Self, ProofError> {
+        if text.len() > super::MOST_SUM {
+            return Err(ProofError::malformed("the sum", "it is longer than any proof of a sum"));
+        }
         let proof = Proof::parse(text)?;
         if proof.to_text() != text {
             return Err(ProofError::malformed("the sum", "it is not as it is written"));
