@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 use crate::books::Policy;
 use crate::merchant::events::FeeScheduleAgreed;
 use crate::order::events::ReadVersion;
-use crate::{Code, Currency, Event, HoldId, MerchantId, Money, MoneyError, PartyId, Refs, Timestamp};
+use crate::{
+    Code, Currency, Event, HoldId, MerchantId, Money, MoneyError, PartyId, Reference, Refs, Timestamp,
+};
 
 /// What a decision may look at besides the stream's own state.
 #[derive(Clone, Debug)]
@@ -250,6 +252,26 @@ pub fn calendar_day(field: &'static str, day: Code) -> Result<(), Rejection> {
         return Ok(());
     }
     Err(Rejection::new("not_a_day", format!("{field} is {text:?}: write a day as 2026-11-22")))
+}
+
+/// Refuses a history that is handed on, a merchant's or the market's, for no purpose, of days in no order, or known by no SHA-256.
+///
+/// # Errors
+/// `text_empty`, `text_too_long`, `not_a_day`, `days_reversed`, `digest_malformed`, naming the field.
+pub fn pack_described(purpose: &str, from: Code, to: Code, digest: Reference) -> Result<(), Rejection> {
+    said("purpose", purpose)?;
+    calendar_day("from", from)?;
+    calendar_day("to", to)?;
+    if from.as_str() > to.as_str() {
+        let message = format!("from {from} is after to {to}: a pack tells of days in their order");
+        return Err(Rejection::new("days_reversed", message));
+    }
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if digest.as_str().len() != 64 || !digest.as_str().bytes().all(hex) {
+        let message = format!("digest {digest} is no SHA-256: it has 64 digits, 0 to 9 and a to f");
+        return Err(Rejection::new("digest_malformed", message));
+    }
+    Ok(())
 }
 
 /// Refuses what is written by hand into a period that is closed. Facts are never refused: they are booked in the first

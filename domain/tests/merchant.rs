@@ -339,7 +339,7 @@ fn a_lender_sees_the_history_only_while_a_consent_runs() {
 
 fn pack(consent: &str, digest: &str) -> Ask {
     Ask::IssueLoanPack(LoanPack {
-        digest: id(digest),
+        digest: id(&digest.repeat(32)),
         recipient: id("icbc"),
         consent_ref: id(consent),
         purpose: "working capital".to_owned(),
@@ -363,6 +363,9 @@ fn a_pack_is_issued_only_under_a_consent_that_runs_to_that_lender() {
     let issued = given.clone().when(pack("c1", "aa")).then_kinds(&["LoanPackIssued"]);
     issued.clone().when(pack("c1", "aa")).nothing();
     issued.when(pack("c1", "bb")).then_kinds(&["LoanPackIssued"]);
+    for digest in ["a", "AA", "zz"] {
+        given.clone().when(pack("c1", digest)).refused("digest_malformed");
+    }
     given
         .clone()
         .and(Ask::RevokeLenderConsent { consent_ref: id("c1") })

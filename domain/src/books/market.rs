@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::commands::{MarketCommand, MarketPack};
 use super::events::{MarketOpened, MarketPackIssued, PolicyAdopted};
 use super::{Policy, TierReward};
-use crate::decider::{calendar_day, positive, said};
+use crate::decider::{pack_described, positive, said};
 use crate::merchant::entry_rules;
 use crate::merchant::events::MerchantKind;
 use crate::{Aggregate, Code, Context, Currency, Event, Reference, Refs, Rejection, Timestamp};
@@ -94,19 +94,7 @@ fn issue(market: &Market, pack: &MarketPack) -> Result<Vec<Event>, Rejection> {
     if market.time_zone.is_none() {
         return Err(Rejection::new("market_not_open", "a market that is not open has no history"));
     }
-    said("purpose", &pack.purpose)?;
-    calendar_day("from", pack.from)?;
-    calendar_day("to", pack.to)?;
-    if pack.from.as_str() > pack.to.as_str() {
-        let message =
-            format!("from {} is after to {}: a pack tells of days in their order", pack.from, pack.to);
-        return Err(Rejection::new("days_reversed", message));
-    }
-    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if pack.digest.as_str().len() != 64 || !pack.digest.as_str().bytes().all(hex) {
-        let message = format!("digest {} is no SHA-256: it has 64 digits, 0 to 9 and a to f", pack.digest);
-        return Err(Rejection::new("digest_malformed", message));
-    }
+    pack_described(&pack.purpose, pack.from, pack.to, pack.digest)?;
     if !market.currencies.contains(&pack.currency) {
         let message = format!("currency {} is none that the market trades in", pack.currency);
         return Err(Rejection::new("currency_unknown", message));

@@ -4,7 +4,7 @@ use super::commands::{LoanPack, MerchantCommand as Ask};
 use super::events::*;
 use super::state::{Document, Merchant, Stage};
 use super::{entry_rules, fees, qualify};
-use crate::decider::{calendar_day, not_negative, said};
+use crate::decider::{not_negative, pack_described, said};
 use crate::{Context, Event, Money, Rejection, Timestamp};
 
 /// The reason of a suspension that ends by itself once the deposit is whole again.
@@ -146,14 +146,7 @@ pub(super) fn decide(m: &Merchant, ask: &Ask, ctx: &Context<'_>) -> Decided {
 /// A lender is handed a history only while the merchant's consent to that lender runs, by the clock: a pack dated back does not
 /// outlive it.
 fn issue(m: &Merchant, pack: &LoanPack, ctx: &Context<'_>) -> Decided {
-    said("purpose", &pack.purpose)?;
-    calendar_day("from", pack.from)?;
-    calendar_day("to", pack.to)?;
-    if pack.from.as_str() > pack.to.as_str() {
-        let message =
-            format!("from {} is after to {}: a pack tells of days in their order", pack.from, pack.to);
-        return Err(Rejection::new("days_reversed", message));
-    }
+    pack_described(&pack.purpose, pack.from, pack.to, pack.digest)?;
     if m.packs.contains(&pack.digest) {
         return Ok(Vec::new());
     }
