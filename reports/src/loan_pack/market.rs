@@ -3,6 +3,7 @@
 use daybook_packs::{Figures, MarketFacts, market_definitions};
 
 use super::page::{by_month, definitions, lines_of, list, table_of, value, verification};
+use super::{Head, to_check};
 use crate::page::{Branch, Page, Part};
 
 /// What is asked first.
@@ -181,22 +182,10 @@ const BY_MONTH: &[ByMonth] = &[
 
 pub(super) fn page(facts: &MarketFacts, figures: &Figures) -> Page {
     let subject = &facts.subject;
-    let mut of = vec![
-        ("Days", format!("{} to {} ({})", subject.from, subject.to, subject.time_zone)),
-        ("Currency", subject.currency.as_str().to_owned()),
-        ("Drawn", format!("{} at position {} of the journal", subject.drawn_at, subject.through)),
-    ];
-    if subject.orders_in_other_currencies > 0 {
-        of.push((
-            "Not in it",
-            format!("{} orders paid in other currencies", subject.orders_in_other_currencies),
-        ));
-    }
-    match &subject.issued {
-        Some(issued) => of.push(("Issued to", format!("{}, for {}", issued.recipient, issued.purpose))),
-        None => of.push(("DRAFT", "not issued, and nothing that anybody may rest on".to_owned())),
-    }
-    of.push(("To check", "daybook loan-pack verify FILE --key PUBLIC_KEY".to_owned()));
+    let others = Some(subject.orders_in_other_currencies).filter(|count| *count > 0);
+    let others = others.map(|count| ("Not in it", format!("{count} orders paid in other currencies")));
+    let mut of = Head::from(subject).facts(others.into_iter().collect());
+    of.push(to_check());
     let mut parts = vec![
         list(
             figures,

@@ -5,7 +5,9 @@ mod market;
 mod page;
 mod xlsx;
 
-use daybook_packs::{Facts, Figures, MarketFacts};
+use chrono::NaiveDate;
+use daybook_domain::{Currency, Timestamp};
+use daybook_packs::{Facts, Figures, MarketFacts, MarketSubject, Subject};
 
 use crate::{Page, ReportError};
 
@@ -13,6 +15,64 @@ use crate::{Page, ReportError};
 pub const PAGE: &str = "loan-pack.html";
 /// The name of the workbook.
 pub const WORKBOOK: &str = "loan-pack.xlsx";
+
+/// What stands at the head of page and workbook, whosever the pack is.
+struct Head<'f> {
+    /// The merchant, or the market.
+    name: &'f str,
+    from: NaiveDate,
+    to: NaiveDate,
+    time_zone: &'f str,
+    currency: Currency,
+    drawn_at: Timestamp,
+    through: u64,
+    /// To whom it is issued, and for what; none in a draft.
+    issued: Option<(&'f str, &'f str)>,
+}
+
+impl<'f> From<&'f Subject> for Head<'f> {
+    fn from(of: &'f Subject) -> Self {
+        let issued = of.issued.as_ref().map(|issued| (&*issued.recipient, &*issued.purpose));
+        let (name, time_zone, currency) = (&*of.merchant, &*of.time_zone, of.currency);
+        let (from, to, drawn_at, through) = (of.from, of.to, of.drawn_at, of.through);
+        Self { name, from, to, time_zone, currency, drawn_at, through, issued }
+    }
+}
+
+impl<'f> From<&'f MarketSubject> for Head<'f> {
+    fn from(of: &'f MarketSubject) -> Self {
+        let issued = of.issued.as_ref().map(|issued| (&*issued.recipient, &*issued.purpose));
+        let (name, time_zone, currency) = (&*of.market, &*of.time_zone, of.currency);
+        let (from, to, drawn_at, through) = (of.from, of.to, of.drawn_at, of.through);
+        Self { name, from, to, time_zone, currency, drawn_at, through, issued }
+    }
+}
+
+impl Head<'_> {
+    fn title(&self) -> String {
+        format!("Loan pack of {}", self.name)
+    }
+
+    /// What the page says of the pack, with more of its own behind the position.
+    fn facts(&self, more: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
+        let mut of = vec![
+            ("Days", format!("{} to {} ({})", self.from, self.to, self.time_zone)),
+            ("Currency", self.currency.as_str().to_owned()),
+            ("Drawn", format!("{} at position {} of the journal", self.drawn_at, self.through)),
+        ];
+        of.extend(more);
+        of.push(match self.issued {
+            Some((recipient, purpose)) => ("Issued to", format!("{recipient}, for {purpose}")),
+            None => ("DRAFT", "not issued, and nothing that anybody may rest on".to_owned()),
+        });
+        of
+    }
+}
+
+/// What is said last of a pack: how it is checked.
+fn to_check() -> (&'static str, String) {
+    ("To check", "daybook loan-pack verify FILE --key PUBLIC_KEY".to_owned())
+}
 
 /// The pack as a page.
 #[must_use]
@@ -25,16 +85,7 @@ pub fn page(facts: &Facts, figures: &Figures) -> Page {
 /// # Errors
 /// [`ReportError`].
 pub fn files(facts: &Facts, figures: &Figures) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
-    let subject = &facts.subject;
-    let cover = xlsx::Cover {
-        name: &subject.merchant,
-        from: subject.from,
-        to: subject.to,
-        time_zone: &subject.time_zone,
-        currency: subject.currency,
-        issued_to: subject.issued.as_ref().map(|issued| issued.recipient.as_str()),
-    };
-    drawn(&page::page(facts, figures), &cover, figures)
+    drawn(&page::page(facts, figures), &Head::from(&facts.subject), figures)
 }
 
 /// Page and workbook of a market's pack.
@@ -42,26 +93,13 @@ pub fn files(facts: &Facts, figures: &Figures) -> Result<Vec<(String, Vec<u8>)>,
 /// # Errors
 /// [`ReportError`].
 pub fn market_files(facts: &MarketFacts, figures: &Figures) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
-    let subject = &facts.subject;
-    let cover = xlsx::Cover {
-        name: &subject.market,
-        from: subject.from,
-        to: subject.to,
-        time_zone: &subject.time_zone,
-        currency: subject.currency,
-        issued_to: subject.issued.as_ref().map(|issued| issued.recipient.as_str()),
-    };
-    drawn(&market::page(facts, figures), &cover, figures)
+    drawn(&market::page(facts, figures), &Head::from(&facts.subject), figures)
 }
 
-fn drawn(
-    page: &Page,
-    cover: &xlsx::Cover<'_>,
-    figures: &Figures,
-) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+fn drawn(page: &Page, head: &Head<'_>, figures: &Figures) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let mut html = Vec::new();
     page.write_html(&mut html)?;
-    let book = xlsx::workbook(cover, figures).map_err(|error| ReportError::Workbook(error.to_string()))?;
+    let book = xlsx::workbook(head, figures).map_err(|error| ReportError::Workbook(error.to_string()))?;
     Ok(vec![(PAGE.to_owned(), html), (WORKBOOK.to_owned(), book)])
 }
 

@@ -3,27 +3,17 @@
 use daybook_packs::{DEFINITIONS, Definition, Facts, Figures, Series, Unit};
 
 use super::lists::{ACCOUNT, BACK, CASES, CLOSING, COURSE, FIRST, LIQUIDITY, PAID_OUT, RATES, SALES, TRACES};
-use super::{grouped, percent};
+use super::{Head, grouped, percent, to_check};
 use crate::page::{Branch, Drawn, Grid, Page, Part, Picture};
 
 pub(super) fn page(facts: &Facts, figures: &Figures) -> Page {
     let subject = &facts.subject;
     let name = standing(facts, "name").map_or(String::new(), |name| format!(" ({name})"));
     let issued = subject.issued.as_ref();
-    let mut of = vec![
-        ("Market", subject.market.clone()),
-        ("Days", format!("{} to {} ({})", subject.from, subject.to, subject.time_zone)),
-        ("Currency", subject.currency.as_str().to_owned()),
-        ("Drawn", format!("{} at position {} of the journal", subject.drawn_at, subject.through)),
-    ];
-    match issued {
-        Some(issued) => {
-            of.push(("Issued to", format!("{}, for {}", issued.recipient, issued.purpose)));
-            of.push(("Consent", issued.consent_ref.clone()));
-        }
-        None => of.push(("DRAFT", "not issued, and nothing that anybody may rest on".to_owned())),
-    }
-    of.push(("To check", "daybook loan-pack verify FILE --key PUBLIC_KEY".to_owned()));
+    let mut of = vec![("Market", subject.market.clone())];
+    of.extend(Head::from(subject).facts(Vec::new()));
+    of.extend(issued.map(|issued| ("Consent", issued.consent_ref.clone())));
+    of.push(to_check());
     let mut parts = vec![list(
         figures,
         "first",

@@ -1,49 +1,33 @@
 //! The workbook: figures with their definitions, and a sheet for each table. The lines are CSV, which every spreadsheet opens.
 
-use chrono::{Datelike as _, NaiveDate};
-use daybook_domain::Currency;
+use chrono::Datelike as _;
 use daybook_packs::{Definition, Figures, Series, Unit};
 use rust_xlsxwriter::{
     Color, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
 };
 
-/// Whose pack it is, as every sheet says.
-pub(super) struct Cover<'f> {
-    /// The merchant, or the market.
-    pub name: &'f str,
-    pub from: NaiveDate,
-    pub to: NaiveDate,
-    pub time_zone: &'f str,
-    pub currency: Currency,
-    pub issued_to: Option<&'f str>,
-}
+use super::Head;
 
-impl Cover<'_> {
-    fn title(&self) -> String {
-        format!("Loan pack of {}", self.name)
-    }
-}
-
-pub(super) fn workbook(cover: &Cover<'_>, figures: &Figures) -> Result<Vec<u8>, XlsxError> {
+pub(super) fn workbook(head: &Head<'_>, figures: &Figures) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     // the pack's last day, not that of the writing: the same lines give the same file
-    let year = u16::try_from(cover.to.year()).unwrap_or(9999);
-    let made = ExcelDateTime::from_ymd(year, cover.to.month() as u8, cover.to.day() as u8)?;
-    book.set_properties(&DocProperties::new().set_title(cover.title()).set_creation_datetime(&made));
-    summary(book.add_worksheet(), cover, figures)?;
+    let year = u16::try_from(head.to.year()).unwrap_or(9999);
+    let made = ExcelDateTime::from_ymd(year, head.to.month() as u8, head.to.day() as u8)?;
+    book.set_properties(&DocProperties::new().set_title(head.title()).set_creation_datetime(&made));
+    summary(book.add_worksheet(), head, figures)?;
     for table in &figures.tables {
-        sheet(book.add_worksheet(), cover, table)?;
+        sheet(book.add_worksheet(), head, table)?;
     }
     book.save_to_buffer()
 }
 
-fn summary(sheet: &mut Worksheet, cover: &Cover<'_>, figures: &Figures) -> Result<(), XlsxError> {
-    page(sheet, cover)?;
+fn summary(sheet: &mut Worksheet, head: &Head<'_>, figures: &Figures) -> Result<(), XlsxError> {
+    page(sheet, head)?;
     sheet.set_name("Figures")?.set_freeze_panes(5, 0)?;
-    sheet.write_with_format(0, 0, cover.title(), &Format::new().set_bold().set_font_size(16))?;
-    let days = format!("{} to {} ({}), {}", cover.from, cover.to, cover.time_zone, cover.currency);
+    sheet.write_with_format(0, 0, head.title(), &Format::new().set_bold().set_font_size(16))?;
+    let days = format!("{} to {} ({}), {}", head.from, head.to, head.time_zone, head.currency);
     sheet.write(1, 0, days)?;
-    let to = cover.issued_to.map_or("DRAFT: not issued".to_owned(), |to| format!("Issued to {to}"));
+    let to = head.issued.map_or("DRAFT: not issued".to_owned(), |(to, _)| format!("Issued to {to}"));
     sheet.write(2, 0, to)?;
     sheet.write(
         3,
@@ -57,7 +41,7 @@ fn summary(sheet: &mut Worksheet, cover: &Cover<'_>, figures: &Figures) -> Resul
     for (row, figure) in (5..).zip(&figures.figures) {
         let of = Definition::of(figure.id);
         sheet.write(row, 0, figure.id)?.write(row, 1, of.map_or("", |of| of.title))?;
-        cell(sheet, (row, 2), of, figure.value.as_deref(), cover)?;
+        cell(sheet, (row, 2), of, figure.value.as_deref(), head)?;
         sheet.write_with_format(row, 3, of.map_or("", |of| of.means), &wrapped)?;
     }
     sheet
@@ -68,8 +52,8 @@ fn summary(sheet: &mut Worksheet, cover: &Cover<'_>, figures: &Figures) -> Resul
     Ok(())
 }
 
-fn sheet(sheet: &mut Worksheet, cover: &Cover<'_>, table: &Series) -> Result<(), XlsxError> {
-    page(sheet, cover)?;
+fn sheet(sheet: &mut Worksheet, head: &Head<'_>, table: &Series) -> Result<(), XlsxError> {
+    page(sheet, head)?;
     sheet.set_name(table.id)?.set_freeze_panes(1, 1)?.set_repeat_rows(0, 0)?;
     let defined: Vec<Option<&Definition>> = table.columns.iter().map(|id| Definition::of(id)).collect();
     for (column, (id, of)) in (0..).zip(table.columns.iter().zip(&defined)) {
@@ -78,7 +62,7 @@ fn sheet(sheet: &mut Worksheet, cover: &Cover<'_>, table: &Series) -> Result<(),
     }
     for (row, cells) in (1..).zip(&table.rows) {
         for (column, (value, of)) in (0..).zip(cells.iter().zip(&defined)) {
-            cell(sheet, (row, column), *of, value.as_deref(), cover)?;
+            cell(sheet, (row, column), *of, value.as_deref(), head)?;
         }
     }
     Ok(())
@@ -90,10 +74,10 @@ fn cell(
     (row, column): (u32, u16),
     of: Option<&Definition>,
     value: Option<&str>,
-    cover: &Cover<'_>,
+    head: &Head<'_>,
 ) -> Result<(), XlsxError> {
     let Some(value) = value else { return Ok(()) };
-    let digits = cover.currency.digits() as usize;
+    let digits = head.currency.digits() as usize;
     let format = match of.map(|of| of.unit) {
         None | Some(Unit::Text) => {
             sheet.write(row, column, value)?;
@@ -111,11 +95,11 @@ fn cell(
 }
 
 /// Landscape A4, as wide as the page, with the number of each page.
-fn page(sheet: &mut Worksheet, cover: &Cover<'_>) -> Result<(), XlsxError> {
+fn page(sheet: &mut Worksheet, head: &Head<'_>) -> Result<(), XlsxError> {
     // & begins a code in a footer
-    let name = cover.name.replace('&', "&&");
+    let name = head.name.replace('&', "&&");
     sheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
-    sheet.set_footer(format!("&L{name}  {} to {}&R&P / &N", cover.from, cover.to));
+    sheet.set_footer(format!("&L{name}  {} to {}&R&P / &N", head.from, head.to));
     Ok(())
 }
 
