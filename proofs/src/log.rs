@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::path::Path;
 
-use tlog_tiles::{EMPTY_HASH, Hash, TileHashReader, prove_record, prove_tree, tree_hash};
+use tlog_tiles::{
+    EMPTY_HASH, Hash, HashReader as _, TileHashReader, prove_record, prove_tree, stored_hash_index, tree_hash,
+};
 
 use crate::files::{Files, tile_name};
 use crate::tree::{Full, TILE, Tree, became_full};
@@ -97,6 +99,11 @@ impl Log {
                 let held = self.pending.iter().find(|tile| tile.level == 0 && tile.number == number);
                 match held {
                     Some(tile) => tile.hashes.last().copied(),
+                    // held against the root: a tile that was damaged says nothing of what was logged
+                    None if self.saved == size => {
+                        let leaf = self.reader().read_hashes(&[stored_hash_index(0, size - 1)]);
+                        leaf.map_err(ProofError::damaged)?.first().copied()
+                    }
                     None => {
                         let there = self.files.tile(0, number, TILE)?;
                         there.ok_or_else(|| missing(0, number, TILE))?.last().copied()

@@ -283,7 +283,7 @@ fn a_tile_that_is_missing_accuses_nobody_of_another_history() {
     log_of(folder.path(), &market, &[256, 512]);
     for tile in ["tile/0/001", "tile/0/000"] {
         let path = folder.path().join(tile);
-        for bytes in [None, Some(&[7u8; 100][..])] {
+        for bytes in [None, Some(&[7u8; 100][..]), Some(&[7u8; 8_192][..])] {
             match bytes {
                 None => fs::remove_file(&path).unwrap(),
                 Some(bytes) => fs::write(&path, bytes).unwrap(),

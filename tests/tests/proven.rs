@@ -10,7 +10,7 @@ use daybook_domain::books::Month;
 use daybook_domain::{Currency, PartyId, Timestamp};
 use daybook_market::periods::periods;
 use daybook_market::proven::Prover;
-use daybook_market::proven::blinding::{blinding, blinding_or_new};
+use daybook_market::proven::blinding::blinding_or_new;
 use daybook_market::transparency::{folder, grow, recount, sign};
 use daybook_market::verify::{Report, verify_liabilities, verify_seals};
 use daybook_market::{AnyCommand, AnyRequest};
