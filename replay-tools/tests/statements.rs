@@ -279,6 +279,14 @@ fn checkpoints_go_with_a_backup_and_come_back_with_it() {
     done(&place.run(&["restore", "copy", "sqlite:back.db"]));
     let whole = place.json(&["log", "verify", "--key", &public, "--journal", "sqlite:back.db"]);
     assert_eq!(whole["checkpoints"].as_u64(), Some(1), "{whole}");
+    // where another log lies nothing is put, and nothing is left of it
+    fs::create_dir(place.path("third.db.tlog")).unwrap();
+    says(&place.run(&["restore", "copy", "sqlite:third.db"]), 3, "third.db.tlog is there already");
+    let named = |part: &str| {
+        let all = fs::read_dir(place.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
+        all.filter(|name| name.to_string_lossy().contains(part)).count()
+    };
+    assert_eq!((named("third.db"), named(".restoring")), (1, 0));
     let note = fs::read_dir(place.path("copy/checkpoints")).unwrap().next().unwrap().unwrap().path();
     let text = fs::read_to_string(&note).unwrap();
     fs::write(&note, text.replacen("time 2", "time 1", 1)).unwrap();

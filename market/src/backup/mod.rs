@@ -161,6 +161,7 @@ pub fn restore(backup: &Path, journal: &Path) -> Result<Manifest, BackupError> {
         free(&path)?;
         free(&with_ending(&path, "-wal"))?;
     }
+    free(&crate::transparency::folder(journal))?;
     let mut ready = Vec::new();
     let copied = manifest.parts.iter().try_for_each(|part| {
         let path = target(&part.word);
@@ -170,13 +171,12 @@ pub fn restore(backup: &Path, journal: &Path) -> Result<Manifest, BackupError> {
         File::open(&making).and_then(|file| file.sync_all()).at(&making)?;
         matches(&making, part)
     });
-    if let Err(error) = copied {
+    if let Err(error) = copied.and_then(|()| signed::restore(backup, journal)) {
         for (making, _) in ready {
             let _ = fs::remove_file(making); // the error that came first is told
         }
         return Err(error);
     }
-    signed::restore(backup, journal)?;
     // the journal is the last part: while it is not there, nothing is
     for (making, path) in ready {
         fs::rename(&making, &path).at(&path)?;

@@ -36,7 +36,9 @@ fn notes(folder: &Path) -> Result<Vec<(u64, PathBuf)>, BackupError> {
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.at(folder)?.path();
-        let size = path.file_name().and_then(|name| name.to_str()?.parse::<u64>().ok());
+        // as the log names them, and no other way
+        let named = |name: &str| name.parse::<u64>().ok().filter(|size| size.to_string() == name);
+        let size = path.file_name().and_then(|name| named(name.to_str()?));
         found.extend(size.map(|size| (size, path)));
     }
     found.sort_unstable();
@@ -127,9 +129,6 @@ pub(super) fn check(backup: &Path, manifest: &Manifest) -> Result<(), BackupErro
 /// Puts checkpoints and secret of a backup back beside a journal, whose log must not be there.
 pub(super) fn restore(backup: &Path, journal: &Path) -> Result<(), BackupError> {
     let (log, making) = (crate::transparency::folder(journal), with_ending(journal, ".tlog.restoring"));
-    if log.symlink_metadata().is_ok() {
-        return Err(BackupError::Exists(log));
-    }
     if making.symlink_metadata().is_ok() {
         fs::remove_dir_all(&making).at(&making)?; // left by a restore that was broken off
     }
