@@ -1,9 +1,9 @@
-//! One stream read from the journal, event by event.
+//! Reading from the journal, event by event: one stream, or all of it.
 
 use std::ops::ControlFlow;
 
 use daybook_domain::Event;
-use daybook_journal::{Journal, Recorded};
+use daybook_journal::{Filter, Journal, JournalError, Position, Recorded};
 
 use crate::MarketError;
 
@@ -32,4 +32,28 @@ pub fn visit(
         }
     })?;
     broken.map_or(Ok(()), |why| Err(MarketError::Unavailable(why)))
+}
+
+/// Passes over the journal up to a position, until `each` fails; `told` hears now and then how far it is, and of how many events.
+pub(crate) fn pass<E: From<JournalError>>(
+    journal: &dyn Journal,
+    upto: Position,
+    filter: &Filter,
+    told: &mut dyn FnMut(Position, Position),
+    each: &mut dyn FnMut(&Recorded<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut failed = None;
+    journal.scan(0, Some(upto), filter, &mut |recorded| {
+        if recorded.position.is_multiple_of(4_096) {
+            told(recorded.position, upto);
+        }
+        match each(&recorded) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    failed.map_or(Ok(()), Err)
 }

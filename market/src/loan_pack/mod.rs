@@ -15,7 +15,6 @@ mod standing;
 mod traffic;
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 use daybook_domain::posting::post;
@@ -115,25 +114,12 @@ pub fn draw(
     };
     let name = format!("\"merchant\":\"{}\"", asked.merchant);
     let foreign: Vec<&str> = FOREIGN.iter().map(|kind| kind.as_str()).collect();
-    let mut failed = None;
-    journal.scan(0, Some(head), &kinds(), &mut |recorded| {
-        if recorded.position.is_multiple_of(4_096) {
-            told(recorded.position, head);
-        }
+    crate::stream::pass(journal, head, &kinds(), told, &mut |recorded| {
         if !recorded.refs.contains(&name) && !foreign.contains(&recorded.kind) {
-            return ControlFlow::Continue(());
+            return Ok(());
         }
-        match drawing.see(&recorded) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        }
+        drawing.see(recorded)
     })?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
     if drawing.standing.is_empty() {
         return Err(LoanPackError::Unknown(format!("the journal knows no merchant {}", asked.merchant)));
     }

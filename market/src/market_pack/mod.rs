@@ -94,22 +94,7 @@ pub fn draw_market(
         Drawing { window, sold: Sold::new(window, currency), cases: Cases::new(window, currency) };
     let kinds = EventKind::ALL.iter().filter(|kind| kind.posts() || KINDS.contains(kind));
     let filter = Filter { kinds: Some(kinds.map(|kind| kind.as_str().into()).collect()), categories: None };
-    let mut failed = None;
-    journal.scan(0, Some(head), &filter, &mut |recorded| {
-        if recorded.position.is_multiple_of(4_096) {
-            told(recorded.position, head);
-        }
-        match drawing.see(&recorded) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    })?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
+    crate::stream::pass(journal, head, &filter, told, &mut |recorded| drawing.see(recorded))?;
     let traffic = traffic::draw(journal, (asked.from, asked.to), window, (currency, head), told)?;
     let drawn = drawing.sold.finish();
     let subject = MarketSubject {
