@@ -9,6 +9,7 @@ use daybook_metrics::ChannelRule;
 use hashbrown::HashMap;
 
 use super::called::Called;
+use super::came::OrdersOf;
 use super::categories::Categories;
 use super::most::{Memory, Most};
 use super::names::Names;
@@ -81,6 +82,8 @@ pub struct History {
     pub(super) called: Called,
     /// What the market added to orders for each campaign, less what came back.
     subsidies: BTreeMap<(CampaignId, Currency), i64>,
+    /// What alone it is of; none: of all.
+    only: Option<OrdersOf>,
 }
 
 /// A product put into a cart.
@@ -225,7 +228,13 @@ impl History {
             refunds: Vec::new(),
             called: Called::default(),
             subsidies: BTreeMap::new(),
+            only: None,
         }
+    }
+
+    /// Of these orders alone.
+    pub(super) fn of(self, only: OrdersOf) -> Self {
+        Self { only: Some(only), ..self }
     }
 
     /// What the market added to orders for a campaign, less what came back, in minor units.
@@ -249,6 +258,9 @@ impl History {
     }
 
     fn fold(&mut self, e: &Envelope<'_>) {
+        if self.only.as_ref().is_some_and(|only| !only.concerns(e.event)) {
+            return;
+        }
         let at = Timestamp(e.occurred_at);
         match e.event {
             Event::PageViewed(view) => self.view(at, view),

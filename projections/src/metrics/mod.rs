@@ -66,6 +66,7 @@ pub use aftermath::Aftermath;
 pub use assessment::{Assessment, AssessmentRules, Figure, Rule, Tier};
 pub use attributed::{Attributed, Earned, PARTS};
 pub use buyers::{BuyerFigures, BuyersByCell};
+pub use came::OrdersOf;
 pub use campaign::{Brought, CampaignBooks, Campaigns, Credited, planned};
 pub use cells::{Cell, Cells};
 pub use explained::{ExplainedCell, Explanation};

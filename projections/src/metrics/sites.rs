@@ -3,6 +3,7 @@
 use daybook_metrics::channel::BadSites;
 use daybook_metrics::{ChannelRule, MarketSites};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::engine::ReadModelError;
 
@@ -47,6 +48,12 @@ impl Sites {
         &self.kept
     }
 
+    /// A digest of the rule's version and the lists, hex: whoever has the same lists has the same one.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        Sha256::digest(&self.kept).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// How channels are told.
     #[must_use]
     pub fn rule(&self) -> &ChannelRule {
@@ -80,6 +87,8 @@ mod tests {
         let sites = Sites::of(&own).unwrap();
         assert_eq!(Sites::read(sites.as_kept()).unwrap(), sites);
         assert_ne!(sites, Sites::default());
+        assert_eq!((sites.digest().len(), sites.digest()), (64, sites.clone().digest()));
+        assert_ne!(sites.digest(), Sites::default().digest());
         let older =
             sites.as_kept().replacen(&format!("\"rule\":{}", sites.rule().version()), "\"rule\":0", 1);
         assert_ne!(older, sites.as_kept());
