@@ -9,6 +9,7 @@ use daybook_journal::{Append, Cause, Expected, Journal, MemoryJournal, NewEvent}
 use daybook_market::Calendar;
 use daybook_market::loan_pack::{Asked, draw};
 use daybook_packs::{Facts, Figures, Minor, Pack};
+use daybook_projections::metrics::Sites;
 use uuid::Uuid;
 
 fn yuan(amount: &str) -> String {
@@ -58,6 +59,7 @@ fn drawn(journal: &dyn Journal, from: &str, to: &str) -> Facts {
         to: day(to),
         currency: None,
         through: None,
+        sites: Sites::default(),
         drawn_at: Timestamp(0),
         issued: None,
     };

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::market::OF_MARKET;
 
 /// The version of the definitions and of the function that follows them.
-pub const DEFINITIONS_VERSION: u32 = 2;
+pub const DEFINITIONS_VERSION: u32 = 3;
 
 /// What a figure is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -100,7 +100,7 @@ pub const DEFINITIONS: &[Definition] = &[
     def("account.deposit_deducted", Money, "Borne by the deposit", "Less the sum of deposit and frozen of DepositDeducted that did not come to the account: refunds and penalties that the deposit bore, beside those in the account."),
     def("account.settled", Money, "Settled", "Less the sum of `pending` of settlements: what went from pending to available and reserve, less what debts took back."),
     def("account.converted", Money, "Converted", "Less the sum of in_transit of payouts converted to another currency, booked within. It is paid out when the bank confirms it, and is the merchant's in that currency where the bank refuses it."),
-    def("account.paid_out", Money, "Paid out", "Of payouts confirmed, less the sum of in_transit, or `converted` where they had been converted; less `available`, or `converted`, of returned ones; booked within."),
+    def("account.paid_out", Money, "Paid out", "Of payouts confirmed, less the sum of in_transit, or `converted` where they had been converted; less `available`, or `converted`, of returned ones; booked within. Of a payout that left this currency before the first day nothing is counted."),
     def("closing.pending", Money, "Pending at the end", "Sum of `pending` over all movements booked to the end, the opening row included."),
     def("closing.available", Money, "Available at the end", "Likewise of `available`."),
     def("closing.held", Money, "Held at the end", "Likewise of `held`."),
@@ -203,8 +203,8 @@ pub const DEFINITIONS: &[Definition] = &[
     // payouts
     def("payouts.requested", Count, "Payouts", "Payouts requested within."),
     def("payouts.requested_amount", Money, "Payouts, amount", "Sum of in_transit of payouts requested within."),
-    def("payouts.confirmed", Count, "Payouts confirmed", "Payouts confirmed within, converted ones too."),
-    def("payouts.failed", Count, "Payouts failed", "Payouts that failed within, before they were paid, converted ones too."),
+    def("payouts.confirmed", Count, "Payouts confirmed", "Payouts confirmed within, converted ones too where they left this currency within."),
+    def("payouts.failed", Count, "Payouts failed", "Payouts that failed within, before they were paid, converted ones likewise."),
     def("payouts.failed_amount", Money, "Payouts failed, amount", "Sum of what they gave back; of converted ones `converted`, which came back in the other currency."),
     def("payouts.returned", Count, "Payouts returned", "Payouts that came back within, after they were paid."),
     def("payouts.returned_amount", Money, "Payouts returned, amount", "Likewise of what came back."),

@@ -9,7 +9,7 @@ use crate::cell::{read, row, write};
 use crate::{PackError, SealedMonths, Zone};
 
 /// The version of the tables.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Whose pack it is, and what it tells of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub struct Subject {
     /// months begins there where that is after the first day. None where it has done neither.
     #[serde(with = "as_text_if_any")]
     pub began: Option<NaiveDate>,
+    /// By what it is told how visitors came.
+    pub channels: ToldBy,
     /// The journal's position that it was drawn at.
     pub through: u64,
     /// When it was drawn.
@@ -47,6 +49,38 @@ pub struct Subject {
     /// To whom it is issued and why; none in a draft.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued: Option<Issued>,
+}
+
+/// By what it is told how visitors came, and whether that was paid for: a rule, and the market's lists of its own hosts, of search
+/// engines, networks and partners.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToldBy {
+    /// The version of the rule.
+    pub rule: u32,
+    /// The digest of the lists, which the market can show.
+    pub lists: String,
+}
+
+/// Reads a subject, of tables of this version: what those of another have in it is not asked.
+pub(crate) fn read_subject<S: serde::de::DeserializeOwned>(
+    name: &str,
+    bytes: &[u8],
+    version: u32,
+) -> Result<S, PackError> {
+    #[derive(Deserialize)]
+    struct Version {
+        format: u32,
+    }
+    let bad = |why: String| PackError::malformed(name, why);
+    let Version { format } = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
+    if format != version {
+        return Err(bad(format!(
+            "its tables are of version {format}, and this program reads {version}: check it with the program that drew it, or have the pack \
+             issued anew"
+        )));
+    }
+    serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))
 }
 
 /// Days as texts.
@@ -251,7 +285,7 @@ row! {
     /// A movement of the merchant's account or deposit, as booked: the change of each balance. The first row has what they were
     /// before the first day.
     Movement in "account.csv" {
-        /// 1, 2, ... in the order of the books.
+        /// 1, 2, ... in the order in which they are booked.
         number: u64,
         /// When it is booked.
         at: Timestamp,
@@ -279,7 +313,7 @@ row! {
         deposit: Minor,
         /// Deposit held for a claim.
         frozen: Minor,
-        /// Of a payout that was converted to another currency: what it had been in this one.
+        /// At the end of a payout that was converted to another currency in a row above: what it had been in this one.
         converted: Option<Minor>,
     }
 }
@@ -374,12 +408,7 @@ impl Facts {
         ) -> Result<Vec<R>, PackError> {
             read(file(R::FILE)?, of)
         }
-        let subject: Subject =
-            serde_json::from_slice(file(SUBJECT)?).map_err(|error| PackError::malformed(SUBJECT, error))?;
-        if subject.format != FORMAT {
-            let why = format!("its tables are of version {}: this program reads {FORMAT}", subject.format);
-            return Err(PackError::malformed(SUBJECT, why));
-        }
+        let subject: Subject = read_subject(SUBJECT, file(SUBJECT)?, FORMAT)?;
         if subject.from > subject.to || subject.began.is_some_and(|began| began > subject.to) {
             return Err(PackError::malformed(SUBJECT, "it ends before it begins"));
         }

@@ -22,8 +22,11 @@ pub fn check(facts: &Facts, wrong: &mut Vec<String>) {
     told(back(facts));
     told(rulings(facts));
     told(numbers(facts));
+    told(moved(facts));
+    told(converted(facts));
     told(settlements(facts));
     if let Ok(zone) = facts.zone() {
+        told(opening(facts, zone));
         told(borne(facts, zone));
         told(began(facts, zone));
     }
@@ -68,6 +71,9 @@ fn worth(facts: &Facts) -> Vec<String> {
     let mut found = Vec::new();
     for order in &facts.orders {
         let sum = |amounts: &[i64]| amounts.iter().map(|amount| i128::from(*amount)).sum::<i128>();
+        if order.traffic.as_deref().is_some_and(|traffic| !matches!(traffic, "paid" | "free")) {
+            found.push(format!("order {} came by traffic that is neither paid nor free", order.order));
+        }
         if [order.paid, order.subsidy, order.shortfall].iter().any(|amount| amount.0 < 0) {
             found.push(format!("order {} was paid less than nothing", order.order));
         }
@@ -152,7 +158,57 @@ fn numbers(facts: &Facts) -> Vec<String> {
     if openings == 0 {
         found.push("the account does not begin with what was before".to_owned());
     }
+    let back = facts.account.windows(2).filter(|two| two[1].at < two[0].at);
+    found.extend(back.map(|two| format!("movement {} is booked before the one above it", two[1].number)));
     found
+}
+
+/// Each row moves what an event of its type moves.
+fn moved(facts: &Facts) -> Vec<String> {
+    let rows = facts.account.iter().filter(|row| row.event != OPENING);
+    let odd = rows.filter_map(|row| Some((row, crate::moves::fault(row)?)));
+    odd.map(|(row, why)| format!("movement {}, {}: {why}", row.number, row.event)).collect()
+}
+
+/// What a payout is said to have been in this currency is what left it for another, in a row above.
+fn converted(facts: &Facts) -> Vec<String> {
+    let mut left: HashMap<&str, i64> = HashMap::new();
+    let mut found = Vec::new();
+    for row in &facts.account {
+        let payout = row.reference.as_deref().unwrap_or_default();
+        if row.event == "PayoutConverted" && row.in_transit.0 < 0 {
+            left.insert(payout, row.in_transit.0.saturating_neg());
+        }
+        if let Some(converted) = row.converted.filter(|of| left.get(payout) != Some(&of.0)) {
+            found.push(format!(
+                "movement {}: no row above has payout {payout} leave this currency as the {} minor units that it was",
+                row.number, converted.0
+            ));
+        }
+    }
+    found
+}
+
+/// What was before the first day stands at its first instant, and says no more than balances.
+fn opening(facts: &Facts, zone: Zone) -> Vec<String> {
+    let Some(before) = facts.subject.from.pred_opt() else { return Vec::new() };
+    let from = zone.end(before);
+    let rows = facts.account.iter().filter(|row| row.event == OPENING);
+    let odd = rows.enumerate().filter(|(at, row)| {
+        let others = [row.available, row.held, row.reserve, row.in_transit, row.deposit, row.frozen];
+        // of what was pending, what a later settlement took of it has a row of its own
+        let split = row.settlement.is_some() == (*at > 0)
+            && (*at == 0 || others.iter().all(|balance| balance.0 == 0));
+        let says = row.about.is_some() || row.order.is_some() || row.reference.is_some();
+        row.at != from || !split || says || row.converted.is_some()
+    });
+    odd.map(|(_, row)| {
+        format!(
+            "movement {}: what was before does not stand at {from}, or says more than balances",
+            row.number
+        )
+    })
+    .collect()
 }
 
 /// Each settlement takes from the pending balance what its lines come to, with what one before it left owing.

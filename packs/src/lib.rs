@@ -22,6 +22,7 @@ mod figures;
 mod files;
 mod joined;
 mod market;
+mod moves;
 mod numbers;
 mod place;
 mod sealed;
@@ -30,14 +31,14 @@ pub use definitions::{DEFINITIONS, DEFINITIONS_VERSION, Definition, Unit};
 pub use error::PackError;
 pub use facts::{
     Dispute, Elsewhere, FIRST_SALE, FORMAT, Facts, Issued, Item, Minor, Movement, Order, Refund,
-    STORE_OPENED, Standing, Subject,
+    STORE_OPENED, Standing, Subject, ToldBy,
 };
 pub use figures::{Figure, Figures, OPENING, Series};
 pub use files::{Checked, Pack};
 pub use market::{
     Booked, Case, Cohort, Day, Handed, MARKET_DEFINITIONS_VERSION, MARKET_FORMAT, MarketFacts, MarketSubject,
-    Member, Month, Sales, Size, Traffic, market_definitions,
+    Member, Month, Owed, Sales, Size, Traffic, market_definitions,
 };
 pub use numbers::Zone;
-pub use place::{MOST_BYTES, put};
+pub use place::{MOST_BYTES, MOST_PROVING, put};
 pub use sealed::{Sealed, SealedLine, SealedMonths};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use zip::write::SimpleFileOptions;
@@ -18,8 +18,8 @@ pub const MOST_BYTES: u64 = 2 << 30;
 const MOST_FILES: usize = 1_000;
 /// Most bytes of the list.
 const MOST_LISTED: u64 = 1 << 20;
-/// Most bytes of a file that proves the list, and so is not in it.
-const MOST_PROVING: u64 = 64 << 20;
+/// Most bytes of a file that proves the list, and so is not in it: as long as a statement may be.
+pub const MOST_PROVING: u64 = 256 << 20;
 
 /// Files by their names within the pack.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -62,11 +62,31 @@ fn sync_folder_of(path: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Moves a pack to where it belongs, for good.
+/// Moves a pack to where it belongs, for good, and over nothing that came there.
 ///
 /// # Errors
-/// [`PackError`] where it cannot be moved there, or its folder not be synced.
+/// [`PackError`] where something stands there, it cannot be moved there, or its folder not be synced.
 pub fn put(from: &Path, to: &Path) -> Result<(), PackError> {
+    let moved = || {
+        if from.is_dir() {
+            // what is in the way of a folder: the name is taken first, and an empty folder is replaced at once
+            fs::create_dir(to)?;
+            fs::rename(from, to)?;
+        } else {
+            // a second name of the file is not given over another file; where files have one name only, it is looked for
+            match fs::hard_link(from, to) {
+                Ok(()) => fs::remove_file(from)?,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists || to.exists() => return Err(error),
+                Err(_) => fs::rename(from, to)?,
+            }
+        }
+        sync_folder_of(to)
+    };
+    moved().map_err(|error| PackError::file(to.display().to_string(), error))
+}
+
+/// Lays a copy over what it is a copy of.
+fn replace(from: &Path, to: &Path) -> Result<(), PackError> {
     fs::rename(from, to)
         .and_then(|()| sync_folder_of(to))
         .map_err(|error| PackError::file(to.display().to_string(), error))
@@ -81,7 +101,7 @@ pub fn add(path: &Path, name: &str, bytes: &[u8]) -> Result<(), PackError> {
     }
     let copy = path.with_extension("adding.zip");
     fs::copy(path, &copy).map_err(failed)?;
-    let added = append(&copy, name, bytes).and_then(|()| put(&copy, path));
+    let added = append(&copy, name, bytes).and_then(|()| replace(&copy, path));
     added.inspect_err(|_| {
         // the pack itself is as it was
         let _ = fs::remove_file(&copy);
@@ -133,6 +153,7 @@ pub fn read(path: &Path) -> Result<Files, PackError> {
         return Err(PackError::malformed(name, "it is neither a folder nor a file"));
     }
     let broken = |error: zip::result::ZipError| PackError::malformed(name.clone(), error);
+    few(path).map_err(failed)??;
     let mut zip = ZipArchive::new(File::open(path).map_err(failed)?).map_err(broken)?;
     if zip.len() > MOST_FILES {
         return Err(PackError::malformed(name, format!("it has more than {MOST_FILES} files")));
@@ -158,6 +179,24 @@ pub fn read(path: &Path) -> Result<Files, PackError> {
     Ok(files)
 }
 
+/// Whether a zip says that it has no more files than a pack may have: before its directory is read, which is work too.
+fn few(path: &Path) -> std::io::Result<Result<(), PackError>> {
+    /// The end of the directory, and the longest comment that may stand behind it.
+    const END: u64 = 22 + 65_535;
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
+    let mut end = Vec::new();
+    file.take(END).read_to_end(&mut end)?;
+    let at = end.windows(4).rposition(|four| four == b"PK\x05\x06");
+    let count = at.and_then(|at| Some(u16::from_le_bytes([*end.get(at + 10)?, *end.get(at + 11)?])));
+    if count.is_some_and(|count| usize::from(count) > MOST_FILES) {
+        let why = format!("it has more than {MOST_FILES} files");
+        return Ok(Err(PackError::malformed(path.display().to_string(), why)));
+    }
+    Ok(Ok(()))
+}
+
 /// How much of each file is read.
 struct Limits {
     /// As much as the list says, by name.
@@ -179,13 +218,19 @@ impl Limits {
         let most = match self.listed.get(name) {
             Some(listed) => listed.saturating_add(1),
             None if name == LIST => MOST_LISTED,
-            None if name.starts_with(PROOF) => MOST_PROVING,
+            None if name.starts_with(PROOF) => MOST_PROVING + 1,
             None => 0,
         };
         let mut bytes = Vec::new();
         from.take(most.min(self.room + 1))
             .read_to_end(&mut bytes)
             .map_err(|error| PackError::file(name, error))?;
+        if name.starts_with(PROOF) && bytes.len() as u64 > MOST_PROVING {
+            return Err(PackError::malformed(
+                name,
+                format!("it is longer than the {MOST_PROVING} bytes that a proof may have"),
+            ));
+        }
         self.room = self.room.checked_sub(bytes.len() as u64).ok_or_else(|| too_much(name))?;
         Ok(bytes)
     }

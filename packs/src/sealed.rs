@@ -2,9 +2,11 @@
 //!
 //! What a close sealed is proved elsewhere (`daybook-proofs`); here it is laid beside the rows, month by month. A sealed line says
 //! when it is booked, its event, its order, by how much it changed what the merchant is owed, and how much it moved within that.
+//! Which balances it took that from follows from its event (`moves.rs`), for every row.
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use daybook_domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,8 @@ pub struct SealedMonths {
 pub struct SealedLine {
     /// The month in which it is booked, `2018-01`.
     pub month: String,
+    /// The market's business day on which it is booked.
+    pub day: NaiveDate,
     /// When it is booked.
     pub booked_at: Timestamp,
     /// The event.
@@ -46,15 +50,17 @@ pub struct SealedLine {
 pub struct Sealed {
     /// Which months.
     pub months: SealedMonths,
-    /// What the merchant was owed before the first, where the statement says it, minor units.
-    pub opening: Option<i64>,
+    /// What the merchant was owed before the first, minor units: zero where the statement has no balance.
+    pub opening: i64,
     /// Every line of these months.
     pub lines: Vec<SealedLine>,
+    /// Of the lines in other currencies, when each is booked and its event.
+    pub elsewhere: Vec<(Timestamp, String)>,
 }
 
 impl SealedLine {
     /// A row as it would be sealed; none where it changes nothing of what is owed (the deposit is no part of that).
-    fn of(movement: &Movement, month: &str) -> Option<Self> {
+    fn of(movement: &Movement, day: NaiveDate) -> Option<Self> {
         let parts =
             [movement.pending, movement.available, movement.held, movement.reserve, movement.in_transit]
                 .map(|part| part.0);
@@ -65,7 +71,8 @@ impl SealedLine {
             |of: &dyn Fn(i64) -> i64| parts.iter().fold(0i64, |sum, part| sum.saturating_add(of(*part)));
         let amount = sum(&|part| part);
         Some(Self {
-            month: month.to_owned(),
+            month: month_name(month_of(day)),
+            day,
             booked_at: movement.at,
             event: movement.event.clone(),
             order: movement.order.clone(),
@@ -83,22 +90,45 @@ impl Facts {
         let subject = &self.subject;
         // how often each line stands in the pack, less how often it was sealed
         let mut lines: BTreeMap<SealedLine, i64> = BTreeMap::new();
+        let mut ends: BTreeMap<(Timestamp, &str), i64> = BTreeMap::new();
         let mut before = 0i64;
         for movement in &self.account {
-            let month = month_name(month_of(zone.day(movement.at)));
+            let day = zone.day(movement.at);
+            let month = month_name(month_of(day));
             let opening = movement.event == crate::OPENING;
-            let Some(line) = SealedLine::of(movement, &month) else { continue };
+            let within = !opening && sealed.months.from <= month && month <= sealed.months.through;
+            if within && movement.converted.is_some() {
+                *ends.entry((movement.at, &movement.event)).or_default() += 1;
+            }
+            let Some(line) = SealedLine::of(movement, day) else { continue };
             if opening || month < sealed.months.from {
                 before = before.saturating_add(line.amount);
-            } else if month <= sealed.months.through {
+            } else if within {
                 *lines.entry(line).or_default() += 1;
             }
         }
-        for line in &sealed.lines {
-            let day = zone.day(line.booked_at);
-            if subject.from <= day && day <= subject.to {
-                *lines.entry(line.clone()).or_default() -= 1;
+        if let Some(line) = sealed.lines.iter().find(|line| zone.day(line.booked_at) != line.day) {
+            wrong.push(format!(
+                "the pack's time zone is not the market's: what is booked {} was sealed on {}, and is on {} by {}",
+                line.booked_at,
+                line.day,
+                zone.day(line.booked_at),
+                subject.time_zone
+            ));
+        }
+        for line in sealed.lines.iter().filter(|line| subject.from <= line.day && line.day <= subject.to) {
+            *lines.entry(line.clone()).or_default() -= 1;
+        }
+        // the end of a payout that left for another currency stands there
+        for (at, event) in &sealed.elsewhere {
+            if let Some(times) = ends.get_mut(&(*at, event.as_str())) {
+                *times -= 1;
             }
+        }
+        for (at, event) in ends.iter().filter(|(_, times)| **times > 0).map(|(end, _)| end).take(MOST_TOLD) {
+            wrong.push(format!(
+                "account.csv has {event} of a payout in another currency, booked {at}: none was sealed there"
+            ));
         }
         let amount = |minor: i64| money(i128::from(minor), subject.currency);
         let apart: Vec<(SealedLine, i64)> = lines.into_iter().filter(|(_, times)| *times != 0).collect();
@@ -116,12 +146,12 @@ impl Facts {
             wrong
                 .push(format!("and {} more lines that are not as they were sealed", apart.len() - MOST_TOLD));
         }
-        if let Some(opening) = sealed.opening.filter(|opening| *opening != before) {
+        if sealed.opening != before {
             wrong.push(format!(
                 "account.csv comes to {} before {}, and {} was sealed",
                 amount(before),
                 sealed.months.from,
-                amount(opening)
+                amount(sealed.opening)
             ));
         }
     }

@@ -5,7 +5,7 @@ mod hand;
 
 use std::collections::BTreeSet;
 
-use daybook_packs::{DEFINITIONS, Definition, Facts, Figures, Minor, Pack};
+use daybook_packs::{DEFINITIONS, Definition, Facts, Figures, MarketFacts, Minor, Pack};
 use hand::{at, day, facts};
 use proptest::prelude::*;
 
@@ -85,7 +85,7 @@ fn contradiction(change: impl Fn(&mut Facts)) -> Vec<String> {
 fn lines_that_contradict_each_other_are_named_though_all_figures_follow_from_them() {
     assert_eq!(contradiction(|_| {}), Vec::<String>::new());
     type Change = fn(&mut Facts);
-    let changes: [(&str, Change); 17] = [
+    let changes: [(&str, Change); 24] = [
         ("gave back more", |of| of.refunds[0].to_buyer = Minor(61_00)),
         ("do not come to its goods, shipping and tax", |of| of.orders[0].subsidy = Minor(19_00)),
         ("do not come to its goods, shipping and tax", |of| of.orders[0].shipping = Minor(1)),
@@ -116,6 +116,29 @@ fn lines_that_contradict_each_other_are_named_though_all_figures_follow_from_the
         ("decided without an outcome", |of| of.disputes[0].decided_at = Some(at("2024-02-25T00:00:00Z"))),
         ("said to have begun on 2024-01-02: its standing gives 2023-11-05", |of| {
             of.subject.began = Some(day("2024-01-02"));
+        }),
+        ("movement 1: what was before does not stand at 2023-12-31T16:00:00Z", |of| {
+            of.account[0].at = at("2024-01-20T00:00:00Z");
+            of.account.iter_mut().for_each(|row| row.at = row.at.max(at("2024-01-20T00:00:00Z")));
+        }),
+        ("movement 1: what was before", |of| of.account[0].about = Some("release".to_owned())),
+        ("movement 6 is booked before the one above it", |of| {
+            of.account[5].at = at("2024-01-30T00:00:00Z");
+        }),
+        // held money shown as a reserve
+        ("movement 5, PayoutRequested: an event of this type moves other balances", |of| {
+            (of.account[4].in_transit, of.account[4].reserve) = (Minor(0), Minor(70_00));
+        }),
+        ("movement 3, CommissionCharged: it is said to be about something else", |of| {
+            of.account[2].about = Some("fee".to_owned());
+        }),
+        ("only the end of a payout that left this currency", |of| {
+            of.account[5].converted = Some(Minor(1_000_000_00));
+        }),
+        ("no row above has payout p9 leave this currency as the 50000000 minor units", |of| {
+            let mut end = hand::moved(7, "2024-02-20T00:00:00Z", "PayoutConfirmed", [0; 7]);
+            (end.reference, end.converted) = (Some("p9".to_owned()), Some(Minor(500_000_00)));
+            of.account.push(end);
         }),
         ("order c tells of a payment before the merchant began", |of| {
             of.orders[2].buyer_since = Some(day("2023-11-04"));
@@ -182,6 +205,68 @@ fn what_a_spreadsheet_would_reckon_stands_behind_a_quote_and_reads_back() {
     let checked = pack.check();
     assert_eq!(checked.wrong, Vec::<String>::new());
     assert_eq!(checked.facts, Some(facts));
+}
+
+#[test]
+fn a_pack_of_another_version_says_who_can_check_it() {
+    let older = |text: &str| {
+        let read = |name: &str| {
+            assert_eq!(name, "subject.json", "nothing else is asked");
+            Ok(text.as_bytes())
+        };
+        Facts::read(&read).unwrap_err().to_string()
+    };
+    let why = older(r#"{"format":2,"definitions":2,"market":"Old Tea Road"}"#);
+    assert!(
+        why.contains("its tables are of version 2, and this program reads 3: check it with the program"),
+        "{why}"
+    );
+    let why = MarketFacts::read(&|_| Ok(&br#"{"format":1}"#[..])).unwrap_err().to_string();
+    assert!(why.contains("its tables are of version 1, and this program reads 2"), "{why}");
+}
+
+#[test]
+fn what_stands_where_a_pack_is_put_is_not_replaced() {
+    let place = tempfile::tempdir().unwrap();
+    for name in ["pack", "pack.zip"] {
+        let (from, to) = (place.path().join(format!("part-{name}")), place.path().join(name));
+        pack().write(&from).unwrap();
+        if name == "pack" { std::fs::create_dir(&to) } else { std::fs::write(&to, "somebody's") }.unwrap();
+        assert!(daybook_packs::put(&from, &to).is_err(), "{name}");
+        assert!(from.exists(), "{name}");
+        if name == "pack" { std::fs::remove_dir(&to) } else { std::fs::remove_file(&to) }.unwrap();
+        daybook_packs::put(&from, &to).unwrap();
+        assert_eq!(Pack::read(&to).unwrap(), pack());
+        assert!(!from.exists(), "{name}");
+    }
+}
+
+#[test]
+fn a_zip_with_more_files_than_a_pack_has_is_not_looked_into() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("pack.zip");
+    pack().write(&path).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let end = bytes.len() - 12;
+    bytes[end..end + 2].copy_from_slice(&60_000u16.to_le_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    let error = Pack::read(&path).unwrap_err().to_string();
+    assert!(error.contains("it has more than 1000 files"), "{error}");
+}
+
+#[test]
+fn a_proof_may_be_as_long_as_a_statement_and_a_longer_one_is_refused_by_its_name() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("pack");
+    pack().write(&path).unwrap();
+    std::fs::create_dir(path.join("proof")).unwrap();
+    let proof = std::fs::File::create(path.join("proof/statement.zip")).unwrap();
+    // a merchant of 200,000 orders has more than 64 MiB
+    proof.set_len(70 << 20).unwrap();
+    assert_eq!(Pack::read(&path).unwrap().proof("statement.zip").unwrap().len(), 70 << 20);
+    proof.set_len((256 << 20) + 1).unwrap();
+    let error = Pack::read(&path).unwrap_err().to_string();
+    assert!(error.contains("proof/statement.zip: it is longer than the 268435456 bytes"), "{error}");
 }
 
 #[test]

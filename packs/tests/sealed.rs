@@ -4,6 +4,7 @@
 use daybook_domain::{Currency, Timestamp};
 use daybook_packs::{
     DEFINITIONS_VERSION, FORMAT, Facts, Minor, Movement, OPENING, Sealed, SealedLine, SealedMonths, Subject,
+    ToldBy,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -33,6 +34,7 @@ fn moved(when: &str, event: &str, order: Option<&str>, [pending, available]: [i6
 fn line(when: &str, event: &str, order: Option<&str>, amount: i64, within: i64) -> SealedLine {
     SealedLine {
         month: when[..7].to_owned(),
+        day: when[..10].parse().unwrap(),
         booked_at: at(when),
         event: event.to_owned(),
         order: order.map(str::to_owned),
@@ -46,7 +48,7 @@ fn account() -> Vec<Movement> {
     let mut paid_in = moved("2024-01-05T00:00:00Z", "DepositPaid", None, [0, 0]);
     paid_in.deposit = Minor(100_00);
     vec![
-        moved("2023-12-31T00:00:00Z", OPENING, None, [0, 5_00]),
+        moved("2024-01-01T00:00:00Z", OPENING, None, [0, 5_00]),
         paid_in,
         moved("2024-01-10T00:00:00Z", "EscrowReleased", Some("a"), [80_00, 0]),
         moved("2024-01-10T00:00:00Z", "CommissionCharged", Some("a"), [-4_00, 0]),
@@ -58,11 +60,33 @@ fn account() -> Vec<Movement> {
 fn found(change: impl Fn(&mut Vec<Movement>)) -> Vec<String> {
     let mut account = account();
     change(&mut account);
+    held(facts(account), |_| {})
+}
+
+/// What is found of these lines held to what was sealed of January.
+fn held(facts: Facts, change: impl Fn(&mut Sealed)) -> Vec<String> {
+    let mut sealed = Sealed {
+        months: SealedMonths { from: "2024-01".to_owned(), through: "2024-01".to_owned() },
+        opening: 5_00,
+        lines: vec![
+            line("2024-01-10T00:00:00Z", "EscrowReleased", Some("a"), 80_00, 0),
+            line("2024-01-10T00:00:00Z", "CommissionCharged", Some("a"), -4_00, 0),
+            line("2024-01-31T02:00:00Z", "SettlementClosed", None, 0, 76_00),
+        ],
+        elsewhere: Vec::new(),
+    };
+    change(&mut sealed);
+    let mut wrong = Vec::new();
+    facts.against(&sealed, &mut wrong);
+    wrong
+}
+
+fn facts(mut account: Vec<Movement>) -> Facts {
     for (number, movement) in (1..).zip(&mut account) {
         movement.number = number;
     }
     let day = |text: &str| text.parse().unwrap();
-    let facts = Facts {
+    Facts {
         subject: Subject {
             format: FORMAT,
             definitions: DEFINITIONS_VERSION,
@@ -73,6 +97,7 @@ fn found(change: impl Fn(&mut Vec<Movement>)) -> Vec<String> {
             from: day("2024-01-01"),
             to: day("2024-02-29"),
             began: None,
+            channels: ToldBy { rule: 1, lists: "0".repeat(64) },
             through: 99,
             drawn_at: at("2024-03-01T00:00:00Z"),
             sealed: None,
@@ -85,19 +110,7 @@ fn found(change: impl Fn(&mut Vec<Movement>)) -> Vec<String> {
         disputes: Vec::new(),
         account,
         elsewhere: Vec::new(),
-    };
-    let sealed = Sealed {
-        months: SealedMonths { from: "2024-01".to_owned(), through: "2024-01".to_owned() },
-        opening: Some(5_00),
-        lines: vec![
-            line("2024-01-10T00:00:00Z", "EscrowReleased", Some("a"), 80_00, 0),
-            line("2024-01-10T00:00:00Z", "CommissionCharged", Some("a"), -4_00, 0),
-            line("2024-01-31T02:00:00Z", "SettlementClosed", None, 0, 76_00),
-        ],
-    };
-    let mut wrong = Vec::new();
-    facts.against(&sealed, &mut wrong);
-    wrong
+    }
 }
 
 #[test]
@@ -135,4 +148,53 @@ fn a_row_that_is_left_out_put_in_moved_or_changed_is_named_however_the_others_ar
         let wrong = found(change).join("\n");
         assert!(wrong.contains(what), "{what}: {wrong}");
     }
+}
+
+#[test]
+fn a_balance_of_which_no_line_was_sealed_was_nothing() {
+    let nothing = |sealed: &mut Sealed| (sealed.opening, sealed.lines) = (0, Vec::new());
+    let opening = |available| facts(vec![moved("2024-01-01T00:00:00Z", OPENING, None, [0, available])]);
+    assert_eq!(held(opening(0), nothing), Vec::<String>::new());
+    assert_eq!(
+        held(opening(1_000_000_00), nothing),
+        ["account.csv comes to 1000000.00 before 2024-01, and 0.00 was sealed"]
+    );
+}
+
+#[test]
+fn a_line_is_of_the_day_by_the_markets_calendar_and_a_pack_of_another_zone_is_found() {
+    // what was booked on the evening of the last day by UTC is the next year's in Shanghai
+    let zone = |sealed: &mut Sealed| sealed.lines[0].day = "2024-01-09".parse().unwrap();
+    let wrong = held(facts(account()), zone).join("\n");
+    assert!(wrong.contains("the pack's time zone is not the market's"), "{wrong}");
+    let outside = |sealed: &mut Sealed| {
+        sealed.lines.push(line("2023-12-31T20:00:00Z", "EscrowReleased", Some("z"), 1_00, 0));
+        sealed.lines[3].day = "2024-01-01".parse().unwrap();
+    };
+    let wrong = held(facts(account()), outside).join("\n");
+    assert!(wrong.contains("time zone is not the market's") && wrong.contains("of order z"), "{wrong}");
+}
+
+#[test]
+fn the_end_of_a_payout_that_left_for_another_currency_stands_in_that_ones_lines() {
+    let mut account = account();
+    let mut left = moved("2024-01-20T00:00:00Z", "PayoutConverted", None, [0, 0]);
+    (left.in_transit, left.reference) = (Minor(-5_00), Some("p".to_owned()));
+    let mut ended = moved("2024-01-21T00:00:00Z", "PayoutConfirmed", None, [0, 0]);
+    (ended.converted, ended.reference) = (Some(Minor(5_00)), Some("p".to_owned()));
+    account.splice(4..4, [left, ended]);
+    let sealed = |sealed: &mut Sealed| {
+        sealed.lines.push(line("2024-01-20T00:00:00Z", "PayoutConverted", None, -5_00, 0));
+    };
+    let wrong = held(facts(account.clone()), sealed).join("\n");
+    assert!(wrong.contains("PayoutConfirmed of a payout in another currency, booked 2024-01-21"), "{wrong}");
+    let there = |of: &mut Sealed| {
+        sealed(of);
+        of.elsewhere.push((at("2024-01-21T00:00:00Z"), "PayoutConfirmed".to_owned()));
+    };
+    assert_eq!(held(facts(account.clone()), there), Vec::<String>::new());
+    // one line there ends one payout
+    account.insert(6, account[5].clone());
+    let wrong = held(facts(account), there).join("\n");
+    assert!(wrong.contains("PayoutConfirmed of a payout in another currency"), "{wrong}");
 }

@@ -1,7 +1,7 @@
 //! What the subcommands about traffic and sales take and print alike.
 
 use std::cmp::Reverse;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use daybook_domain::time::SECOND;
@@ -58,6 +58,15 @@ pub fn currency(text: &str) -> Result<Currency, String> {
     Currency::new(text).map_err(|error| error.to_string())
 }
 
+/// The lists of a file that is named.
+pub fn lists(named: Option<&Path>) -> Result<Option<Sites>, Failure> {
+    let Some(path) = named.filter(|path| !path.as_os_str().is_empty()) else {
+        return Ok(None);
+    };
+    let sites = sites::read(path);
+    sites.map(Some).map_err(|why| Failure::Usage(format!("--sites {}: {why}", path.display())))
+}
+
 impl Visits {
     /// What a visit is.
     pub fn sessions(&self) -> SessionRule {
@@ -66,11 +75,7 @@ impl Visits {
 
     /// The lists that are named.
     pub fn named(&self) -> Result<Option<Sites>, Failure> {
-        let Some(path) = self.sites.as_ref().filter(|path| !path.as_os_str().is_empty()) else {
-            return Ok(None);
-        };
-        let sites = sites::read(path);
-        sites.map(Some).map_err(|why| Failure::Usage(format!("--sites {}: {why}", path.display())))
+        lists(self.sites.as_deref())
     }
 
     /// How a visitor came: by the lists that are named, else by those of the read models.

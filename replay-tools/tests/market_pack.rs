@@ -6,6 +6,7 @@ mod place;
 use std::fs;
 
 use daybook_packs::{Figures, Pack};
+use daybook_proofs::{Log, PublicKey};
 use daybook_reports::loan_pack;
 use place::{Place, Ran};
 
@@ -79,6 +80,42 @@ fn of_market(place: &Place, elsewhere: &Place, public: &str) {
     says(&elsewhere.run(&["loan-pack", "market", "--draft", "--out", "x"]), 4, "daybook.db");
 }
 
+/// A market that says that no month was sealed, or that has nothing to show for one that it names.
+fn unnamed(place: &Place, (own, path): (&Pack, &std::path::Path), verify: &dyn Fn(&str) -> Ran) {
+    let mut facts = own.facts().unwrap();
+    assert_eq!(facts.subject.sealed.as_ref().unwrap().through, "2025-09");
+    facts.subject.sealed = None;
+    facts.account.remove(facts.account.len() - 1);
+    let figures = Figures::of(&facts).unwrap();
+    let more = loan_pack::files(&facts, &figures).unwrap();
+    let mut forged = Pack::of(&facts, &figures, more).unwrap();
+    let at = place.path("unnamed");
+    forged.write(&at).unwrap();
+    for proof in ["issued.tlog-proof", "consent.tlog-proof"] {
+        forged.prove(&at, proof, own.proof(proof).unwrap().to_vec()).unwrap();
+    }
+    let why = "the books were closed through 2025-09, and the pack shows no statement of them";
+    says(&verify(at.to_str().unwrap()), 1, why);
+    // another event's proof in place of a close that sealed nothing
+    let consent = own.proof("consent.tlog-proof").unwrap().to_vec();
+    forged.prove(&at, "unsealed.tlog-proof", consent).unwrap();
+    let ran = verify(at.to_str().unwrap());
+    says(&ran, 1, "it has none of the close of the books at");
+    // drawn before the books were closed, by what it says
+    let mut facts = own.facts().unwrap();
+    facts.subject.through = 1;
+    let figures = Figures::of(&facts).unwrap();
+    let more = loan_pack::files(&facts, &figures).unwrap();
+    let mut forged = Pack::of(&facts, &figures, more).unwrap();
+    let at = place.path("early");
+    forged.write(&at).unwrap();
+    for proof in ["issued.tlog-proof", "consent.tlog-proof", "statement.zip"] {
+        forged.prove(&at, proof, own.proof(proof).unwrap().to_vec()).unwrap();
+    }
+    says(&verify(at.to_str().unwrap()), 1, "after the pack was drawn at 1: have it drawn anew");
+    assert!(path.join("proof/statement.zip").exists());
+}
+
 fn of_merchant(place: &Place, elsewhere: &Place, public: &str) {
     let grant = r#"{"category":"merchant","id":"m-001","command":{"action":"grant_lender_consent","consent_ref":"c-3","recipient":"icbc","through":"2099-01-31T16:00:00Z"}}"#;
     done(&place.run(&["command", "--by", "li", grant]));
@@ -112,6 +149,30 @@ fn of_merchant(place: &Place, elsewhere: &Place, public: &str) {
     says(&ran, 1, "account.csv lacks what was sealed in 2025-09: CommissionCharged");
     says(&ran, 1, "the market issued another pack");
 
+    unnamed(place, (&own, &path), &verify);
+
+    // while keys change the log is signed by both, and a pack by the newer one
+    let newer = place.json(&["log", "key", "shop.example/ledger", "--out", "newer"]);
+    let both =
+        ["loan-pack", "merchant", "m-001", "--months", "1", "--until", "2025-10-08", "--out", "two.zip"];
+    let both = [&both[..], &WHO, &["--consent", "c-3", "--key", "secret", "--key", "newer"]].concat();
+    // somebody else is writing the log: nothing is recorded
+    let issued = |place: &Place| {
+        place.run(&["events", "--stream", "merchant-m-001"]).out.matches("LoanPackIssued").count()
+    };
+    let (log, before) = (Log::open(&place.path("daybook.db.tlog")).unwrap(), issued(place));
+    assert_ne!(place.run(&both).code, 0);
+    assert_eq!(issued(place), before, "what is in the way of the proofs is met before");
+    assert!(!place.path("two.zip").exists());
+    drop(log);
+    done(&place.run(&both));
+    let two = place.path("two.zip");
+    let check = |key: &str| elsewhere.run(&["loan-pack", "verify", two.to_str().unwrap(), "--key", key]);
+    done(&check(newer["public_key"].as_str().unwrap()));
+    let witness = "witness.example+82bca4dd+BNdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+    assert!(PublicKey::parse(witness).unwrap().is_witness());
+    says(&check(witness), 2, "no witness signs what a pack stands under");
+
     // the statement of another merchant, and none
     let statement = path.join("proof/statement.zip");
     let bytes = fs::read(&statement).unwrap();
@@ -124,6 +185,19 @@ fn of_merchant(place: &Place, elsewhere: &Place, public: &str) {
         1,
         "nothing shows that the account of 2025-09 to 2025-09 is complete",
     );
+    // what was recorded and lost its proofs gets them again, and nothing else does
+    let whole = Pack::read(&path).unwrap();
+    fs::rename(path.join("proof"), place.path("aside")).unwrap();
+    says(&verify(path.to_str().unwrap()), 1, "no proof that the market issued it");
+    done(&place.run(&["loan-pack", "prove", "own", "--key", "secret", "--key", "newer"]));
+    done(&verify(path.to_str().unwrap()));
+    fs::remove_dir_all(path.join("proof")).unwrap();
+    fs::rename(place.path("aside"), path.join("proof")).unwrap();
+    assert_eq!(Pack::read(&path).unwrap(), whole);
+    let never = place.run(&["loan-pack", "prove", "left-out", "--key", "secret", "--key", "newer"]);
+    says(&never, 3, "the journal has no event that issued left-out");
+    let ran = place.run(&["loan-pack", "redraw", "own"]);
+    assert!(ran.out.contains("issued at  "), "{ran:?}");
     fs::write(&statement, bytes).unwrap();
     done(&verify(path.to_str().unwrap()));
 

@@ -85,7 +85,7 @@ impl Account {
             self.settle(e, booked_at);
         }
         let mut movement = nothing(event.kind().as_str(), booked_at);
-        movement.converted = self.converted(event, refs);
+        movement.converted = self.converted(event, refs, booked_at);
         // a settlement stands there also where it moved nothing, and so does the end of a payout in another currency
         let settled = matches!(event, Event::SettlementClosed(e) if e.currency == self.currency);
         let mut moved = movement.converted.is_some() || (settled && refs.merchant == Some(self.merchant));
@@ -166,13 +166,18 @@ impl Account {
         }
     }
 
-    /// What a payout had been in the pack's currency, where the event ends one that left it.
-    fn converted(&mut self, event: &Event, refs: &Refs) -> Option<Minor> {
+    /// What a payout had been in the pack's currency, where the event ends one that left it within the pack's days: of one that left
+    /// before, nothing in the pack would show it.
+    fn converted(&mut self, event: &Event, refs: &Refs, booked_at: Timestamp) -> Option<Minor> {
         if refs.merchant != Some(self.merchant) {
             return None;
         }
         match event {
-            Event::PayoutConverted(e) if e.from.currency == self.currency => {
+            Event::PayoutConverted(e)
+                if e.from.currency == self.currency
+                    && booked_at >= self.cut.from
+                    && booked_at <= self.cut.to =>
+            {
                 self.converted.insert(e.payout, Minor(e.from.minor));
                 None
             }
@@ -194,7 +199,10 @@ impl Account {
             taken.pending = Minor(amount);
             all.push(taken);
         }
-        all.extend(self.movements);
+        // in the order of the books, as statements have them: what was recorded late stands where it is booked
+        let mut movements = self.movements;
+        movements.sort_by_key(|movement| movement.at);
+        all.extend(movements);
         for (at, movement) in all.iter_mut().enumerate() {
             movement.number = at as u64 + 1;
         }

@@ -20,10 +20,12 @@ use chrono::NaiveDate;
 use daybook_domain::posting::post;
 use daybook_domain::{Code, Currency, Event, EventKind, MerchantId, Money, Reference, Timestamp};
 use daybook_journal::{Filter, Journal, Position, Recorded};
-use daybook_packs::{DEFINITIONS_VERSION, Elsewhere, FORMAT, Facts, Issued, PackError, Subject};
+use daybook_packs::{DEFINITIONS_VERSION, Elsewhere, FORMAT, Facts, Issued, PackError, Subject, ToldBy};
+use daybook_projections::metrics::Sites;
 
 use self::account::Account;
 use self::orders::Orders;
+pub use self::sealed::unsealed_closes;
 use crate::verify::{VerifyError, decode};
 use crate::{Calendar, MarketError};
 
@@ -63,6 +65,8 @@ pub struct Asked {
     pub currency: Option<Currency>,
     /// At this position of the journal; none: at its end.
     pub through: Option<Position>,
+    /// By which lists it is told how visitors came: those of the read models.
+    pub sites: Sites,
     /// By the clock.
     pub drawn_at: Timestamp,
     /// To whom it is to be issued; none for a draft.
@@ -98,10 +102,10 @@ pub fn draw(
     asked: &Asked,
     told: &mut dyn FnMut(Position, Position),
 ) -> Result<Facts, LoanPackError> {
-    let head = asked.through.unwrap_or(journal.head()?);
+    let head = reached(journal, asked.through)?;
     let currency = match asked.currency {
         Some(currency) => currency,
-        None => settled_in(journal, asked.merchant)?,
+        None => settled_in(journal, asked.merchant, head)?,
     };
     let cut = Cut { from: calendar.start_of(asked.from), to: calendar.end_of(asked.to) };
     let mut drawing = Drawing {
@@ -130,7 +134,8 @@ pub fn draw(
         let place = standing.iter().position(|row| row.at > at).unwrap_or(standing.len());
         standing.insert(place, standing::first_sale(at, of));
     }
-    traffic::tell(journal, calendar, (asked, head), currency, &mut orders.orders, told)?;
+    let terminals = std::mem::take(&mut orders.terminals);
+    traffic::tell(journal, calendar, (asked, head), (currency, terminals), &mut orders.orders, told)?;
     let days = (asked.from, asked.to);
     let sealed = sealed::sealed_months(journal, crate::Options::default().market, calendar, days, head)?;
     let subject = Subject {
@@ -143,6 +148,7 @@ pub fn draw(
         from: asked.from,
         to: asked.to,
         began: None,
+        channels: told_by(&asked.sites),
         through: head,
         drawn_at: asked.drawn_at,
         sealed,
@@ -160,6 +166,22 @@ pub fn draw(
     };
     facts.subject.began = facts.began(facts.zone()?);
     Ok(facts)
+}
+
+/// The position that a pack is drawn at.
+pub(crate) fn reached(journal: &dyn Journal, asked: Option<Position>) -> Result<Position, LoanPackError> {
+    let head = journal.head()?;
+    match asked.filter(|asked| *asked > head) {
+        Some(asked) => {
+            Err(LoanPackError::Unknown(format!("the journal ends at position {head}, before {asked}")))
+        }
+        None => Ok(asked.unwrap_or(head)),
+    }
+}
+
+/// By what it is told how visitors came.
+pub(crate) fn told_by(sites: &Sites) -> ToldBy {
+    ToldBy { rule: sites.rule().version(), lists: sites.digest() }
 }
 
 /// One row for each other currency with anything in it.
@@ -197,9 +219,14 @@ fn kinds() -> Filter {
 }
 
 /// The currency that a merchant is settled in.
-fn settled_in(journal: &dyn Journal, merchant: MerchantId) -> Result<Currency, LoanPackError> {
+fn settled_in(
+    journal: &dyn Journal,
+    merchant: MerchantId,
+    head: Position,
+) -> Result<Currency, LoanPackError> {
     let mut currency = None;
-    crate::stream::visit(journal, &format!("merchant-{merchant}"), &mut |event, _| match event {
+    crate::stream::visit(journal, &format!("merchant-{merchant}"), &mut |event, recorded| match event {
+        _ if recorded.position > head => {}
         Event::MerchantApplied(e) => currency = Some(e.settlement_currency),
         Event::MerchantImported(e) => currency = Some(e.settlement_currency),
         _ => {}

@@ -1,6 +1,6 @@
 //! A merchant's orders with what went back and was disputed, folded from their own events.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use daybook_domain::allocate;
 use daybook_domain::order::events::{Bearer, ChargebackOutcome, OrderPlaced, RefundShare};
@@ -59,6 +59,8 @@ pub(super) struct Drawn {
     pub elsewhere: BTreeMap<Currency, Elsewhere>,
     /// The first payment, and its currency.
     pub first_sale: Option<(Timestamp, Currency)>,
+    /// The terminals that the orders were placed from.
+    pub terminals: HashSet<VisitorId, ahash::RandomState>,
 }
 
 impl Orders {
@@ -212,6 +214,7 @@ impl Orders {
             disputes: Vec::new(),
             elsewhere: BTreeMap::new(),
             first_sale: self.first_sale,
+            terminals: HashSet::default(),
         };
         self.views.values_mut().for_each(|views| views.sort_unstable());
         let (mut buyers, mut terminals) = (Numbers::new(), Numbers::new());
@@ -235,6 +238,7 @@ impl Orders {
                     draft.order.views = u32::try_from(before).unwrap_or(u32::MAX);
                 }
             }
+            drawn.terminals.extend(draft.visitor);
             draft.order.terminal = draft.visitor.map(|visitor| terminals.of(visitor));
             draft.order.buyer = buyers.of(draft.buyer);
             draft.order.buyer_since = self.since.get(&draft.buyer).map(|at| self.calendar.day(*at));

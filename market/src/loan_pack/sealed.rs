@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use daybook_domain::MarketId;
 use daybook_domain::books::Month;
 use daybook_journal::{Journal, Position};
-use daybook_packs::SealedMonths;
+use daybook_packs::{SealedMonths, Subject};
 
 use crate::periods::in_force;
 use crate::{Calendar, MarketError};
@@ -38,4 +38,23 @@ pub(super) fn sealed_months(
     }
     let last = last.map(|last| last.min(month(to))).filter(|last| first <= *last);
     Ok(last.map(|last| SealedMonths { from: first.to_string(), through: last.to_string() }))
+}
+
+/// Where the journal has the last close of the books that a pack's days reach and that sealed no statements, where one is in force: what was
+/// closed with it and before cannot be proved to be complete. Where the pack names no sealed month, behind the closes since, the last first.
+///
+/// # Errors
+/// [`MarketError`] where the books cannot be read.
+pub fn unsealed_closes(
+    journal: &dyn Journal,
+    calendar: Calendar,
+    subject: &Subject,
+) -> Result<Vec<Position>, MarketError> {
+    let first = calendar.month(calendar.start_of(subject.from));
+    let market = crate::Options::default().market;
+    let mut closes = in_force(journal, market, subject.through)?;
+    closes.retain(|close| Month::parse(close.period).is_ok_and(|closed| closed >= first));
+    let Some(last) = closes.iter().rposition(|close| close.seal.is_none()) else { return Ok(Vec::new()) };
+    let through = if subject.sealed.is_some() { last + 1 } else { closes.len() };
+    Ok(closes[last..through].iter().rev().map(|close| close.position).collect())
 }

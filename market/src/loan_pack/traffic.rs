@@ -1,13 +1,13 @@
-//! How the buyers of a pack's orders came: asked of the history that all figures of traffic come from.
+//! How the buyers of a pack's orders came: asked of the history that all figures of traffic come from, of these orders' terminals alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use daybook_domain::Currency;
+use daybook_domain::{Currency, VisitorId};
 use daybook_journal::{Filter, Journal, Position};
+use daybook_metrics::Definition;
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
-use daybook_metrics::{ChannelRule, Definition, MarketSites};
 use daybook_packs::Order;
-use daybook_projections::metrics::{Days, History, Question};
+use daybook_projections::metrics::{Days, History, OrdersOf, Question};
 use daybook_projections::{AsOf, AsWritten, Progress};
 
 use super::{Asked, LoanPackError};
@@ -18,18 +18,20 @@ pub(super) fn tell(
     journal: &dyn Journal,
     calendar: Calendar,
     (asked, head): (&Asked, Position),
-    currency: Currency,
+    (currency, terminals): (Currency, HashSet<VisitorId, ahash::RandomState>),
     orders: &mut [Order],
     told: &mut dyn FnMut(Position, Position),
 ) -> Result<(), LoanPackError> {
-    if !any_views(journal, head)? {
+    if terminals.is_empty() || !any_views(journal, head)? {
         return Ok(());
     }
-    let rule = ChannelRule::new(&MarketSites::default()).expect("invariant: the rule's own lists are sound");
+    let rule = asked.sites.rule().clone();
+    let of = OrdersOf { merchant: asked.merchant, terminals };
     let at = AsOf { business: Some(calendar.end_of(asked.to).0), ..AsOf::position(head) };
     let mut progress = |progress: Progress| told(progress.done, progress.total);
     let since = (asked.from, DEFAULT_LOOK_BACK);
-    let history = History::read(&AsWritten::of(journal, at), calendar, since, rule, &mut progress)?;
+    let events = AsWritten::of(journal, at);
+    let history = History::read_orders_of(of, &events, calendar, since, rule, &mut progress)?;
     let days = Days { from: asked.from, to: asked.to };
     let question = Question::new(days, Vec::new(), Definition::Plan, currency);
     let came = history.by_paid_traffic(asked.merchant.as_str(), &question)?;

@@ -22,17 +22,22 @@ struct Known {
 pub(super) struct Cases {
     window: Window,
     currency: Currency,
-    /// By order and id: those that are open.
-    open: HashMap<(OrderId, String), Known>,
+    /// Those that are open.
+    open: HashMap<Id, Known>,
+    /// Chargebacks that were closed: when, and what the bank kept. One that it asks for again was not.
+    ended: HashMap<Id, (Known, Timestamp, Money)>,
     rows: BTreeMap<(Option<Month>, &'static str), Case>,
 }
+
+/// A case of an order: its kind and id.
+type Id = (OrderId, &'static str, String);
 
 const DISPUTE: &str = "dispute";
 const CHARGEBACK: &str = "chargeback";
 
 impl Cases {
     pub(super) fn new(window: Window, currency: Currency) -> Self {
-        Self { window, currency, open: HashMap::new(), rows: BTreeMap::new() }
+        Self { window, currency, open: HashMap::new(), ended: HashMap::new(), rows: BTreeMap::new() }
     }
 
     pub(super) fn see(&mut self, event: &Event, refs: &Refs, at: Timestamp) -> Result<(), LoanPackError> {
@@ -40,55 +45,55 @@ impl Cases {
         match event {
             Event::DisputeOpened(e) => {
                 let known = Known { claim: e.claim, by: e.by, outcome: None, appealed: None };
-                self.opened((order, e.dispute.to_string()), DISPUTE, known, at)
+                self.opened((order, DISPUTE, e.dispute.to_string()), known, at)
             }
             Event::ChargebackOpened(e) => {
                 let by = DisputeParty::Buyer;
                 let known = Known { claim: e.amount, by, outcome: None, appealed: None };
-                self.opened((order, e.chargeback.to_string()), CHARGEBACK, known, at)
+                self.opened((order, CHARGEBACK, e.chargeback.to_string()), known, at)
             }
             Event::DisputeRuled(e) => {
-                self.change(order, e.dispute.as_str(), |case| {
+                self.change((order, DISPUTE, e.dispute.to_string()), |case| {
                     (case.outcome, case.appealed) = (Some(e.r#for), None);
                 });
                 Ok(())
             }
             Event::DisputeAppealed(e) => {
-                self.change(order, e.dispute.as_str(), |case| case.appealed = Some(e.by));
+                self.change((order, DISPUTE, e.dispute.to_string()), |case| case.appealed = Some(e.by));
                 Ok(())
             }
             Event::RulingReversed(e) => {
                 // a buyer's appeal that succeeds is ruled anew
-                self.change(order, e.dispute.as_str(), |case| {
+                self.change((order, DISPUTE, e.dispute.to_string()), |case| {
                     case.outcome =
                         (case.appealed == Some(DisputeParty::Merchant)).then_some(RuledFor::Merchant);
                 });
                 Ok(())
             }
             Event::DisputeWithdrawn(e) => {
-                self.change(order, e.dispute.as_str(), |case| {
+                self.change((order, DISPUTE, e.dispute.to_string()), |case| {
                     let for_merchant = case.by == DisputeParty::Buyer;
                     case.outcome = Some(if for_merchant { RuledFor::Merchant } else { RuledFor::Buyer });
                 });
                 Ok(())
             }
             Event::DisputeClosed(e) => {
-                self.closed((order, e.dispute.to_string()), DISPUTE, at, Money::zero(self.currency))
+                self.closed((order, DISPUTE, e.dispute.to_string()), at, Money::zero(self.currency))
             }
             Event::ChargebackClosed(e) => {
                 let lost = e.outcome == ChargebackOutcome::Lost;
-                self.change(order, e.chargeback.as_str(), |case| {
+                self.change((order, CHARGEBACK, e.chargeback.to_string()), |case| {
                     case.outcome = Some(if lost { RuledFor::Buyer } else { RuledFor::Merchant });
                 });
                 let kept = if lost { e.amount } else { Money::zero(self.currency) };
-                self.closed((order, e.chargeback.to_string()), CHARGEBACK, at, kept)
+                self.closed((order, CHARGEBACK, e.chargeback.to_string()), at, kept)
             }
             _ => Ok(()),
         }
     }
 
-    fn change(&mut self, order: OrderId, id: &str, change: impl FnOnce(&mut Known)) {
-        if let Some(case) = self.open.get_mut(&(order, id.to_owned())) {
+    fn change(&mut self, id: Id, change: impl FnOnce(&mut Known)) {
+        if let Some(case) = self.open.get_mut(&id) {
             change(case);
         }
     }
@@ -109,45 +114,54 @@ impl Cases {
         })
     }
 
-    fn opened(
-        &mut self,
-        id: (OrderId, String),
-        kind: &'static str,
-        known: Known,
-        at: Timestamp,
-    ) -> Result<(), LoanPackError> {
+    fn opened(&mut self, id: Id, known: Known, at: Timestamp) -> Result<(), LoanPackError> {
         if known.claim.currency != self.currency || self.open.contains_key(&id) {
             return Ok(());
         }
-        let row = self.row(at, kind);
+        if let Some((known, ended, kept)) = self.ended.remove(&id) {
+            // a bank may ask again for what it lost: it is the same case, and open
+            let row = self.row(ended, id.1);
+            row.closed -= 1;
+            row.closed_claims.0 -= known.claim.minor;
+            row.lost.0 -= kept.minor;
+            *outcome(row, known.outcome) -= 1;
+            self.open.insert(id, Known { outcome: None, ..known });
+            return Ok(());
+        }
+        let row = self.row(at, id.1);
         row.opened += 1;
         add(&mut row.claimed, known.claim)?;
         self.open.insert(id, known);
         Ok(())
     }
 
-    fn closed(
-        &mut self,
-        id: (OrderId, String),
-        kind: &'static str,
-        at: Timestamp,
-        lost: Money,
-    ) -> Result<(), LoanPackError> {
+    fn closed(&mut self, id: Id, at: Timestamp, lost: Money) -> Result<(), LoanPackError> {
         let Some(known) = self.open.remove(&id) else { return Ok(()) };
-        let row = self.row(at, kind);
+        let row = self.row(at, id.1);
         row.closed += 1;
         add(&mut row.closed_claims, known.claim)?;
-        match known.outcome {
-            Some(RuledFor::Buyer) => row.for_buyer += 1,
-            Some(RuledFor::Merchant) => row.for_merchant += 1,
-            Some(RuledFor::Split) => row.split += 1,
-            None => {}
+        if known.outcome.is_some() {
+            *outcome(row, known.outcome) += 1;
         }
-        add(&mut row.lost, lost)
+        add(&mut row.lost, lost)?;
+        if id.1 == CHARGEBACK {
+            self.ended.insert(id, (known, at, lost));
+        }
+        Ok(())
     }
 
     pub(super) fn finish(self) -> Vec<Case> {
-        self.rows.into_values().collect()
+        let any = |row: &Case| row.opened + row.closed > 0;
+        self.rows.into_values().filter(any).collect()
+    }
+}
+
+/// Where cases that ended so are counted; a chargeback always ends for somebody.
+fn outcome(row: &mut Case, of: Option<RuledFor>) -> &mut u64 {
+    match of {
+        Some(RuledFor::Buyer) => &mut row.for_buyer,
+        Some(RuledFor::Split) => &mut row.split,
+        Some(RuledFor::Merchant) | None => &mut row.for_merchant,
     }
 }
 

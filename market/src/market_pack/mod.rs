@@ -16,9 +16,10 @@ use daybook_journal::{Filter, Journal, Position, Recorded};
 use daybook_packs::{
     Handed, MARKET_DEFINITIONS_VERSION, MARKET_FORMAT, MarketFacts, MarketSubject, Month, Size,
 };
+use daybook_projections::metrics::Sites;
 
 use crate::Calendar;
-use crate::loan_pack::LoanPackError;
+use crate::loan_pack::{LoanPackError, told_by};
 use crate::verify::decode;
 use cases::Cases;
 use sales::Sold;
@@ -34,6 +35,8 @@ pub struct MarketAsked {
     pub currency: Option<Currency>,
     /// At this position of the journal; none: at its end.
     pub through: Option<Position>,
+    /// By which lists it is told how visitors came: those of the read models.
+    pub sites: Sites,
     /// By the clock.
     pub drawn_at: Timestamp,
     /// To whom it is to be issued; none for a draft.
@@ -87,16 +90,24 @@ pub fn draw_market(
     asked: &MarketAsked,
     told: &mut dyn FnMut(Position, Position),
 ) -> Result<MarketFacts, LoanPackError> {
-    let head = asked.through.unwrap_or(journal.head()?);
-    let (market, currency) = opened(journal, asked.currency)?;
+    let head = crate::loan_pack::reached(journal, asked.through)?;
+    let (market, currency, opened_at) = opened(journal, head, asked.currency)?;
     let window = Window { calendar, from: calendar.start_of(asked.from), to: calendar.end_of(asked.to) };
-    let mut drawing =
-        Drawing { window, sold: Sold::new(window, currency), cases: Cases::new(window, currency) };
+    let mut drawing = Drawing {
+        window,
+        began: opened_at,
+        sold: Sold::new(window, currency),
+        cases: Cases::new(window, currency),
+    };
     let kinds = EventKind::ALL.iter().filter(|kind| kind.posts() || KINDS.contains(kind));
     let filter = Filter { kinds: Some(kinds.map(|kind| kind.as_str().into()).collect()), categories: None };
     crate::stream::pass(journal, head, &filter, told, &mut |recorded| drawing.see(recorded))?;
-    let traffic = traffic::draw(journal, (asked.from, asked.to), window, (currency, head), told)?;
-    let drawn = drawing.sold.finish();
+    let traffic = traffic::draw(journal, asked, window, (currency, head), told)?;
+    let drawn = drawing.sold.finish()?;
+    let began = calendar.day(drawing.began);
+    if began > asked.to {
+        return Err(LoanPackError::Unknown(format!("the market began on {began}, after {}", asked.to)));
+    }
     let subject = MarketSubject {
         format: MARKET_FORMAT,
         definitions: MARKET_DEFINITIONS_VERSION,
@@ -106,6 +117,8 @@ pub fn draw_market(
         time_zone: calendar.zone().to_owned(),
         from: asked.from,
         to: asked.to,
+        began,
+        channels: told_by(&asked.sites),
         through: head,
         drawn_at: asked.drawn_at,
         issued: asked.issued.clone(),
@@ -114,6 +127,7 @@ pub fn draw_market(
         subject,
         members: drawn.members,
         sales: drawn.sales,
+        owed: drawn.owed,
         days: drawn.days,
         buyers: drawn.buyers,
         traffic,
@@ -132,27 +146,35 @@ pub fn with_size(facts: &mut MarketFacts, name: &str, bytes: &[u8]) -> Result<()
     Ok(())
 }
 
-/// The market's name and the currency that is asked for.
-fn opened(journal: &dyn Journal, asked: Option<Currency>) -> Result<(String, Currency), LoanPackError> {
+/// The market's name, the currency that is asked for, and when it opened.
+fn opened(
+    journal: &dyn Journal,
+    head: Position,
+    asked: Option<Currency>,
+) -> Result<(String, Currency, Timestamp), LoanPackError> {
     let kinds = Some(vec![EventKind::MarketOpened.as_str().into()]);
     let mut found = None;
-    journal.scan(0, None, &Filter { kinds, categories: None }, &mut |recorded| {
-        if let Ok((Event::MarketOpened(e), _)) = decode(&recorded) {
-            found = Some((e.name, e.currencies));
-        }
+    journal.scan(0, Some(head), &Filter { kinds, categories: None }, &mut |recorded| {
+        found = Some(decode(&recorded).map(|(event, _)| (event, Timestamp(recorded.occurred_at))));
         ControlFlow::Break(())
     })?;
     let unknown = |why: String| LoanPackError::Unknown(why);
-    let (name, currencies) = found.ok_or_else(|| unknown("the journal has no market".to_owned()))?;
+    let found = match found.transpose()? {
+        Some((Event::MarketOpened(e), at)) => Some((e.name, e.currencies, at)),
+        _ => None,
+    };
+    let (name, currencies, at) = found.ok_or_else(|| unknown("the journal has no market".to_owned()))?;
     let currency = asked.or(currencies.first().copied()).filter(|asked| currencies.contains(asked));
     let named = || currencies.iter().map(Currency::as_str).collect::<Vec<_>>().join(", ");
     let currency =
         currency.ok_or_else(|| unknown(format!("the market trades in {}: name one of them", named())))?;
-    Ok((name, currency))
+    Ok((name, currency, at))
 }
 
 struct Drawing {
     window: Window,
+    /// When the market opened, or something was first sold or booked, where that is earlier: it may have been brought in from elsewhere.
+    began: Timestamp,
     sold: Sold,
     cases: Cases,
 }
@@ -163,6 +185,9 @@ impl Drawing {
         let at = Timestamp(recorded.occurred_at);
         let mut entries = Vec::with_capacity(8);
         post(&event, &refs, &mut entries);
+        if !entries.is_empty() || matches!(event, Event::OrderPlaced(_)) {
+            self.began = self.began.min(at);
+        }
         self.sold.book(&event, at, &entries)?;
         if at <= self.window.to {
             self.sold.see(&event, &refs, at)?;

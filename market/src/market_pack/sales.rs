@@ -6,7 +6,8 @@ use chrono::NaiveDate;
 use daybook_domain::order::events::ChargebackOutcome;
 use daybook_domain::posting::{Class, Entry};
 use daybook_domain::{BuyerId, Currency, Event, MerchantId, Money, OrderId, Refs, Timestamp};
-use daybook_packs::{Booked, Cohort, Day, Member, Minor, Month, PackError, Sales};
+use daybook_packs::{Booked, Cohort, Day, Member, Minor, Month, Owed, PackError, Sales};
+use sha2::{Digest as _, Sha256};
 
 use super::Window;
 use crate::loan_pack::LoanPackError;
@@ -46,7 +47,11 @@ pub(super) struct Sold {
     orders: Map<OrderId, Order>,
     numbers: Map<MerchantId, u32>,
     merchants: Vec<Known>,
-    sales: Map<(Option<Month>, u32), Sales>,
+    sales: Map<(Month, u32), Sales>,
+    /// By merchant and month, the change of what it is owed, its deposit in it.
+    owed: BTreeMap<(u32, Option<Month>), i128>,
+    /// By month, the change of deposits.
+    deposits: BTreeMap<Option<Month>, i128>,
     days: BTreeMap<NaiveDate, Day>,
     buyers: Map<BuyerId, u32>,
     /// When each buyer first paid.
@@ -60,6 +65,7 @@ pub(super) struct Sold {
 pub(super) struct Drawn {
     pub members: Vec<Member>,
     pub sales: Vec<Sales>,
+    pub owed: Vec<Owed>,
     pub days: Vec<Day>,
     pub buyers: Vec<Cohort>,
     pub books: Vec<Booked>,
@@ -76,6 +82,8 @@ impl Sold {
             numbers: Map::default(),
             merchants: Vec::new(),
             sales: Map::default(),
+            owed: BTreeMap::new(),
+            deposits: BTreeMap::new(),
             days: BTreeMap::new(),
             buyers: Map::default(),
             since: Vec::new(),
@@ -115,10 +123,10 @@ impl Sold {
             let merchant = MerchantId::new(entry.account.dimension)
                 .map_err(|why| PackError::malformed("the books", why))?;
             let number = self.number(merchant);
-            let row = self.row(month, number);
             // what is owed is a credit
-            let change = Minor(-entry.amount.minor);
-            add(if deposit { &mut row.deposit } else { &mut row.owed }, change.0)?;
+            let change = -i128::from(entry.amount.minor);
+            *self.owed.entry((number, month)).or_default() += change;
+            *self.deposits.entry(month).or_default() += if deposit { change } else { 0 };
         }
         Ok(())
     }
@@ -137,15 +145,17 @@ impl Sold {
             Event::MerchantTerminated(_) => {
                 if let Some(merchant) = refs.merchant {
                     let (month, number) = (month(), self.number(merchant));
-                    self.merchants[number as usize].left = month;
+                    // who never opened does not leave
+                    let known = &mut self.merchants[number as usize];
+                    known.left = month.filter(|_| known.opened.is_some());
                 }
             }
             Event::OrderPlaced(e) => {
                 let Some(id) = refs.order else { return Ok(()) };
                 let merchant = self.number(e.merchant);
                 self.orders.insert(id, Order { merchant, paid_at: None });
-                if e.total.currency == self.currency && self.window.has(at) {
-                    let month = self.window.month(at);
+                let month = self.window.month(at);
+                if let Some(month) = month.filter(|_| e.total.currency == self.currency) {
                     self.row(month, merchant).placed += 1;
                     self.day(at).placed += 1;
                 }
@@ -198,7 +208,7 @@ impl Sold {
             number
         });
         let Some(month) = self.window.month(at) else { return Ok(()) };
-        let row = self.row(Some(month), merchant);
+        let row = self.row(month, merchant);
         row.paid_orders += u64::from(first);
         add(&mut row.paid, paid)?;
         add(&mut row.subsidy, subsidy)?;
@@ -221,13 +231,12 @@ impl Sold {
         if to_buyer.currency != self.currency || to_buyer.is_zero() {
             return Ok(());
         }
-        if self.window.has(at) {
-            let month = self.window.month(at);
+        if let Some(month) = self.window.month(at) {
             add(&mut self.row(month, order.merchant).refunded, to_buyer.minor)?;
             add(&mut self.day(at).refunded, to_buyer.minor)?;
         }
         if let Some(month) = order.paid_at.and_then(|at| self.window.month(at)) {
-            add(&mut self.row(Some(month), order.merchant).refunded_of_orders, to_buyer.minor)?;
+            add(&mut self.row(month, order.merchant).refunded_of_orders, to_buyer.minor)?;
         }
         Ok(())
     }
@@ -241,7 +250,7 @@ impl Sold {
         number
     }
 
-    fn row(&mut self, month: Option<Month>, merchant: u32) -> &mut Sales {
+    fn row(&mut self, month: Month, merchant: u32) -> &mut Sales {
         self.sales.entry((month, merchant)).or_insert_with(|| Sales {
             month,
             merchant,
@@ -252,8 +261,6 @@ impl Sold {
             shortfall: Minor(0),
             refunded: Minor(0),
             refunded_of_orders: Minor(0),
-            owed: Minor(0),
-            deposit: Minor(0),
         })
     }
 
@@ -268,18 +275,62 @@ impl Sold {
         })
     }
 
-    pub(super) fn finish(self) -> Drawn {
+    /// What merchants are owed at the end of each month of the days, and before: each for itself, then over all.
+    fn owed(&self) -> Result<Vec<Owed>, LoanPackError> {
+        let window = self.window;
+        let first = Month::of(window.calendar.day(window.from));
+        let last = Month::of(window.calendar.day(window.to));
+        let months = (0..=last.since(first)).map(|n| Some(first.plus(n)));
+        let months: Vec<Option<Month>> = std::iter::once(None).chain(months).collect();
+        let place = |month: Option<Month>| month.map_or(0, |month| month.since(first) as usize + 1);
+        // by how much the sums over merchants change from one end of a month to the next
+        let (mut owed, mut owing) = (vec![0i128; months.len()], vec![0i128; months.len()]);
+        let (mut merchant, mut so_far) = (None, 0i128);
+        for ((of, month), change) in &self.owed {
+            if merchant != Some(of) {
+                (merchant, so_far) = (Some(of), 0);
+            }
+            let now = so_far + change;
+            owed[place(*month)] += now.max(0) - so_far.max(0);
+            owing[place(*month)] += (-now).max(0) - (-so_far).max(0);
+            so_far = now;
+        }
+        let mut sums = [0i128; 3];
+        let minor = |sum: i128| i64::try_from(sum).map(Minor).map_err(|_| overflow());
+        months
+            .into_iter()
+            .enumerate()
+            .map(|(at, month)| {
+                let deposits = self.deposits.get(&month).copied().unwrap_or_default();
+                sums.iter_mut().zip([owed[at], owing[at], deposits]).for_each(|(sum, by)| *sum += by);
+                let [merchants, receivable, deposits] = sums;
+                Ok(Owed {
+                    month,
+                    merchants: minor(merchants)?,
+                    receivable: minor(receivable)?,
+                    deposits: minor(deposits)?,
+                })
+            })
+            .collect()
+    }
+
+    pub(super) fn finish(self) -> Result<Drawn, LoanPackError> {
+        let owed = self.owed()?;
         let mut turnover = vec![(0i128, false); self.merchants.len()];
         for row in self.sales.values() {
             let (paid, any) = &mut turnover[row.merchant as usize];
             *paid += i128::from(row.paid.0);
             *any = true;
         }
-        // by what they sold, so that a number does not tell when a merchant came
+        // by what they sold, and by a digest where that is the same: so that a number does not tell when a merchant came
+        let mut digests = vec![[0u8; 32]; self.merchants.len()];
+        for (merchant, number) in &self.numbers {
+            digests[*number as usize] = Sha256::digest(merchant.as_str()).into();
+        }
         let mut order: Vec<usize> = (0..self.merchants.len())
             .filter(|at| turnover[*at].1 || self.merchants[*at].opened.is_some())
             .collect();
-        order.sort_by_key(|at| (std::cmp::Reverse(turnover[*at].0), *at));
+        order.sort_by_key(|at| (std::cmp::Reverse(turnover[*at].0), digests[*at]));
         let mut number = vec![0u32; self.merchants.len()];
         let mut members = Vec::with_capacity(order.len());
         for (merchant, at) in (1..).zip(order) {
@@ -298,14 +349,15 @@ impl Sold {
             account: format!("{}:{name}", class.as_str()),
             change: Minor(change),
         });
-        Drawn {
+        Ok(Drawn {
             members,
             sales,
+            owed,
             days: self.days.into_values().collect(),
             buyers,
             books: books.collect(),
             in_other_currencies: self.in_other_currencies,
-        }
+        })
     }
 }
 

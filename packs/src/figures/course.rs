@@ -125,7 +125,11 @@ pub(crate) fn fall(weeks: &[i128]) -> Option<String> {
         highest = highest.max(sum);
         let lost = highest - sum;
         // a/b > c/d
-        if highest > 0 && worst.is_none_or(|(of, through)| lost * through > of * highest) {
+        // sums that nobody sold are not compared
+        let more = |(of, through): (i128, i128)| {
+            lost.checked_mul(through).zip(of.checked_mul(highest)).is_some_and(|(a, b)| a > b)
+        };
+        if highest > 0 && worst.is_none_or(more) {
             worst = Some((lost, highest));
         }
     }

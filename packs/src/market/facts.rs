@@ -7,12 +7,15 @@ use daybook_domain::{Currency, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::cell::{Cell, Minor, Row, read, row, write};
-use crate::facts::as_text;
+use crate::facts::{ToldBy, as_text, read_subject};
 use crate::numbers::{month_name, month_of};
 use crate::{PackError, Zone};
 
 /// The version of the tables.
-pub const MARKET_FORMAT: u32 = 1;
+pub const MARKET_FORMAT: u32 = 2;
+
+/// Most months of a pack.
+const MOST_MONTHS: i32 = 1_200;
 
 /// The file of [`MarketSubject`].
 pub const SUBJECT: &str = "market.json";
@@ -88,6 +91,12 @@ pub struct MarketSubject {
     /// The last.
     #[serde(with = "as_text")]
     pub to: NaiveDate,
+    /// The day on which the market opened, or on which something was first sold or booked, where that is earlier: what is measured in days,
+    /// weeks and months begins there where that is after the first day.
+    #[serde(with = "as_text")]
+    pub began: NaiveDate,
+    /// By what it is told how visitors came.
+    pub channels: ToldBy,
     /// The journal's position that it was drawn at.
     pub through: u64,
     /// When it was drawn.
@@ -116,15 +125,15 @@ row! {
         opened: Option<Month>,
         /// The month in which it left.
         left: Option<Month>,
-        /// The month in which an order of it was first paid.
+        /// The month in which an order of it was first paid in this currency.
         first_sale: Option<Month>,
     }
 }
 row! {
-    /// What a merchant came to in a month. Sales and refunds by when they happened, what is owed by when it is booked.
+    /// What a merchant sold in a month, and what went back: by when it happened.
     Sales in "sales.csv" {
-        /// The month, of it only the pack's days; none: all that was before the first.
-        month: Option<Month>,
+        /// The month, of it only the pack's days.
+        month: Month,
         /// The merchant's number.
         merchant: u32,
         /// Orders placed.
@@ -141,10 +150,19 @@ row! {
         refunded: Minor,
         /// What went back by the last day of the orders paid in this month.
         refunded_of_orders: Minor,
-        /// The change of what the market owes it: pending, available, held, reserve and in transit.
-        owed: Minor,
-        /// The change of its deposit, held for claims or not.
-        deposit: Minor,
+    }
+}
+row! {
+    /// What merchants are owed at the end of a month, by when it is booked: counted merchant by merchant, and told over all of them.
+    Owed in "owed.csv" {
+        /// The month, or as much of it as the pack has; none: at the end of the day before the first.
+        month: Option<Month>,
+        /// Over merchants that are owed something, what: pending, available, held, reserve, in transit and deposit together.
+        merchants: Minor,
+        /// Over merchants that owe the market instead, what.
+        receivable: Minor,
+        /// Of all merchants, their deposits, held for claims or not.
+        deposits: Minor,
     }
 }
 row! {
@@ -165,7 +183,7 @@ row! {
 row! {
     /// The buyers who first paid in one month, and how many of them paid in another.
     Cohort in "buyers.csv" {
-        /// The month in which they first paid anybody here, of all history.
+        /// The month in which they first paid anybody here in this currency, of all history.
         cohort: Month,
         /// The month that is told.
         month: Month,
@@ -180,25 +198,27 @@ row! {
     }
 }
 row! {
-    /// Who came, and what was bought after a visit. A visitor counts once in a row.
+    /// Who came, and what was bought after a visit. A visitor counts once in a row; an order stands in the month in which it was paid, its
+    /// visit in the one in which that was.
     Traffic in "traffic.csv" {
         /// The month; none: all days of the pack.
         month: Option<Month>,
-        /// `recorded`: by views that the journal has. `reported`: by sales channels, of their own visitors.
+        /// `recorded`: by views that the journal has. `reported`: by sales channels, of their own visitors, with what they sold on days of
+        /// which they reported these and no recorded visit led to.
         counted: String,
         /// How the visitor came; none: all ways.
         channel: Option<String>,
         /// Distinct visitors; none where nobody knows them.
         visitors: Option<u64>,
-        /// Of them, those never seen before.
+        /// Of them, those never seen before; as the columns that follow up to buyers, of recorded ones alone.
         new_visitors: u64,
         /// Visits that began.
         visits: u64,
         /// Pages shown.
         views: u64,
-        /// Distinct buyers among the visitors.
+        /// Distinct buyers of orders that a visit led to: the last one in the 30 days before the order, which was paid within 60.
         buyers: u64,
-        /// Their orders.
+        /// These orders.
         orders: u64,
         /// What they paid.
         paid: Minor,
@@ -263,6 +283,8 @@ pub struct MarketFacts {
     pub members: Vec<Member>,
     /// By month and merchant.
     pub sales: Vec<Sales>,
+    /// By month.
+    pub owed: Vec<Owed>,
     /// By day.
     pub days: Vec<Day>,
     /// By cohort and month.
@@ -298,6 +320,7 @@ impl MarketFacts {
             (SUBJECT, format!("{subject}\n").into_bytes()),
             table(&self.members, of)?,
             table(&self.sales, of)?,
+            table(&self.owed, of)?,
             table(&self.days, of)?,
             table(&self.buyers, of)?,
             table(&self.traffic, of)?,
@@ -315,21 +338,19 @@ impl MarketFacts {
         fn table<R: Row>(file: File<'_, '_>, of: Currency) -> Result<Vec<R>, PackError> {
             read(file(R::FILE)?, of)
         }
-        let subject: MarketSubject =
-            serde_json::from_slice(file(SUBJECT)?).map_err(|error| PackError::malformed(SUBJECT, error))?;
-        if subject.format != MARKET_FORMAT {
-            let why =
-                format!("its tables are of version {}: this program reads {MARKET_FORMAT}", subject.format);
-            return Err(PackError::malformed(SUBJECT, why));
-        }
-        if subject.from > subject.to {
+        let subject: MarketSubject = read_subject(SUBJECT, file(SUBJECT)?, MARKET_FORMAT)?;
+        if subject.from > subject.to || subject.began > subject.to {
             return Err(PackError::malformed(SUBJECT, "it ends before it begins"));
+        }
+        if Month::of(subject.to).since(Month::of(subject.from)) >= MOST_MONTHS {
+            return Err(PackError::malformed(SUBJECT, format!("it tells of more than {MOST_MONTHS} months")));
         }
         Zone::of(&subject.time_zone).map_err(|why| PackError::malformed(SUBJECT, why))?;
         let of = subject.currency;
         Ok(Self {
             members: table(file, of)?,
             sales: table(file, of)?,
+            owed: table(file, of)?,
             days: table(file, of)?,
             buyers: table(file, of)?,
             traffic: table(file, of)?,

@@ -1,6 +1,6 @@
 //! What must hold between the lines of a market's pack, whoever drew them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::facts::{MarketFacts, Month};
 use super::size;
@@ -8,30 +8,22 @@ use super::size;
 /// Most faults that are told one by one.
 const MOST_TOLD: usize = 20;
 
-/// The accounts that are what a merchant is owed.
-const OWED: [&str; 5] = [
-    "Liabilities:MerchantPending",
-    "Liabilities:MerchantAvailable",
-    "Liabilities:MerchantHeld",
-    "Liabilities:MerchantReserve",
-    "Liabilities:PayoutInTransit",
-];
-/// Those that are its deposit.
-const DEPOSIT: [&str; 2] = ["Liabilities:Deposit", "Liabilities:DepositFrozen"];
-
 /// Sums by month, each with the same names.
-type ByMonth = BTreeMap<Option<Month>, [i128; 6]>;
+type ByMonth = BTreeMap<Month, [i128; 4]>;
 
-/// What the sums of [`ByMonth`] are of: the first four as days and cohorts have them, too.
-const SUMS: [&str; 6] =
-    ["orders placed", "orders paid", "GMV", "refunds", "what merchants are owed", "deposits"];
+/// What the sums of [`ByMonth`] are of.
+const SUMS: [&str; 4] = ["orders placed", "orders paid", "GMV", "refunds"];
 
-/// Finds lines that contradict each other.
-pub fn check(facts: &MarketFacts, wrong: &mut Vec<String>) {
+/// Finds lines that contradict each other; whether each is of the pack's months, days and merchants, so that figures can be made.
+pub fn check(facts: &MarketFacts, wrong: &mut Vec<String>) -> bool {
     let mut found = Vec::new();
     keys(facts, &mut found);
-    sums(facts, &mut found);
-    traffic(facts, &mut found);
+    let sound = found.is_empty();
+    if sound {
+        sums(facts, &mut found);
+        traffic(facts, &mut found);
+        super::sensible::check(facts, &mut found);
+    }
     let sizes = &facts.sizes;
     if !sizes.is_empty() {
         found.extend(size::faults(sizes, &facts.subject).map(|why| format!("market-size.csv: {why}")));
@@ -41,6 +33,7 @@ pub fn check(facts: &MarketFacts, wrong: &mut Vec<String>) {
     if more > 0 {
         wrong.push(format!("and {more} more of these"));
     }
+    sound
 }
 
 /// Rows stand once, and are of the pack's days and merchants.
@@ -68,11 +61,11 @@ fn keys(facts: &MarketFacts, wrong: &mut Vec<String>) {
         }
     }
     let known = |number: u32| number >= 1 && number as usize <= facts.members.len();
-    let sales = facts
-        .sales
-        .iter()
-        .map(|row| ((row.month, row.merchant), row.month.is_none_or(within) && known(row.merchant)));
+    let sales =
+        facts.sales.iter().map(|row| ((row.month, row.merchant), within(row.month) && known(row.merchant)));
     once("sales.csv", sales, wrong);
+    let owed = facts.owed.iter().map(|row| (row.month, row.month.is_none_or(within)));
+    once("owed.csv", owed, wrong);
     let days = facts.days.iter().map(|row| (row.day, subject.from <= row.day && row.day <= subject.to));
     once("days.csv", days, wrong);
     let buyers = facts.buyers.iter().map(|row| {
@@ -89,6 +82,8 @@ fn keys(facts: &MarketFacts, wrong: &mut Vec<String>) {
         ((row.month, &row.counted, &row.channel), row.month.is_none_or(within) && counted && visitors)
     });
     once("traffic.csv", traffic, wrong);
+    let sizes = facts.sizes.iter().map(|row| (row.month, within(row.month)));
+    once("market-size.csv", sizes, wrong);
     let books = facts.books.iter().map(|row| {
         let (class, name) = row.account.split_once(':').unwrap_or_default();
         let known = daybook_domain::posting::CHART
@@ -107,21 +102,19 @@ fn keys(facts: &MarketFacts, wrong: &mut Vec<String>) {
 
 /// Merchants, days, buyers and books come to the same.
 fn sums(facts: &MarketFacts, wrong: &mut Vec<String>) {
-    let (mut sales, mut days, mut buyers, mut books) =
-        (ByMonth::new(), ByMonth::new(), ByMonth::new(), ByMonth::new());
+    let (mut sales, mut days, mut buyers) = (ByMonth::new(), ByMonth::new(), ByMonth::new());
     for row in &facts.sales {
         let sums = sales.entry(row.month).or_default();
-        let own = [row.placed.into(), row.paid_orders.into()];
-        let money = [row.paid, row.refunded, row.owed, row.deposit].map(|amount| i128::from(amount.0));
-        sums.iter_mut().zip(own.into_iter().chain(money)).for_each(|(sum, by)| *sum += by);
+        let own = [row.placed.into(), row.paid_orders.into(), row.paid.0.into(), row.refunded.0.into()];
+        sums.iter_mut().zip(own).for_each(|(sum, by): (&mut i128, i128)| *sum += by);
     }
     for row in &facts.days {
-        let sums = days.entry(Some(Month::of(row.day))).or_default();
+        let sums = days.entry(Month::of(row.day)).or_default();
         let own = [row.placed.into(), row.paid_orders.into(), row.paid.0.into(), row.refunded.0.into()];
         sums.iter_mut().zip(own).for_each(|(sum, by): (&mut i128, i128)| *sum += by);
     }
     for row in &facts.buyers {
-        let sums = buyers.entry(Some(row.month)).or_default();
+        let sums = buyers.entry(row.month).or_default();
         sums[1] += i128::from(row.orders);
         sums[2] += i128::from(row.paid.0);
     }
@@ -129,13 +122,6 @@ fn sums(facts: &MarketFacts, wrong: &mut Vec<String>) {
     for row in &facts.books {
         let change = i128::from(row.change.0);
         *balance.entry(row.month).or_default() += change;
-        let sums = books.entry(row.month).or_default();
-        if OWED.contains(&row.account.as_str()) {
-            sums[4] -= change;
-        }
-        if DEPOSIT.contains(&row.account.as_str()) {
-            sums[5] -= change;
-        }
     }
     let named = |month: &Option<Month>| {
         month.map_or_else(|| "before the first month".to_owned(), |month| format!("of {month}"))
@@ -143,27 +129,16 @@ fn sums(facts: &MarketFacts, wrong: &mut Vec<String>) {
     for (month, left) in balance.iter().filter(|(_, left)| **left != 0) {
         wrong.push(format!("books.csv: the entries {} do not sum to zero, but to {left}", named(month)));
     }
-    let months: std::collections::BTreeSet<Option<Month>> =
-        [&sales, &days, &buyers, &books].iter().flat_map(|of| of.keys().copied()).collect();
+    let months: BTreeSet<Month> = [&sales, &days, &buyers].iter().flat_map(|of| of.keys().copied()).collect();
     for month in months {
         let of = |sums: &ByMonth| sums.get(&month).copied().unwrap_or_default();
         let own = of(&sales);
-        for (file, other, which) in [
-            ("days.csv", of(&days), 0..4),
-            ("buyers.csv", of(&buyers), 1..3),
-            ("books.csv", of(&books), 4..6),
-        ] {
-            // before the first month only balances are told
-            if month.is_none() && file != "books.csv" {
-                continue;
-            }
+        for (file, other, which) in [("days.csv", of(&days), 0..4), ("buyers.csv", of(&buyers), 1..3)] {
             for at in which.filter(|at| own[*at] != other[*at]) {
                 let what = SUMS[at];
                 wrong.push(format!(
-                    "{what} {}: sales.csv comes to {}, {file} to {}",
-                    named(&month),
-                    own[at],
-                    other[at]
+                    "{what} of {month}: sales.csv comes to {}, {file} to {}",
+                    own[at], other[at]
                 ));
             }
         }
@@ -172,13 +147,15 @@ fn sums(facts: &MarketFacts, wrong: &mut Vec<String>) {
 
 /// What came after visits is no more than was sold, and channels add up.
 fn traffic(facts: &MarketFacts, wrong: &mut Vec<String>) {
-    let mut sold: BTreeMap<Option<Month>, i128> = BTreeMap::new();
-    for row in facts.sales.iter().filter(|row| row.month.is_some()) {
-        for month in [row.month, None] {
-            *sold.entry(month).or_default() += i128::from(row.paid.0);
+    let mut sold: BTreeMap<Option<Month>, (i128, i128)> = BTreeMap::new();
+    for row in &facts.sales {
+        for month in [Some(row.month), None] {
+            let (orders, paid) = sold.entry(month).or_default();
+            *orders += i128::from(row.paid_orders);
+            *paid += i128::from(row.paid.0);
         }
     }
-    let mut measured: BTreeMap<Option<Month>, i128> = BTreeMap::new();
+    let mut measured: BTreeMap<Option<Month>, (i128, i128)> = BTreeMap::new();
     let mut channels: BTreeMap<Option<Month>, (i128, i128)> = BTreeMap::new();
     for row in &facts.traffic {
         let paid = i128::from(row.paid.0);
@@ -189,7 +166,8 @@ fn traffic(facts: &MarketFacts, wrong: &mut Vec<String>) {
             _ => {}
         }
         if row.channel.is_none() {
-            *measured.entry(row.month).or_default() += paid;
+            let sums = measured.entry(row.month).or_default();
+            *sums = (sums.0 + i128::from(row.orders), sums.1 + paid);
         }
     }
     let named =
@@ -200,8 +178,14 @@ fn traffic(facts: &MarketFacts, wrong: &mut Vec<String>) {
             named(month)
         ));
     }
-    for (month, paid) in &measured {
-        let sold = sold.get(month).copied().unwrap_or_default();
+    for (month, (orders, paid)) in &measured {
+        let (all, sold) = sold.get(month).copied().unwrap_or_default();
+        if *orders > all {
+            wrong.push(format!(
+                "traffic.csv: {orders} orders were placed after visits in {}, of {all} in all",
+                named(month)
+            ));
+        }
         if *paid > sold {
             wrong.push(format!(
                 "traffic.csv: {paid} was sold after visits in {}, of {sold} in all",

@@ -42,9 +42,11 @@ impl Pack {
         let facts = self.market_facts().map_err(|error| wrong.push(error.to_string())).ok();
         let mut figures = None;
         if let Some(facts) = &facts {
-            joined::check(facts, &mut wrong);
-            match Figures::of_market(facts) {
-                Ok(made) => {
+            let sound = joined::check(facts, &mut wrong);
+            match sound.then(|| Figures::of_market(facts)).transpose() {
+                // of lines that are of nothing in the pack no figures are made
+                Ok(None) => {}
+                Ok(Some(made)) => {
                     self.check_figures(facts.subject.definitions, &made, &market_definitions(), &mut wrong);
                     figures = Some(made);
                 }

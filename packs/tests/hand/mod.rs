@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use daybook_domain::{Currency, Timestamp};
 use daybook_packs::{
     DEFINITIONS_VERSION, Dispute, FIRST_SALE, FORMAT, Facts, Item, Minor, Movement, OPENING, Order, Refund,
-    STORE_OPENED, Standing, Subject,
+    STORE_OPENED, Standing, Subject, ToldBy,
 };
 
 pub fn at(text: &str) -> Timestamp {
@@ -119,6 +119,7 @@ pub fn facts() -> Facts {
             from: day("2024-01-01"),
             to: day("2024-02-29"),
             began: Some(day("2023-11-05")),
+            channels: ToldBy { rule: 1, lists: "0".repeat(64) },
             through: 99,
             drawn_at: at("2024-03-01T00:00:00Z"),
             sealed: None,

@@ -41,6 +41,7 @@ const RETENTION: &[&str] = &[
     "market.merchants.kept",
 ];
 const COURSE: &[&str] = &[
+    "market.measured.from",
     "market.growth.year",
     "market.growth.quarter",
     "market.trend.slope",
@@ -82,7 +83,7 @@ const BY_MONTH: &[ByMonth] = &[
     (
         "traffic",
         ("traffic", "Traffic and conversion, each month"),
-        "GMV after a visit = visitors x conversion x unit price after a visit, exactly, before rounding. What no visit is known to have led to \
+        "Where there are visitors, GMV after a visit = visitors x conversion x unit price after a visit, exactly, before rounding. What no visit is known to have led to \
          stands apart: all three come to the GMV.",
         &[
             "month",
@@ -242,7 +243,7 @@ pub(super) fn page(facts: &MarketFacts, figures: &Figures) -> Page {
         "share",
         "Share of the stated market size",
         "The market's own claim: the size is not known to the journal, and rests on the source that is named.",
-    ));
+    ).map(|part| Part { picture: None, ..part }));
     parts.push(definitions(&market_definitions()));
     Page {
         title: format!("Loan pack of {}", subject.market),

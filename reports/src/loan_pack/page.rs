@@ -29,7 +29,11 @@ pub(super) fn page(facts: &Facts, figures: &Figures) -> Page {
             .to_owned(),
         ..table_of("currencies", "Other currencies", table)
     }));
-    parts.push(verification("orders.csv, account.csv", "", issued.is_none()));
+    parts.push(verification(
+        "orders.csv, account.csv",
+        "; that the account of closed months lacks no line is proved by the statement in proof/, and `account_complete` says of which months",
+        issued.is_none(),
+    ));
     parts.push(identity(facts));
     let net = lines(
         figures,

@@ -36,7 +36,7 @@ pub fn tell(facts: &MarketFacts, out: &mut Out) -> Result<(), PackError> {
         facts.members.iter().filter_map(|member| Some((member.merchant, member.first_sale?))).collect();
     let mut merchants = Came::new();
     for row in facts.sales.iter().filter(|row| row.paid_orders > 0) {
-        let Some(month) = row.month else { continue };
+        let month = row.month;
         let cohort = first.get(&row.merchant).filter(|first| **first <= month).ok_or_else(|| {
             let why = format!("merchant {} sold in {month}, before its first sale", row.merchant);
             PackError::malformed("merchants.csv", why)

@@ -10,7 +10,7 @@ use crate::market::facts::MarketFacts;
 
 pub fn tell(facts: &MarketFacts, months: &Months<'_>, out: &mut Out) {
     let subject = &facts.subject;
-    let full = months.names.iter().zip(&months.months).filter(|(name, _)| subject.full(**name));
+    let full = months.names.iter().zip(&months.months).filter(|(name, _)| subject.measured_full(**name));
     let nets: Vec<i128> = full.map(|(_, sums)| sums.net()).collect();
     out.figure("market.growth.year", growth(&nets, 12));
     out.figure("market.growth.quarter", growth(&nets, 3));
@@ -25,14 +25,15 @@ pub fn tell(facts: &MarketFacts, months: &Months<'_>, out: &mut Out) {
     let varies = variation(&weeks.iter().map(units).collect::<Vec<_>>());
     out.figure("market.volatility.weekly", varies.map(|of| format!("{of:.4}")));
     out.figure("market.volatility.drawdown", fall(&weeks));
-    let days = usize::try_from((subject.to - subject.from).num_days() + 1).unwrap_or_default();
-    let active = facts.days.iter().filter(|day| day.paid_orders > 0).count();
+    let from = subject.measured();
+    let days = usize::try_from((subject.to - from).num_days() + 1).unwrap_or_default();
+    let active = facts.days.iter().filter(|day| day.paid_orders > 0 && day.day >= from).count();
     out.count("market.days.zero", days.saturating_sub(active));
 }
 
 /// Net GMV of the full weeks.
 fn weeks(facts: &MarketFacts) -> Vec<i128> {
-    let (from, to) = (facts.subject.from, facts.subject.to);
+    let (from, to) = (facts.subject.measured(), facts.subject.to);
     let monday = Days::new(u64::from((7 - from.weekday().num_days_from_monday()) % 7));
     let first = from.checked_add_days(monday).unwrap_or(from);
     let place = |day: NaiveDate| usize::try_from((day - first).num_days().div_euclid(7)).ok();

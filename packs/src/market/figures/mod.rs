@@ -7,13 +7,10 @@ mod ranks;
 mod tables;
 
 use super::definitions::MARKET_DEFINITIONS_VERSION;
-use super::facts::{MarketFacts, SUBJECT};
+use super::facts::MarketFacts;
 use crate::figures::Out;
 use crate::{Figures, PackError};
 use months::Months;
-
-/// Most months of a pack.
-const MOST_MONTHS: usize = 1_200;
 
 impl Figures {
     /// Makes a market's of its lines.
@@ -21,12 +18,10 @@ impl Figures {
     /// # Errors
     /// [`PackError`] where the lines are of months that are not the pack's.
     pub fn of_market(facts: &MarketFacts) -> Result<Self, PackError> {
-        if facts.subject.months().count() > MOST_MONTHS {
-            let why = format!("it tells of more than {MOST_MONTHS} months");
-            return Err(PackError::malformed(SUBJECT, why));
-        }
         let months = Months::of(facts)?;
         let mut out = Out::default();
+        let measured = facts.subject.measured();
+        out.figure("market.measured.from", (measured <= facts.subject.to).then(|| measured.to_string()));
         months.tell(&mut out);
         ranks::tell(facts, &months, &mut out);
         cohorts::tell(facts, &mut out)?;

@@ -1,11 +1,11 @@
 //! What adds up, by month and in all.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use daybook_domain::posting::CHART;
 
 use crate::PackError;
-use crate::market::facts::{MarketFacts, Member, Month, Size, Traffic};
+use crate::market::facts::{MarketFacts, Month, Size, Traffic};
 
 /// Disputes, or chargebacks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,15 +67,6 @@ impl Sums<'_> {
         self.books.iter().filter(|(account, _)| of(account)).map(|(_, change)| change).sum()
     }
 
-    /// Counts a merchant that opened, left or first sold within, and that is there at the end of a month.
-    fn know(&mut self, [opened, left, sold]: [bool; 3], member: &Member, end: Month) {
-        self.opened += usize::from(opened);
-        self.left += usize::from(left);
-        self.first_sales += usize::from(sold);
-        let open = member.opened.is_some_and(|opened| opened <= end);
-        self.there += usize::from(open && member.left.is_none_or(|left| left > end));
-    }
-
     pub fn income(&self, names: &[&str]) -> i128 {
         -self.booked("Income", |name| names.contains(&name))
     }
@@ -121,16 +112,8 @@ impl<'f> Months<'f> {
     }
 
     fn sales(&mut self) -> Result<(), PackError> {
-        // by merchant: what it is owed, month after month
-        let mut owed: HashMap<u32, Vec<i128>> = HashMap::new();
-        let mut deposits = vec![0; self.names.len()];
         for row in &self.facts.sales {
-            let at = row.month.map(|month| self.at("sales.csv", month)).transpose()?;
-            let first = at.unwrap_or_default();
-            owed.entry(row.merchant).or_insert_with(|| vec![0; self.names.len()])[first] +=
-                i128::from(row.owed.0);
-            deposits[first] += i128::from(row.deposit.0);
-            let Some(at) = at else { continue };
+            let at = self.at("sales.csv", row.month)?;
             for sums in [&mut self.months[at], &mut self.all] {
                 sums.placed = sums.placed.saturating_add(row.placed);
                 sums.paid_orders = sums.paid_orders.saturating_add(row.paid_orders);
@@ -143,20 +126,16 @@ impl<'f> Months<'f> {
                 }
             }
         }
-        let mut deposit = 0;
-        for (sums, change) in self.months.iter_mut().zip(deposits) {
-            deposit += change;
-            sums.deposits = deposit;
+        for row in self.facts.owed.iter() {
+            let Some(month) = row.month else { continue };
+            let at = self.at("owed.csv", month)?;
+            let sums = &mut self.months[at];
+            (sums.owed, sums.receivable) = (row.merchants.0.into(), row.receivable.0.into());
+            sums.deposits = row.deposits.0.into();
         }
-        for changes in owed.into_values() {
-            let mut so_far = 0i128;
-            for (sums, change) in self.months.iter_mut().zip(changes) {
-                so_far += change;
-                sums.owed += so_far.max(0);
-                sums.receivable += (-so_far).max(0);
-            }
-        }
-        for at in 1..self.months.len() {
+        // a month that is not over would have lost whoever sells later in it
+        let full = |at: usize| self.facts.subject.full(self.names[at]);
+        for at in (1..self.months.len()).filter(|at| full(at - 1) && full(*at)) {
             let before = &self.months[at - 1].active;
             let stayed = before.intersection(&self.months[at].active).count() as i128;
             let kept = (before.len() as i128, stayed);
@@ -177,19 +156,40 @@ impl<'f> Months<'f> {
             self.all.buyers = self.all.buyers.saturating_add(row.first_here);
             self.all.new_buyers = self.all.new_buyers.saturating_add(new);
         }
-        let last = self.names.last().copied();
+        let Some((first, last)) = self.names.first().copied().zip(self.names.last().copied()) else {
+            return Ok(());
+        };
+        // by how many more are there at the end of a month than at that of the one before
+        let mut changes = vec![0i64; self.names.len()];
         for member in &self.facts.members {
-            let came = [member.opened, member.left, member.first_sale].map(|month| {
-                let at = month.and_then(|month| self.at("merchants.csv", month).ok());
-                at.unwrap_or(usize::MAX)
-            });
-            for (at, (sums, name)) in self.months.iter_mut().zip(&self.names).enumerate() {
-                sums.know(came.map(|when| when == at), member, *name);
+            let within = |month: Option<Month>| {
+                month
+                    .filter(|month| first <= *month && *month <= last)
+                    .map(|month| month.since(first) as usize)
+            };
+            let counts: [(_, fn(&mut Sums<'f>)); 3] = [
+                (member.opened, |sums| sums.opened += 1),
+                (member.left, |sums| sums.left += 1),
+                (member.first_sale, |sums| sums.first_sales += 1),
+            ];
+            for (month, count) in counts {
+                if let Some(at) = within(month) {
+                    count(&mut self.months[at]);
+                    count(&mut self.all);
+                }
             }
-            if let Some(last) = last {
-                self.all.know(came.map(|when| when != usize::MAX), member, last);
+            for (month, by) in [(member.opened, 1), (member.left, -1)] {
+                if let Some(month) = month.filter(|month| *month <= last) {
+                    changes[within(Some(month)).unwrap_or_default()] += by;
+                }
             }
         }
+        let mut there = 0i64;
+        for (sums, change) in self.months.iter_mut().zip(changes) {
+            there += change;
+            sums.there = usize::try_from(there).unwrap_or_default();
+        }
+        self.all.there = self.months.last().map_or(0, |last| last.there);
         Ok(())
     }
 
@@ -212,15 +212,18 @@ impl<'f> Months<'f> {
         let clients = |account: &str| {
             let (class, name) = account.split_once(':')?;
             let line = CHART.iter().find(|line| line.class.as_str() == class && line.name == name)?;
-            line.clients.then_some((class == "Assets", BUYERS.contains(&name)))
+            line.clients.then(|| (class == "Assets", BUYERS.iter().position(|buyers| *buyers == name)))
         };
-        let (mut held, mut buyers) = (vec![0i128; self.names.len()], vec![0i128; self.names.len()]);
+        let mut held = vec![0i128; self.names.len()];
+        // by account: what drawn without its sale would be owed by its buyers is nobody else's
+        let mut buyers =
+            [const { Vec::new() }; BUYERS.len()].map(|_: Vec<i128>| vec![0i128; self.names.len()]);
         for row in &self.facts.books {
             let at = row.month.map(|month| self.at("books.csv", month)).transpose()?;
             let change = i128::from(row.change.0);
             match clients(&row.account) {
                 Some((true, _)) => held[at.unwrap_or_default()] += change,
-                Some((false, true)) => buyers[at.unwrap_or_default()] -= change,
+                Some((false, Some(of))) => buyers[of][at.unwrap_or_default()] -= change,
                 _ => {}
             }
             let Some(at) = at else { continue };
@@ -228,11 +231,12 @@ impl<'f> Months<'f> {
                 *sums.books.entry(&row.account).or_default() += change;
             }
         }
-        let (mut has, mut owes) = (0, 0);
+        let (mut has, mut owes) = (0, [0i128; BUYERS.len()]);
         for (at, sums) in self.months.iter_mut().enumerate() {
             has += held[at];
-            owes += buyers[at];
-            (sums.held, sums.clients) = (has, owes);
+            owes.iter_mut().zip(&buyers).for_each(|(owes, change)| *owes += change[at]);
+            (sums.held, sums.clients) = (has, owes.iter().map(|owes| (*owes).max(0)).sum());
+            sums.receivable += owes.iter().map(|owes| (-*owes).max(0)).sum::<i128>();
         }
         if let Some(last) = self.months.last() {
             let all = &mut self.all;

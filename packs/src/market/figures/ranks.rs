@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::months::Months;
 use crate::figures::{Out, Series, ranked};
 use crate::market::facts::MarketFacts;
-use crate::numbers::{money, ratio};
+use crate::numbers::{decimals, money, ratio};
 
 /// Rows of the table of the largest.
 const TOP: usize = 10;
@@ -13,14 +13,14 @@ const TOP: usize = 10;
 pub fn tell(facts: &MarketFacts, months: &Months<'_>, out: &mut Out) {
     let currency = facts.subject.currency;
     let (mut sold, mut orders) = (BTreeMap::<u32, i128>::new(), BTreeMap::<u32, u64>::new());
-    for row in facts.sales.iter().filter(|row| row.month.is_some()) {
+    for row in &facts.sales {
         *sold.entry(row.merchant).or_default() += i128::from(row.paid.0);
         let count = orders.entry(row.merchant).or_default();
         *count = count.saturating_add(row.paid_orders);
     }
     let all = months.all.gmv;
     let squares = sold.values().try_fold(0i128, |sum, part| sum.checked_add(part.checked_mul(*part)?));
-    let hhi = squares.zip(all.checked_mul(all)).and_then(|(squares, all)| ratio(squares, all));
+    let hhi = squares.zip(all.checked_mul(all)).and_then(|(squares, all)| decimals(squares, all, 6));
     out.figure("market.concentration.hhi", hhi);
     let largest = ranked(&sold);
     for (id, n) in [

@@ -163,7 +163,7 @@ fn take(of: &Sums<'_>, currency: Currency) -> Columns {
 
 fn owed(of: &Sums<'_>, currency: Currency) -> Columns {
     let amount = |minor: i128| Some(money(minor, currency));
-    let all = of.owed + of.deposits + of.clients;
+    let all = of.owed + of.clients;
     vec![
         ("market.owed.merchants", amount(of.owed)),
         ("market.owed.receivable", amount(of.receivable)),

@@ -7,14 +7,15 @@ use daybook_commands::{Clock as _, SystemClock};
 use daybook_domain::merchant::commands::{LoanPack, MerchantCommand};
 use daybook_domain::{Code, Currency, MerchantId, PartyId, Reference, Timestamp};
 use daybook_journal::{Journal, Position};
-use daybook_market::loan_pack::{Asked, consent_position, draw};
+use daybook_market::loan_pack::{Asked, consent_position, draw, unsealed_closes};
 use daybook_market::transparency::{folder, prove};
 use daybook_market::{AnyCommand, Calendar, Market};
 use daybook_packs::{DEFINITIONS_VERSION, Facts, Figures, Issued, Pack};
+use daybook_proofs::{Checkpoint, Log, MarketKey, PublicKey};
 use daybook_reports::loan_pack;
 
-use super::issuing::{Issuing, days, part, place};
-use super::sealed::{self, STATEMENT};
+use super::issuing::{Issuing, Lists, Proofs, Proving, days, draft, part, place};
+use super::sealed::{self, STATEMENT, UNSEALED};
 use super::verify::{CONSENT, PROOF};
 use crate::act::By;
 use crate::cli::Global;
@@ -65,6 +66,8 @@ pub struct Merchant {
     /// The market's key, as `daybook log key` makes it: signs the log and proves the pack by it
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
+    #[command(flatten)]
+    lists: Lists,
 }
 
 pub fn currency(code: &str) -> Result<Currency, String> {
@@ -96,7 +99,7 @@ pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
     let (pack, facts, figures, issued_at) = match args.to() {
         None => {
             let (pack, facts, figures) = drawn(global, args, &global.read_journal()?, None)?;
-            pack.write(&part)?;
+            draft(&pack, &part)?;
             (pack, facts, figures, None)
         }
         Some(to) => {
@@ -109,21 +112,25 @@ pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
             let position = issuing.issue(
                 &mut pack,
                 |pack| issue(global, args.id, &market, pack, &facts, &to),
-                |log, checkpoint, position| {
-                    let proof = |position| -> Result<Vec<u8>, Failure> {
-                        Ok(prove(journal, log, position, checkpoint)?.to_text().into_bytes())
-                    };
-                    let mut proofs = vec![(PROOF, proof(position)?)];
-                    if let Some(granted) = consent_position(journal, args.id, to.consent_ref, to.recipient)? {
-                        proofs.push((CONSENT, proof(granted)?));
-                    }
-                    if let Some(months) = &facts.subject.sealed {
-                        let models = global.read_models()?;
-                        let folder = folder(&global.file()?);
-                        proofs
-                            .push((STATEMENT, sealed::statement(&models, journal, &folder, &facts, months)?));
-                    }
-                    Ok(proofs)
+                Proving {
+                    before: |log: &_, checkpoint: &_| {
+                        if consent_position(journal, args.id, to.consent_ref, to.recipient)?.is_none() {
+                            // no pack is issued without one, which recording says better
+                            return Ok(Vec::new());
+                        }
+                        closed(global, journal, &facts, keys.last(), (log, checkpoint))
+                    },
+                    after: |log: &_, checkpoint: &_, position| {
+                        let proof = |position| -> Result<Vec<u8>, Failure> {
+                            Ok(prove(journal, log, position, checkpoint)?.to_text().into_bytes())
+                        };
+                        let mut proofs = vec![(PROOF, proof(position)?)];
+                        let granted = consent_position(journal, args.id, to.consent_ref, to.recipient)?;
+                        if let Some(granted) = granted {
+                            proofs.push((CONSENT, proof(granted)?));
+                        }
+                        Ok(proofs)
+                    },
                 },
             )?;
             (pack, facts, figures, Some(position))
@@ -151,6 +158,7 @@ fn drawn(
         to: until,
         currency: args.currency,
         through: args.at_position,
+        sites: args.lists.of(global)?,
         drawn_at: Timestamp(SystemClock.now()),
         issued: to.map(|to| Issued {
             recipient: to.recipient.to_string(),
@@ -163,6 +171,31 @@ fn drawn(
     drop(progress);
     let (pack, figures) = made(&facts)?;
     Ok((pack, facts, figures))
+}
+
+/// What shows of the closed months that the account is complete, and of the others that they were closed before that could be shown.
+pub fn closed(
+    global: &Global,
+    journal: &dyn Journal,
+    facts: &Facts,
+    key: Option<&MarketKey>,
+    (log, checkpoint): (&Log, &Checkpoint),
+) -> Proofs {
+    let subject = &facts.subject;
+    let mut proofs = Vec::new();
+    if let Some((months, key)) = subject.sealed.as_ref().zip(key) {
+        let (models, folder) = (global.read_models()?, folder(&global.journal.0));
+        let by = PublicKey::parse(key.public()).map_err(|error| Failure::Refused(error.to_string()))?;
+        proofs.push((STATEMENT, sealed::statement(&models, journal, &folder, (facts, months), &by)?));
+    }
+    let mut unsealed = String::new();
+    for position in unsealed_closes(journal, Calendar::of_journal(journal)?, subject)? {
+        unsealed += &prove(journal, log, position, checkpoint)?.to_text();
+    }
+    if !unsealed.is_empty() {
+        proofs.push((UNSEALED, unsealed.into_bytes()));
+    }
+    Ok(proofs)
 }
 
 /// The pack of lines.

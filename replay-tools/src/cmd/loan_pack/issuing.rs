@@ -8,12 +8,29 @@ use daybook_domain::Timestamp;
 use daybook_journal::{Journal, Position};
 use daybook_market::Calendar;
 use daybook_market::transparency::{folder, grow, sign};
-use daybook_packs::{Pack, put};
+use daybook_packs::{MOST_PROVING, Pack, put};
+use daybook_projections::metrics::Sites;
 use daybook_proofs::{Checkpoint, Log, MarketKey};
 
 use crate::cli::Global;
 use crate::failure::Failure;
+use crate::figures::lists;
 use crate::output::say;
+
+/// By what it is told how visitors came.
+#[derive(Debug, clap::Args)]
+pub struct Lists {
+    /// A TOML file of the market's own hosts, and of search engines, social networks and partners of its own [default: the
+    /// lists with which the read models were made, see `daybook serve --sites`]
+    #[arg(long, value_name = "FILE", env = "DAYBOOK_SITES")]
+    sites: Option<PathBuf>,
+}
+
+impl Lists {
+    pub fn of(&self, global: &Global) -> Result<Sites, Failure> {
+        global.sites(lists(self.sites.as_deref())?)
+    }
+}
 
 /// The first and the last day of so many full months, and of one that is not over on the last day.
 pub fn days(
@@ -66,16 +83,36 @@ pub struct Issuing<'a> {
 /// The proofs of a pack, by their names.
 pub type Proofs = Result<Vec<(&'static str, Vec<u8>)>, Failure>;
 
+/// What proves a pack: before it is recorded, what stands in the journal already, and then that it is recorded.
+pub struct Proving<B, A> {
+    pub before: B,
+    pub after: A,
+}
+
 impl Issuing<'_> {
     /// Writes a pack, records it, has the log sign that, and lays the proofs into it. Nothing is recorded that could not be written, and
-    /// read back as it was.
+    /// read back as it was; and whatever can be in the way of its proofs (another who writes the log, a month that was opened again, a
+    /// statement that is too long) is met before.
     pub fn issue(
         &self,
         pack: &mut Pack,
         record: impl FnOnce(&Pack) -> Result<Position, Failure>,
-        proofs: impl FnOnce(&Log, &Checkpoint, Position) -> Proofs,
+        proving: Proving<
+            impl FnOnce(&Log, &Checkpoint) -> Proofs,
+            impl FnOnce(&Log, &Checkpoint, Position) -> Proofs,
+        >,
     ) -> Result<Position, Failure> {
-        self.written(pack).inspect_err(|_| drop_part(self.part))?;
+        let mut log = match self.keys {
+            [] => None,
+            _ => Some(Log::open(&folder(&self.global.journal.0))?),
+        };
+        let before = || -> Result<(), Failure> {
+            self.written(pack)?;
+            let Some(log) = &mut log else { return Ok(()) };
+            let checkpoint = sign_log(self.journal, log, self.keys)?;
+            prove_with(pack, self.part, (proving.before)(log, &checkpoint)?)
+        };
+        before().inspect_err(|_| drop_part(self.part))?;
         let position = record(pack).inspect_err(|error| match error {
             // it may be recorded all the same, and cannot be drawn again: its time is part of it
             Failure::Unavailable(_) => {
@@ -83,26 +120,25 @@ impl Issuing<'_> {
             }
             _ => drop_part(self.part),
         })?;
-        if !self.keys.is_empty() {
-            self.prove(pack, position, proofs).inspect_err(|_| {
-                say!(
-                    "the pack is recorded at position {position}, and stands without all its proofs in {}",
-                    self.part.display()
-                );
-            })?;
-        }
+        let after = || -> Result<(), Failure> {
+            let Some(log) = &mut log else { return Ok(()) };
+            let checkpoint = sign_log(self.journal, log, self.keys)?;
+            prove_with(pack, self.part, (proving.after)(log, &checkpoint, position)?)
+        };
+        after().inspect_err(|_| {
+            say!(
+                "the pack is recorded at position {position}, and stands without all its proofs in {}: `daybook loan-pack prove` adds them",
+                self.part.display()
+            );
+        })?;
         Ok(position)
     }
 
     /// Writes a pack, and reads it back: it must hold as whoever gets it will find it.
     fn written(&self, pack: &Pack) -> Result<(), Failure> {
         pack.write(self.part)?;
-        let read = Pack::read(self.part)?;
-        if read != *pack {
-            let why = format!("{} does not read back as it was written", self.part.display());
-            return Err(Failure::Unavailable(why));
-        }
-        let wrong = if read.is_of_market() { read.check_market().wrong } else { read.check().wrong };
+        stands(pack, self.part)?;
+        let wrong = if pack.is_of_market() { pack.check_market().wrong } else { pack.check().wrong };
         match wrong.first() {
             None => Ok(()),
             Some(wrong) => {
@@ -110,22 +146,41 @@ impl Issuing<'_> {
             }
         }
     }
+}
 
-    fn prove(
-        &self,
-        pack: &mut Pack,
-        position: Position,
-        proofs: impl FnOnce(&Log, &Checkpoint, Position) -> Proofs,
-    ) -> Result<(), Failure> {
-        let mut log = Log::open(&folder(&self.global.file()?))?;
-        grow(self.journal, &mut log, &mut |_| true)?;
-        let of = daybook_market::Options::default().market;
-        let checkpoint = sign(self.journal, of, &mut log, self.keys, Timestamp(SystemClock.now()))?;
-        for (name, bytes) in proofs(&log, &checkpoint, position)? {
-            pack.prove(self.part, name, bytes)?;
+/// The log as far as the journal goes, signed.
+pub fn sign_log(journal: &dyn Journal, log: &mut Log, keys: &[MarketKey]) -> Result<Checkpoint, Failure> {
+    grow(journal, log, &mut |_| true)?;
+    let of = daybook_market::Options::default().market;
+    Ok(sign(journal, of, log, keys, Timestamp(SystemClock.now()))?)
+}
+
+/// Lays proofs into a pack, there and where it is written.
+pub fn prove_with(pack: &mut Pack, at: &Path, proofs: Vec<(&'static str, Vec<u8>)>) -> Result<(), Failure> {
+    for (name, bytes) in proofs {
+        if bytes.len() as u64 > MOST_PROVING {
+            return Err(Failure::Refused(format!(
+                "proof/{name} would have {} bytes, and {MOST_PROVING} are read: take fewer months",
+                bytes.len()
+            )));
         }
-        Ok(())
+        pack.prove(at, name, bytes)?;
     }
+    stands(pack, at)
+}
+
+/// Whether a pack reads back as it was written.
+fn stands(pack: &Pack, at: &Path) -> Result<(), Failure> {
+    if Pack::read(at)? == *pack {
+        return Ok(());
+    }
+    Err(Failure::Unavailable(format!("{} does not read back as it was written", at.display())))
+}
+
+/// Writes a draft, or nothing of it.
+pub fn draft(pack: &Pack, part: &Path) -> Result<(), Failure> {
+    pack.write(part).inspect_err(|_| drop_part(part))?;
+    Ok(())
 }
 
 /// Takes back what was written of a pack that was not issued; what is in the way of that is left.

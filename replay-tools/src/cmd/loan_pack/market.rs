@@ -16,7 +16,7 @@ use daybook_packs::{Figures, Handed, MarketFacts, Pack};
 use daybook_reports::loan_pack;
 
 use super::issue::currency;
-use super::issuing::{Issuing, days, part, place};
+use super::issuing::{Issuing, Lists, Proving, days, draft, part, place};
 use super::verify::PROOF;
 use crate::act::By;
 use crate::cli::Global;
@@ -68,6 +68,8 @@ pub struct Market {
     /// The market's key, as `daybook log key` makes it: signs the log and proves the pack by it
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
+    #[command(flatten)]
+    lists: Lists,
 }
 
 /// To whom a pack goes, and who sends it.
@@ -90,7 +92,7 @@ pub fn run(global: &Global, args: &Market) -> Result<(), Failure> {
     let (pack, facts, figures, issued_at) = match args.to() {
         None => {
             let (pack, facts, figures) = drawn(global, args, &global.read_journal()?, size.as_ref(), None)?;
-            pack.write(&part)?;
+            draft(&pack, &part)?;
             (pack, facts, figures, None)
         }
         Some(to) => {
@@ -103,9 +105,12 @@ pub fn run(global: &Global, args: &Market) -> Result<(), Failure> {
             let position = issuing.issue(
                 &mut pack,
                 |pack| issue(global, &market, pack, &facts, &to),
-                |log, checkpoint, position| {
-                    let proof = prove(journal, log, position, checkpoint)?;
-                    Ok(vec![(PROOF, proof.to_text().into_bytes())])
+                Proving {
+                    before: |_: &_, _: &_| Ok(Vec::new()),
+                    after: |log: &_, checkpoint: &_, position| {
+                        let proof = prove(journal, log, position, checkpoint)?;
+                        Ok(vec![(PROOF, proof.to_text().into_bytes())])
+                    },
                 },
             )?;
             (pack, facts, figures, Some(position))
@@ -146,6 +151,7 @@ fn drawn(
         to: until,
         currency: args.currency,
         through: args.at_position,
+        sites: args.lists.of(global)?,
         drawn_at: Timestamp(SystemClock.now()),
         issued: to.map(|to| Handed { recipient: to.recipient.to_string(), purpose: to.purpose.clone() }),
     };

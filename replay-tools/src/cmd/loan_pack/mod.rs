@@ -1,8 +1,9 @@
-//! `daybook loan-pack merchant|market|verify|redraw`
+//! `daybook loan-pack merchant|market|verify|redraw|prove`
 
 mod issue;
 mod issuing;
 mod market;
+mod prove;
 mod redraw;
 mod sealed;
 mod verify;
@@ -31,6 +32,7 @@ enum Action {
     Market(market::Market),
     Verify(verify::Verify),
     Redraw(redraw::Redraw),
+    Prove(prove::Prove),
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
@@ -39,6 +41,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         Action::Market(args) => market::run(global, args),
         Action::Verify(args) => verify::run(global, args),
         Action::Redraw(args) => redraw::run(global, args),
+        Action::Prove(args) => prove::run(global, args),
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use daybook_domain::Timestamp;
 use daybook_packs::{Facts, Handed, Issued, MarketFacts, Pack};
-use daybook_proofs::{Proof, ProofError, PublicKey};
+use daybook_proofs::{Entry, Proof, ProofError, PublicKey};
 
-use super::sealed::{STATEMENT, held};
+use super::sealed::{STATEMENT, UNSEALED, held};
 use super::{issue, market};
 use crate::cli::Global;
 use crate::cmd::log::visible;
@@ -31,7 +31,7 @@ pub struct Verify {
     /// The pack: a folder or a .zip
     #[arg(value_name = "DIR|FILE.zip")]
     pack: PathBuf,
-    /// A public key: the market's, one of which must have signed, and witnesses', all of which must
+    /// A public key of the market's; where it has several, one of them must have signed
     #[arg(long, value_name = "KEY", value_parser = PublicKey::parse)]
     key: Vec<PublicKey>,
     /// Check lines and figures alone, of a draft or where the key is not at hand: anybody could have made them
@@ -40,6 +40,13 @@ pub struct Verify {
 }
 
 pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
+    if let Some(witness) = args.key.iter().find(|key| key.is_witness()) {
+        return Err(Failure::Usage(format!(
+            "--key {}: that is a witness's key, and no witness signs what a pack stands under, which is signed when it is issued: \
+             name the market's",
+            visible(witness.name())
+        )));
+    }
     let pack = Pack::read(&args.pack)?;
     let (table, wrong) =
         if pack.is_of_market() { of_market(&pack, args)? } else { of_merchant(&pack, args)? };
@@ -49,13 +56,25 @@ pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
     if wrong.is_empty() { Ok(()) } else { Err(Failure::Found) }
 }
 
+/// What is unlike what is drawn of the lines; lines of which nothing can be drawn do not hold.
+fn drawn<M>(made: Result<M, Failure>, unlike: impl FnOnce(M) -> Vec<String>) -> Vec<String> {
+    match made {
+        Ok(made) => unlike(made),
+        Err(Failure::Refused(why) | Failure::Unavailable(why)) => {
+            vec![format!("page and workbook cannot be drawn from the lines: {why}")]
+        }
+        Err(_) => vec!["page and workbook cannot be drawn from the lines".to_owned()],
+    }
+}
+
 /// What a check came to, as a table, and what was found.
 type Verdict = Result<(Table, Vec<String>), Failure>;
 
 fn of_merchant(pack: &Pack, args: &Verify) -> Verdict {
     let mut checked = pack.check();
     if let (Some(facts), true) = (&checked.facts, checked.wrong.is_empty()) {
-        checked.wrong.extend(pack.unlike(&issue::made(facts)?.0, &[PROOF, CONSENT, STATEMENT]));
+        let proofs = [PROOF, CONSENT, STATEMENT, UNSEALED];
+        checked.wrong.extend(drawn(issue::made(facts), |made| pack.unlike(&made.0, &proofs)));
     }
     let facts = checked.facts.as_ref();
     let claim = facts.map(Claim::of_merchant);
@@ -109,7 +128,7 @@ fn of_merchant(pack: &Pack, args: &Verify) -> Verdict {
 fn of_market(pack: &Pack, args: &Verify) -> Verdict {
     let mut checked = pack.check_market();
     if let (Some(facts), true) = (&checked.facts, checked.wrong.is_empty()) {
-        checked.wrong.extend(pack.unlike(&market::made(facts)?.0, &[PROOF]));
+        checked.wrong.extend(drawn(market::made(facts), |made| pack.unlike(&made.0, &[PROOF])));
     }
     let facts = checked.facts.as_ref();
     let claim = facts.map(Claim::of_market);
@@ -267,7 +286,15 @@ fn consented(pack: &Pack, facts: Option<&Facts>, keys: &[PublicKey]) -> Result<S
     if !its {
         return Err(broken("it is of another event"));
     }
-    Ok(format!("{}, {}", event.actor, Timestamp(event.occurred_at)))
+    let issue = pack.proof(PROOF).and_then(|bytes| Proof::parse(&String::from_utf8_lossy(bytes)).ok());
+    let issue = issue.as_ref().and_then(|proof| Entry::decode(&proof.entry).ok());
+    let issue = issue.ok_or_else(|| broken("nothing says when the pack was issued"))?;
+    let until = data["through"].as_str().unwrap_or_default();
+    let runs = Timestamp::parse(until).map_err(|why| broken(&why))?;
+    if event.position >= issue.position || runs.0 < issue.occurred_at {
+        return Err(broken("the pack was issued before it was given, or after it had run out"));
+    }
+    Ok(format!("{}, {}, until {runs}", event.actor, Timestamp(event.occurred_at)))
 }
 
 /// Whether the event that the proof proves issued this pack: who signed, and who issued it.
@@ -307,8 +334,6 @@ fn holds(
         }
     }
     let time = proof.checkpoint.lines.iter().find_map(|line| line.strip_prefix("time ")).unwrap_or_default();
-    let witnesses =
-        if by.witnesses.is_empty() { String::new() } else { format!(", {} witnesses", by.witnesses.len()) };
-    let signed = format!("{} over {} events, {time}{witnesses}", by.market.join(" "), proof.checkpoint.size);
+    let signed = format!("{} over {} events, {time}", by.market.join(" "), proof.checkpoint.size);
     Ok((signed, format!("{}, {}", event.actor, Timestamp(event.occurred_at))))
 }

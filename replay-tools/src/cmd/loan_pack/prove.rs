@@ -1,0 +1,80 @@
+//! Laying the proofs into a pack that is recorded and stands without them: its issue was recorded without a key, or something came
+//! between that and the proofs.
+
+use std::path::PathBuf;
+
+use daybook_domain::{Code, MerchantId, Reference};
+use daybook_journal::Journal;
+use daybook_market::loan_pack::consent_position;
+use daybook_market::transparency::{folder, prove};
+use daybook_packs::{Facts, Pack};
+use daybook_proofs::Log;
+
+use super::issue;
+use super::issuing::{Proofs, prove_with, sign_log};
+use super::redraw::issued_at;
+use super::verify::{CONSENT, PROOF};
+use crate::cli::Global;
+use crate::cmd::log::market_key;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::value::Table;
+
+/// Lay the proofs into a pack that the journal has as issued, and that stands without them
+///
+/// Signs the log and adds what the pack lacks. Where the books were closed since the pack was drawn, `verify` refuses it all the same: have it
+/// drawn anew.
+#[derive(Debug, clap::Args)]
+pub struct Prove {
+    /// The pack: a folder or a .zip
+    #[arg(value_name = "DIR|FILE.zip")]
+    pack: PathBuf,
+    /// The market's key, as `daybook log key` makes it
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Vec<PathBuf>,
+}
+
+pub fn run(global: &Global, args: &Prove) -> Result<(), Failure> {
+    let keys = args.key.iter().map(|path| market_key(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut pack = Pack::read(&args.pack)?;
+    let journal = global.read_journal()?;
+    let digest = pack.digest();
+    let Some(position) = issued_at(&journal, &digest)? else {
+        return Err(Failure::Refused(format!(
+            "the journal has no event that issued {}: its list of files has the digest {digest}",
+            args.pack.display()
+        )));
+    };
+    let facts = if pack.is_of_market() { None } else { Some(pack.facts()?) };
+    let mut log = Log::open(&folder(&global.journal.0))?;
+    let checkpoint = sign_log(&journal, &mut log, &keys)?;
+    let proof = |position| -> Result<Vec<u8>, Failure> {
+        Ok(prove(&journal, &log, position, &checkpoint)?.to_text().into_bytes())
+    };
+    let mut proofs = vec![(PROOF, proof(position)?)];
+    if let Some(facts) = &facts {
+        proofs.extend(consent(&journal, facts, &proof)?);
+        proofs.extend(issue::closed(global, &journal, facts, keys.last(), (&log, &checkpoint))?);
+    }
+    proofs.retain(|(name, _)| pack.proof(name).is_none());
+    let added: Vec<&str> = proofs.iter().map(|(name, _)| *name).collect();
+    let told = added.join(" ");
+    prove_with(&mut pack, &args.pack, proofs)?;
+    let mut table = Table::new(&["file", "digest", "position", "added"]);
+    table.push(vec![args.pack.display().to_string().into(), digest.into(), position.into(), told.into()]);
+    let mut out = Output::new(global.format);
+    out.record(&table.without_empty())?;
+    out.finish()
+}
+
+/// The proof of the consent that a merchant's pack names.
+fn consent(journal: &dyn Journal, facts: &Facts, proof: &dyn Fn(u64) -> Result<Vec<u8>, Failure>) -> Proofs {
+    let refused = |error: &dyn std::fmt::Display| Failure::Refused(format!("the pack's subject: {error}"));
+    let subject = &facts.subject;
+    let Some(issued) = &subject.issued else { return Ok(Vec::new()) };
+    let merchant = MerchantId::new(&subject.merchant).map_err(|error| refused(&error))?;
+    let consent_ref = Reference::new(&issued.consent_ref).map_err(|error| refused(&error))?;
+    let recipient = Code::new(&issued.recipient).map_err(|error| refused(&error))?;
+    let granted = consent_position(journal, merchant, consent_ref, recipient)?;
+    granted.map(|granted| Ok((CONSENT, proof(granted)?))).into_iter().collect()
+}

@@ -1,0 +1,176 @@
+use daybook_packs::{DEFINITIONS_VERSION, FORMAT, Figures, Movement, OPENING, Subject, ToldBy};
+use daybook_proofs::statement::{Seal, Sealed as SealedClose};
+use daybook_proofs::{Entry, Log, MarketKey, SignedBy};
+
+use super::*;
+
+/// A log in which January was closed before statements were sealed (at 2), February was sealed (at 3), and then a pack issued (at 4).
+struct Market {
+    place: tempfile::TempDir,
+    checkpoint: Checkpoint,
+    proofs: Vec<String>,
+    key: PublicKey,
+}
+
+fn entry<'a>(position: u64, stream: &'a str, kind: &'a str, data: &'a str) -> Entry<'a> {
+    Entry {
+        position,
+        stream,
+        version: position,
+        id: [0; 16],
+        kind,
+        schema: 1,
+        occurred_at: 0,
+        recorded_at: 0,
+        command: [0; 16],
+        fingerprint: [0; 16],
+        correlation: [0; 16],
+        actor: "li",
+        refs: "{}",
+        data,
+    }
+}
+
+fn market(closed: &str) -> Market {
+    let place = tempfile::tempdir().unwrap();
+    let key = MarketKey::parse(&MarketKey::generate("shop.example", [7; 32]).unwrap()).unwrap();
+    let mut log = Log::open(&place.path().join("log")).unwrap();
+    let seal = r#"{"period":"2018-02","seal":{"after":"2018-01","follows":2}}"#;
+    let entries = [
+        entry(1, "market-main", "MarketOpened", "{}"),
+        entry(2, "books-main", "PeriodClosed", r#"{"period":"2018-01"}"#),
+        entry(3, "books-main", "PeriodClosed", seal),
+        entry(4, "merchant-m-1", "LoanPackIssued", "{}"),
+    ];
+    entries.iter().for_each(|entry| log.append(entry).unwrap());
+    let checkpoint = log.checkpoint(&[key], &[format!("closed {closed}")]).unwrap();
+    let proofs = entries.iter().map(|entry| log.prove(entry, &checkpoint).unwrap().to_text()).collect();
+    let key = MarketKey::parse(&MarketKey::generate("shop.example", [7; 32]).unwrap()).unwrap();
+    Market { place, checkpoint, proofs, key: PublicKey::parse(key.public()).unwrap() }
+}
+
+fn facts(from: &str, to: &str, sealed: Option<(&str, &str)>) -> Facts {
+    let from: chrono::NaiveDate = from.parse().unwrap();
+    let opening = Movement {
+        number: 1,
+        at: Timestamp(from.and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp_micros()),
+        event: OPENING.to_owned(),
+        about: None,
+        order: None,
+        reference: None,
+        settlement: None,
+        pending: daybook_packs::Minor(0),
+        available: daybook_packs::Minor(0),
+        held: daybook_packs::Minor(0),
+        reserve: daybook_packs::Minor(0),
+        in_transit: daybook_packs::Minor(0),
+        deposit: daybook_packs::Minor(0),
+        frozen: daybook_packs::Minor(0),
+        converted: None,
+    };
+    Facts {
+        subject: Subject {
+            format: FORMAT,
+            definitions: DEFINITIONS_VERSION,
+            market: "Old Tea Road".to_owned(),
+            merchant: "m-1".to_owned(),
+            currency: daybook_domain::Currency::new("CNY").unwrap(),
+            time_zone: "UTC".to_owned(),
+            from,
+            to: to.parse().unwrap(),
+            began: None,
+            channels: ToldBy { rule: 1, lists: "0".repeat(64) },
+            through: 3,
+            drawn_at: Timestamp(0),
+            sealed: sealed
+                .map(|(from, through)| SealedMonths { from: from.to_owned(), through: through.to_owned() }),
+            issued: None,
+        },
+        standing: Vec::new(),
+        orders: Vec::new(),
+        items: Vec::new(),
+        refunds: Vec::new(),
+        disputes: Vec::new(),
+        account: vec![opening],
+        elsewhere: Vec::new(),
+    }
+}
+
+impl Market {
+    /// What is said of a pack of these lines with the proofs of the closes at these positions.
+    fn says(&self, facts: &Facts, closes: &[usize], proven: Option<&ProvenStatement>) -> String {
+        let mut pack = Pack::of(facts, &Figures::of(facts).unwrap(), Vec::new()).unwrap();
+        if !closes.is_empty() {
+            let at = tempfile::tempdir_in(self.place.path()).unwrap().path().join("pack");
+            std::fs::create_dir_all(at.parent().unwrap()).unwrap();
+            pack.write(&at).unwrap();
+            let proofs: String = closes.iter().map(|position| self.proofs[position - 1].as_str()).collect();
+            pack.prove(&at, UNSEALED, proofs.into_bytes()).unwrap();
+        }
+        let keys = [self.key.clone()];
+        all_named(&pack, facts, &self.checkpoint, proven, &keys).map_or_else(|why| why, |()| String::new())
+    }
+
+    /// A statement of February alone, whose close follows the one at a position.
+    fn statement(&self, after: &str, follows: u64) -> ProvenStatement {
+        let seal = Seal {
+            merchants: 1,
+            lines: 1,
+            root: "0".repeat(64),
+            after: Some(after.to_owned()),
+            follows: Some(follows),
+        };
+        ProvenStatement {
+            merchant: "m-1".to_owned(),
+            from: "2018-02".to_owned(),
+            through: "2018-02".to_owned(),
+            checkpoint: self.checkpoint.clone(),
+            by: SignedBy { market: Vec::new(), witnesses: Vec::new() },
+            closes: vec![SealedClose {
+                position: 3,
+                period: "2018-02".to_owned(),
+                seal,
+                had_lines: Some(true),
+            }],
+            chapters: Vec::new(),
+            balances: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+#[test]
+fn which_months_are_proved_follows_from_the_checkpoint_and_not_from_the_pack() {
+    let market = market("2018-02 3");
+    let (january, february) = (("2018-01-01", "2018-01-31"), ("2018-01-01", "2018-02-28"));
+    let none = |(from, to): (&str, &str)| facts(from, to, None);
+    // January was closed and not sealed: the close of February says so, with the one that it follows
+    assert_eq!(market.says(&none(january), &[3, 2], None), "");
+    assert!(market.says(&none(january), &[2], None).contains("it has none of the close of the books at 3"));
+    assert!(market.says(&none(january), &[3], None).contains("it does not show the close at 2"));
+    assert!(market.says(&none(january), &[3, 4], None).contains("none of the close of the books at 2"));
+    assert!(market.says(&none(january), &[], None).contains("proof/unsealed.tlog-proof is missing"));
+    // February was sealed: a pack that has it and says that nothing was is refused whatever it shows
+    let why = "the books were closed through 2018-02, and the pack shows no statement of them";
+    assert_eq!(market.says(&none(february), &[3, 2], None), why);
+    assert_eq!(market.says(&none(("2018-03-01", "2018-04-30")), &[], None), "", "nothing of it was closed");
+    let mut early = none(february);
+    early.subject.through = 2;
+    assert!(market.says(&early, &[3, 2], None).contains("after the pack was drawn at 2: have it drawn anew"));
+
+    let named = facts(february.0, february.1, Some(("2018-02", "2018-02")));
+    let (honest, cut) = (market.statement("2018-01", 2), market.statement("2017-12", 2));
+    assert_eq!(market.says(&named, &[2], Some(&honest)), "");
+    assert!(market.says(&named, &[], Some(&honest)).contains("its statement with 2018-02: proof/unsealed"));
+    assert!(
+        market.says(&named, &[2], Some(&cut)).contains("the close that it shows first sealed months before")
+    );
+    // a sealed close in the place of one that sealed nothing
+    let after_sealed = market.statement("2018-01", 3);
+    assert!(market.says(&named, &[3], Some(&after_sealed)).contains("it does not show the close at 2"));
+    let less = facts(february.0, february.1, Some(("2018-01", "2018-01")));
+    assert!(market.says(&less, &[2], Some(&honest)).contains("the pack's statement ends with 2018-01"));
+    let other = self::market("2018-02 2").says(&named, &[2], Some(&honest));
+    assert!(other.contains("the statement stands under another close of the books"), "{other}");
+    let more = facts("2018-03-01", "2018-04-30", Some(("2018-03", "2018-03")));
+    assert!(market.says(&more, &[], None).contains("2018-03 is said to be sealed, and no books"));
+}
