@@ -184,7 +184,7 @@ pub fn closed(
     let subject = &facts.subject;
     let mut proofs = Vec::new();
     if let Some((months, key)) = subject.sealed.as_ref().zip(key) {
-        let (models, folder) = (global.read_models()?, folder(&global.journal.0));
+        let (models, folder) = (global.read_models()?, folder(&global.file()?));
         let by = PublicKey::parse(key.public()).map_err(|error| Failure::Refused(error.to_string()))?;
         proofs.push((STATEMENT, sealed::statement(&models, journal, &folder, (facts, months), &by)?));
     }

@@ -104,7 +104,7 @@ impl Issuing<'_> {
     ) -> Result<Position, Failure> {
         let mut log = match self.keys {
             [] => None,
-            _ => Some(Log::open(&folder(&self.global.journal.0))?),
+            _ => Some(Log::open(&folder(&self.global.file()?))?),
         };
         let before = || -> Result<(), Failure> {
             self.written(pack)?;

@@ -46,7 +46,7 @@ pub fn run(global: &Global, args: &Prove) -> Result<(), Failure> {
         )));
     };
     let facts = if pack.is_of_market() { None } else { Some(pack.facts()?) };
-    let mut log = Log::open(&folder(&global.journal.0))?;
+    let mut log = Log::open(&folder(&global.file()?))?;
     let checkpoint = sign_log(&journal, &mut log, &keys)?;
     let proof = |position| -> Result<Vec<u8>, Failure> {
         Ok(prove(&journal, &log, position, &checkpoint)?.to_text().into_bytes())
