@@ -189,7 +189,7 @@ fn of_merchant(place: &Place, elsewhere: &Place, public: &str) {
     let whole = Pack::read(&path).unwrap();
     fs::rename(path.join("proof"), place.path("aside")).unwrap();
     says(&verify(path.to_str().unwrap()), 1, "no proof that the market issued it");
-    done(&place.run(&["loan-pack", "prove", "own", "--key", "secret", "--key", "newer"]));
+    done(&place.run(&["loan-pack", "prove", "own", "--key", "newer", "--key", "secret"]));
     done(&verify(path.to_str().unwrap()));
     fs::remove_dir_all(path.join("proof")).unwrap();
     fs::rename(place.path("aside"), path.join("proof")).unwrap();

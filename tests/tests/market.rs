@@ -451,7 +451,15 @@ async fn read_models_follow_the_market() {
 
 #[test]
 fn a_store_that_this_version_lacks_is_named_with_what_to_use() {
-    let error = daybook_market::Market::open("postgres://db/market", daybook_market::Options::default());
-    let Err(error) = error else { panic!("it opened") };
-    assert!(error.to_string().contains("not built into this version; use sqlite:PATH or memory:"), "{error}");
+    let opened = |url: &str| {
+        let opened = daybook_market::Market::open(url, daybook_market::Options::default());
+        opened.err().expect("it opened").to_string()
+    };
+    let error = opened("kurrentdb://db");
+    assert!(
+        error.contains("not built into this version; use sqlite:PATH, postgres://HOST/DATABASE"),
+        "{error}"
+    );
+    let error = opened("postgres://db/market");
+    assert!(error.contains("name a file for the read models, such as --read-models sqlite:"), "{error}");
 }
