@@ -195,7 +195,7 @@ mod tests {
         let journal = MemoryJournal::default();
         let of = |n: u64| NewEvent {
             id: Uuid::from_u128(n.into()),
-            kind: if n % 3 == 0 { "Third" } else { "Other" }.into(),
+            kind: if n.is_multiple_of(3) { "Third" } else { "Other" }.into(),
             schema: 1,
             occurred_at: n as i64,
             refs: format!("{{\"order\":\"ö{n}\"}}"),
