@@ -69,8 +69,39 @@ impl Queue {
         }
     }
 
+    /// Has the writer append what is `writable`: checked in the caller's thread, so that the writer only meets what can be
+    /// written. One result per item.
+    pub(crate) async fn append(
+        &self,
+        items: Vec<Append>,
+        writable: fn(&Append) -> Result<(), JournalError>,
+    ) -> Results {
+        if items.is_empty() {
+            return Vec::new();
+        }
+        if items.iter().all(|item| writable(item).is_ok()) {
+            return self.hand_over(items).await;
+        }
+        let checked: Vec<_> = items.into_iter().map(|item| writable(&item).map(|()| item)).collect();
+        let good: Vec<Append> = checked.iter().filter_map(|c| c.as_ref().ok().cloned()).collect();
+        let written = if good.is_empty() { Vec::new() } else { self.hand_over(good).await };
+        let mut written = written.into_iter();
+        let answer = |item: Result<Append, JournalError>| {
+            item.and_then(|_| written.next().unwrap_or_else(|| Err(writer_gone())))
+        };
+        checked.into_iter().map(answer).collect()
+    }
+
+    async fn hand_over(&self, items: Vec<Append>) -> Results {
+        let count = items.len();
+        let Some(answer) = self.push(items).await else {
+            return vec![Err(JournalError::Unavailable("the journal is shutting down".into())); count];
+        };
+        answer.await.map_or_else(|_| vec![Err(writer_gone()); count], |answer| answer.results)
+    }
+
     /// Waits for room, then hands `items` to the writer. `None`: the writer is gone.
-    pub(crate) async fn push(&self, items: Vec<Append>) -> Option<oneshot::Receiver<Answer>> {
+    async fn push(&self, items: Vec<Append>) -> Option<oneshot::Receiver<Answer>> {
         let events = items.iter().map(|item| item.events.len()).sum::<usize>();
         // A call larger than the queue takes all of it: it is one caller's memory in any case.
         let room = u32::try_from(events).unwrap_or(u32::MAX).min(self.capacity);
@@ -134,4 +165,8 @@ impl Queue {
         self.close();
         self.state.lock().waiting.clear();
     }
+}
+
+pub(crate) fn writer_gone() -> JournalError {
+    JournalError::OutcomeUnknown("the journal's writer stopped".into())
 }

@@ -239,13 +239,14 @@ fn command(program: PathBuf, owner: Option<(u32, u32)>) -> Command {
     command
 }
 
-/// A folder that is the owner's, under a path short enough for a socket.
+/// A folder that is the owner's. The socket lies in it: a folder for temporary files deep in others is too long for one.
 fn folder(owner: Option<(u32, u32)>) -> Result<PathBuf, String> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let began = Instant::now();
     loop {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = PathBuf::from(format!("/tmp/daybook-postgres-{}-{number}", std::process::id()));
+        let name = format!("daybook-postgres-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         match std::fs::create_dir(&folder) {
             Ok(()) => {
                 if let Some((uid, gid)) = owner {

@@ -40,7 +40,7 @@ use crate::check::check;
 use crate::head::Head;
 use crate::limits::LONGEST_WAIT;
 use crate::load::Counters;
-use crate::queue::{self, Queue};
+use crate::queue::Queue;
 use crate::{
     Append, Appending, Clock, Filter, Journal, JournalError, Load, Position, Scanned, SystemClock, Version,
     Visit,
@@ -197,7 +197,7 @@ impl Journal for SqliteJournal {
                 JournalError::Unavailable(format!("{} is open for reading only", self.path.display()));
             return Box::pin(std::future::ready(vec![Err(error); items.len()]));
         };
-        Box::pin(writing.append(items))
+        Box::pin(writing.shared.queue.append(items, check))
     }
 
     fn head(&self) -> Result<Position, JournalError> {
@@ -258,38 +258,6 @@ impl Journal for SqliteJournal {
         }
         load
     }
-}
-
-impl Writing {
-    /// Checks in the caller's thread, so that the writer only meets what can be written.
-    async fn append(&self, items: Vec<Append>) -> queue::Results {
-        if items.is_empty() {
-            return Vec::new();
-        }
-        if items.iter().all(|item| check(item).is_ok()) {
-            return self.hand_over(items).await;
-        }
-        let checked: Vec<_> = items.into_iter().map(|item| check(&item).map(|()| item)).collect();
-        let good: Vec<Append> = checked.iter().filter_map(|c| c.as_ref().ok().cloned()).collect();
-        let written = if good.is_empty() { Vec::new() } else { self.hand_over(good).await };
-        let mut written = written.into_iter();
-        let answer = |item: Result<Append, JournalError>| {
-            item.and_then(|_| written.next().unwrap_or_else(|| Err(writer_gone())))
-        };
-        checked.into_iter().map(answer).collect()
-    }
-
-    async fn hand_over(&self, items: Vec<Append>) -> queue::Results {
-        let count = items.len();
-        let Some(answer) = self.shared.queue.push(items).await else {
-            return vec![Err(JournalError::Unavailable("the journal is shutting down".into())); count];
-        };
-        answer.await.map_or_else(|_| vec![Err(writer_gone()); count], |answer| answer.results)
-    }
-}
-
-fn writer_gone() -> JournalError {
-    JournalError::OutcomeUnknown("the journal's writer stopped".into())
 }
 
 impl Drop for SqliteJournal {

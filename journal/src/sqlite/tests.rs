@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::faults::Commit;
 use super::*;
+use crate::queue;
 use crate::{Cause, Expected, NewEvent, Receipt};
 
 fn item(stream: &str, command: u128, expected: Expected, data: &str) -> Append {
