@@ -235,18 +235,52 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
+/// Places of the table of names: a power of two, several times the number of types.
+const PLACES: usize = 1024;
+
+/// Where the search for a name begins: its first and its last four bytes tell nearly all of them apart.
+#[inline]
+const fn place(name: &[u8]) -> Option<usize> {
+    let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) else {
+        return None;
+    };
+    let mixed = u32::from_le_bytes(*first) ^ u32::from_le_bytes(*last).rotate_left(15) ^ name.len() as u32;
+    Some((mixed.wrapping_mul(0x9E37_79B1) >> 22) as usize % PLACES)
+}
+
+/// Each type at its place or behind it: its number plus one; 0: nothing. Every event read is looked up here, and mostly
+/// compared with one name.
+static BY_NAME: [u8; PLACES] = {
+    let mut table = [0; PLACES];
+    let mut kind = 0;
+    while kind < EventKind::ALL.len() {
+        let Some(mut at) = place(EventKind::ALL[kind].as_str().as_bytes()) else {
+            panic!("a type's name has four letters or more");
+        };
+        while table[at] != 0 {
+            at = (at + 1) % PLACES;
+        }
+        table[at] = kind as u8 + 1;
+        kind += 1;
+    }
+    table
+};
+const _: () = assert!(EventKind::ALL.len() < u8::MAX as usize, "the table counts in bytes");
+
 impl EventKind {
     /// Looks a type name up.
     #[must_use]
+    #[inline]
     pub fn parse(name: &str) -> Option<Self> {
-        static BY_NAME: std::sync::LazyLock<Vec<(&'static str, EventKind)>> =
-            std::sync::LazyLock::new(|| {
-                let mut all: Vec<_> = EventKind::ALL.iter().map(|k| (k.as_str(), *k)).collect();
-                all.sort_unstable_by_key(|(name, _)| (name.len(), *name));
-                all
-            });
-        let key = (name.len(), name);
-        BY_NAME.binary_search_by_key(&key, |(n, _)| (n.len(), *n)).ok().map(|at| BY_NAME[at].1)
+        let mut at = place(name.as_bytes())?;
+        while let Some(kind) = BY_NAME[at].checked_sub(1) {
+            let kind = Self::ALL[usize::from(kind)];
+            if kind.as_str() == name {
+                return Some(kind);
+            }
+            at = (at + 1) % PLACES;
+        }
+        None
     }
 }
 

@@ -171,6 +171,31 @@ impl fmt::Display for MoneyError {
 
 impl std::error::Error for MoneyError {}
 
+/// The minor units of an amount written with exactly the currency's `digits`, as Daybook writes it: most amounts of a
+/// journal. `None`: of another form, or no amount.
+#[inline]
+fn plain_minor(text: &[u8], digits: usize) -> Option<i64> {
+    // so many digits fit
+    if text.len() > 18 {
+        return None;
+    }
+    let mut minor = 0;
+    let mut append = |part: &[u8]| {
+        part.iter().all(|digit| {
+            minor = minor * 10 + i64::from(digit.wrapping_sub(b'0'));
+            digit.is_ascii_digit()
+        })
+    };
+    let good = if digits == 0 {
+        !text.is_empty() && append(text)
+    } else {
+        let (whole, rest) = text.split_at(text.len().checked_sub(digits + 1).filter(|length| *length > 0)?);
+        let (dot, fraction) = rest.split_first()?;
+        *dot == b'.' && append(whole) && append(fraction)
+    };
+    good.then_some(minor)
+}
+
 /// A rate: a plain decimal, `0.05`, never percent.
 pub type Rate = Decimal;
 
@@ -200,7 +225,14 @@ impl Money {
     ///
     /// # Errors
     /// [`MoneyError::TooFine`], [`MoneyError::NotANumber`], [`MoneyError::Overflow`].
+    #[inline]
     pub fn parse(text: &str, currency: Currency) -> Result<Self, MoneyError> {
+        plain_minor(text.as_bytes(), currency.digits() as usize)
+            .map_or_else(|| Self::parse_any(text, currency), |minor| Ok(Self { minor, currency }))
+    }
+
+    /// As [`parse`](Self::parse), of every form.
+    fn parse_any(text: &str, currency: Currency) -> Result<Self, MoneyError> {
         let not_a_number = || MoneyError::NotANumber { text: text.chars().take(40).collect() };
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),

@@ -1,7 +1,7 @@
 //! Interned ids back to names, for readers.
 //!
 //! A name never changes, so a page of names once read stays true; the newest page is read again when an id
-//! beyond it turns up. Pages hold [`PAGE`] names of neighbouring ids in one string: a log read in order touches
+//! beyond it turns up. Pages hold [`PAGE`] names of neighbouring ids: a log read in order touches
 //! streams created near each other, and a JOIN per row would cost more than the row.
 
 use rusqlite::{Connection, Result as SqlResult};
@@ -14,24 +14,9 @@ const PAGES: usize = 4096;
 /// The names of one table, as far as one reader has met them.
 pub(super) struct Names {
     select: &'static str,
-    pages: Vec<Option<Box<Page>>>,
+    pages: Vec<Vec<Box<str>>>,
     loaded: usize,
     hand: usize,
-}
-
-#[derive(Default)]
-struct Page {
-    text: String,
-    /// Where each name ends in `text`.
-    ends: Vec<u32>,
-}
-
-impl Page {
-    fn name(&self, index: usize) -> Option<&str> {
-        let end = *self.ends.get(index)? as usize;
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        self.text.get(start..end)
-    }
 }
 
 impl Names {
@@ -56,40 +41,38 @@ impl Names {
         let missing = || rusqlite::Error::IntegralValueOutOfRange(0, id);
         let place = usize::try_from(id - 1).map_err(|_| missing())?;
         let (page, index) = (place / PAGE, place % PAGE);
-        let known = matches!(self.pages.get(page), Some(Some(p)) if index < p.ends.len());
-        if !known {
+        if self.pages.get(page).is_none_or(|names| names.len() <= index) {
             self.load(conn, page)?;
         }
-        self.pages.get(page).and_then(|p| p.as_deref()?.name(index)).ok_or_else(missing)
+        self.pages.get(page).and_then(|names| names.get(index)).map(|name| &**name).ok_or_else(missing)
     }
 
     #[cold]
     fn load(&mut self, conn: &Connection, page: usize) -> SqlResult<()> {
         let first = (page * PAGE) as i64 + 1;
-        let mut loaded = Page::default();
+        let mut loaded = Vec::new();
         let mut statement = conn.prepare_cached(self.select)?;
         let mut rows = statement.query([first, first.saturating_add(PAGE as i64 - 1)])?;
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
-            if id != first + loaded.ends.len() as i64 {
+            if id != first + loaded.len() as i64 {
                 return Err(rusqlite::Error::IntegralValueOutOfRange(0, id));
             }
-            loaded.text.push_str(row.get_ref(1)?.as_str()?);
-            loaded.ends.push(loaded.text.len() as u32);
+            loaded.push(Box::from(row.get_ref(1)?.as_str()?));
         }
-        if loaded.ends.is_empty() {
+        if loaded.is_empty() {
             return Ok(());
         }
         if self.pages.len() <= page {
-            self.pages.resize_with(page + 1, || None);
+            self.pages.resize_with(page + 1, Vec::new);
         }
-        if self.pages[page].replace(Box::new(loaded)).is_none() {
+        if std::mem::replace(&mut self.pages[page], loaded).is_empty() {
             self.loaded += 1;
         }
         // Beyond the bound the pages go round by round; a scan moves forward and does not miss the old ones.
         while self.loaded > PAGES {
             self.hand = (self.hand + 1) % self.pages.len();
-            if self.hand != page && self.pages[self.hand].take().is_some() {
+            if self.hand != page && !std::mem::take(&mut self.pages[self.hand]).is_empty() {
                 self.loaded -= 1;
             }
         }
