@@ -212,3 +212,24 @@ fn every_older_version_of_every_type_has_its_upcaster() {
     }
     assert!(UPCASTERS.iter().all(|(kind, from, _)| *from < kind.schema()), "a step from a current version");
 }
+
+#[test]
+fn a_type_is_found_by_its_name_and_by_no_other() {
+    for kind in EventKind::ALL {
+        let name = kind.as_str();
+        assert_eq!(EventKind::parse(name), Some(*kind));
+        for at in 0..name.len() {
+            let other = format!("{}_{}", &name[..at], &name[at + 1..]);
+            assert_eq!(EventKind::parse(&other), None, "{other}");
+            let cut = EventKind::parse(&name[..at]);
+            assert_eq!(
+                cut.map_or(&name[..at], EventKind::as_str),
+                &name[..at],
+                "the first {at} letters of {name}"
+            );
+        }
+    }
+    for other in ["", "é", "中文", "OrderPlacedX", "a name longer than any that there is, and then some"] {
+        assert_eq!(EventKind::parse(other), None, "{other}");
+    }
+}

@@ -88,6 +88,32 @@ fn amounts_are_plain_decimals_no_finer_than_the_minor_unit() {
     assert_eq!(parse("92233720368547758.08", "CNY"), Err(MoneyError::Overflow));
 }
 
+/// What the amount means, by splitting and by numbers of 128 bits: another way than the one that is tried.
+fn minor_of(text: &str, digits: usize) -> Option<i64> {
+    let (sign, unsigned) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let (whole, fraction) = match unsigned.split('.').collect::<Vec<_>>()[..] {
+        [whole] => (whole, ""),
+        [whole, fraction] if !fraction.is_empty() => (whole, fraction),
+        _ => return None,
+    };
+    let all = format!("{whole}{fraction:0<digits$}");
+    let good = !whole.is_empty() && fraction.len() <= digits && all.bytes().all(|b| b.is_ascii_digit());
+    let minor: i64 = good.then(|| all.parse::<i128>().ok())??.try_into().ok()?;
+    Some(sign * minor)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #[test]
+    fn an_amount_of_any_form_is_what_its_digits_say(
+        text in "-?[0-9]{0,20}[.]?[0-9]{0,4}|[0-9]{1,16}[.][0-9]{2}|[-0-9.:/ e]{0,20}",
+        (code, digits) in prop_oneof![Just(("CNY", 2)), Just(("JPY", 0)), Just(("KWD", 3))],
+    ) {
+        let parsed = Money::parse(&text, currency(code)).ok().map(|money| money.minor);
+        prop_assert_eq!(parsed, minor_of(&text, digits));
+    }
+}
+
 #[test]
 fn two_currencies_never_add() {
     let mismatch = MoneyError::CurrencyMismatch { left: currency("CNY"), right: currency("USD") };

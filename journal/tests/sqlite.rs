@@ -286,3 +286,30 @@ fn write_the_fixture_of_the_current_schema() {
     drop(journal);
     std::fs::remove_file(path.with_extension("journal.lock")).unwrap();
 }
+
+#[test]
+fn where_rows_are_gone_a_scan_gives_none_twice_and_none_beyond_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("holes.db");
+    let journal = open(&path).unwrap();
+    fill(&journal, (0..20_000).map(|n| item("market-1", n + 1, Expected::Any, &["{}"])));
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    let triggers: Vec<String> = {
+        let mut find = conn.prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'").unwrap();
+        find.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    for trigger in triggers {
+        conn.execute_batch(&format!("DROP TRIGGER \"{trigger}\"")).unwrap();
+    }
+    conn.execute_batch("DELETE FROM events WHERE position IN (5, 6, 16384, 16385, 18000)").unwrap();
+    for end in [4, 5, 7, 16_383, 16_384, 16_390, 18_000, 20_000] {
+        let mut met = Vec::new();
+        let through = journal.scan(0, Some(end), &daybook_journal::Filter::default(), &mut |event| {
+            met.push(event.position);
+            std::ops::ControlFlow::Continue(())
+        });
+        let there: Vec<u64> = (1..=end).filter(|p| ![5, 6, 16_384, 16_385, 18_000].contains(p)).collect();
+        assert_eq!(met, there);
+        assert_eq!(through.unwrap().through, end);
+    }
+}

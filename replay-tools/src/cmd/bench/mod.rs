@@ -90,7 +90,7 @@ const DEFAULT: Size = Size {
     histories: 20_000,
     deposits: 50_000,
     histories_followed: 8_000,
-    scans: 5,
+    scans: 9,
     hits: 400_000,
     mixed: 1_000_000,
 };
