@@ -33,6 +33,7 @@ pub struct Global {
         long,
         global = true,
         env = "DAYBOOK_JOURNAL",
+        hide_env_values = true,
         value_name = "URL",
         default_value = "sqlite:daybook.db",
         help_heading = "Global options"
@@ -179,14 +180,25 @@ impl Url {
 /// Without a password.
 impl std::fmt::Display for Url {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self::Postgres(url) = self else { return f.write_str(&self.to_open()) };
-        match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
-            Some((scheme, (who, place))) => {
-                write!(f, "{scheme}://{}@{place}", who.split(':').next().unwrap_or_default())
-            }
-            None => f.write_str(url),
-        }
+        f.write_str(&without_password(&self.to_open()))
     }
+}
+
+/// A URL, or what was meant for one, without the passwords that it may hold: behind the user and among the parameters.
+pub fn without_password(url: &str) -> String {
+    let shown = match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
+    {
+        Some((scheme, (who, at))) => {
+            format!("{scheme}://{}@{at}", who.split(':').next().unwrap_or_default())
+        }
+        None => url.to_owned(),
+    };
+    let (shown, parameters) = shown.split_once('?').unwrap_or((&shown, ""));
+    let told: Vec<&str> = parameters
+        .split('&')
+        .filter(|of| !of.is_empty() && !of.to_lowercase().starts_with("password"))
+        .collect();
+    if told.is_empty() { shown.to_owned() } else { format!("{shown}?{}", told.join("&")) }
 }
 
 impl std::fmt::Debug for Url {
@@ -201,8 +213,24 @@ mod tests {
 
     #[test]
     fn a_password_in_a_url_is_never_shown() {
-        let url: Url = "postgres://ann:s3cret@db:5433/books?sslmode=require".parse().unwrap();
-        assert_eq!(url.to_string(), "postgres://ann@db:5433/books?sslmode=require");
-        assert!(!format!("{url:?}").contains("s3cret") && url.to_open().contains("s3cret"));
+        for (given, shown) in [
+            (
+                "postgres://ann:s3cret@db:5433/books?sslmode=require",
+                "postgres://ann@db:5433/books?sslmode=require",
+            ),
+            ("postgres://ann@db/books?password=s3cret", "postgres://ann@db/books"),
+            (
+                "postgres://db/books?user=ann&Password=s3cret&sslmode=require",
+                "postgres://db/books?user=ann&sslmode=require",
+            ),
+            ("postgres://ann:s3c@ret@db/books", "postgres://ann@db/books"),
+            ("postgres://ann:s3?cret@db/books", "postgres://ann@db/books"),
+        ] {
+            let url: Url = given.parse().unwrap();
+            assert_eq!((url.to_string(), format!("{url:?}")), (shown.to_owned(), shown.to_owned()));
+            assert_eq!(url.to_open(), given);
+        }
+        // nor where it is none
+        assert_eq!(without_password("postgre://ann:s3cret@db/books"), "postgre://ann@db/books");
     }
 }

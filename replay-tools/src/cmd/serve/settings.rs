@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 
-use crate::cli::{FileUrl, Url};
+use crate::cli::{FileUrl, Url, without_password};
 use crate::failure::Failure;
 
 /// A setting, as the command line, the environment, the file and the printed list know it.
@@ -218,16 +218,7 @@ impl InForce {
 
     /// Name, value (secrets masked) and origin of each.
     pub fn rows(&self) -> impl Iterator<Item = (&'static str, String, &Origin)> {
-        self.0.iter().map(|(name, (value, origin))| {
-            let secret = SETTINGS.iter().any(|setting| setting.name == *name && setting.secret);
-            let shown = match value.parse::<Url>() {
-                _ if secret && !value.is_empty() => "***".to_owned(),
-                // without the password of a database
-                Ok(url) if *name == "journal" => url.to_string(),
-                _ => value.clone(),
-            };
-            (*name, shown, origin)
-        })
+        self.0.iter().map(|(name, (value, origin))| (*name, shown(name, value), origin))
     }
 
     /// The text of a setting; `None` when it is empty.
@@ -264,9 +255,17 @@ impl InForce {
     /// Says which setting is wrong, and where it was said.
     pub fn wrong(&self, name: &str, why: &dyn std::fmt::Display) -> Failure {
         let (value, origin) = self.0.get(name).cloned().unwrap_or((String::new(), Origin::Default));
-        let secret = SETTINGS.iter().any(|setting| setting.name == name && setting.secret);
-        let value = if secret { "***".to_owned() } else { format!("{value:?}") };
-        Failure::Usage(format!("{name} = {value} (from {origin}): {why}"))
+        Failure::Usage(format!("{name} = {:?} (from {origin}): {why}", shown(name, &value)))
+    }
+}
+
+/// The value of a setting as it may be shown: nothing of a secret, and of the journal's URL no password.
+fn shown(name: &str, value: &str) -> String {
+    let secret = SETTINGS.iter().any(|setting| setting.name == name && setting.secret);
+    match name {
+        _ if secret && !value.is_empty() => "***".to_owned(),
+        "journal" => without_password(value),
+        _ => value.to_owned(),
     }
 }
 
