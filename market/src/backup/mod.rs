@@ -179,7 +179,11 @@ pub fn restore(backup: &Path, journal: &Path) -> Result<Manifest, BackupError> {
     }
     // the journal is the last part: while it is not there, nothing is
     for (making, path) in ready {
-        fs::rename(&making, &path).at(&path)?;
+        if let Err(error) = fs::rename(&making, &path).at(&path) {
+            // a log without its journal would be in the way of the next restore
+            let _ = fs::remove_dir_all(crate::transparency::folder(journal));
+            return Err(error);
+        }
     }
     settle_folder(journal)?;
     Ok(manifest)

@@ -128,11 +128,19 @@ pub(super) fn check(backup: &Path, manifest: &Manifest) -> Result<(), BackupErro
 
 /// Puts checkpoints and secret of a backup back beside a journal, whose log must not be there.
 pub(super) fn restore(backup: &Path, journal: &Path) -> Result<(), BackupError> {
-    let (log, making) = (crate::transparency::folder(journal), with_ending(journal, ".tlog.restoring"));
-    if making.symlink_metadata().is_ok() {
-        fs::remove_dir_all(&making).at(&making)?; // left by a restore that was broken off
+    let making = with_ending(journal, ".tlog.restoring");
+    let restored = restore_by(&making, backup, &crate::transparency::folder(journal));
+    if restored.is_err() {
+        let _ = fs::remove_dir_all(&making); // the error that came first is told
     }
-    fs::create_dir(&making).at(&making)?;
+    restored
+}
+
+fn restore_by(making: &Path, backup: &Path, log: &Path) -> Result<(), BackupError> {
+    if making.symlink_metadata().is_ok() {
+        fs::remove_dir_all(making).at(making)?; // left by a restore that was broken off
+    }
+    fs::create_dir(making).at(making)?;
     let checkpoints = copy(&backup.join(FOLDER), &making.join(FOLDER))?;
     // the newest stands once more by itself, for others
     if let Some((_, newest)) = notes(&making.join(FOLDER))?.pop() {
@@ -140,10 +148,10 @@ pub(super) fn restore(backup: &Path, journal: &Path) -> Result<(), BackupError> 
         fs::copy(&newest, &path).and_then(|_| File::open(&path)?.sync_all()).at(&path)?;
         settle_folder(&newest)?;
     }
-    if copy_secret(backup, &making)?.is_none() && checkpoints.is_none() {
-        return fs::remove_dir(&making).at(&making);
+    if copy_secret(backup, making)?.is_none() && checkpoints.is_none() {
+        return fs::remove_dir(making).at(making);
     }
     settle_folder(&making.join("."))?;
-    fs::rename(&making, &log).at(&log)?;
-    settle_folder(&log)
+    fs::rename(making, log).at(log)?;
+    settle_folder(log)
 }
