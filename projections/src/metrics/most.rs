@@ -26,7 +26,7 @@ impl Most {
     }
 
     /// Refuses more cells than there may be.
-    pub(super) fn hold(self, cells: usize) -> Result<(), ReadModelError> {
+    pub(crate) fn hold(self, cells: usize) -> Result<(), ReadModelError> {
         if cells <= self.cells {
             return Ok(());
         }

@@ -190,7 +190,9 @@ fn read(
     }
     kept.hold(most)?;
     let traffic = kept.traffic.iter().map(|row| row.word);
-    let words = traffic.chain(kept.sales.iter().map(|row| row.word)).collect();
+    let words: BTreeSet<u32> = traffic.chain(kept.sales.iter().map(|row| row.word)).collect();
+    // each is a row of the answer, but for the few that name one campaign together
+    most.hold(words.len())?;
     let Some(named) = names(db, asked.group, &words)? else { return Ok(None) };
     asked.answer(question, kept, &named, most)
 }

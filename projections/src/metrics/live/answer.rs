@@ -176,6 +176,7 @@ impl Asked {
         let (seen_apart, sold_apart) = kept.apart.unwrap_or_default();
         let both = kept.apart.is_none();
         for (at, row) in kept.traffic.iter().enumerate() {
+            most.hold(sums.len())?;
             let key = (of(row.day), named.get(&row.word).cloned());
             match row.group {
                 Group::First => {
@@ -196,6 +197,7 @@ impl Asked {
             }
         }
         for (at, row) in kept.sales.iter().enumerate() {
+            most.hold(sums.len())?;
             let key = (of(row.day), named.get(&row.word).cloned());
             match row.group {
                 Group::Untracked => untracked.sell(row)?,
