@@ -89,12 +89,13 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, ReadModelError> {
 /// Opens the file for who must leave everything as it is, also the files that SQLite lays beside one that is looked at:
 /// where there is no log of writes, nobody has the file open, and it is read without a lock.
 pub(crate) fn open_untouched(path: &Path) -> Result<Connection, ReadModelError> {
-    let mut log = path.as_os_str().to_owned();
+    // the log lies beside the file itself, not beside a link to it
+    let whole = std::fs::canonicalize(path).map_err(|e| ReadModelError::file(path, &e))?;
+    let mut log = whole.as_os_str().to_owned();
     log.push("-wal");
     if Path::new(&log).exists() || !cfg!(unix) {
         return open_reader(path);
     }
-    let whole = std::fs::canonicalize(path).map_err(|e| ReadModelError::file(path, &e))?;
     let mut uri = "file:".to_owned();
     for byte in whole.as_os_str().as_encoded_bytes() {
         match byte {

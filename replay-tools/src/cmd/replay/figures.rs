@@ -228,7 +228,10 @@ impl Comparison<'_> {
             let (part, heading) = figure.named();
             told.heading(part, heading);
             if !lay_beside(part, before, after, told) {
-                told.note(format!("{heading}: nothing of it would be different; {}.", figure.follows_from()));
+                told.note(format!(
+                    "{heading}: no number of it would be different; {}.",
+                    figure.follows_from()
+                ));
             }
         }
         Ok(())
