@@ -48,7 +48,7 @@ kinds! {
     DAMAGED = 500, "journal_damaged", "The journal cannot be read";
     STARTING = 503, "starting", "The service is opening its stores";
     OVERLOADED = 503, "overloaded", "More is asked at once than can be answered: nothing was changed, ask again as Retry-After says";
-    TOOK_TOO_LONG = 503, "took_too_long", "The answer took longer than a request may, and would again: ask for what the detail names instead";
+    TOOK_TOO_LONG = 503, "took_too_long", "The answer took longer than a request may: do as the detail says";
     BEHIND = 503, "read_models_behind", "The read models have not come that far yet";
     TOO_MANY_WAITING = 503, "too_many_waiting", "Too many requests wait: ask again later";
     TOO_MANY_STREAMS = 503, "too_many_streams", "Too many streams of events are open: ask again later, or read pages";
@@ -100,7 +100,7 @@ impl Problem {
             pointer: None,
             version: None,
             request_id: None,
-            // the same question takes as long again
+            // where the same question does not take as long again, it is said there
             retry_after: (kind.status == 503 && kind != TOOK_TOO_LONG || kind == IN_FLIGHT).then_some(1),
         }))
     }

@@ -99,7 +99,7 @@ impl Turns {
     /// The same for who has until then.
     pub async fn wait_until(&self, key: PartyId, waits: Waits, until: Instant) -> Result<Turn, Problem> {
         tokio::time::timeout_at(until, self.wait(key, waits)).await.unwrap_or_else(|_| {
-            let detail = "others are reading as much: ask again later";
+            let detail = "others, or other requests of this key, are reading as much: ask again later";
             Err(Problem::new(TOO_MANY_WAITING, detail).retry_after(30))
         })
     }

@@ -177,8 +177,9 @@ async fn admitted<F: Future<Output = Answered>>(
             nobody(Problem::new(INTERNAL, "the request could not be carried out; the log says why"))
         }
         None if safe => {
-            let detail = format!("no answer within {limit:?}: ask for less at once");
-            nobody(Problem::new(TOOK_TOO_LONG, detail))
+            // the store may have been slow, or others in the way: nothing here knows that it would be so again
+            let detail = format!("no answer within {limit:?}: ask again, or for less at once");
+            nobody(Problem::new(TOOK_TOO_LONG, detail).retry_after(1))
         }
         None => {
             let detail = format!("no answer within {limit:?}: send the same request again for its answer");

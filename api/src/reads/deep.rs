@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use daybook_domain::PartyId;
 use daybook_projections::metrics::{Cells, Most};
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use crate::Shared;
-use crate::problem::Problem;
+use crate::problem::{Problem, TOO_MANY_WAITING, TOOK_TOO_LONG};
 use crate::turns::{Limits, Turn, Turns, Waits};
 
 /// Most memory of what one pass rests on, bytes.
@@ -35,6 +35,9 @@ pub(crate) fn kept_turns() -> Turns {
 
 /// How much of the time of a request a pass may take, in hundredths: the rest is for the answer.
 const SHARE: u32 = 90;
+
+/// Who waited for this part of the time of a request might have been answered without that.
+const MUCH: u32 = 10;
 
 /// Until when a request that begins now may wait for its turn and read.
 pub(super) fn until(service: &Shared) -> Instant {
@@ -63,8 +66,9 @@ impl Deep {
         caller: PartyId,
         make: impl FnOnce(Most) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let _turn = self.turn(&self.service.kept, caller)?;
-        make(Most { bytes: MOST_KEPT_BYTES, ..self.most() })
+        let (_turn, waited) = self.turn(&self.service.kept, caller)?;
+        let made = make(Most { bytes: MOST_KEPT_BYTES, ..self.most() });
+        made.map_err(|problem| after_waiting(waited, self.service.settings.request_timeout, problem))
     }
 
     /// The answer to a question at a position: one that is kept, or that is made when it is this caller's turn. On a
@@ -79,20 +83,39 @@ impl Deep {
         if let Some(known) = answers.get(question, position) {
             return Ok(known);
         }
-        let _turn = self.turn(&self.service.heavy, caller)?;
+        let (_turn, waited) = self.turn(&self.service.heavy, caller)?;
         // whoever had the turn before may have asked the same
         if let Some(known) = answers.get(question, position) {
             return Ok(known);
         }
-        let made = Arc::new(make(self.most())?);
+        let made = make(self.most());
+        let made =
+            made.map_err(|problem| after_waiting(waited, self.service.settings.request_timeout, problem));
+        let made = Arc::new(made?);
         answers.keep(question, position, &made);
         Ok(made)
     }
 
-    fn turn(&self, turns: &Turns, caller: PartyId) -> Result<Turn, Problem> {
+    /// A turn, and how long it was waited for.
+    fn turn(&self, turns: &Turns, caller: PartyId) -> Result<(Turn, Duration), Problem> {
+        let asked = Instant::now();
         let until = tokio::time::Instant::from_std(self.until);
-        Handle::current().block_on(turns.wait_until(caller, Waits::WithinLimits, until))
+        let turn = Handle::current().block_on(turns.wait_until(caller, Waits::WithinLimits, until))?;
+        Ok((turn, asked.elapsed()))
     }
+}
+
+/// What is to be said of a pass that was late: where much of a request's time went by waiting, that it may come again.
+fn after_waiting(waited: Duration, of: Duration, problem: Problem) -> Problem {
+    if !problem.is(TOOK_TOO_LONG) || waited <= of / MUCH {
+        return problem;
+    }
+    let detail = format!(
+        "others, or other requests of this key, were reading as much for {:.1} s, and the rest of the time was too short: \
+         ask again later",
+        waited.as_secs_f64()
+    );
+    Problem::new(TOO_MANY_WAITING, detail).retry_after(30)
 }
 
 /// Answers that took long, the newest last.
@@ -151,6 +174,20 @@ mod tests {
         };
         let cells = (0..rows).map(|_| (vec!["p".repeat(word)], cell)).collect();
         Arc::new(Cells { cells, total: cell, reported: cell, untracked: cell })
+    }
+
+    #[test]
+    fn who_waited_and_was_late_may_come_again_and_who_was_late_alone_may_not() {
+        let told = |kind, waited| {
+            let said = Problem::new(kind, "no answer");
+            after_waiting(Duration::from_secs(waited), Duration::from_secs(30), said)
+        };
+        let late = told(TOOK_TOO_LONG, 20);
+        assert!(late.is(TOO_MANY_WAITING));
+        let said = format!("{late:?}");
+        assert!(said.contains("for 20.0 s") && said.contains("retry_after: Some(30)"), "{said}");
+        assert!(told(TOOK_TOO_LONG, 1).is(TOOK_TOO_LONG));
+        assert!(told(crate::problem::BAD_REQUEST, 20).is(crate::problem::BAD_REQUEST));
     }
 
     #[test]
