@@ -5,6 +5,7 @@
 //! holding a thread.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Semaphore, oneshot};
@@ -48,6 +49,15 @@ struct State {
     waiting: Vec<Entry>,
     closed: bool,
     writer_sleeps: bool,
+}
+
+/// What waiting came to.
+pub(crate) enum Waited {
+    Something,
+    /// Nobody asked for anything.
+    Nothing,
+    /// Closed and empty: the writer may go.
+    Closed,
 }
 
 pub(crate) struct Queue {
@@ -142,6 +152,29 @@ impl Queue {
         }
         state.writer_sleeps = false;
         true
+    }
+
+    /// As [`wait`](Self::wait), but not for longer than this.
+    pub(crate) fn wait_for(&self, longest: Duration) -> Waited {
+        let deadline = Instant::now() + longest;
+        let mut state = self.state.lock();
+        while state.waiting.is_empty() {
+            if state.closed {
+                return Waited::Closed;
+            }
+            state.writer_sleeps = true;
+            if self.wake.wait_until(&mut state, deadline).timed_out() && state.waiting.is_empty() {
+                state.writer_sleeps = false;
+                return if state.closed { Waited::Closed } else { Waited::Nothing };
+            }
+        }
+        state.writer_sleeps = false;
+        Waited::Something
+    }
+
+    /// Whether nothing more is taken in.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().closed
     }
 
     /// Appends everything that waits to `into`.

@@ -129,8 +129,9 @@ enum Unheard {
     Through(Position),
 }
 
-/// How long a command that nobody awaits may take to be written: far longer than the writer lets anyone wait.
-const STILL_WRITTEN: Duration = Duration::from_secs(60);
+/// How long a command that nobody awaits may take to be written: far longer than the writer lets anyone wait, who may have
+/// lost a connection at COMMIT and be finding out what became of it.
+const STILL_WRITTEN: Duration = Duration::from_secs(300);
 
 impl References {
     /// Takes a reference; what else rests on it, where that is known here.

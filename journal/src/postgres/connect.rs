@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::explain::{explain, standby};
 use crate::JournalError;
 
-/// Longest wait for a connection, and for the answer to a statement that does a bounded amount of work.
+/// Longest wait for a connection, and for the answer to a statement that does a bounded amount of work, unless it is said
+/// otherwise.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `Dybk` and a number: the advisory locks of a journal, one for its migrations, one for its writers.
@@ -24,6 +25,8 @@ pub(super) const WRITING: i32 = 2;
 pub(super) struct Target {
     options: PgConnectOptions,
     pub name: String,
+    /// Longest wait for a connection or an answer.
+    pub patience: Duration,
 }
 
 impl Target {
@@ -64,7 +67,7 @@ impl Target {
             ])
             .statement_cache_capacity(64)
             .disable_statement_logging();
-        Ok(Self { options, name })
+        Ok(Self { options, name, patience: PATIENCE })
     }
 
     /// How to connect, for who needs to do so by itself.
@@ -74,7 +77,7 @@ impl Target {
 
     /// A session for reading.
     pub(super) async fn connect(&self) -> Result<PgConnection, JournalError> {
-        match tokio::time::timeout(PATIENCE, self.options.connect()).await {
+        match tokio::time::timeout(self.patience, self.options.connect()).await {
             Ok(Ok(conn)) => Ok(conn),
             Ok(Err(error)) => Err(explain(&self.name, &error)),
             Err(_) => Err(self.silent()),
@@ -83,7 +86,11 @@ impl Target {
 
     /// A session for writing: on a primary, with commits that wait for the disk.
     pub(super) async fn connect_to_write(&self) -> Result<PgConnection, JournalError> {
-        let mut conn = self.connect().await?;
+        let conn = self.connect().await?;
+        tokio::time::timeout(self.patience, self.to_write(conn)).await.map_err(|_| self.silent())?
+    }
+
+    async fn to_write(&self, mut conn: PgConnection) -> Result<PgConnection, JournalError> {
         let fail = |error| explain(&self.name, &error);
         let server = sqlx::query(
             "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, \
@@ -128,7 +135,7 @@ impl Target {
         JournalError::Unavailable(format!(
             "{} does not answer within {} seconds; is the way to it open?",
             self.name,
-            PATIENCE.as_secs()
+            self.patience.as_secs_f32()
         ))
     }
 }

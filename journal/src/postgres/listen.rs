@@ -8,7 +8,7 @@ use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 
 use super::batch::unsigned;
-use super::connect::{PATIENCE, Target};
+use super::connect::Target;
 use super::explain::explain;
 use crate::JournalError;
 use crate::head::Head;
@@ -57,13 +57,15 @@ pub(super) async fn listen(target: Target, head: Arc<Head>, news: Arc<News>) {
 }
 
 async fn hear(target: &Target, head: &Head, news: &News) -> Result<JournalError, sqlx::Error> {
-    let pool =
-        PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with(target.options());
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(target.patience)
+        .connect_lazy_with(target.options());
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.listen(CHANNEL).await?;
     loop {
         let row = sqlx::query("SELECT last FROM daybook_journal.head");
-        let row = match tokio::time::timeout(PATIENCE, row.fetch_one(&mut listener)).await {
+        let row = match tokio::time::timeout(target.patience, row.fetch_one(&mut listener)).await {
             Ok(row) => row?,
             Err(_) => return Ok(target.silent()),
         };

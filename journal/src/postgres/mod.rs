@@ -16,6 +16,7 @@
 pub mod baseline;
 mod batch;
 mod connect;
+mod doubt;
 mod explain;
 mod listen;
 mod read;
@@ -25,11 +26,12 @@ mod schema;
 pub mod server;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use self::connect::Target;
+use self::connect::{PATIENCE, Target};
+use self::doubt::Doubt;
 use self::listen::News;
 use self::read::Readers;
 pub use self::restore::PostgresRestore;
@@ -55,6 +57,8 @@ pub struct Options {
     pub max_batch_events: usize,
     /// Streams and commands the writer keeps in memory, counted together; about 100 bytes each.
     pub stream_cache_entries: usize,
+    /// Longest wait for a connection, and for the server's answer to what is a bounded amount of work.
+    pub patience: Duration,
     /// Whether nobody else may write this journal meanwhile. For whoever keeps what it has read of it in memory and
     /// decides on that: a market.
     pub alone: bool,
@@ -67,6 +71,7 @@ impl Default for Options {
             queue_events: 32_768,
             max_batch_events: 2_048,
             stream_cache_entries: 1_000_000,
+            patience: PATIENCE,
             alone: false,
         }
     }
@@ -78,6 +83,9 @@ struct Shared {
     queue: Queue,
     head: Arc<Head>,
     counters: Counters,
+    doubt: Doubt,
+    /// Why this process writes nothing more, for good.
+    lost: OnceLock<JournalError>,
 }
 
 /// An append-only log in a PostgreSQL database. Share it in an `Arc`; dropping the last one finishes what was accepted.
@@ -104,13 +112,16 @@ impl PostgresJournal {
     /// [alone](Options::alone), [`JournalError::Corrupt`] when the database is something else, newer or damaged,
     /// [`JournalError::Unavailable`] when it cannot be reached, does not let the user in or takes no writes.
     pub fn open(url: &str, options: Options) -> Result<Self, JournalError> {
-        let target = Target::parse(url)?;
+        let mut target = Target::parse(url)?;
+        target.patience = options.patience;
         let alone = options.alone;
         let shared = Arc::new(Shared {
             target: target.clone(),
             queue: Queue::new(options.queue_events),
             head: Arc::default(),
             counters: Counters::default(),
+            doubt: Doubt::default(),
+            lost: OnceLock::new(),
         });
         let (opened, answer) = std::sync::mpsc::sync_channel(1);
         let for_writer = Arc::clone(&shared);
@@ -164,6 +175,11 @@ impl PostgresJournal {
         let readers = Readers::new(target.clone());
         Ok(Self { target, readers, head, news, listener: Some(listener), writing })
     }
+
+    /// Nothing is read while it is not known whether a batch of this process was written.
+    fn settled(&self) -> Result<(), JournalError> {
+        self.writing.as_ref().map_or(Ok(()), |writing| writing.shared.doubt.settled())
+    }
 }
 
 /// A thread with a runtime of its own.
@@ -186,10 +202,14 @@ impl Journal for PostgresJournal {
             let error = JournalError::Unavailable(format!("{} is open for reading only", self.target.name));
             return Box::pin(std::future::ready(vec![Err(error); items.len()]));
         };
+        if let Some(lost) = writing.shared.lost.get() {
+            return Box::pin(std::future::ready(vec![Err(lost.clone()); items.len()]));
+        }
         Box::pin(writing.shared.queue.append(items, writable))
     }
 
     fn head(&self) -> Result<Position, JournalError> {
+        self.settled()?;
         if self.writing.as_ref().is_some_and(|writing| writing.alone) {
             // Nobody else moves it.
             return Ok(self.head.get());
@@ -213,6 +233,7 @@ impl Journal for PostgresJournal {
     }
 
     fn read_stream(&self, stream: &str, after: Version, visit: Visit<'_>) -> Result<Version, JournalError> {
+        self.settled()?;
         self.readers.stream(stream, after, visit)
     }
 
@@ -236,7 +257,11 @@ impl Journal for PostgresJournal {
 
     fn load(&self) -> Load {
         let Some(Writing { shared, .. }) = &self.writing else { return Load::default() };
-        shared.counters.load(shared.queue.depth())
+        let mut load = shared.counters.load(shared.queue.depth());
+        if let Some(lost) = shared.lost.get() {
+            load.failing = Some(lost.to_string());
+        }
+        load
     }
 }
 
@@ -262,9 +287,13 @@ impl Drop for PostgresJournal {
         {
             tracing::error!("the journal's listener panicked");
         }
-        let Some(writing) = &mut self.writing else { return };
-        writing.shared.queue.close();
-        if let Some(thread) = writing.thread.take()
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
             tracing::error!("the journal's writer panicked");

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod copies;
+mod doubt;
 mod faults;
 mod opening;
 mod proxy;
