@@ -2,9 +2,11 @@
 //!
 //! The same rows into a table of the same columns and indexes, without head, conditions, idempotency or callers.
 
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
+use parking_lot::RwLock;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Error, Row};
 
@@ -35,16 +37,35 @@ impl Scratch {
     /// [`JournalError::Unavailable`] when it cannot be made.
     pub fn on(url: &str) -> Result<Self, JournalError> {
         let server = Target::parse(url)?;
-        let name = format!("daybook_bench_{}", std::process::id());
-        let (base, query) = url.split_once('?').unwrap_or((url, ""));
-        let place = base.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
-        let url =
-            if query.is_empty() { format!("{place}/{name}") } else { format!("{place}/{name}?{query}") };
-        run(&server, async |conn| {
+        let name = name();
+        // Wherever the database is named in a URL, the last word has it.
+        let url = format!("{url}{}dbname={name}", if url.contains('?') { '&' } else { '?' });
+        if Target::parse(&url)?.options().get_database() != Some(&name) {
+            return Err(JournalError::Unavailable(format!(
+                "{}: the URL does not allow for another database on the same server; write \
+                 postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+                server.name
+            )));
+        }
+        let make = run(&server, async |conn| {
             let make = format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0");
             sqlx::raw_sql(AssertSqlSafe(make)).execute(conn).await.map(drop)
+        });
+        make.map_err(|error| {
+            JournalError::Unavailable(format!(
+                "{error}. A database of its own, {name}, is made for this and removed: the user must be allowed to \
+                 (ALTER ROLE ... CREATEDB)"
+            ))
         })?;
         Ok(Self { server, name, url })
+    }
+
+    /// Removes what this process made on the server of `url`, if it is there: for one that is interrupted.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn remove(url: &str) -> Result<(), JournalError> {
+        drop_database(&Target::parse(url)?, &name())
     }
 
     /// Writes the events of `appends` in batches of so many, each a transaction, from one connection.
@@ -76,16 +97,21 @@ impl Scratch {
     pub fn singles(&self, appends: &[Append], connections: usize) -> Result<Duration, JournalError> {
         let target = Target::parse(&self.url)?;
         run(&target, async |conn| anew(conn).await)?;
-        let began = Instant::now();
         let each = appends.len().div_ceil(connections).max(1);
-        std::thread::scope(|scope| {
+        // The clock runs when all are connected, or have failed to.
+        let gate = RwLock::new(());
+        let closed = gate.write();
+        let (ready, all_ready) = channel::<()>();
+        let began = std::thread::scope(|scope| {
             let writers: Vec<_> = appends
                 .chunks(each)
                 .enumerate()
                 .map(|(n, part)| {
-                    let target = &target;
+                    let (target, gate, ready) = (&target, &gate, ready.clone());
                     scope.spawn(move || {
-                        run(target, async |conn| {
+                        run(target, async move |conn| {
+                            drop(ready);
+                            drop(gate.read());
                             for (at, append) in (n * each + 1..).zip(part) {
                                 let mut rows = Rows::default();
                                 push(&mut rows, append, at);
@@ -96,10 +122,15 @@ impl Scratch {
                     })
                 })
                 .collect();
-            writers.into_iter().try_for_each(|writer| match writer.join() {
+            drop(ready);
+            let _ = all_ready.recv();
+            let began = Instant::now();
+            drop(closed);
+            let done = writers.into_iter().try_for_each(|writer| match writer.join() {
                 Ok(done) => done,
                 Err(panic) => std::panic::resume_unwind(panic),
-            })
+            });
+            done.map(|()| began)
         })?;
         Ok(began.elapsed())
     }
@@ -130,14 +161,22 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let gone = run(&self.server, async |conn| {
-            let drop_it = format!("DROP DATABASE {} WITH (FORCE)", self.name);
-            sqlx::raw_sql(AssertSqlSafe(drop_it)).execute(conn).await.map(drop)
-        });
-        if let Err(error) = gone {
+        if let Err(error) = drop_database(&self.server, &self.name) {
             tracing::warn!(%error, "the database {} stays", self.name);
         }
     }
+}
+
+/// What a process names its database.
+fn name() -> String {
+    format!("daybook_bench_{}", std::process::id())
+}
+
+fn drop_database(server: &Target, name: &str) -> Result<(), JournalError> {
+    run(server, async |conn| {
+        let drop_it = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        sqlx::raw_sql(AssertSqlSafe(drop_it)).execute(conn).await.map(drop)
+    })
 }
 
 /// The table, empty.

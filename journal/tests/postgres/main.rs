@@ -3,6 +3,7 @@
 //! get it.
 #![allow(clippy::unwrap_used)]
 
+mod bench;
 mod copies;
 mod doubt;
 mod faults;

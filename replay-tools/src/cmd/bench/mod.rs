@@ -119,7 +119,11 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let dir = args.dir.clone().or_else(beside).unwrap_or_else(|| PathBuf::from("."));
     let room = Room::within(&dir)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
-    room.remove_on_interrupt(&runtime);
+    let server = match &global.journal {
+        Url::Postgres(url) => Some(url.clone()),
+        Url::Sqlite(_) => None,
+    };
+    room.remove_on_interrupt(&runtime, server);
     let wanted = |name: char| args.only.is_empty() || args.only.iter().any(|only| only.starts_with(name));
     let progress = Progress::new(!global.no_progress, "measuring", 6);
     let watch = Watch::start();

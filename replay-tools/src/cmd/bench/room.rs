@@ -11,6 +11,7 @@ use daybook_domain::{MarketId, PartyId};
 use daybook_journal::{
     Append, Cause, Clock, Expected, Journal, NewEvent, Position, PostgresJournal, SqliteJournal,
 };
+use daybook_journal::postgres::baseline::Scratch;
 use daybook_journal::{Micros, SystemClock, postgres, sqlite};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,8 +30,9 @@ impl Room {
         Ok(Self(path))
     }
 
-    /// Removes the folder, and ends the program, when that is interrupted.
-    pub fn remove_on_interrupt(&self, runtime: &Runtime) {
+    /// Removes the folder, and what was made on a `server` of PostgreSQL, and ends the program, when that is
+    /// interrupted.
+    pub fn remove_on_interrupt(&self, runtime: &Runtime, server: Option<String>) {
         let path = self.0.clone();
         // Now, not when the task is first polled: the first file may be there before.
         let entered = runtime.enter();
@@ -47,6 +49,9 @@ impl Room {
                 if std::fs::remove_dir_all(&path).is_ok() || !path.exists() {
                     break;
                 }
+            }
+            if let Some(Err(error)) = server.map(|url| Scratch::remove(&url)) {
+                tracing::warn!(%error, "what was made on the server stays");
             }
             std::process::exit(code);
         });
@@ -113,7 +118,15 @@ impl Ground {
         let clock = Arc::new(CountingClock::default());
         let options =
             postgres::Options { clock: Arc::clone(&clock) as _, alone: true, ..postgres::Options::default() };
-        Ok(Self::on(Arc::new(PostgresJournal::open(url, options)?), clock))
+        let journal = PostgresJournal::open(url, options)?;
+        let head = journal.head()?;
+        if head != 0 {
+            return Err(Failure::Unavailable(format!(
+                "{} holds {head} events: nothing is measured where something is kept",
+                journal.describe()
+            )));
+        }
+        Ok(Self::on(Arc::new(journal), clock))
     }
 
     fn on(journal: Arc<dyn Journal>, clock: Arc<CountingClock>) -> Self {
