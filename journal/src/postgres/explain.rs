@@ -3,7 +3,7 @@
 use sqlx::Error;
 use sqlx::postgres::PgDatabaseError;
 
-use crate::JournalError;
+use crate::{JournalError, Position};
 
 /// Says it for the database at `at` (never with a password). Nothing was written, unless the caller knows better.
 pub(super) fn explain(at: &str, error: &Error) -> JournalError {
@@ -81,6 +81,14 @@ fn by_code(at: &str, error: &PgDatabaseError) -> JournalError {
 /// The database has something else where the journal would be.
 pub(super) fn foreign(at: &str, why: &str) -> JournalError {
     JournalError::Corrupt(format!("{at} is not a Daybook journal ({why}); name another database"))
+}
+
+/// A server that has less than this process has seen of it.
+pub(super) fn set_back(at: &str, last: Position, seen: Position) -> JournalError {
+    JournalError::Corrupt(format!(
+        "{at} ends at position {last}, and this process has seen {seen}: the server was set back, or another one took \
+         over that did not have all; nothing is written or believed before somebody has looked"
+    ))
 }
 
 /// A server that takes no writes.

@@ -6,7 +6,7 @@
 //!
 //! Cost: a batch of appends is four round trips (begin and lock, read streams not in the cache, insert, commit) and a
 //! share of one fsync; a read is a hand-over to a thread and one or two round trips. Connections: one to write, one to
-//! listen, and as many as read at once (four stay open).
+//! listen, and as many as read at once, up to a bound (four stay open).
 //!
 //! Correctness: positions are given out by the row of the head, locked first and until COMMIT, so the order of positions
 //! is the order of commits, without gaps, whoever writes. UNIQUE(stream, version) and the primary key stand behind it,
@@ -24,6 +24,7 @@ mod restore;
 mod rows;
 mod schema;
 pub mod server;
+mod turns;
 mod writer;
 
 use std::sync::{Arc, OnceLock};
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use self::connect::{PATIENCE, Target};
 use self::doubt::Doubt;
+use self::explain::set_back;
 use self::listen::News;
 use self::read::Readers;
 pub use self::restore::PostgresRestore;
@@ -46,6 +48,9 @@ use crate::{
     Visit,
 };
 
+/// Connections for reading, of the hundred that a server has unless it is told otherwise.
+const READERS: usize = 32;
+
 /// Bounds and ports of a [`PostgresJournal`].
 #[derive(Clone)]
 pub struct Options {
@@ -57,6 +62,8 @@ pub struct Options {
     pub max_batch_events: usize,
     /// Streams and commands the writer keeps in memory, counted together; about 100 bytes each.
     pub stream_cache_entries: usize,
+    /// Connections for reading at most; who finds none waits. Reads within a read are not counted.
+    pub readers: usize,
     /// Longest wait for a connection, and for the server's answer to what is a bounded amount of work.
     pub patience: Duration,
     /// Whether nobody else may write this journal meanwhile. For whoever keeps what it has read of it in memory and
@@ -71,6 +78,7 @@ impl Default for Options {
             queue_events: 32_768,
             max_batch_events: 2_048,
             stream_cache_entries: 1_000_000,
+            readers: READERS,
             patience: PATIENCE,
             alone: false,
         }
@@ -123,6 +131,7 @@ impl PostgresJournal {
             doubt: Doubt::default(),
             lost: OnceLock::new(),
         });
+        let readers = options.readers;
         let (opened, answer) = std::sync::mpsc::sync_channel(1);
         let for_writer = Arc::clone(&shared);
         let thread = spawn("journal-writer", move |runtime| {
@@ -138,7 +147,7 @@ impl PostgresJournal {
         })?;
         answer.recv().map_err(|_| writer_gone())??;
         let head = Arc::clone(&shared.head);
-        Self::on(target, head, Some(Writing { shared, alone, thread: Some(thread) }))
+        Self::on(target, head, readers, Some(Writing { shared, alone, thread: Some(thread) }))
     }
 
     /// Opens a journal for reading only, beside those who write it or without any.
@@ -160,19 +169,24 @@ impl PostgresJournal {
         let found = answer.recv().map_err(|_| writer_gone())?;
         let _ = look.join();
         found?;
-        let journal = Self::on(target, Arc::default(), None)?;
+        let journal = Self::on(target, Arc::default(), READERS, None)?;
         // Who waits at once is not told that there is nothing.
         journal.head()?;
         Ok(journal)
     }
 
-    fn on(target: Target, head: Arc<Head>, writing: Option<Writing>) -> Result<Self, JournalError> {
+    fn on(
+        target: Target,
+        head: Arc<Head>,
+        readers: usize,
+        writing: Option<Writing>,
+    ) -> Result<Self, JournalError> {
         let news = Arc::new(News::default());
         let (for_listener, published, heard) = (target.clone(), Arc::clone(&head), Arc::clone(&news));
         let listener = spawn("journal-listener", move |runtime| {
             runtime.block_on(listen::listen(for_listener, published, heard));
         })?;
-        let readers = Readers::new(target.clone());
+        let readers = Readers::new(target.clone(), Arc::clone(&head), readers);
         Ok(Self { target, readers, head, news, listener: Some(listener), writing })
     }
 
@@ -215,6 +229,15 @@ impl Journal for PostgresJournal {
             return Ok(self.head.get());
         }
         let head = self.readers.head()?;
+        let seen = self.head.get();
+        if head < seen {
+            // Or another call has seen more since this one asked.
+            let again = self.readers.head()?;
+            if again < seen {
+                return Err(set_back(&self.target.name, again, seen));
+            }
+            return Ok(again);
+        }
         self.head.publish(head);
         Ok(head)
     }

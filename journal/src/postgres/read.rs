@@ -4,24 +4,30 @@
 //! may block on another one: so the connection lives on a thread of its own, and rows come over in pages. A page is
 //! bounded by rows and by bytes and few are under way: a slow visitor holds up its reader, not the memory.
 //!
-//! A scan asks for ranges of positions that grow: whoever wants one event does not make the server send thousands.
-//! Each range is a statement of its own, so that no snapshot is held for long, and after a lost connection the scan
-//! goes on behind the last row it has handed over.
+//! A scan asks for ranges of positions that grow: whoever wants one event does not make the server send thousands, and
+//! who stops is sent at most as much again as was wanted. Each range is a statement of its own, so that no snapshot is
+//! held for long (the events of several streams are one: they are few), and after a lost connection the scan goes on behind
+//! the last row it has handed over. Positions are dense here: a range that is short of one was read from a server that has lost it.
 
 use std::borrow::Cow;
+use std::future::Future;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use parking_lot::Mutex;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
-use sqlx::{Error, Postgres, Row};
+use sqlx::{Connection as _, Error, Postgres, Row};
 use uuid::Uuid;
 
 use super::batch::unsigned;
 use super::connect::Target;
-use super::explain::{explain, server_says};
+use super::explain::{explain, server_says, set_back};
+use super::turns::Turns;
+use crate::head::Head;
 use crate::{Filter, JournalError, Position, Recorded, Version, Visit};
 
 /// Rows and bytes of a page.
@@ -31,10 +37,13 @@ const PAGE_BYTES: usize = 1 << 20;
 const PAGES: usize = 2;
 /// Positions of the first range of a scan, how much longer the next is, and the longest.
 const FIRST: u64 = 64;
-const GROWTH: u64 = 8;
+const GROWTH: u64 = 2;
 const LONGEST: u64 = 32_768;
 /// Connections kept open when nobody reads.
 const IDLE: usize = 4;
+/// How long a reader drains what nobody wants any more; beyond, a new connection is cheaper, and the server is held up by
+/// none.
+const DRAINING: Duration = Duration::from_millis(100);
 
 macro_rules! select {
     ($rest:literal) => {
@@ -100,6 +109,9 @@ struct Heard {
 
 pub(super) struct Readers {
     target: Target,
+    /// What this process has seen: a server that has less is not read from.
+    seen: Arc<Head>,
+    turns: Turns,
     idle: Mutex<Vec<Reader>>,
 }
 
@@ -109,8 +121,8 @@ struct Reader {
 }
 
 impl Readers {
-    pub(super) fn new(target: Target) -> Self {
-        Self { target, idle: Mutex::default() }
+    pub(super) fn new(target: Target, seen: Arc<Head>, most: usize) -> Self {
+        Self { target, seen, turns: Turns::new(most), idle: Mutex::default() }
     }
 
     /// The head as the database has it.
@@ -156,10 +168,11 @@ impl Readers {
     }
 
     fn ask(&self, ask: Ask, visit: Visit<'_>) -> Result<Heard, JournalError> {
+        let _turn = self.turns.take(self.target.patience)?;
         let idle = self.idle.lock().pop();
         let reader = match idle {
             Some(reader) => reader,
-            None => Reader::start(self.target.clone())?,
+            None => Reader::start(self.target.clone(), Arc::clone(&self.seen))?,
         };
         let (pages, answers) = sync_channel(PAGES);
         reader.asks.send((ask, pages)).map_err(|_| gone())?;
@@ -230,6 +243,10 @@ struct Unheard;
 enum Cut {
     Unheard,
     Failed(Error),
+    /// The server fell silent.
+    Silent,
+    /// It is not to be asked again.
+    Refused(JournalError),
 }
 
 impl From<Unheard> for Cut {
@@ -245,12 +262,12 @@ impl From<Error> for Cut {
 }
 
 impl Reader {
-    fn start(target: Target) -> Result<Self, JournalError> {
+    fn start(target: Target, seen: Arc<Head>) -> Result<Self, JournalError> {
         let failed = |error| JournalError::Unavailable(format!("cannot start a thread: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (asks, asked) = channel::<(Ask, SyncSender<Answer>)>();
         let serve = move || {
-            let mut desk = Desk { target, conn: None };
+            let mut desk = Desk { target, seen, conn: None };
             while let Ok((ask, pages)) = asked.recv() {
                 runtime.block_on(desk.answer(ask, &pages));
             }
@@ -263,6 +280,7 @@ impl Reader {
 /// What a reader's thread has.
 struct Desk {
     target: Target,
+    seen: Arc<Head>,
     conn: Option<PgConnection>,
 }
 
@@ -274,19 +292,52 @@ impl Desk {
         loop {
             let mut got_on = false;
             let cut = match self.attempt(&mut ask, pages, &mut told, &mut got_on).await {
-                Ok(()) | Err(Cut::Unheard) => return,
-                Err(Cut::Failed(error)) => error,
+                Ok(()) => return,
+                Err(Cut::Unheard) => return self.drain().await,
+                Err(cut) => cut,
             };
             self.conn = None;
             tries = if got_on { 2 } else { tries - 1 };
-            // A session that was ended says so before it goes; any other answer stays what it is.
-            let ended = server_says(&cut).is_some_and(|says| says.code().starts_with("57P"));
-            let answered = matches!(cut, Error::Database(_) | Error::ColumnDecode { .. } | Error::Decode(_));
-            if tries == 0 || (answered && !ended) {
-                let _ = pages.send(Answer::Failed(explain(&self.target.name, &cut)));
+            let (error, answered) = match cut {
+                Cut::Unheard => return,
+                Cut::Silent => (self.target.silent(), false),
+                Cut::Refused(error) => (error, true),
+                Cut::Failed(error) => {
+                    // A session that was ended says so before it goes; any other answer stays what it is.
+                    let ended = server_says(&error).is_some_and(|says| says.code().starts_with("57P"));
+                    let answered =
+                        matches!(error, Error::Database(_) | Error::ColumnDecode { .. } | Error::Decode(_));
+                    (explain(&self.target.name, &error), answered && !ended)
+                }
+            };
+            if tries == 0 || answered {
+                let _ = pages.send(Answer::Failed(error));
                 return;
             }
         }
+    }
+
+    /// The visitor has stopped: what the server would still send is taken, or its statement would stay open, and the state
+    /// of the tables it sees with it, until this reader is asked again.
+    async fn drain(&mut self) {
+        if let Some(conn) = &mut self.conn
+            && !matches!(tokio::time::timeout(DRAINING, conn.ping()).await, Ok(Ok(())))
+        {
+            self.conn = None;
+        }
+    }
+
+    /// A connection to a server that has what this process has seen.
+    async fn connected(&self) -> Result<PgConnection, JournalError> {
+        let mut conn = self.target.connect().await?;
+        let seen = self.seen.get();
+        let last = tokio::time::timeout(self.target.patience, sqlx::query(HEAD).fetch_one(&mut conn)).await;
+        let last = last.map_err(|_| self.target.silent())?.and_then(|row| unsigned(&row, 0));
+        let last = last.map_err(|error| explain(&self.target.name, &error))?;
+        if last < seen {
+            return Err(set_back(&self.target.name, last, seen));
+        }
+        Ok(conn)
     }
 
     /// Answers, moving `ask` on behind what is sent; `told`: the last version of the stream is.
@@ -298,18 +349,13 @@ impl Desk {
         got_on: &mut bool,
     ) -> Result<(), Cut> {
         if self.conn.is_none() {
-            match self.target.connect().await {
-                Ok(conn) => self.conn = Some(conn),
-                Err(error) => {
-                    let _ = pages.send(Answer::Failed(error));
-                    return Err(Cut::Unheard);
-                }
-            }
+            self.conn = Some(self.connected().await.map_err(Cut::Refused)?);
         }
+        let patience = self.target.patience;
         let Some(conn) = &mut self.conn else { return Ok(()) };
         match ask {
             Ask::Head => {
-                let head = unsigned(&sqlx::query(HEAD).fetch_one(conn).await?, 0)?;
+                let head = unsigned(&patiently(patience, sqlx::query(HEAD).fetch_one(conn)).await?, 0)?;
                 send(pages, Answer::Done(head))?;
             }
             Ask::Scan { after, end, kinds, categories } => {
@@ -320,11 +366,15 @@ impl Desk {
                     let query = sqlx::query(if filtered { SCAN_FILTERED } else { SCAN });
                     let query = query.bind(*after as i64).bind(upto as i64);
                     let query = if filtered { query.bind(&*kinds).bind(&*categories) } else { query };
-                    stream(query, conn, pages, 0, |through| {
+                    let expected = upto - *after;
+                    let came = stream(query, conn, pages, (0, patience), |through| {
                         *after = through;
                         *got_on = true;
                     })
                     .await?;
+                    if !filtered && came != expected {
+                        return Err(Cut::Refused(set_back(&self.target.name, *after, *end)));
+                    }
                     *after = upto;
                     range = LONGEST.min(range * GROWTH);
                 }
@@ -332,7 +382,8 @@ impl Desk {
             }
             Ask::Stream { name, after, last } => {
                 if !*told {
-                    let row = sqlx::query(LAST_VERSION).bind(&*name).fetch_optional(&mut *conn).await?;
+                    let row = sqlx::query(LAST_VERSION).bind(&*name).fetch_optional(&mut *conn);
+                    let row = patiently(patience, row).await?;
                     *last = row.map_or(Ok(0), |row| unsigned(&row, 0))?;
                     send(pages, Answer::Last(*last))?;
                     *told = true;
@@ -341,7 +392,7 @@ impl Desk {
                 while *after < *last {
                     let upto = (*last).min(after.saturating_add(range));
                     let query = sqlx::query(STREAM).bind(&*name).bind(*after as i64).bind(upto as i64);
-                    stream(query, conn, pages, 2, |through| {
+                    stream(query, conn, pages, (2, patience), |through| {
                         *after = through;
                         *got_on = true;
                     })
@@ -353,7 +404,7 @@ impl Desk {
             }
             Ask::Streams { names, after, end } => {
                 let query = sqlx::query(STREAMS).bind(&*names).bind(*after as i64).bind(*end as i64);
-                stream(query, conn, pages, 0, |through| {
+                stream(query, conn, pages, (0, patience), |through| {
                     *after = through;
                     *got_on = true;
                 })
@@ -365,25 +416,31 @@ impl Desk {
     }
 }
 
+async fn patiently<T>(patience: Duration, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Cut> {
+    Ok(tokio::time::timeout(patience, answer).await.map_err(|_| Cut::Silent)??)
+}
+
 fn send(pages: &SyncSender<Answer>, answer: Answer) -> Result<(), Unheard> {
     pages.send(answer).map_err(|_| Unheard)
 }
 
-/// Sends the rows of a statement in pages; `sent` hears the number in column `counts` of the last row of each.
+/// Sends the rows of a statement in pages; `sent` hears the number in column `counts` of the last row of each. Returns how
+/// many there were.
 async fn stream(
     query: Query<'_, Postgres, PgArguments>,
     conn: &mut PgConnection,
     pages: &SyncSender<Answer>,
-    counts: usize,
+    (counts, patience): (usize, Duration),
     mut sent: impl FnMut(u64),
-) -> Result<(), Cut> {
+) -> Result<u64, Cut> {
     let mut rows = query.fetch(conn);
     let mut page = Vec::new();
-    let mut bytes = 0;
+    let (mut bytes, mut came) = (0, 0);
     loop {
-        let row = rows.try_next().await?;
+        let row = patiently(patience, rows.try_next()).await?;
         let ended = row.is_none();
         if let Some(row) = row {
+            came += 1;
             bytes +=
                 row.try_get_unchecked::<&str, _>(12)?.len() + row.try_get_unchecked::<&str, _>(13)?.len();
             page.push(row);
@@ -397,7 +454,7 @@ async fn stream(
             bytes = 0;
         }
         if ended {
-            return Ok(());
+            return Ok(came);
         }
     }
 }

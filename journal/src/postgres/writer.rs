@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 use super::batch::{Batch, Bounds, HeadRow, Ledger};
 use super::connect::{LOCK_CLASS, WRITING};
-use super::explain::explain;
+use super::explain::{explain, set_back};
 use super::{Options, Shared, schema};
 use crate::queue::{Entry, Waited};
 use crate::{JournalError, Position};
@@ -320,11 +320,7 @@ impl Writer {
     fn refused(&self, head: HeadRow) -> Option<JournalError> {
         let at = &self.shared.target.name;
         if head.last < self.seen {
-            return Some(JournalError::Corrupt(format!(
-                "{at} ends at position {}, and this process has seen {}: the server was set back, or another one took \
-                 over that did not have all; nothing is written before somebody has looked",
-                head.last, self.seen
-            )));
+            return Some(set_back(at, head.last, self.seen));
         }
         if self.options.alone && head.last != self.seen && head.writer != self.me {
             return Some(JournalError::Locked(format!(

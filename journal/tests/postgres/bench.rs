@@ -26,8 +26,7 @@ fn what_is_measured_is_a_database_of_its_own_wherever_the_url_names_one() {
         let journal = open(&scratch.url).unwrap();
         assert_eq!(journal.head(), Ok(0), "{url}");
         assert!(journal.describe().contains("/daybook_bench_"), "{}", journal.describe());
-        let appends: Vec<_> =
-            (0..20).map(|n| item("order-1", n, Expected::Any, &["{}"])).collect();
+        let appends: Vec<_> = (0..20).map(|n| item("order-1", n, Expected::Any, &["{}"])).collect();
         fill(&journal, appends.clone());
         scratch.batches(&appends, 5).unwrap();
         scratch.singles(&appends, 4).unwrap();

@@ -1,13 +1,14 @@
 //! Connections cut in the middle of a commit, sessions killed, the server crashed under load.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use daybook_journal::conformance::tools::{append, block_on, fill, item, log};
 use daybook_journal::postgres::server::{Server, sql};
-use daybook_journal::{Expected, Journal, JournalError, PostgresJournal, Receipt};
+use daybook_journal::{Expected, Filter, Journal, JournalError, PostgresJournal, Receipt};
 
 use crate::proxy::{Cut, Proxy};
 use crate::{alone, open};
@@ -123,29 +124,53 @@ fn who_was_alone_writes_no_more_when_another_wrote_meanwhile() {
     assert!(matches!(refused, JournalError::Locked(_)), "{refused}");
     fill(&other, [item("order-1", 3, Expected::Any, &["{}"])]);
     drop(other);
+    // It finds out though nobody asks it, and says so from then on.
+    let began = Instant::now();
+    let failing = || journal.load().failing.unwrap_or_default();
+    while !failing().contains("start this one again") {
+        assert!(began.elapsed().as_secs() < 30, "it has not looked: {}", failing());
+        std::thread::sleep(Duration::from_millis(20));
+    }
     for _ in 0..3 {
         let refused = append(&journal, item("order-1", 2, Expected::At(1), &["{}"])).unwrap_err();
         assert!(refused.to_string().contains("start this one again"), "{refused}");
     }
-    drop(journal);
-    assert_eq!(alone(&direct).unwrap().head(), Ok(2));
+    // Nor does it ever hold the lock again, or cease to say so.
+    std::thread::sleep(Duration::from_secs(6));
+    assert!(failing().contains("start this one again"), "{}", failing());
+    for _ in 0..5 {
+        assert!(append(&journal, item("order-1", 2, Expected::At(1), &["{}"])).is_err());
+        assert_eq!(alone(&direct).unwrap().head(), Ok(2));
+    }
 }
 
 #[test]
-fn a_server_that_was_set_back_is_not_written_to() {
+fn a_server_that_was_set_back_is_neither_written_to_nor_believed() {
     let Some(server) = Server::shared() else { return };
-    let url = server.database();
-    let journal = open(&url).unwrap();
-    fill(&journal, (0..5).map(|n| item("order-1", n, Expected::Any, &["{}"])));
-    // As after a failover to a standby that did not have everything.
-    sql(
-        &url,
-        "ALTER TABLE daybook_journal.events DISABLE TRIGGER ALL; ALTER TABLE daybook_journal.head DISABLE TRIGGER ALL; \
-         DELETE FROM daybook_journal.events WHERE position > 3; UPDATE daybook_journal.head SET last = 3",
-    )
-    .unwrap();
-    let refused = append(&journal, item("order-1", 9, Expected::Any, &["{}"])).unwrap_err();
-    assert!(refused.to_string().contains("set back"), "{refused}");
+    for exclusive in [false, true] {
+        let url = server.database();
+        let journal = if exclusive { alone(&url) } else { open(&url) }.unwrap();
+        fill(&journal, (0..5).map(|n| item("order-1", n, Expected::Any, &["{}"])));
+        assert_eq!(log(&journal).len(), 5);
+        // As after a failover to a standby that did not have everything.
+        sql(
+            &url,
+            "ALTER TABLE daybook_journal.events DISABLE TRIGGER ALL; \
+             ALTER TABLE daybook_journal.head DISABLE TRIGGER ALL; \
+             DELETE FROM daybook_journal.events WHERE position > 3; UPDATE daybook_journal.head SET last = 3",
+        )
+        .unwrap();
+        let scan = || journal.scan(0, None, &Filter::default(), &mut |_| ControlFlow::Continue(()));
+        let refused = scan().unwrap_err();
+        assert!(refused.to_string().contains("set back"), "by what is missing: {refused}");
+        kill_sessions(server, &url);
+        let refused = journal.read_stream("order-1", 0, &mut |_| ControlFlow::Continue(())).unwrap_err();
+        assert!(refused.to_string().contains("set back"), "by a new connection: {refused}");
+        assert!(scan().unwrap_err().to_string().contains("set back"));
+        let refused = append(&journal, item("order-1", 9, Expected::Any, &["{}"])).unwrap_err();
+        assert!(refused.to_string().contains("set back"), "{refused}");
+        assert!(journal.load().failing.unwrap_or_default().contains("set back"));
+    }
 }
 
 /// What the server says then is said by a trigger here; that nothing of the batch stays is its own doing.

@@ -9,6 +9,7 @@ mod doubt;
 mod faults;
 mod opening;
 mod proxy;
+mod reading;
 mod several;
 
 use std::sync::Arc;

@@ -17,6 +17,9 @@ pub enum Cut {
 
 pub struct Proxy {
     port: u16,
+    /// Connections made so far, and how many of them are forgotten.
+    forgotten: Arc<AtomicU64>,
+    made: Arc<AtomicU64>,
     next: Arc<AtomicU8>,
     cuts: Arc<AtomicU64>,
 }
@@ -27,13 +30,17 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let here = listener.local_addr().unwrap().port();
         let (next, cuts) = (Arc::new(AtomicU8::new(0)), Arc::new(AtomicU64::new(0)));
+        let (forgotten, connected) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (gone, number) = (Arc::clone(&forgotten), Arc::clone(&connected));
         let (plan, made) = (Arc::clone(&next), Arc::clone(&cuts));
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
                 let (plan, made) = (Arc::clone(&plan), Arc::clone(&made));
                 let (client_back, server_back) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                std::thread::spawn(move || forward(client, server, &plan, &made));
+                let (gone, me) = (Arc::clone(&gone), number.fetch_add(1, Ordering::SeqCst));
+                let silent = move || me < gone.load(Ordering::SeqCst);
+                std::thread::spawn(move || forward(client, server, &plan, &made, &silent));
                 std::thread::spawn(move || {
                     let mut from = server_back;
                     let _ = std::io::copy(&mut from, &mut &client_back);
@@ -41,7 +48,7 @@ impl Proxy {
                 });
             }
         });
-        Self { port: here, next, cuts }
+        Self { port: here, next, cuts, forgotten, made: connected }
     }
 
     /// The same URL by way of the proxy.
@@ -54,6 +61,11 @@ impl Proxy {
         self.next.store(cut as u8, Ordering::SeqCst);
     }
 
+    /// Swallows all that comes on the connections of today, as a firewall does that has forgotten them.
+    pub fn forget(&self) {
+        self.forgotten.store(self.made.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
     /// Connections cut so far.
     pub fn cuts(&self) -> u64 {
         self.cuts.load(Ordering::SeqCst)
@@ -61,9 +73,18 @@ impl Proxy {
 }
 
 /// From client to server, chunk by chunk. A COMMIT is a message of its own: the client waits for answers before it.
-fn forward(mut client: TcpStream, mut server: TcpStream, plan: &AtomicU8, made: &AtomicU64) {
+fn forward(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    plan: &AtomicU8,
+    made: &AtomicU64,
+    silent: &dyn Fn() -> bool,
+) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(read @ 1..) = client.read(&mut buffer) {
+        if silent() {
+            continue;
+        }
         let chunk = &buffer[..read];
         let commit = chunk.first() == Some(&b'Q') && chunk.windows(6).any(|part| part == b"COMMIT");
         let cut = if commit { plan.swap(0, Ordering::SeqCst) } else { 0 };

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use daybook_commands::{Commands, Options};
 use daybook_domain::{MarketId, PartyId};
+use daybook_journal::postgres::baseline::Scratch;
 use daybook_journal::{
     Append, Cause, Clock, Expected, Journal, NewEvent, Position, PostgresJournal, SqliteJournal,
 };
-use daybook_journal::postgres::baseline::Scratch;
 use daybook_journal::{Micros, SystemClock, postgres, sqlite};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
