@@ -200,8 +200,8 @@ impl Ledger {
         let hash = self.streams.hash(stream);
         let slot = match self.streams.find(hash, stream) {
             Some(slot) => slot,
-            None if *version == 1 => {
-                statements.stream.execute(params![self.next_stream, stream])?;
+            // A first event of a stream that the file has already does not make it anew.
+            None if *version == 1 && statements.stream.execute(params![self.next_stream, stream])? > 0 => {
                 self.next_stream += 1;
                 self.streams.insert(hash, stream.clone(), self.next_stream - 1, 0)
             }

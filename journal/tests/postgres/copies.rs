@@ -56,6 +56,10 @@ fn takes_what_follows_and_nothing_else((open, appending): Opened<'_>) {
     drop(to);
     // Opened again it goes on.
     let mut to = open();
+    let mut page = events[100..110].to_vec();
+    page[0].version = 1; // of a stream that is there, and that nobody has asked for since
+    let refused = to.restore(&page).unwrap_err();
+    assert!(matches!(&refused, JournalError::Malformed(why) if why.contains("does not follow")), "{refused}");
     to.restore(&events[100..]).unwrap();
     assert_eq!(log(to.journal()), events);
     drop(to);
