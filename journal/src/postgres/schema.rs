@@ -38,7 +38,7 @@ enum Found {
 pub(super) async fn check(target: &Target, conn: &mut PgConnection) -> Result<(), JournalError> {
     match find(target, conn).await? {
         Found::Nothing => Err(JournalError::Unavailable(format!(
-            "there is no journal at {}; open it once for writing to make one",
+            "there is no journal at {}; open it once for writing to make one (daybook ... serve)",
             target.name
         ))),
         Found::Version(version) if version < MIGRATIONS.len() => Err(JournalError::Corrupt(format!(
