@@ -163,7 +163,7 @@ impl Live {
         let mut decoder = Decoder::new(kinds, self.state.world.clone());
         let (mut events, mut recorded_at) = (0, self.state.recorded_at);
         let (models, db) = (&mut self.models, &self.db);
-        let passed = decoder.scan(journal, after, None, &mut |e, world| {
+        let passed = decoder.scan_some(journal, after, &mut |e, world| {
             let mut keys = Keys::new();
             for m in models.iter_mut().filter(|m| m.runner.apart() == apart) {
                 if m.position < e.position && m.runner.kinds().has(e.kind) {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use daybook_domain::posting::post;
 use daybook_domain::{DecodeError, Event, EventKind, Refs};
-use daybook_journal::{Filter, Journal, Position, Recorded, Scanned, ahead};
+use daybook_journal::{Filter, Journal, JournalError, Position, Recorded, Scanned, Visit, ahead};
 
 use super::error::ReadModelError;
 use crate::model::{Envelope, KindSet};
@@ -88,12 +88,30 @@ impl Decoder {
         upto: Option<Position>,
         each: Each<'_>,
     ) -> Result<Passed, ReadModelError> {
+        self.pass(after, each, |visit| ahead::scan(journal, after, upto, &Filter::default(), visit))
+    }
+
+    /// As [`scan`](Self::scan) to the head, for a visitor that stops long before it: nothing is read ahead that would be
+    /// thrown away.
+    pub(crate) fn scan_some(
+        &mut self,
+        journal: &dyn Journal,
+        after: Position,
+        each: Each<'_>,
+    ) -> Result<Passed, ReadModelError> {
+        self.pass(after, each, |visit| journal.scan(after, None, &Filter::default(), visit))
+    }
+
+    fn pass(
+        &mut self,
+        after: Position,
+        each: Each<'_>,
+        scan: impl FnOnce(Visit<'_>) -> Result<Scanned, JournalError>,
+    ) -> Result<Passed, ReadModelError> {
         let mut failed = None;
         let mut seen = after;
         let mut stopped = false;
-        let scanned = ahead::scan(journal, after, upto, &Filter::default(), &mut |stored| match self
-            .visit(&stored, &mut *each)
-        {
+        let scanned = scan(&mut |stored| match self.visit(&stored, &mut *each) {
             Ok(ControlFlow::Continue(())) => {
                 seen = stored.position;
                 ControlFlow::Continue(())
