@@ -292,10 +292,10 @@ pub enum JournalError {
     /// The commit may or may not have happened: send the same command again, it takes effect once.
     #[error("the outcome is unknown: {0}; send the same command again")]
     OutcomeUnknown(String),
-    /// Another process writes this journal.
+    /// Another process writes this journal, or did so and this one is behind. Nothing was written.
     #[error("{0}")]
     Locked(String),
-    /// The file is not a journal, of another schema version, or damaged.
+    /// The file or database is not a journal, of another schema version, damaged, or set back. Nothing was written.
     #[error("{0}")]
     Corrupt(String),
 }

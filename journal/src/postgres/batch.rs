@@ -34,7 +34,7 @@ const STATEMENT_EVENTS: usize = 4_096;
 /// Bytes of payloads in one transaction, about.
 const BATCH_BYTES: usize = 32 << 20;
 
-const LOCK: &str = "BEGIN; SELECT last, recorded_at, writer::text FROM daybook_journal.head FOR UPDATE";
+const LOCK: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT last, recorded_at, writer::text FROM daybook_journal.head FOR UPDATE";
 const NEWS: &str = "SELECT stream, version, position, command FROM daybook_journal.events \
     WHERE position > $1 AND position <= $2 ORDER BY position";
 const COMMANDS: &str = "SELECT stream, version, position, command FROM daybook_journal.events \
@@ -103,13 +103,13 @@ impl Ledger {
         let behind = self.head.last.checked_sub(self.known);
         if behind != Some(0) {
             // Behind the cache: another server, or one that was set back.
-            if behind.is_none_or(|behind| behind > CATCH_UP) {
-                self.streams.clear();
+            if self.known == 0 || behind.is_none_or(|behind| behind > CATCH_UP) {
+                self.streams.clear(); // knowing nothing, there is nothing to bring up to date
             } else {
                 let (known, last) = (self.known as i64, self.head.last as i64);
                 let mut previous = None;
                 for row in sqlx::query(NEWS).bind(known).bind(last).fetch_all(conn).await? {
-                    self.take(&row, &mut previous, false)?;
+                    self.take(&row, &mut previous)?;
                 }
             }
             self.known = self.head.last;
@@ -117,23 +117,14 @@ impl Ledger {
         Ok(())
     }
 
-    /// An event of the log into the cache; its stream too, if `admit`. `previous`: the stream and command of the
-    /// event before.
-    fn take(
-        &mut self,
-        row: &PgRow,
-        previous: &mut Option<(SlotIndex, Uuid)>,
-        admit: bool,
-    ) -> Result<(), Error> {
+    /// An event of the log into the cache, if its stream is in it. `previous`: the stream and command of the event
+    /// before.
+    fn take(&mut self, row: &PgRow, previous: &mut Option<(SlotIndex, Uuid)>) -> Result<(), Error> {
         let name: &str = row.try_get(0)?;
         let hash = self.streams.hash(name);
-        let slot = match self.streams.find(hash, name) {
-            Some(slot) => slot,
-            None if admit => self.streams.insert(hash, name.to_owned(), 0, 0),
-            None => {
-                *previous = None;
-                return Ok(());
-            }
+        let Some(slot) = self.streams.find(hash, name) else {
+            *previous = None;
+            return Ok(());
         };
         self.streams.slot(slot).version = unsigned(row, 1)?;
         let command = row.try_get(3)?;
@@ -219,7 +210,7 @@ impl Ledger {
         let mut rows = query.fetch(conn);
         let mut previous = None;
         while let Some(row) = rows.try_next().await? {
-            self.take(&row, &mut previous, true)?;
+            self.take(&row, &mut previous)?;
         }
         Ok(())
     }

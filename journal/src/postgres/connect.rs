@@ -40,9 +40,15 @@ impl Target {
         };
         let mut options = PgConnectOptions::from_str(url).map_err(|error| wrong(&error))?;
         if options.get_username() == "anonymous" {
-            // what the driver makes of a user that it could not find out
+            // What the driver makes of a user that it could not find out. Read again with the one that it is: the line of
+            // ~/.pgpass is looked up by it.
             let user = std::env::var("USER").unwrap_or_else(|_| "postgres".to_owned());
-            options = options.username(&user);
+            let plain = user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+            let named = format!("{url}{}user={user}", if url.contains('?') { '&' } else { '?' });
+            options = match PgConnectOptions::from_str(&named) {
+                Ok(named) if plain => named,
+                _ => options.username(&user),
+            };
         }
         let database = options.get_database().unwrap_or(options.get_username()).to_owned();
         let place = match options.get_socket() {

@@ -59,11 +59,11 @@ fn by_code(at: &str, error: &PgDatabaseError) -> JournalError {
         }
         "25006" => standby(at),
         "57P01" | "57P02" | "57P03" | "57P05" => {
-            format!("{at} is restarting ({says}); the journal goes on by itself")
+            format!("{at} is restarting, or has ended the session ({says}); the journal goes on by itself")
         }
         "55P03" => format!(
             "another session holds the head of {at} and does not let go ({says}); find it in pg_stat_activity: its \
-             transaction is open"
+             transaction is open, its commit waits for a standby, or it is bringing the tables up to date"
         ),
         "57014" => format!("{at} took too long ({says})"),
         "42501" => format!("{at}: {says}; docs/postgres.md has the grants that this needs"),

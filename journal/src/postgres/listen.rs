@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use sqlx::Error;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 
@@ -17,6 +18,8 @@ use crate::head::Head;
 const CHANNEL: &str = "daybook_journal";
 /// How often the head is looked at though nobody has said a word.
 const POLL: Duration = Duration::from_millis(500);
+/// How long the pool may try for itself; it tries again at growing distances.
+const ACQUIRING: Duration = Duration::from_secs(2);
 /// Pause before a connection is tried again.
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -44,6 +47,11 @@ pub(super) async fn listen(target: Target, head: Arc<Head>, news: Arc<News>) {
         loop {
             let error = match hear(&target, &head, &news).await {
                 Ok(never) => never,
+                // The pool says no more than that there is no connection: the reason is asked for.
+                Err(Error::PoolTimedOut) => match target.connect().await {
+                    Ok(_) => continue,
+                    Err(error) => error,
+                },
                 Err(error) => explain(&target.name, &error),
             };
             *news.trouble.lock() = Some(error);
@@ -56,10 +64,10 @@ pub(super) async fn listen(target: Target, head: Arc<Head>, news: Arc<News>) {
     }
 }
 
-async fn hear(target: &Target, head: &Head, news: &News) -> Result<JournalError, sqlx::Error> {
+async fn hear(target: &Target, head: &Head, news: &News) -> Result<JournalError, Error> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
-        .acquire_timeout(target.patience)
+        .acquire_timeout(ACQUIRING.min(target.patience))
         .connect_lazy_with(target.options());
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.listen(CHANNEL).await?;

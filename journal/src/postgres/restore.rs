@@ -55,6 +55,11 @@ impl PostgresRestore {
                 let mut conn = target.connect_to_write().await?;
                 schema::migrate(&target, &mut conn).await?;
                 lock(&target, &mut conn).await?;
+                // What is found written is where a commit gets to, a standby that is waited for among it.
+                let settled =
+                    sqlx::raw_sql("UPDATE daybook_journal.head SET writer = writer").execute(&mut conn);
+                let settled = tokio::time::timeout(target.patience, settled).await;
+                settled.map_err(|_| target.silent())?.map_err(|error| explain(&target.name, &error))?;
                 let me = target.new_name(&mut conn).await?;
                 Ok((conn, me))
             })
@@ -82,7 +87,9 @@ fn on_a_thread<T: Send>(run: impl FnOnce() -> T + Send) -> T {
 }
 
 async fn write(conn: &mut PgConnection, me: Uuid, events: &[Kept]) -> Result<(), Failure> {
-    let head = sqlx::raw_sql("BEGIN; SELECT last, recorded_at FROM daybook_journal.head FOR UPDATE");
+    let head = sqlx::raw_sql(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT last, recorded_at FROM daybook_journal.head FOR UPDATE",
+    );
     let head = head.fetch_one(&mut *conn).await?;
     let (mut last, mut recorded_at) = (unsigned(&head, 0)?, head.try_get(1)?);
     let streams: std::collections::BTreeSet<&str> = events.iter().map(|kept| kept.stream.as_str()).collect();

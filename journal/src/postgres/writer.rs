@@ -44,7 +44,7 @@ const LETTING_GO: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(2);
 
 /// A commit that changes nothing. Where commits wait for a standby, it waits for all that was committed before.
-pub(super) const SETTLE: &str = "UPDATE daybook_journal.head SET writer = writer; COMMIT";
+const SETTLE: &str = "UPDATE daybook_journal.head SET writer = writer; COMMIT";
 /// Ends a session, unless its commit waits for a standby: that would end the waiting too, and what no standby has
 /// would pass for written. Says whether it waits.
 const END: &str = "SELECT CASE WHEN wait_event = 'SyncRep' THEN true ELSE pg_terminate_backend(pid) IS NULL END \
@@ -397,7 +397,9 @@ impl Writer {
     async fn held(&self, conn: &mut PgConnection) -> JournalError {
         let who = sqlx::query(
             "SELECT string_agg(format('%s (process %s of the server, from %s, since %s)', a.application_name, a.pid, \
-                 coalesce(host(a.client_addr), 'the same machine'), a.backend_start::timestamptz(0)), ', ') \
+                 CASE WHEN a.backend_start IS NULL THEN 'a place that only its own role may see' \
+                      ELSE coalesce(host(a.client_addr), 'the same machine') END, \
+                 coalesce(a.backend_start::timestamptz(0)::text, 'a time that only that may see')), ', ') \
              FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
              WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1::int8::oid AND l.objid = $2::int8::oid \
                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
@@ -405,7 +407,7 @@ impl Writer {
         let who = who.bind(i64::from(LOCK_CLASS)).bind(i64::from(WRITING)).fetch_one(conn).await;
         let who = who.and_then(|row| row.try_get::<Option<String>, _>(0)).ok().flatten();
         JournalError::Locked(format!(
-            "{} is being written by {}; stop it, or open the journal read-only",
+            "{} is being written by {}; stop it first (verify, digest, replay and other readers need not wait)",
             self.shared.target.name,
             who.unwrap_or_else(|| "another process".to_owned())
         ))
