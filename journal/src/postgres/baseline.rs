@@ -40,7 +40,7 @@ impl Scratch {
         let name = name();
         // Wherever the database is named in a URL, the last word has it.
         let url = format!("{url}{}dbname={name}", if url.contains('?') { '&' } else { '?' });
-        if Target::parse(&url)?.options().get_database() != Some(&name) {
+        if Target::parse(&url)?.database() != Some(&name) {
             return Err(JournalError::Unavailable(format!(
                 "{}: the URL does not allow for another database on the same server; write \
                  postgres://USER:PASSWORD@HOST:PORT/DATABASE",

@@ -1,6 +1,11 @@
 //! Connections: where they go, how each session is set, and what kind of server answers.
+//!
+//! Of several servers, a primary and its standbys, one takes writes at a time. Each connection looks for it, beginning
+//! with the one that was it last: when a standby was promoted, whoever lost a connection finds it there.
 
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -23,70 +28,89 @@ pub(super) const WRITING: i32 = 2;
 /// Where a journal is: how to get there, and its name without a password.
 #[derive(Clone)]
 pub(super) struct Target {
-    options: PgConnectOptions,
+    /// One, or a primary and its standbys.
+    servers: Vec<PgConnectOptions>,
+    /// Which of them was the primary when it was last asked.
+    primary: Arc<AtomicUsize>,
     pub name: String,
     /// Longest wait for a connection or an answer.
     pub patience: Duration,
 }
 
 impl Target {
-    /// Reads `postgres://user:password@host:port/database`. What it leaves out is as libpq has it: `PGHOST`,
+    /// Reads `postgres://user:password@host:port,host:port/database`. What it leaves out is as libpq has it: `PGHOST`,
     /// `PGUSER`, `PGPASSWORD`, `~/.pgpass` and so on.
     pub(super) fn parse(url: &str) -> Result<Self, JournalError> {
-        let wrong = |error: &dyn std::fmt::Display| {
-            JournalError::Unavailable(format!(
-                "the journal's URL cannot be read ({error}); write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
-            ))
-        };
-        let mut options = PgConnectOptions::from_str(url).map_err(|error| wrong(&error))?;
-        if options.get_username() == "anonymous" {
-            // What the driver makes of a user that it could not find out. Read again with the one that it is: the line of
-            // ~/.pgpass is looked up by it.
-            let user = std::env::var("USER").unwrap_or_else(|_| "postgres".to_owned());
-            let plain = user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-            let named = format!("{url}{}user={user}", if url.contains('?') { '&' } else { '?' });
-            options = match PgConnectOptions::from_str(&named) {
-                Ok(named) if plain => named,
-                _ => options.username(&user),
-            };
+        let servers = each(url).iter().map(|url| server(url)).collect::<Result<Vec<_>, _>>()?;
+        let places: Vec<String> = servers.iter().map(place).collect();
+        let database =
+            servers.first().map(|of| of.get_database().unwrap_or(of.get_username())).unwrap_or_default();
+        let name = format!("postgres://{}/{database}", places.join(","));
+        Ok(Self { servers, primary: Arc::default(), name, patience: PATIENCE })
+    }
+
+    /// How to connect, for who needs to do so by itself: of several servers to the one that takes writes.
+    pub(super) async fn options(&self) -> Result<PgConnectOptions, JournalError> {
+        if self.servers.len() > 1 {
+            drop(self.connect().await?);
         }
-        let database = options.get_database().unwrap_or(options.get_username()).to_owned();
-        let place = match options.get_socket() {
-            Some(folder) => folder.display().to_string(),
-            None => options.get_host().to_owned(),
-        };
-        let name = format!("postgres://{place}:{}/{database}", options.get_port());
-        let options = options
-            .application_name(&format!("daybook {}", std::process::id()))
-            .options([
-                // Whoever is cut off must not hold the head for long.
-                ("idle_in_transaction_session_timeout", "30s"),
-                ("lock_timeout", "20s"),
-                ("tcp_keepalives_idle", "10"),
-                ("tcp_keepalives_interval", "5"),
-                ("tcp_keepalives_count", "3"),
-                // Short statements through an index, whatever the planner knows of a young table.
-                ("jit", "off"),
-                ("enable_seqscan", "off"),
-                ("search_path", "pg_catalog"),
-                ("client_min_messages", "warning"),
-            ])
-            .statement_cache_capacity(64)
-            .disable_statement_logging();
-        Ok(Self { options, name, patience: PATIENCE })
+        Ok(self.servers[self.primary.load(Ordering::Relaxed)].clone())
     }
 
-    /// How to connect, for who needs to do so by itself.
-    pub(super) fn options(&self) -> PgConnectOptions {
-        self.options.clone()
+    /// The database, as the URL names it or as its user is called.
+    pub(super) fn database(&self) -> Option<&str> {
+        self.servers.first().and_then(PgConnectOptions::get_database)
     }
 
-    /// A session for reading.
+    /// A session for reading: of several servers on the one that takes writes, for a standby may be behind.
     pub(super) async fn connect(&self) -> Result<PgConnection, JournalError> {
-        match tokio::time::timeout(self.patience, self.options.connect()).await {
+        if let [only] = &self.servers[..] {
+            return self.connect_to(only, self.patience).await;
+        }
+        let (count, last) = (self.servers.len(), self.primary.load(Ordering::Relaxed));
+        let mut why = Vec::new();
+        for at in (0..count).map(|n| (last + n) % count) {
+            let server = &self.servers[at];
+            match self.connect_to_primary(server, self.patience / 4).await {
+                Ok(Some(conn)) => {
+                    self.primary.store(at, Ordering::Relaxed);
+                    return Ok(conn);
+                }
+                Ok(None) => why.push(format!("{} is a standby", place(server))),
+                Err(error) => why.push(error.to_string()),
+            }
+        }
+        let none = format!("no server of {} takes writes: {}", self.name, why.join("; "));
+        Err(JournalError::Unavailable(none))
+    }
+
+    async fn connect_to(
+        &self,
+        server: &PgConnectOptions,
+        patience: Duration,
+    ) -> Result<PgConnection, JournalError> {
+        match tokio::time::timeout(patience, server.connect()).await {
             Ok(Ok(conn)) => Ok(conn),
             Ok(Err(error)) => Err(explain(&self.name, &error)),
             Err(_) => Err(self.silent()),
+        }
+    }
+
+    /// Nothing where the server is a standby.
+    async fn connect_to_primary(
+        &self,
+        server: &PgConnectOptions,
+        patience: Duration,
+    ) -> Result<Option<PgConnection>, JournalError> {
+        let name = format!("postgres://{}", place(server));
+        let asked = async {
+            let mut conn = server.connect().await?;
+            let row = sqlx::query("SELECT pg_is_in_recovery()").fetch_one(&mut conn).await?;
+            Ok((!row.try_get::<bool, _>(0)?).then_some(conn))
+        };
+        match tokio::time::timeout(patience, asked).await {
+            Ok(answer) => answer.map_err(|error| explain(&name, &error)),
+            Err(_) => Err(JournalError::Unavailable(format!("{name} does not answer"))),
         }
     }
 
@@ -143,5 +167,78 @@ impl Target {
             self.name,
             self.patience.as_secs_f32()
         ))
+    }
+}
+
+/// The URLs of the servers that one URL names.
+fn each(url: &str) -> Vec<String> {
+    let Some((scheme, rest)) = url.split_once("://") else { return vec![url.to_owned()] };
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
+    let at = if user.is_empty() { "" } else { "@" };
+    hosts.split(',').map(|host| format!("{scheme}://{user}{at}{host}{path}")).collect()
+}
+
+/// How to connect to the one server of a URL, and how each session is set.
+fn server(url: &str) -> Result<PgConnectOptions, JournalError> {
+    let mut options = PgConnectOptions::from_str(url).map_err(|error| {
+        JournalError::Unavailable(format!(
+            "the journal's URL cannot be read ({error}); write postgres://USER:PASSWORD@HOST:PORT/DATABASE, of a primary \
+             and its standbys HOST:PORT,HOST:PORT"
+        ))
+    })?;
+    if options.get_username() == "anonymous" {
+        // What the driver makes of a user that it could not find out. Read again with the one that it is: the line of
+        // ~/.pgpass is looked up by it.
+        let user = std::env::var("USER").unwrap_or_else(|_| "postgres".to_owned());
+        let plain = user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        let named = format!("{url}{}user={user}", if url.contains('?') { '&' } else { '?' });
+        options = match PgConnectOptions::from_str(&named) {
+            Ok(named) if plain => named,
+            _ => options.username(&user),
+        };
+    }
+    Ok(options
+        .application_name(&format!("daybook {}", std::process::id()))
+        .options([
+            // Whoever is cut off must not hold the head for long.
+            ("idle_in_transaction_session_timeout", "30s"),
+            ("lock_timeout", "20s"),
+            ("tcp_keepalives_idle", "10"),
+            ("tcp_keepalives_interval", "5"),
+            ("tcp_keepalives_count", "3"),
+            // Short statements through an index, whatever the planner knows of a young table.
+            ("jit", "off"),
+            ("enable_seqscan", "off"),
+            ("search_path", "pg_catalog"),
+            ("client_min_messages", "warning"),
+        ])
+        .statement_cache_capacity(64)
+        .disable_statement_logging())
+}
+
+/// Where a server is.
+fn place(server: &PgConnectOptions) -> String {
+    match server.get_socket() {
+        Some(folder) => format!("{}:{}", folder.display(), server.get_port()),
+        None => format!("{}:{}", server.get_host(), server.get_port()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_one_server_or_several() {
+        let of = |url: &str| each(url);
+        assert_eq!(of("postgres://ann:s@db:1/books?x=a,b"), ["postgres://ann:s@db:1/books?x=a,b"]);
+        assert_eq!(
+            of("postgres://ann:s@a:1,b:2,c/books?sslmode=require"),
+            ["a:1", "b:2", "c"].map(|host| format!("postgres://ann:s@{host}/books?sslmode=require"))
+        );
+        assert_eq!(of("postgres://a,b"), ["postgres://a", "postgres://b"]);
+        let target = Target::parse("postgres://ann:s3cret@a:1,b:2/books").expect("a URL");
+        assert_eq!(target.name, "postgres://a:1,b:2/books");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use sqlx::Error;
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 
 use super::batch::unsigned;
@@ -45,16 +45,7 @@ impl News {
 pub(super) async fn listen(target: Target, head: Arc<Head>, news: Arc<News>) {
     let hear = async {
         loop {
-            let error = match hear(&target, &head, &news).await {
-                Ok(never) => never,
-                // The pool says no more than that there is no connection: the reason is asked for.
-                Err(Error::PoolTimedOut) => match target.connect().await {
-                    Ok(_) => continue,
-                    Err(error) => error,
-                },
-                Err(error) => explain(&target.name, &error),
-            };
-            *news.trouble.lock() = Some(error);
+            *news.trouble.lock() = Some(hear(&target, &head, &news).await);
             tokio::time::sleep(AGAIN).await;
         }
     };
@@ -64,11 +55,33 @@ pub(super) async fn listen(target: Target, head: Arc<Head>, news: Arc<News>) {
     }
 }
 
-async fn hear(target: &Target, head: &Head, news: &News) -> Result<JournalError, Error> {
+/// Publishes the head until nothing is heard any more; says why.
+async fn hear(target: &Target, head: &Head, news: &News) -> JournalError {
+    let options = match target.options().await {
+        Ok(options) => options,
+        Err(error) => return error,
+    };
+    match hear_from(options, target, head, news).await {
+        Ok(why) => why,
+        // The pool says no more than that there is no connection: the reason is asked for.
+        Err(Error::PoolTimedOut) => match target.connect().await {
+            Ok(_) => JournalError::Unavailable(format!("{}: the connection was lost", target.name)),
+            Err(error) => error,
+        },
+        Err(error) => explain(&target.name, &error),
+    }
+}
+
+async fn hear_from(
+    options: PgConnectOptions,
+    target: &Target,
+    head: &Head,
+    news: &News,
+) -> Result<JournalError, Error> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRING.min(target.patience))
-        .connect_lazy_with(target.options());
+        .connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.listen(CHANNEL).await?;
     loop {

@@ -146,6 +146,24 @@ impl Server {
     }
 }
 
+/// A program, to be run as whoever a server may run as, that finds the server's programs by `DAYBOOK_POSTGRES`.
+///
+/// # Errors
+/// Why it cannot be, with the cure.
+pub fn as_owner(program: &str) -> Result<Command, String> {
+    let mut command = command(program.into(), owner()?);
+    command.env("DAYBOOK_POSTGRES", programs()?);
+    Ok(command)
+}
+
+/// A new folder that is theirs.
+///
+/// # Errors
+/// Why there is none.
+pub fn scratch() -> Result<PathBuf, String> {
+    folder(owner()?)
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());

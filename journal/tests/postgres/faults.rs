@@ -14,7 +14,7 @@ use crate::proxy::{Cut, Proxy};
 use crate::{alone, open};
 
 /// How often, in the short form and where `DAYBOOK_LONG=yes` asks for the long one.
-fn tries(short: u64, long: u64) -> u64 {
+pub fn tries(short: u64, long: u64) -> u64 {
     if std::env::var("DAYBOOK_LONG").is_ok_and(|value| value == "yes") { long } else { short }
 }
 

@@ -6,6 +6,7 @@
 mod bench;
 mod copies;
 mod doubt;
+mod failover;
 mod faults;
 mod opening;
 mod proxy;
