@@ -104,8 +104,10 @@ status)
 kill)
     need_primary
     pid=$(head -n 1 "$dir/$p/postmaster.pid")
-    # its children too: they would go on for a moment
-    kill -9 "$pid" $(ps -o pid= --ppid "$pid")
+    # its children too: they would go on for a moment; some are gone by themselves by then
+    children=$(ps -o pid= --ppid "$pid")
+    kill -9 "$pid"
+    kill -9 $children 2>/dev/null || true
     while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
     echo "killed $p"
     ;;

@@ -88,6 +88,15 @@ fn count(acknowledged: &Acknowledged) -> usize {
     acknowledged.lock().unwrap().len()
 }
 
+/// Who appends stops, also when the test fails.
+struct Stop<'s>(&'s AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Appends until told to stop; what has no answer or no place is sent again, the same, until it is acknowledged or it is time
 /// to go.
 fn load(journal: &PostgresJournal, thread: u128, stop: &AtomicBool, acknowledged: &Acknowledged) {
@@ -124,6 +133,7 @@ fn a_primary_that_is_lost_under_load_takes_nothing_along_that_was_acknowledged()
             let (journal, stop, acknowledged) = (&journal, &stop, &acknowledged);
             scope.spawn(move || load(journal, thread, stop, acknowledged));
         }
+        let _stop = Stop(&stop);
         for round in 0..tries(2, 20) {
             let began = Instant::now();
             let before = count(&acknowledged);
@@ -148,7 +158,6 @@ fn a_primary_that_is_lost_under_load_takes_nothing_along_that_was_acknowledged()
             recovered.push((promoted, lost.elapsed()));
             cluster.told("rejoin", &[]);
         }
-        stop.store(true, Ordering::Relaxed);
     });
     let acknowledged = acknowledged.into_inner().unwrap();
     println!(
@@ -193,6 +202,7 @@ fn without_waiting_for_a_standby_a_lost_primary_takes_along_what_was_acknowledge
             let (journal, stop, acknowledged) = (&journal, &stop, &acknowledged);
             scope.spawn(move || load(journal, thread, stop, acknowledged));
         }
+        let _stop = Stop(&stop);
         while count(&acknowledged) < 100 {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -201,7 +211,6 @@ fn without_waiting_for_a_standby_a_lost_primary_takes_along_what_was_acknowledge
         while count(&acknowledged) < before + 100 {
             std::thread::sleep(Duration::from_millis(5));
         }
-        stop.store(true, Ordering::Relaxed);
     });
     cluster.told("kill", &[]);
     cluster.told("promote", &[]);
