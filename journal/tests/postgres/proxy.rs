@@ -72,7 +72,7 @@ impl Proxy {
     }
 }
 
-/// From client to server, chunk by chunk. A COMMIT is a message of its own: the client waits for answers before it.
+/// From client to server, chunk by chunk. A COMMIT ends a message: the client waits for answers before it and behind it.
 fn forward(
     mut client: TcpStream,
     mut server: TcpStream,
@@ -86,7 +86,7 @@ fn forward(
             continue;
         }
         let chunk = &buffer[..read];
-        let commit = chunk.first() == Some(&b'Q') && chunk.windows(6).any(|part| part == b"COMMIT");
+        let commit = chunk.first() == Some(&b'Q') && chunk.ends_with(b"COMMIT\0");
         let cut = if commit { plan.swap(0, Ordering::SeqCst) } else { 0 };
         if cut == Cut::Before as u8 {
             made.fetch_add(1, Ordering::SeqCst);
