@@ -12,7 +12,7 @@ use crate::Load;
 use crate::check::category;
 
 /// Where an event stands in the whole log: 1 is the first, 0 is "before everything".
-/// Dense in the SQL backends and in memory; only ordered in others.
+/// Dense in the SQL backends and in memory; only ordered in others ([`Journal::dense`]).
 pub type Position = u64;
 
 /// Where an event stands in its stream: 1 is the first, 0 is "the stream does not exist yet".
@@ -326,6 +326,12 @@ pub trait Journal: Send + Sync + 'static {
     /// version.
     fn append(&self, items: Vec<Append>) -> Appending<'_>;
 
+    /// Whether positions count events: the first is 1, and each is one more than the one before. Where they do not, they are
+    /// only ordered, and what is made of them by arithmetic is no event's.
+    fn dense(&self) -> bool {
+        true
+    }
+
     /// Position of the last event, 0 when empty.
     ///
     /// # Errors
@@ -399,6 +405,10 @@ impl<J: Journal + ?Sized> Journal for std::sync::Arc<J> {
 
     fn append(&self, items: Vec<Append>) -> Appending<'_> {
         (**self).append(items)
+    }
+
+    fn dense(&self) -> bool {
+        (**self).dense()
     }
 
     fn head(&self) -> Result<Position, JournalError> {

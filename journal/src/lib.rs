@@ -20,6 +20,7 @@ pub mod conformance;
 mod contract;
 pub mod follow;
 mod head;
+pub mod kurrentdb;
 pub mod limits;
 mod load;
 mod memory;

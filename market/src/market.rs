@@ -10,7 +10,7 @@ use daybook_commands::{
 };
 use daybook_domain::books::commands::MarketCommand;
 use daybook_domain::{Currency, MarketId, PartyId, Rejection, Timestamp};
-use daybook_journal::{Filter, Journal, MemoryJournal, PostgresJournal, SqliteJournal, postgres, sqlite};
+use daybook_journal::{Filter, Journal, MemoryJournal, PostgresJournal, SqliteJournal, kurrentdb, postgres, sqlite};
 use daybook_projections::metrics::Sites;
 use daybook_projections::{Follower, Progress, ReadModels};
 use tokio::runtime::Handle;
@@ -99,8 +99,18 @@ pub struct Market {
     sites: Option<Sites>,
 }
 
+/// Where the market's own files go, which a journal in a database leaves open.
+fn own_file(options: &Options, database: &str) -> Result<PathBuf, MarketError> {
+    options.own.clone().ok_or_else(|| {
+        MarketError::Url(format!(
+            "a journal in {database} leaves open where the market's own files lie: name a file for the read models, such as \
+             --read-models sqlite:daybook.views.db, and they lie beside it"
+        ))
+    })
+}
+
 impl Market {
-    /// Opens the journal at `url` (`sqlite:PATH`, `postgres://...` or `memory:`) for writing, and the market's own file
+    /// Opens the journal at `url` (`sqlite:PATH`, `postgres://...`, `esdb://...` or `memory:`) for writing, and the market's own file
     /// beside it or beside [`Options::own`]. No other market writes it meanwhile: states and references are kept in
     /// memory and decided on.
     ///
@@ -112,15 +122,15 @@ impl Market {
         let mut own = url.clone();
         let journal: Arc<dyn Journal> = match &url {
             StoreUrl::Postgres(server) => {
-                let Some(path) = options.own.clone() else {
-                    let why = "a journal in PostgreSQL leaves open where the market's own files lie: name a file for the \
-                               read models, such as --read-models sqlite:daybook.views.db, and they lie beside it";
-                    return Err(MarketError::Url(why.to_owned()));
-                };
-                own = StoreUrl::Sqlite(path);
+                own = StoreUrl::Sqlite(own_file(&options, "PostgreSQL")?);
                 let clock = Arc::clone(&options.clock);
                 let options = postgres::Options { clock, alone: true, ..postgres::Options::default() };
                 Arc::new(PostgresJournal::open(server, options)?)
+            }
+            StoreUrl::Kurrent(cluster) => {
+                own = StoreUrl::Sqlite(own_file(&options, "KurrentDB")?);
+                let clock = Arc::clone(&options.clock);
+                kurrentdb::open(cluster, kurrentdb::Options { clock, ..kurrentdb::Options::default() })?
             }
             StoreUrl::Memory => Arc::new(MemoryJournal::with_clock(Arc::clone(&options.clock))),
             StoreUrl::Sqlite(path) => {
@@ -144,7 +154,7 @@ impl Market {
         commands.pending = Some(pending);
         commands.cache_streams = options.cache_streams;
         let side = match own {
-            StoreUrl::Memory | StoreUrl::Postgres(_) => Side::in_memory()?,
+            StoreUrl::Memory | StoreUrl::Postgres(_) | StoreUrl::Kurrent(_) => Side::in_memory()?,
             StoreUrl::Sqlite(path) => {
                 commands.refusals = Arc::new(SqliteRefusals::open(path)?);
                 Side::open(path)?

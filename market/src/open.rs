@@ -1,7 +1,9 @@
-//! Where a market's stores lie: `sqlite:PATH`, `postgres://...` or `memory:`.
+//! Where a market's stores lie: `sqlite:PATH`, `postgres://...`, `esdb://...` or `memory:`.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+use daybook_journal::kurrentdb;
 
 use crate::MarketError;
 
@@ -12,6 +14,8 @@ pub enum StoreUrl {
     Sqlite(PathBuf),
     /// A database of a PostgreSQL server; the URL may hold a password.
     Postgres(String),
+    /// A journal in a KurrentDB (EventStoreDB) cluster; the URL may hold a password.
+    Kurrent(String),
     /// Nothing that outlives the process.
     Memory,
 }
@@ -34,12 +38,15 @@ impl FromStr for StoreUrl {
             Some((scheme @ ("postgres" | "postgresql"), _)) => {
                 wrong(format!("{scheme}: names no server; write {scheme}://USER@HOST/DATABASE"))
             }
-            Some((scheme @ ("esdb" | "kurrentdb"), _)) => wrong(format!(
-                "{scheme}: is not built into this version; use sqlite:PATH, postgres://HOST/DATABASE or memory:"
-            )),
+            Some((scheme, rest)) if kurrentdb::is_scheme(scheme) && rest.starts_with("//") => {
+                Ok(Self::Kurrent(url.to_owned()))
+            }
+            Some((scheme, _)) if kurrentdb::is_scheme(scheme) => {
+                wrong(format!("{scheme}: names no cluster; write {scheme}://USER@HOST:2113"))
+            }
             _ => wrong(format!(
-                "{url:?} names no store; use sqlite:PATH (such as sqlite:daybook.db), postgres://HOST/DATABASE or \
-                 memory:"
+                "{url:?} names no store; use sqlite:PATH (such as sqlite:daybook.db), postgres://HOST/DATABASE, \
+                 esdb://HOST:2113 or memory:"
             )),
         }
     }
@@ -51,7 +58,7 @@ impl StoreUrl {
     #[must_use]
     pub fn beside(&self, word: &str) -> Self {
         match self {
-            Self::Memory | Self::Postgres(_) => Self::Memory,
+            Self::Memory | Self::Postgres(_) | Self::Kurrent(_) => Self::Memory,
             Self::Sqlite(path) => Self::Sqlite(beside(path, word)),
         }
     }
@@ -67,6 +74,7 @@ impl std::fmt::Debug for StoreUrl {
         match self {
             Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
             Self::Postgres(_) => f.write_str("Postgres"),
+            Self::Kurrent(_) => f.write_str("Kurrent"),
             Self::Memory => f.write_str("Memory"),
         }
     }

@@ -67,6 +67,18 @@ pub fn entry<'a>(event: &Recorded<'a>) -> Entry<'a> {
     }
 }
 
+/// A log numbers events by their positions.
+fn must_be_dense(journal: &dyn Journal) -> Result<(), TransparencyError> {
+    if journal.dense() {
+        return Ok(());
+    }
+    Err(TransparencyError::Refused(format!(
+        "{} gives its events positions that do not count them, and a signed log does: it is kept of a journal in SQLite or \
+         PostgreSQL only",
+        journal.describe()
+    )))
+}
+
 /// Passes over the journal behind a position, up to another or its end; `told` hears where it is, and may stop it by `false`.
 fn pass(
     journal: &dyn Journal,
@@ -74,6 +86,7 @@ fn pass(
     told: &mut dyn FnMut(Position) -> bool,
     each: &mut dyn FnMut(&Entry<'_>) -> Result<(), ProofError>,
 ) -> Result<(), TransparencyError> {
+    must_be_dense(journal)?;
     let mut failed = None;
     journal.scan(after, upto, &Filter::default(), &mut |event| {
         if let Err(error) = each(&entry(&event)) {
@@ -98,6 +111,7 @@ pub fn grow(
     log: &mut Log,
     told: &mut dyn FnMut(Position) -> bool,
 ) -> Result<bool, TransparencyError> {
+    must_be_dense(journal)?;
     let (head, logged) = (journal.head()?, log.size());
     if logged > 0 {
         let mut same = Ok(false);
@@ -133,6 +147,7 @@ pub fn sign(
     keys: &[MarketKey],
     now: Timestamp,
 ) -> Result<Checkpoint, TransparencyError> {
+    must_be_dense(journal)?;
     let lines = lines(journal, market, log.size(), now)?;
     match log.checkpoint(keys, &lines) {
         Err(ProofError::Damaged(why)) => {
@@ -168,6 +183,7 @@ pub fn prove(
     position: Position,
     under: &Checkpoint,
 ) -> Result<Proof, TransparencyError> {
+    must_be_dense(journal)?;
     let mut found = None;
     let before = position.saturating_sub(1);
     journal.scan(before, Some(position), &Filter::default(), &mut |event| {

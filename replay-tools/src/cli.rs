@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use daybook_journal::kurrentdb;
+
 use crate::cmd;
 use crate::output::Format;
 
@@ -28,7 +30,7 @@ pub struct Cli {
 /// What every subcommand understands.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
-    /// Where the journal is: sqlite:PATH or postgres://USER@HOST/DATABASE
+    /// Where the journal is: sqlite:PATH, postgres://USER@HOST/DATABASE or, where it is built in, esdb://USER@HOST:2113
     #[arg(
         long,
         global = true,
@@ -143,12 +145,14 @@ impl std::fmt::Display for FileUrl {
     }
 }
 
-/// Where a journal is: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
+/// Where a journal is: `sqlite:PATH`, `postgres://USER@HOST/DATABASE` or `esdb://USER@HOST:2113`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Url {
     Sqlite(PathBuf),
     /// The URL as it was given, which may hold a password.
     Postgres(String),
+    /// The same.
+    Kurrent(String),
 }
 
 impl FromStr for Url {
@@ -160,8 +164,12 @@ impl FromStr for Url {
                 Ok(Self::Postgres(text.to_owned()))
             }
             Some(("sqlite", _)) | None => text.parse().map(|FileUrl(path)| Self::Sqlite(path)),
+            Some((scheme, rest)) if kurrentdb::is_scheme(scheme) && rest.starts_with("//") => {
+                Ok(Self::Kurrent(text.to_owned()))
+            }
             Some((scheme, _)) => Err(format!(
-                "scheme {scheme:?} is not known here: write sqlite:PATH or postgres://USER@HOST/DATABASE"
+                "scheme {scheme:?} is not known here: write sqlite:PATH, postgres://USER@HOST/DATABASE or \
+                 esdb://USER@HOST:2113"
             )),
         }
     }
@@ -172,7 +180,7 @@ impl Url {
     pub fn to_open(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Self::Postgres(url) => url.clone(),
+            Self::Postgres(url) | Self::Kurrent(url) => url.clone(),
         }
     }
 }

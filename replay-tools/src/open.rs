@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use daybook_api::access::{Access, Settings};
 use daybook_api::webhooks::{self, Webhooks};
-use daybook_journal::{Journal, PostgresJournal, SqliteJournal};
+use daybook_journal::{Journal, PostgresJournal, SqliteJournal, kurrentdb};
 use daybook_market::{Market, Options, StoreUrl};
 use daybook_projections::metrics::Sites;
 use daybook_projections::{ReadModels, Stage};
@@ -20,7 +20,7 @@ impl Global {
     pub fn file(&self) -> Result<PathBuf, Failure> {
         match (&self.journal, &self.read_models) {
             (Url::Sqlite(path), _) => Ok(path.clone()),
-            (Url::Postgres(_), Some(FileUrl(models))) => {
+            (Url::Postgres(_) | Url::Kurrent(_), Some(FileUrl(models))) => {
                 let views = models.file_stem().map(std::path::Path::new);
                 let plain = views.filter(|name| name.extension().is_some_and(|word| word == "views"));
                 Ok(match (plain, models.extension()) {
@@ -28,8 +28,8 @@ impl Global {
                     _ => models.clone(),
                 })
             }
-            (Url::Postgres(_), None) => Err(Failure::Usage(
-                "a journal in PostgreSQL leaves open where the read models and the market's own files lie: name a file \
+            (Url::Postgres(_) | Url::Kurrent(_), None) => Err(Failure::Usage(
+                "a journal in a database leaves open where the read models and the market's own files lie: name a file \
                  with --read-models, such as --read-models sqlite:daybook.views.db"
                     .to_owned(),
             )),
@@ -40,7 +40,7 @@ impl Global {
     pub fn journal_file(&self, cure: &str) -> Result<&std::path::Path, Failure> {
         match &self.journal {
             Url::Sqlite(path) => Ok(path),
-            Url::Postgres(_) => Err(Failure::Usage(format!(
+            Url::Postgres(_) | Url::Kurrent(_) => Err(Failure::Usage(format!(
                 "{} is a database, and this works on a file: {cure}",
                 self.journal
             ))),
@@ -59,7 +59,7 @@ impl Global {
     fn beside(&self, word: &str) -> Result<PathBuf, Failure> {
         match StoreUrl::Sqlite(self.file()?).beside(word) {
             StoreUrl::Sqlite(path) => Ok(path),
-            StoreUrl::Memory | StoreUrl::Postgres(_) => {
+            StoreUrl::Memory | StoreUrl::Postgres(_) | StoreUrl::Kurrent(_) => {
                 Err(Failure::Usage("this needs a file: name a journal with --journal".to_owned()))
             }
         }
@@ -73,6 +73,7 @@ impl Global {
                 Arc::new(SqliteJournal::open_read_only(path)?)
             }
             Url::Postgres(url) => Arc::new(PostgresJournal::open_read_only(url)?),
+            Url::Kurrent(url) => kurrentdb::open_read_only(url)?,
         })
     }
 
@@ -135,6 +136,10 @@ impl Global {
             Url::Sqlite(path) => path,
             Url::Postgres(url) => {
                 PostgresJournal::open_read_only(url)?;
+                return Ok(());
+            }
+            Url::Kurrent(url) => {
+                kurrentdb::open_read_only(url)?;
                 return Ok(());
             }
         };

@@ -455,11 +455,9 @@ fn a_store_that_this_version_lacks_is_named_with_what_to_use() {
         let opened = daybook_market::Market::open(url, daybook_market::Options::default());
         opened.err().expect("it opened").to_string()
     };
-    let error = opened("kurrentdb://db");
-    assert!(
-        error.contains("not built into this version; use sqlite:PATH, postgres://HOST/DATABASE"),
-        "{error}"
-    );
-    let error = opened("postgres://db/market");
-    assert!(error.contains("name a file for the read models, such as --read-models sqlite:"), "{error}");
+    for url in ["postgres://db/market", "esdb://db", "kurrentdb+discover://db"] {
+        let error = opened(url);
+        assert!(error.contains("name a file for the read models, such as --read-models sqlite:"), "{error}");
+    }
+    assert!(opened("esdb:db").contains("write esdb://USER@HOST:2113"));
 }

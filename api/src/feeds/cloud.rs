@@ -34,7 +34,7 @@ impl Source {
             return Ok(known);
         }
         let mut first = None;
-        journal.scan(0, Some(1), &Filter::default(), &mut |event| {
+        journal.scan(0, None, &Filter::default(), &mut |event| {
             first = Some(format!("{SOURCE_PREFIX}{}-{:x}", event.id.simple(), event.recorded_at));
             ControlFlow::Break(())
         })?;

@@ -73,6 +73,8 @@ pub(crate) fn read(
     let mut merchants = BTreeSet::new();
     let mut bytes = 0;
     let mut damaged = None;
+    // where positions do not count events, what is looked at is counted as it comes
+    let (counted, mut left) = (journal.dense(), bounds.scanned);
     let mut take = |event: Recorded<'_>| {
         let mut one = || -> Result<Option<String>, serde_json::Error> {
             let refs = Refs::parse(event.refs)?;
@@ -93,13 +95,15 @@ pub(crate) fn read(
                 return ControlFlow::Break(());
             }
         }
-        if events.len() >= bounds.events || bytes >= MOST_BYTES {
+        left = left.saturating_sub(u64::from(!counted));
+        if events.len() >= bounds.events || bytes >= MOST_BYTES || left == 0 {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     };
-    let upto = after.saturating_add(bounds.scanned);
-    let scanned = journal.scan(after, Some(upto), &wanted.filter, &mut take)?;
+    // one is the event at a position that is known
+    let upto = (counted || bounds.scanned == 1).then(|| after.saturating_add(bounds.scanned));
+    let scanned = journal.scan(after, upto, &wanted.filter, &mut take)?;
     match damaged {
         Some(why) => Err(JournalError::Corrupt(why)),
         None => {

@@ -11,6 +11,7 @@
 
 mod appending;
 mod limits;
+pub mod ordinals;
 mod parallel;
 mod reading;
 mod repeating;

@@ -39,6 +39,11 @@ pub fn copy_journal(
     let head = from.head()?;
     let kept = to.journal().head()?;
     let (source, target) = (from.describe(), to.journal().describe());
+    if !(from.dense() && to.journal().dense()) {
+        return Err(BackupError::NotACopy(format!(
+            "{source} and {target} do not number events alike, and events name positions: none can be a copy of the other"
+        )));
+    }
     if kept > head {
         return Err(BackupError::NotACopy(format!(
             "{target} holds {kept} events and {source} {head}: it is not a copy of it; name a new one"

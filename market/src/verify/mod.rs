@@ -92,7 +92,7 @@ pub fn verify(journal: &dyn Journal, told: Told<'_>) -> Result<Report, VerifyErr
     let mut books = Books::default();
     let mut streams = states::Streams::default();
     let mut groups: Vec<Box<dyn Group>> = vec![
-        Box::new(log::Log::default()),
+        Box::new(log::Log::of(journal.dense())),
         Box::new(orders::Orders::default()),
         Box::new(checkouts::Checkouts::default()),
         Box::new(merchants::Merchants::default()),

@@ -130,7 +130,9 @@ fn fold_all(
             let written = runners.iter_mut().all(|r| send(jobs, r.take_children(CHILD_CHUNK)));
             written && bytes(runners) <= row_bytes
         };
-        let (position, state) = match stretches::cut(total, stretches::LEAST, &own) {
+        // where positions are not dense, a stretch begins where no event is known to stand, and would be looked for
+        let later = journal.dense().then(|| stretches::cut(total, stretches::LEAST, &own)).flatten();
+        let (position, state) = match later {
             Some(later) => {
                 let through = stretches::fold_beside(journal, &mut own, later, row_bytes, &mut look)?;
                 (through, State::default())

@@ -47,6 +47,15 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     }
 }
 
+/// A copy keeps positions, and events name them: a close of the books says through which position it counts. KurrentDB gives
+/// positions of its own, so a copy would have to rewrite what was recorded.
+fn not_copied(url: &Url) -> Failure {
+    Failure::Usage(format!(
+        "{url} is a KurrentDB, which gives positions of its own, and closes of the books name positions: a journal is neither \
+         copied from there nor to there; copy a KurrentDB by its own backup"
+    ))
+}
+
 fn copied(global: &Global, args: &Copy) -> Result<(), Failure> {
     if args.from == args.to {
         return Err(Failure::Usage("FROM and TO are the same journal".to_owned()));
@@ -55,10 +64,12 @@ fn copied(global: &Global, args: &Copy) -> Result<(), Failure> {
     let from: Box<dyn Journal> = match &args.from {
         Url::Sqlite(path) => Box::new(SqliteJournal::open_read_only(path)?),
         Url::Postgres(url) => Box::new(PostgresJournal::open_read_only(url)?),
+        Url::Kurrent(_) => return Err(not_copied(&args.from)),
     };
     let mut to: Box<dyn Restore> = match &args.to {
         Url::Sqlite(path) => Box::new(SqliteRestore::open(path)?),
         Url::Postgres(url) => Box::new(PostgresRestore::open(url)?),
+        Url::Kurrent(_) => return Err(not_copied(&args.to)),
     };
     let progress = Progress::new(!global.no_progress, "copying", 1);
     let done = copy_journal(&*from, &mut *to, &mut |at, of| {
