@@ -4,6 +4,9 @@
 set -euo pipefail
 cargo build --release --quiet -p daybook
 daybook="${CARGO_TARGET_DIR:-target}/release/daybook"
+# as the README's first command builds it: without KurrentDB, and it says how to get that
+without=$("$daybook" --journal esdb://nowhere --read-models sqlite:none.views.db verify 2>&1 || true)
+[[ $without == *"--features kurrentdb"* ]] || { echo "a build without KurrentDB says: $without" >&2; exit 1; }
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

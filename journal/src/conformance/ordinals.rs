@@ -41,13 +41,16 @@ impl Ordinals {
 
     /// The number of a position.
     fn ordinal(&self, position: Position) -> Result<Position, JournalError> {
+        if position == 0 {
+            return Ok(0);
+        }
         let mut known = self.known.lock();
         if position > known.last().copied().unwrap_or(0) {
             self.learn(&mut known)?;
         }
         let last = known.last().copied().unwrap_or(0);
-        if position == 0 || position > last {
-            return Ok(known.len() as Position + (position - last.min(position)));
+        if position > last {
+            return Ok(known.len() as Position + (position - last));
         }
         let at = known.binary_search(&position);
         let at = at.unwrap_or_else(|_| panic!("no event stands at the position {position} that was answered"));

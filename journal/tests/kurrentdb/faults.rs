@@ -2,7 +2,7 @@
 //! is lost, and the journal goes on by itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use daybook_journal::conformance::tools::{append, block_on, fill, item, log, stream};
@@ -164,34 +164,45 @@ fn another_leader_is_found_when_the_leader_crashes_or_steps_down() {
 #[test]
 fn nothing_acknowledged_is_lost_while_nodes_come_and_go() {
     const WRITERS: u128 = 4;
+    const ROUNDS: usize = 4;
     let standin = Standin::start(3);
     let options = Options { lease: Duration::from_secs(3), ..quick() };
     let journal = KurrentJournal::open(&standin.url(), options).unwrap();
-    let done = AtomicBool::new(false);
+    let (done, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
     let faults = standin.faults();
     *faults.only.lock() = "daybook/order".to_owned();
+    /// Ends the breaking also when a writer fails.
+    struct Done<'d>(&'d AtomicBool);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
     let receipts: Vec<(u128, Receipt)> = std::thread::scope(|scope| {
         let breaking = scope.spawn(|| {
-            let mut round = 0;
             while !done.load(Ordering::Acquire) {
-                let leader = round % 3;
-                std::thread::sleep(Duration::from_millis(120));
+                let leader = rounds.load(Ordering::Acquire) % 3;
+                std::thread::sleep(Duration::from_millis(400));
                 faults.broken_after_write.store(2, Ordering::SeqCst);
                 faults.late.store(1, Ordering::SeqCst);
                 std::thread::sleep(Duration::from_millis(60));
                 standin.crash(leader);
                 standin.lead((leader + 1) % 3);
-                std::thread::sleep(Duration::from_millis(60));
+                std::thread::sleep(Duration::from_millis(200));
                 standin.restart(leader);
-                round += 1;
+                rounds.fetch_add(1, Ordering::AcqRel);
             }
-            round
         });
+        let ends = Done(&done);
         let journal = &journal;
+        let rounds = &rounds;
         let write = |writer: u128| {
             scope.spawn(move || {
                 let mut mine = Vec::new();
-                for n in 0..25 {
+                for n in 0.. {
+                    if n >= 25 && rounds.load(Ordering::Acquire) >= ROUNDS {
+                        break;
+                    }
                     let command = (writer << 32) + n;
                     let sent = item(&format!("order-{writer}"), command, Expected::At(2 * n as u64), &["{}"; 2]);
                     mine.push((command, insist(journal, &sent)));
@@ -201,13 +212,13 @@ fn nothing_acknowledged_is_lost_while_nodes_come_and_go() {
         };
         let writers: Vec<_> = (1..=WRITERS).map(write).collect();
         let receipts = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
-        done.store(true, Ordering::Release);
-        assert!(breaking.join().unwrap() > 1, "nothing was broken");
+        drop(ends);
+        breaking.join().unwrap();
         receipts
     });
     std::thread::sleep(Duration::from_millis(400));
     let all = log(&journal);
-    assert_eq!(all.len() as u128, WRITERS * 50, "each command once");
+    assert_eq!(all.len(), 2 * receipts.len(), "each command once");
     for (command, receipt) in receipts {
         let mine: Vec<_> = all.iter().filter(|kept| kept.cause.command.as_u128() == command).collect();
         assert_eq!((mine[0].position, mine[1].position, mine[1].version), (receipt.first, receipt.last, receipt.version));

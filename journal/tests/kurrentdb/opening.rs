@@ -69,16 +69,17 @@ fn a_writer_that_lost_its_lease_writes_nothing_more() {
     fill(&journal, [item("order-1", 1, Expected::NoStream, &["{}"])]);
     // somebody else's sign stands behind its own
     standin.intrude("daybook.lease", "Held");
-    let began = Instant::now();
+    let (began, mut command) = (Instant::now(), 1);
     let refused = loop {
-        match append(&journal, item("order-1", 2, Expected::At(1), &["{}"])) {
+        command += 1;
+        match append(&journal, item("order-1", command, Expected::Any, &["{}"])) {
             Err(error @ JournalError::Locked(_)) => break error,
             other => assert!(began.elapsed() < Duration::from_secs(10), "it still writes: {other:?}"),
         }
         std::thread::sleep(Duration::from_millis(20));
     };
     assert!(refused.to_string().contains("start this one again"), "{refused}");
-    let refused = append(&journal, item("order-2", 3, Expected::Any, &["{}"]));
+    let refused = append(&journal, item("order-2", 9_999, Expected::Any, &["{}"]));
     assert!(matches!(refused, Err(JournalError::Locked(_))), "{refused:?}");
 }
 

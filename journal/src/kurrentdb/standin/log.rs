@@ -114,7 +114,7 @@ impl Log {
             last = (revision, self.end);
             if let Some(file) = &mut self.file {
                 let written = file.write_all(&event.encode_length_delimited_to_vec()).and_then(|()| file.sync_data());
-                written.expect("the stand-in's file cannot be written");
+                written.unwrap_or_else(|error| panic!("the stand-in's file cannot be written: {error}"));
             }
             self.keep(event);
         }

@@ -8,6 +8,7 @@
 //! the published protocol and the descriptions of the database, never the database: `docs/kurrentdb.md`.
 
 mod log;
+mod quick;
 mod serve;
 mod wire;
 
@@ -77,7 +78,7 @@ impl Standin {
     /// As [`Standin::start`], and when the file cannot be used.
     #[must_use]
     pub fn on(file: &Path) -> Self {
-        Self::with(Log::on(file).expect("the stand-in's file cannot be used"), 1)
+        Self::with(Log::on(file).unwrap_or_else(|error| panic!("{}: {error}", file.display())), 1)
     }
 
     fn with(log: Log, nodes: usize) -> Self {
@@ -142,7 +143,7 @@ impl Standin {
             .thread_name("kurrentdb-standin")
             .enable_all()
             .build()
-            .expect("the machine gives no thread");
+            .unwrap_or_else(|error| panic!("the machine gives no thread: {error}"));
         let port = self.0.nodes.lock()[node].port;
         let began = std::time::Instant::now();
         // the port may be held for a moment by what breaks off
@@ -153,7 +154,7 @@ impl Standin {
                 Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
             }
         };
-        let port = listener.local_addr().expect("a bound socket has an address").port();
+        let port = listener.local_addr().expect("invariant: a bound socket has an address").port();
         runtime.spawn(serve::serve(listener, serve::Served { shared: Arc::clone(&self.0), node }));
         self.0.nodes.lock()[node] = Node { port, runtime: Some(runtime) };
     }

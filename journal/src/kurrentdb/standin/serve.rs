@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
 use tonic::codec::ProstCodec;
@@ -14,6 +15,7 @@ use tonic::server::{ClientStreamingService, Grpc, NamedService, ServerStreamingS
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::Shared;
+use super::quick::Quick;
 use super::log::{Taken, name_of};
 use super::wire::{
     AllFrom, AppendContent, AppendReq, AppendResp, AppendResult, ClusterInfo, Count, CurrentRevision, Empty, EndPoint,
@@ -39,7 +41,7 @@ pub(super) async fn serve(listener: TcpListener, served: Served) {
         .add_service(Streams(served.clone()))
         .add_service(Gossip(served.clone()))
         .add_service(Features(served))
-        .serve_with_incoming(TcpListenerStream::new(listener))
+        .serve_with_incoming(TcpListenerStream::new(listener).map(|socket| socket.and_then(Quick::on)))
         .await;
     if let Err(error) = ended {
         tracing::error!(%error, "the stand-in ended");
