@@ -10,7 +10,9 @@ use daybook_commands::{
 };
 use daybook_domain::books::commands::MarketCommand;
 use daybook_domain::{Currency, MarketId, PartyId, Rejection, Timestamp};
-use daybook_journal::{Filter, Journal, MemoryJournal, PostgresJournal, SqliteJournal, kurrentdb, postgres, sqlite};
+use daybook_journal::{
+    Filter, Journal, MemoryJournal, PostgresJournal, SqliteJournal, kurrentdb, postgres, sqlite,
+};
 use daybook_projections::metrics::Sites;
 use daybook_projections::{Follower, Progress, ReadModels};
 use tokio::runtime::Handle;

@@ -65,11 +65,15 @@ fn a_demo_of_a_seed_has_the_same_digests_in_sqlite_and_in_kurrentdb() {
 fn a_market_that_is_killed_goes_on_where_it_was() {
     let standin = Standin::start(1);
     let (place, url) = (Place::empty(), standin.url());
-    let demo = ["demo", "--days", "60", "--orders-per-day", "40", "--seed", "5", "--journal", &url, "--no-progress"];
+    let demo =
+        ["demo", "--days", "60", "--orders-per-day", "40", "--seed", "5", "--journal", &url, "--no-progress"];
     let mut child = place.command(&[&demo[..], &MODELS].concat()).stderr(Stdio::null()).spawn().unwrap();
     let began = Instant::now();
     while standin.appends() < 300 {
-        assert!(began.elapsed() < Duration::from_secs(120) && child.try_wait().unwrap().is_none(), "it ended");
+        assert!(
+            began.elapsed() < Duration::from_secs(120) && child.try_wait().unwrap().is_none(),
+            "it ended"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().unwrap();

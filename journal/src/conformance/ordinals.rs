@@ -11,7 +11,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::{
-    Append, Appending, Expected, Filter, Journal, JournalError, Load, Position, Receipt, Recorded, Scanned, Version, Visit,
+    Append, Appending, Expected, Filter, Journal, JournalError, Load, Position, Receipt, Recorded, Scanned,
+    Version, Visit,
 };
 
 /// The journal, and the positions of its events so far.
@@ -53,7 +54,8 @@ impl Ordinals {
             return Ok(known.len() as Position + (position - last));
         }
         let at = known.binary_search(&position);
-        let at = at.unwrap_or_else(|_| panic!("no event stands at the position {position} that was answered"));
+        let at =
+            at.unwrap_or_else(|_| panic!("no event stands at the position {position} that was answered"));
         Ok(at as Position + 1)
     }
 

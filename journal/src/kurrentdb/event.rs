@@ -48,7 +48,11 @@ pub(super) struct Stored {
 }
 
 /// An event as it is sent.
-pub(super) fn encode(event: &NewEvent, cause: &Cause, recorded_at: Micros) -> Result<EventData, JournalError> {
+pub(super) fn encode(
+    event: &NewEvent,
+    cause: &Cause,
+    recorded_at: Micros,
+) -> Result<EventData, JournalError> {
     let meta = Meta {
         daybook: FORM,
         schema: event.schema,

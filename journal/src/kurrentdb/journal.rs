@@ -14,9 +14,7 @@ use crate::head::Head;
 use crate::limits::LONGEST_WAIT;
 use crate::load::Counters;
 use crate::queue::{Queue, Results};
-use crate::{
-    Append, Appending, Filter, Journal, JournalError, Load, Position, Scanned, Version, Visit,
-};
+use crate::{Append, Appending, Filter, Journal, JournalError, Load, Position, Scanned, Version, Visit};
 
 /// How often who only reads looks for news.
 const LOOK: Duration = Duration::from_millis(200);
@@ -48,7 +46,8 @@ impl KurrentJournal {
             counters: Counters::default(),
         });
         let writer = Writer::open(Arc::clone(&shared), reader.clone(), options)?;
-        let failed = |error: std::io::Error| JournalError::Unavailable(format!("cannot start a thread: {error}"));
+        let failed =
+            |error: std::io::Error| JournalError::Unavailable(format!("cannot start a thread: {error}"));
         let thread = std::thread::Builder::new().name("journal-writer".into()).spawn(move || writer.run());
         let writing = Some(Writing { shared, thread: Some(thread.map_err(failed)?) });
         Ok(Self { reader, head, writing })
@@ -62,7 +61,12 @@ impl KurrentJournal {
         let reader = Reader::new(Supervisor::new(Target::parse(url)?, Options::default().patience));
         let journal = Self { reader, head: Arc::default(), writing: None };
         // who waits at once is not told that there is nothing
-        journal.head()?;
+        if journal.head()? == 0 && !super::lease::was_taken(&journal.reader.supervisor)? {
+            return Err(JournalError::Unavailable(format!(
+                "there is no journal at {} yet: nobody has written it; is the name after journal= right?",
+                journal.describe()
+            )));
+        }
         Ok(journal)
     }
 }

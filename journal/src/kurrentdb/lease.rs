@@ -18,7 +18,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use eventstore::{
-    AppendToStreamOptions, Client, Error, EventData, ReadStreamOptions, StreamMetadataBuilder, StreamPosition, StreamState,
+    AppendToStreamOptions, Client, Error, EventData, ReadStreamOptions, StreamMetadataBuilder,
+    StreamPosition, StreamState,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -89,7 +90,12 @@ impl Lease {
             Err(Failure::Refused(Error::WrongExpectedVersion { .. })) => match look(&supervisor)? {
                 // it had arrived, and its answer not
                 Some(found) if found.sign == sign => found.revision,
-                found => return Err(held(&supervisor, found.map_or("another process".to_owned(), |f| f.sign.who))),
+                found => {
+                    return Err(held(
+                        &supervisor,
+                        found.map_or("another process".to_owned(), |f| f.sign.who),
+                    ));
+                }
             },
             Err(Failure::Refused(error)) => return Err(supervisor.unavailable(&error)),
             Err(Failure::Unsent(why) | Failure::Unclear(why)) => {
@@ -110,7 +116,8 @@ impl Lease {
         let shared = Arc::new(Shared { supervisor, sign, lease, state, lost: AtomicBool::new(false) });
         let (stop, stopped) = channel();
         let for_thread = Arc::clone(&shared);
-        let failed = |error: std::io::Error| JournalError::Unavailable(format!("cannot start a thread: {error}"));
+        let failed =
+            |error: std::io::Error| JournalError::Unavailable(format!("cannot start a thread: {error}"));
         let thread = std::thread::Builder::new().name("journal-lease".into()).spawn(move || {
             let every = for_thread.lease / SIGNS;
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(every) {
@@ -182,7 +189,10 @@ impl Shared {
         let revision = self.state.lock().revision;
         let last = Sign { released: true, ..self.sign.clone() };
         if let Err(error) = send(&self.supervisor, &last, StreamState::StreamRevision(revision)) {
-            tracing::warn!(?error, "the journal's lease was not given back: who opens it next waits until it runs out");
+            tracing::warn!(
+                ?error,
+                "the journal's lease was not given back: who opens it next waits until it runs out"
+            );
         }
     }
 }
@@ -218,6 +228,11 @@ fn wait_for_silence(supervisor: &Supervisor, lease: Duration) -> Result<Option<u
     Ok(Some(found.revision))
 }
 
+/// Whether anybody ever wrote this journal.
+pub(super) fn was_taken(supervisor: &Supervisor) -> Result<bool, JournalError> {
+    Ok(look(supervisor)?.is_some())
+}
+
 /// The last sign there is.
 fn look(supervisor: &Supervisor) -> Result<Option<Found>, JournalError> {
     let name = supervisor.target.lease.clone();
@@ -238,7 +253,9 @@ fn look(supervisor: &Supervisor) -> Result<Option<Found>, JournalError> {
     };
     let Some(event) = event else { return Ok(None) };
     let target = &supervisor.target;
-    let sign = event.as_json().map_err(|_| target.damaged(event.position.commit, "is no sign of a journal's writer"))?;
+    let sign = event
+        .as_json()
+        .map_err(|_| target.damaged(event.position.commit, "is no sign of a journal's writer"))?;
     Ok(Some(Found { revision: event.revision, sign }))
 }
 
@@ -249,7 +266,8 @@ fn send(supervisor: &Supervisor, sign: &Sign, expected: StreamState) -> Result<u
     let name = supervisor.target.lease.clone();
     // a sign that is late is worth little: others are to be tried soon
     let patience = Tries::new(Duration::from_secs(3)).left();
-    let options = AppendToStreamOptions::default().stream_state(expected).requires_leader(true).deadline(patience);
+    let options =
+        AppendToStreamOptions::default().stream_state(expected).requires_leader(true).deadline(patience);
     let written = supervisor.call(patience, move |client: Client| async move {
         client.append_to_stream(name, &options, event).await
     })?;

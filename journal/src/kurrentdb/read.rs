@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventstore::{
-    Client, Error, ReadAllOptions, ReadStream, ReadStreamOptions, RecordedEvent, StreamPosition, SubscriptionFilter,
+    Client, Error, ReadAllOptions, ReadStream, ReadStreamOptions, RecordedEvent, StreamPosition,
+    SubscriptionFilter,
 };
 
 use super::event::{Stored, decode};
@@ -138,7 +139,12 @@ impl Reader {
     }
 
     /// The database has no event behind `from`, and this process has seen one at `end` or behind it.
-    fn ended(&self, after: Position, end: Position, from: Option<Position>) -> Result<Position, JournalError> {
+    fn ended(
+        &self,
+        after: Position,
+        end: Position,
+        from: Option<Position>,
+    ) -> Result<Position, JournalError> {
         if self.last()?.is_some_and(|last| last.position >= end) {
             return Ok(end);
         }
@@ -217,7 +223,12 @@ impl Reader {
     }
 
     /// Visits the events of several streams in the order of positions, up to `end`.
-    pub(super) fn streams(&self, names: &[&str], end: Position, visit: Visit<'_>) -> Result<(), JournalError> {
+    pub(super) fn streams(
+        &self,
+        names: &[&str],
+        end: Position,
+        visit: Visit<'_>,
+    ) -> Result<(), JournalError> {
         let mut names = names.to_vec();
         names.sort_unstable();
         names.dedup();

@@ -62,12 +62,6 @@ impl Supervisor {
         Self { target, patience, current: Mutex::default() }
     }
 
-    /// How many clients there were.
-    #[cfg(test)]
-    pub(super) fn clients(&self) -> u64 {
-        self.current.lock().0
-    }
-
     fn session(&self) -> Result<Arc<Session>, Failure> {
         let mut current = self.current.lock();
         if let Some(session) = &current.1 {
@@ -147,7 +141,9 @@ impl Supervisor {
         loop {
             let why = match self.call(tries.left(), &what) {
                 Ok(done) => return Ok(done),
-                Err(Failure::Refused(Error::NotLeaderException(leader))) => format!("the leader is {leader:?}"),
+                Err(Failure::Refused(Error::NotLeaderException(leader))) => {
+                    format!("the leader is {leader:?}")
+                }
                 Err(Failure::Refused(error)) => return Err(error),
                 Err(Failure::Unsent(why) | Failure::Unclear(why)) => why,
             };

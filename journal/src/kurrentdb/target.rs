@@ -37,7 +37,9 @@ impl Target {
             match key.to_ascii_lowercase().as_str() {
                 "journal" => journal = value,
                 "nodepreference" if value.eq_ignore_ascii_case("leader") => {}
-                "nodepreference" => return Err(wrong("a journal asks the leader only: leave nodePreference out")),
+                "nodepreference" => {
+                    return Err(wrong("a journal asks the leader only: leave nodePreference out"));
+                }
                 _ => rest.push(pair),
             }
         }
@@ -47,7 +49,12 @@ impl Target {
         }
         let settings = format!("{place}?{}", rest.join("&")).parse::<ClientSettings>();
         let settings = settings.map_err(|error| wrong(&error.to_string()))?;
-        Ok(Self { settings, name: shown(url), prefix: format!("{journal}/"), lease: format!("{journal}.lease") })
+        Ok(Self {
+            settings,
+            name: shown(url),
+            prefix: format!("{journal}/"),
+            lease: format!("{journal}.lease"),
+        })
     }
 
     /// A stream's name in the database.
@@ -81,7 +88,10 @@ mod tests {
             "kurrentdb+discover://cluster.example",
         ] {
             let target = Target::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
-            assert_eq!((target.stream("order-1").as_str(), target.lease.as_str()), ("daybook/order-1", "daybook.lease"));
+            assert_eq!(
+                (target.stream("order-1").as_str(), target.lease.as_str()),
+                ("daybook/order-1", "daybook.lease")
+            );
             assert!(!target.name.contains("secret"));
         }
         let target = Target::parse("esdb://h?journal=books_2&tls=false").unwrap();

@@ -262,7 +262,10 @@ impl Writer {
                     Ok(written) => {
                         let last = written.next_expected_version + 1;
                         if last != sent.before + sent.events.len() as Version {
-                            return Outcome::Unknown(format!("the database put stream {} at version {last}", sent.stream));
+                            return Outcome::Unknown(format!(
+                                "the database put stream {} at version {last}",
+                                sent.stream
+                            ));
                         }
                         // a repeat may be answered without a position
                         return Outcome::Written(Some(written.position.commit).filter(|at| *at > 0));
@@ -270,10 +273,14 @@ impl Writer {
                     Err(Failure::Refused(Error::WrongExpectedVersion { .. })) => match self.is_there(sent) {
                         Ok(true) => return Outcome::Written(None),
                         Ok(false) => return Outcome::Overtaken,
-                        Err(error) if unclear.is_none() && !error.transient() => return Outcome::Refused(error),
+                        Err(error) if unclear.is_none() && !error.transient() => {
+                            return Outcome::Refused(error);
+                        }
                         Err(error) => error.to_string(),
                     },
-                    Err(Failure::Refused(Error::NotLeaderException(leader))) => format!("the leader is {leader:?}"),
+                    Err(Failure::Refused(Error::NotLeaderException(leader))) => {
+                        format!("the leader is {leader:?}")
+                    }
                     Err(Failure::Refused(error)) if unclear.is_none() => {
                         return Outcome::Refused(self.refusal(sent, &error));
                     }
@@ -300,10 +307,12 @@ impl Writer {
             before => StreamState::StreamRevision(before - 1),
         };
         let supervisor = &self.reader.supervisor;
-        let options = AppendToStreamOptions::default().stream_state(expected).requires_leader(true).deadline(patience);
+        let options =
+            AppendToStreamOptions::default().stream_state(expected).requires_leader(true).deadline(patience);
         let (name, events) = (supervisor.target.stream(&sent.stream), sent.events.clone());
-        supervisor
-            .call(patience, move |client: Client| async move { client.append_to_stream(name, &options, events).await })
+        supervisor.call(patience, move |client: Client| async move {
+            client.append_to_stream(name, &options, events).await
+        })
     }
 
     /// Whether the event behind `before` is the first of what was sent.
@@ -340,9 +349,9 @@ impl Writer {
         let places = match last {
             Some(last) if sent.events.len() == 1 => Ok((last, last)),
             Some(last) => self.position(&sent.stream, sent.before + 1).map(|first| (first, last)),
-            None => self.position(&sent.stream, sent.before + 1).and_then(|first| {
-                Ok((first, self.position(&sent.stream, version)?))
-            }),
+            None => self
+                .position(&sent.stream, sent.before + 1)
+                .and_then(|first| Ok((first, self.position(&sent.stream, version)?))),
         };
         let (first, last) = match places {
             Ok(places) => places,
@@ -368,7 +377,9 @@ impl Writer {
         })?;
         found.ok_or_else(|| {
             let at = &self.reader.supervisor.target.name;
-            JournalError::Corrupt(format!("{at}: stream {stream} lacks version {version}, which was just written"))
+            JournalError::Corrupt(format!(
+                "{at}: stream {stream} lacks version {version}, which was just written"
+            ))
         })
     }
 }

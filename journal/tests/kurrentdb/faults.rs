@@ -204,7 +204,8 @@ fn nothing_acknowledged_is_lost_while_nodes_come_and_go() {
                         break;
                     }
                     let command = (writer << 32) + n;
-                    let sent = item(&format!("order-{writer}"), command, Expected::At(2 * n as u64), &["{}"; 2]);
+                    let sent =
+                        item(&format!("order-{writer}"), command, Expected::At(2 * n as u64), &["{}"; 2]);
                     mine.push((command, insist(journal, &sent)));
                 }
                 mine
@@ -221,7 +222,10 @@ fn nothing_acknowledged_is_lost_while_nodes_come_and_go() {
     assert_eq!(all.len(), 2 * receipts.len(), "each command once");
     for (command, receipt) in receipts {
         let mine: Vec<_> = all.iter().filter(|kept| kept.cause.command.as_u128() == command).collect();
-        assert_eq!((mine[0].position, mine[1].position, mine[1].version), (receipt.first, receipt.last, receipt.version));
+        assert_eq!(
+            (mine[0].position, mine[1].position, mine[1].version),
+            (receipt.first, receipt.last, receipt.version)
+        );
     }
     is_whole(&journal);
 }

@@ -50,7 +50,8 @@ impl Backend for Server {
 
 impl Place for Named {
     fn open(&self) -> Arc<dyn Journal> {
-        let journal = KurrentJournal::open(&self.url, self.options.clone()).unwrap_or_else(|error| panic!("{error}"));
+        let journal =
+            KurrentJournal::open(&self.url, self.options.clone()).unwrap_or_else(|error| panic!("{error}"));
         Arc::new(Ordinals::of(Arc::new(journal)))
     }
 }
@@ -69,10 +70,13 @@ fn the_stand_in_keeps_every_promise() {
 }
 
 #[test]
-fn a_cluster_keeps_every_promise_with_the_tightest_bounds() {
+fn a_cluster_keeps_every_promise_with_tight_bounds() {
     let standin = Standin::start(3);
     standin.lead(2);
-    keeps_every_promise(standin.url(), Options { queue_events: 1, stream_cache_entries: 0, ..Options::default() });
+    keeps_every_promise(
+        standin.url(),
+        Options { queue_events: 1, stream_cache_entries: 4_000, ..Options::default() },
+    );
 }
 
 /// Against KurrentDB itself.

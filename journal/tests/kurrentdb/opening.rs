@@ -19,7 +19,10 @@ fn a_second_writer_is_told_who_writes_and_readers_are_free() {
     let error = refusal(KurrentJournal::open(&standin.url(), quick()));
     let text = error.to_string();
     assert!(matches!(error, JournalError::Locked(_)), "{text}");
-    assert!(text.contains(&format!("daybook {}", std::process::id())) && text.contains("read-only"), "{text}");
+    assert!(
+        text.contains(&format!("daybook {}", std::process::id())) && text.contains("read-only"),
+        "{text}"
+    );
     assert!(began.elapsed() < Duration::from_millis(1_400), "a sign of life is enough");
     let reader = kurrentdb::open_read_only(&standin.url()).unwrap();
     assert_eq!(log(&*reader).len(), 1);
@@ -35,10 +38,19 @@ fn a_second_writer_is_told_who_writes_and_readers_are_free() {
 #[test]
 fn two_journals_in_one_database_know_nothing_of_each_other() {
     let standin = Standin::start(1);
-    let named = |name: &str| KurrentJournal::open(&format!("{}&journal={name}", standin.url()), quick()).unwrap();
+    let named =
+        |name: &str| KurrentJournal::open(&format!("{}&journal={name}", standin.url()), quick()).unwrap();
     let (one, other) = (named("one"), named("one_more"));
     fill(&one, [item("order-1", 1, Expected::NoStream, &["{}"])]);
     assert_eq!(other.head(), Ok(0));
+    let url = format!("{}&journal=", standin.url());
+    assert_eq!(
+        kurrentdb::open_read_only(&format!("{url}one_more")).unwrap().head(),
+        Ok(0),
+        "it is there, and empty"
+    );
+    let nobody = kurrentdb::open_read_only(&format!("{url}none"));
+    assert!(nobody.err().unwrap().to_string().contains("there is no journal"));
     fill(&other, [item("order-1", 1, Expected::NoStream, &["{}", "{}"])]);
     assert_eq!((log(&one).len(), log(&other).len()), (1, 2));
 }
@@ -91,7 +103,10 @@ fn what_is_not_a_journals_is_not_read_as_one() {
     standin.intrude("daybook/order-1", "SomebodyElses");
     drop(journal);
     let error = refusal(KurrentJournal::open(&standin.url(), quick()));
-    assert!(matches!(&error, JournalError::Corrupt(why) if why.contains("not written by Daybook")), "{error}");
+    assert!(
+        matches!(&error, JournalError::Corrupt(why) if why.contains("not written by Daybook")),
+        "{error}"
+    );
 }
 
 #[test]
@@ -101,7 +116,10 @@ fn nobody_there_and_nobody_let_in_are_said_apart() {
     let standin = Standin::start(1);
     standin.faults().closed.store(true, Ordering::SeqCst);
     let error = refusal(KurrentJournal::open(&standin.url(), options.clone()));
-    assert!(matches!(&error, JournalError::Unavailable(why) if why.contains("does not let this user in")), "{error}");
+    assert!(
+        matches!(&error, JournalError::Unavailable(why) if why.contains("does not let this user in")),
+        "{error}"
+    );
     standin.crash(0);
     let error = refusal(KurrentJournal::open(&standin.url(), options));
     assert!(matches!(&error, JournalError::Unavailable(why) if why.contains("127.0.0.1")), "{error}");

@@ -54,8 +54,11 @@ fn a_reader_begins_anywhere_also_where_no_event_stands() {
     for known in [false, true] {
         for n in [0, 1, 150, 298, 299] {
             for beside in [0, 1, 7] {
-                let reader: Arc<dyn Journal> =
-                    if known { Arc::clone(&journal) } else { kurrentdb::open_read_only(&standin.url()).unwrap() };
+                let reader: Arc<dyn Journal> = if known {
+                    Arc::clone(&journal)
+                } else {
+                    kurrentdb::open_read_only(&standin.url()).unwrap()
+                };
                 let after = all[n].position + beside;
                 let read = scan(&*reader, after, None, &Filter::default());
                 assert_eq!(read, all[n + 1..], "after {after}");
@@ -118,8 +121,9 @@ fn an_append_that_the_database_finds_too_large_says_its_limit() {
     standin.faults().max_append.store(1_000, Ordering::SeqCst);
     let journal = open(&standin);
     let large = format!("{{\"x\":\"{}\"}}", "y".repeat(2_000));
-    let answers = [item("order-1", 1, Expected::NoStream, &[&large]), item("order-1", 2, Expected::NoStream, &["{}"])]
-        .map(|item| daybook_journal::conformance::tools::append(&journal, item));
+    let answers =
+        [item("order-1", 1, Expected::NoStream, &[&large]), item("order-1", 2, Expected::NoStream, &["{}"])]
+            .map(|item| daybook_journal::conformance::tools::append(&journal, item));
     let Err(JournalError::TooLarge { what, actual, limit }) = &answers[0] else { panic!("{answers:?}") };
     assert!(what.contains("MaxAppendSize") && *actual > 2_000 && *limit == 1_000, "{answers:?}");
     assert!(answers[1].is_ok(), "nothing of it was written");

@@ -36,8 +36,11 @@ pub struct Log {
 impl Log {
     /// `counting`: whether positions count events; else they only grow, and what is lost is found by the versions.
     pub fn of(counting: bool) -> Self {
-        let holds =
-            if counting { "positions are dense: no event is lost" } else { "positions grow from event to event" };
+        let holds = if counting {
+            "positions are dense: no event is lost"
+        } else {
+            "positions grow from event to event"
+        };
         Self {
             position: 0,
             counting,
@@ -102,11 +105,8 @@ impl Log {
 impl Group for Log {
     fn see(&mut self, seen: &Seen<'_>, _: &Books) {
         let event = seen.recorded;
-        let follows = if self.counting {
-            event.position == self.position + 1
-        } else {
-            event.position > self.position
-        };
+        let follows =
+            if self.counting { event.position == self.position + 1 } else { event.position > self.position };
         let wrong = (!follows).then(|| format!("follows position {}", self.position));
         self.dense.look(|| place(event), wrong);
         self.position = event.position;

@@ -64,13 +64,17 @@ impl Log {
         &self.events
     }
 
-    pub(super) fn stream(&self, name: &[u8]) -> impl DoubleEndedIterator<Item = &RecordedEvent> + ExactSizeIterator + use<'_> {
+    pub(super) fn stream(
+        &self,
+        name: &[u8],
+    ) -> impl DoubleEndedIterator<Item = &RecordedEvent> + ExactSizeIterator + use<'_> {
         let places = self.streams.get(name).map_or(&[][..], Vec::as_slice);
         places.iter().map(|place| &self.events[*place])
     }
 
     fn keep(&mut self, event: RecordedEvent) {
-        self.end = event.commit_position + HEADER + event.data.len() as u64 + event.custom_metadata.len() as u64;
+        self.end =
+            event.commit_position + HEADER + event.data.len() as u64 + event.custom_metadata.len() as u64;
         let name = name_of(&event).to_vec();
         self.streams.entry(name).or_default().push(self.events.len());
         self.events.push(event);
@@ -85,7 +89,7 @@ impl Log {
 
     /// Writes an event of the database's own.
     pub(super) fn system(&mut self, stream: &str, kind: &str) {
-        let id = Uuid::from_u128(u128::from(self.end) << 64 | 0x5e5e);
+        let id = Uuid::from_u128((u128::from(self.end) << 64) | 0x5e5e);
         let message = ProposedMessage {
             id: Some(structured(id)),
             metadata: [("type".to_owned(), kind.to_owned())].into(),
@@ -113,7 +117,8 @@ impl Log {
             };
             last = (revision, self.end);
             if let Some(file) = &mut self.file {
-                let written = file.write_all(&event.encode_length_delimited_to_vec()).and_then(|()| file.sync_data());
+                let written =
+                    file.write_all(&event.encode_length_delimited_to_vec()).and_then(|()| file.sync_data());
                 written.unwrap_or_else(|error| panic!("the stand-in's file cannot be written: {error}"));
             }
             self.keep(event);
@@ -123,7 +128,12 @@ impl Log {
 
     /// Takes an append as the database does: the condition first; where it does not hold, an append whose events stand just
     /// there already is a repeat.
-    pub(super) fn append(&mut self, stream: &[u8], expected: &Expected, messages: Vec<ProposedMessage>) -> Taken {
+    pub(super) fn append(
+        &mut self,
+        stream: &[u8],
+        expected: &Expected,
+        messages: Vec<ProposedMessage>,
+    ) -> Taken {
         let length = self.stream(stream).len() as u64;
         let (holds, from) = match expected {
             Expected::Revision(revision) => (length == revision + 1, Some(revision + 1)),
@@ -136,8 +146,10 @@ impl Log {
             return Taken::Written(revision, Some(position));
         }
         let there = from.and_then(|from| usize::try_from(from).ok()).is_some_and(|from| {
-            let standing: Vec<_> = self.stream(stream).skip(from).take(messages.len()).map(|e| uuid(e.id.as_ref())).collect();
-            !messages.is_empty() && standing == messages.iter().map(|m| uuid(m.id.as_ref())).collect::<Vec<_>>()
+            let standing: Vec<_> =
+                self.stream(stream).skip(from).take(messages.len()).map(|e| uuid(e.id.as_ref())).collect();
+            !messages.is_empty()
+                && standing == messages.iter().map(|m| uuid(m.id.as_ref())).collect::<Vec<_>>()
         });
         if there {
             return Taken::Written(from.unwrap_or_default() + messages.len() as u64 - 1, None);

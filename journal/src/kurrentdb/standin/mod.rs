@@ -104,7 +104,8 @@ impl Standin {
     /// Its URL, without the name of a journal: times are short, so that tests are.
     #[must_use]
     pub fn url(&self) -> String {
-        let hosts: Vec<_> = self.0.nodes.lock().iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        let hosts: Vec<_> =
+            self.0.nodes.lock().iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
         format!("esdb://{}?tls=false&discoveryInterval=20&gossipTimeout=500", hosts.join(","))
     }
 
@@ -148,7 +149,9 @@ impl Standin {
         let began = std::time::Instant::now();
         // the port may be held for a moment by what breaks off
         let listener = loop {
-            match runtime.block_on(tokio::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))) {
+            match runtime
+                .block_on(tokio::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))))
+            {
                 Ok(listener) => break listener,
                 Err(error) if began.elapsed().as_secs() > 10 => panic!("port {port}: {error}"),
                 Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),

@@ -42,7 +42,11 @@ impl Connected for Quick {
 }
 
 impl AsyncRead for Quick {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.0).poll_read(cx, into);
         if read.is_ready() {
             acknowledge(&self.0)?;

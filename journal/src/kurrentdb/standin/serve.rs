@@ -15,13 +15,13 @@ use tonic::server::{ClientStreamingService, Grpc, NamedService, ServerStreamingS
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::Shared;
-use super::quick::Quick;
 use super::log::{Taken, name_of};
+use super::quick::Quick;
 use super::wire::{
-    AllFrom, AppendContent, AppendReq, AppendResp, AppendResult, ClusterInfo, Count, CurrentRevision, Empty, EndPoint,
-    Expected, FilterBy, FilterOption, MemberInfo, Position, PositionOption, ProposedMessage, ReadContent, ReadEvent, ReadReq,
-    ReadResp, RecordedEvent, StreamFrom, StreamIdentifier, StreamNotFound, Success, SupportedMethods, Whence, WrongCurrent,
-    WrongExpected, WrongExpectedVersion,
+    AllFrom, AppendContent, AppendReq, AppendResp, AppendResult, ClusterInfo, Count, CurrentRevision, Empty,
+    EndPoint, Expected, FilterBy, FilterOption, MemberInfo, Position, PositionOption, ProposedMessage,
+    ReadContent, ReadEvent, ReadReq, ReadResp, RecordedEvent, StreamFrom, StreamIdentifier, StreamNotFound,
+    Success, SupportedMethods, Whence, WrongCurrent, WrongExpected, WrongExpectedVersion,
 };
 
 /// Largest message, as the database has it.
@@ -82,31 +82,53 @@ fn no_such_method() -> http::Response<Body> {
     Status::unimplemented("the stand-in has no such method").into_http()
 }
 
-service!(Streams, "event_store.client.streams.Streams", served, request, method, match method {
-    "Append" => {
-        let codec = ProstCodec::<AppendResp, AppendReq>::default();
-        let mut grpc = Grpc::new(codec).max_decoding_message_size(MESSAGE);
-        grpc.client_streaming(Appended(served), request).await
+service!(
+    Streams,
+    "event_store.client.streams.Streams",
+    served,
+    request,
+    method,
+    match method {
+        "Append" => {
+            let codec = ProstCodec::<AppendResp, AppendReq>::default();
+            let mut grpc = Grpc::new(codec).max_decoding_message_size(MESSAGE);
+            grpc.client_streaming(Appended(served), request).await
+        }
+        "Read" => {
+            let codec = ProstCodec::<ReadResp, ReadReq>::default();
+            let mut grpc = Grpc::new(codec).max_encoding_message_size(MESSAGE);
+            grpc.server_streaming(Reading(served), request).await
+        }
+        _ => no_such_method(),
     }
-    "Read" => {
-        let codec = ProstCodec::<ReadResp, ReadReq>::default();
-        let mut grpc = Grpc::new(codec).max_encoding_message_size(MESSAGE);
-        grpc.server_streaming(Reading(served), request).await
-    }
-    _ => no_such_method(),
-});
+);
 
-service!(Gossip, "event_store.client.gossip.Gossip", served, request, method, match method {
-    "Read" => Grpc::new(ProstCodec::<ClusterInfo, Empty>::default()).unary(Members(served), request).await,
-    _ => no_such_method(),
-});
-
-service!(Features, "event_store.client.server_features.ServerFeatures", served, request, method, match method {
-    "GetSupportedMethods" => {
-        Grpc::new(ProstCodec::<SupportedMethods, Empty>::default()).unary(Versions(served), request).await
+service!(
+    Gossip,
+    "event_store.client.gossip.Gossip",
+    served,
+    request,
+    method,
+    match method {
+        "Read" =>
+            Grpc::new(ProstCodec::<ClusterInfo, Empty>::default()).unary(Members(served), request).await,
+        _ => no_such_method(),
     }
-    _ => no_such_method(),
-});
+);
+
+service!(
+    Features,
+    "event_store.client.server_features.ServerFeatures",
+    served,
+    request,
+    method,
+    match method {
+        "GetSupportedMethods" => {
+            Grpc::new(ProstCodec::<SupportedMethods, Empty>::default()).unary(Versions(served), request).await
+        }
+        _ => no_such_method(),
+    }
+);
 
 struct Members(Served);
 
@@ -271,7 +293,8 @@ impl ServerStreamingService<ReadReq> for Reading {
     fn call(&mut self, request: Request<ReadReq>) -> Self::Future {
         let answers = self.0.leads(&request).and_then(|()| self.0.read(request.into_inner()));
         let respond = |contents: Vec<ReadContent>| {
-            let all: Vec<_> = contents.into_iter().map(|content| Ok(ReadResp { content: Some(content) })).collect();
+            let all: Vec<_> =
+                contents.into_iter().map(|content| Ok(ReadResp { content: Some(content) })).collect();
             Response::new(tokio_stream::iter(all))
         };
         Box::pin(std::future::ready(answers.map(respond)))
@@ -314,12 +337,17 @@ impl Served {
                 let all = log.events();
                 match (of.from, backwards) {
                     (Some(AllFrom::Position(from)), false) => {
-                        let begin = all.binary_search_by_key(&from.commit_position, |event| event.commit_position);
+                        let begin =
+                            all.binary_search_by_key(&from.commit_position, |event| event.commit_position);
                         let begin = begin.map_err(|_| Status::invalid_argument("Invalid position."))?;
                         Ok(all[begin..].iter().filter(wanted).take(count).map(event).collect())
                     }
-                    (Some(AllFrom::Start(_)) | None, false) => Ok(all.iter().filter(wanted).take(count).map(event).collect()),
-                    (Some(AllFrom::End(_)), true) => Ok(all.iter().rev().filter(wanted).take(count).map(event).collect()),
+                    (Some(AllFrom::Start(_)) | None, false) => {
+                        Ok(all.iter().filter(wanted).take(count).map(event).collect())
+                    }
+                    (Some(AllFrom::End(_)), true) => {
+                        Ok(all.iter().rev().filter(wanted).take(count).map(event).collect())
+                    }
                     _ => Err(Status::unimplemented("the stand-in does not read so")),
                 }
             }

@@ -1,7 +1,7 @@
 //! The messages of the protocol that a journal uses, as `streams.proto`, `gossip.proto`, `serverfeatures.proto` and
 //! `shared.proto` of the `kurrentdb` crate 1.2.0 (MIT, Kurrent Inc.) number their fields. What is left out a reader of
 //! Protocol Buffers skips. The client is generated from those files: a field that is wrong here is one it does not understand.
-#![allow(missing_docs)] // the names are the protocol's
+#![allow(missing_docs, clippy::large_enum_variant)] // names and shapes are the protocol's
 
 use std::collections::HashMap;
 
