@@ -30,7 +30,7 @@ pub struct Cli {
 /// What every subcommand understands.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
-    /// Where the journal is: sqlite:PATH, postgres://USER@HOST/DATABASE or, where it is built in, esdb://USER@HOST:2113
+    /// Where the journal is: sqlite:PATH, postgres://USER@HOST/DATABASE or esdb://USER@HOST:2113
     #[arg(
         long,
         global = true,

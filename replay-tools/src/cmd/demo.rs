@@ -47,9 +47,10 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let options = Options { clock: Arc::clone(&clock) as _, ..Options::default() };
     let market = global.market_with(options)?;
     let head = market.journal().head()?;
+    let unit = if market.journal().dense() { "events" } else { "positions" };
     if head > 0 {
         return Err(Failure::Refused(format!(
-            "{} holds {} events already, and a simulation is not mixed with them: name a new journal, such as \
+            "{} holds {} {unit} already, and a simulation is not mixed with them: name a new journal, such as \
              --journal sqlite:demo.db",
             global.journal,
             grouped(&head.to_string())
@@ -65,7 +66,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     drop(market);
     let report = report?;
     let seconds = started.elapsed().as_secs_f64();
-    say!("{} events in {seconds:.1} s", grouped(&report.head.to_string()));
+    say!("{} {unit} in {seconds:.1} s", grouped(&report.head.to_string()));
     let models = global.read_models()?;
     let checked = verify::check(global, &models)?;
     unheard(print(global, &report, &checked, &models))?;
