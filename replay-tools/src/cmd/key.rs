@@ -175,7 +175,7 @@ pub fn first(global: &Global) -> String {
 pub fn command(global: &Global, rest: &str) -> String {
     let journal = global.journal.to_string();
     match (&global.journal, &global.read_models) {
-        (Url::Postgres(_), Some(models)) => {
+        (Url::Postgres(_) | Url::Kurrent(_), Some(models)) => {
             format!("daybook --journal {journal} --read-models {models} {rest}")
         }
         _ if journal == "sqlite:daybook.db" => format!("daybook {rest}"),

@@ -28,7 +28,7 @@ pub fn run(global: &Global, _: &Args) -> Result<(), Failure> {
     // a database does not say how much of it is the journal
     let bytes = match &global.journal {
         Url::Sqlite(path) => Some(std::fs::metadata(path).map_or(0, |m| m.len())),
-        Url::Postgres(_) => None,
+        Url::Postgres(_) | Url::Kurrent(_) => None,
     };
     let mut journal =
         Table::new(&["journal", "head", "bytes", "read_models", "applied", "lag", "last_recorded_at"]);

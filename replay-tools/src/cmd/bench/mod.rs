@@ -114,7 +114,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let size = Size { mixed: args.mixed_events.unwrap_or(size.mixed), ..size };
     let beside = || match &global.journal {
         Url::Sqlite(path) => path.parent().filter(|p| !p.as_os_str().is_empty()).map(PathBuf::from),
-        Url::Postgres(_) => None,
+        Url::Postgres(_) | Url::Kurrent(_) => None,
     };
     let dir = args.dir.clone().or_else(beside).unwrap_or_else(|| PathBuf::from("."));
     let room = Room::within(&dir)?;
@@ -129,6 +129,12 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let watch = Watch::start();
     let mut figures: Vec<Figure> = Vec::new();
 
+    if let Url::Kurrent(_) = &global.journal {
+        return Err(Failure::Usage(format!(
+            "{} is a KurrentDB, which bench does not measure: name sqlite:PATH or postgres://HOST/DATABASE",
+            global.journal
+        )));
+    }
     if let Url::Postgres(url) = &global.journal {
         progress.phase("a journal in PostgreSQL");
         figures.extend(postgres::measure(url, &runtime, &size)?);
