@@ -18,6 +18,6 @@ pub mod world;
 pub use calendar::{Calendar, When};
 pub use digest::{Digest, TableDigest};
 pub use engine::{
-    AsOf, AsWritten, EachEvent, EachStep, Events, Follower, Freshness, Measured, ModelStatus, Progress,
-    ReadModelError, ReadModels, Snapshot, Stage, Status, measure_rebuild,
+    AsOf, AsWritten, EachEvent, EachStep, Events, Follower, Freshness, Measured, ModelStatus, Place,
+    Progress, ReadModelError, ReadModels, Snapshot, Stage, Status, measure_rebuild,
 };

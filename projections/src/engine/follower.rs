@@ -29,6 +29,7 @@ impl Follower {
     pub fn start(models: ReadModels) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stop);
+        models.keeps_following(true);
         let thread = std::thread::Builder::new().name("read-models".into()).spawn(move || {
             let mut last = String::new();
             while !seen.load(Ordering::Relaxed) {
@@ -36,6 +37,10 @@ impl Follower {
                 match models.catch_up(&mut |_| {}) {
                     Ok(at) => {
                         last.clear();
+                        if at.applied < at.head {
+                            // another process follows for all, and has not come that far
+                            std::thread::sleep(REST);
+                        }
                         // While much happens, fewer and larger batches: each has its price, whatever its size.
                         models.rest(REST.min(began.elapsed() * 3));
                         if models.journal().wait_beyond(at.applied, SLEEP).is_err() {
@@ -52,6 +57,8 @@ impl Follower {
                     }
                 }
             }
+            models.keeps_following(false);
+            models.lets_go();
         })?;
         Ok(Self { stop, thread: Some(thread) })
     }

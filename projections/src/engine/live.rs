@@ -1,11 +1,9 @@
 //! Live following: batches of events folded into the rows they touch, rows and checkpoint in one transaction.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::Arc;
 
 use daybook_journal::{Journal, Position};
-use rusqlite::Connection;
 
 use super::error::ReadModelError;
 use super::making::Rebuilt;
@@ -13,6 +11,9 @@ use super::meta::{self, State, Stored};
 use super::pass::{Decoder, world_at};
 use super::readers::identity;
 use super::runner::{Children, Runner};
+use super::store::place::Seat;
+use super::store::schema::Lease;
+use super::store::{self, Db};
 use crate::metrics::Sites;
 use crate::model::{Keys, KindSet};
 use crate::models;
@@ -30,7 +31,7 @@ struct Followed {
 
 /// The one writer of a file of read models.
 pub(crate) struct Live {
-    pub(crate) db: Connection,
+    pub(crate) db: Db,
     models: Vec<Followed>,
     state: State,
     /// As read from the file, to notice another process that follows too.
@@ -51,13 +52,15 @@ pub(crate) struct Batch {
     pub(crate) head: Position,
     /// Events folded.
     pub(crate) events: u64,
+    /// Whether another process follows.
+    pub(crate) of_another: bool,
 }
 
 impl Live {
     /// Goes on with the models of the file; those of another version, or made with other lists, wait for a rebuild.
-    pub(crate) fn open(path: &Path, sites: Option<Arc<Sites>>) -> Result<Self, ReadModelError> {
-        let db = meta::open(path)?;
-        let file = identity(path);
+    pub(crate) fn open(seat: &Seat, sites: Option<Arc<Sites>>) -> Result<Self, ReadModelError> {
+        let db = meta::open_at(seat)?;
+        let file = file_of(seat);
         let (models, stored) = (Vec::new(), Vec::new());
         let mut live =
             Self { db, models, state: State::default(), stored, file, cache_rows: CACHE_ROWS, sites };
@@ -105,9 +108,9 @@ impl Live {
         self.models.iter().filter(|m| m.runner.apart() == apart).map(|m| m.position).min()
     }
 
-    /// Whether another file has taken the name of this one.
-    pub(crate) fn replaced(&self, path: &Path) -> bool {
-        self.file != identity(path)
+    /// Whether another file has taken the name of this one, or the connection is gone.
+    pub(crate) fn replaced(&self, seat: &Seat) -> bool {
+        self.db.is_lost() || self.file != file_of(seat)
     }
 
     /// When the last event applied was recorded, microseconds.
@@ -127,10 +130,13 @@ impl Live {
         most: u64,
         apart: bool,
     ) -> Result<Batch, ReadModelError> {
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        if !self.db.take(if apart { Lease::Apart } else { Lease::Together })? {
+            return self.batch_of_another(journal, apart);
+        }
+        self.db.begin()?;
         let done = self.batch_inside(journal, most, apart);
         let done = done.and_then(|done| {
-            self.db.execute_batch("COMMIT")?;
+            self.db.commit()?;
             Ok(done)
         });
         match done {
@@ -139,13 +145,49 @@ impl Live {
             Ok((_, Some(stopped))) => Err(stopped),
             Err(e) => {
                 // the rows in memory have seen events that the file has not
-                if !self.db.is_autocommit() {
-                    self.db.execute_batch("ROLLBACK")?;
+                if !self.db.is_lost() {
+                    self.db.rollback()?;
+                    self.reload()?;
                 }
-                self.reload()?;
                 Err(e)
             }
         }
+    }
+
+    /// Another process follows: what it has come to.
+    fn batch_of_another(&mut self, journal: &dyn Journal, apart: bool) -> Result<Batch, ReadModelError> {
+        if meta::models(&self.db)? != self.stored {
+            self.reload()?;
+        }
+        Ok(Batch {
+            applied: self.position(apart).unwrap_or(0),
+            head: journal.head()?,
+            events: 0,
+            of_another: true,
+        })
+    }
+
+    /// Whether the connection is gone.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.db.is_lost()
+    }
+
+    /// Where the models lie.
+    pub(crate) fn shown(&self) -> String {
+        match &self.db {
+            Db::Sqlite(db) => db.path().unwrap_or_default().to_owned(),
+            Db::Postgres(db) => db.target().name.to_string(),
+        }
+    }
+
+    /// Lets another process follow.
+    pub(crate) fn let_go(&self) -> Result<(), ReadModelError> {
+        Ok(self.db.let_go()?)
+    }
+
+    /// Who follows, where it is not this one.
+    pub(crate) fn holder(&self) -> Result<String, ReadModelError> {
+        Ok(self.db.holder(Lease::Together)?)
     }
 
     fn batch_inside(
@@ -160,6 +202,9 @@ impl Live {
         let after = self.position(apart).unwrap_or(0);
         let own = self.models.iter().filter(|m| m.runner.apart() == apart);
         let kinds = own.fold(KindSet::default(), |set, m| set.or(m.runner.kinds()));
+        if let Db::Postgres(_) = self.db {
+            self.foresee(journal, (after, most), kinds, apart)?;
+        }
         let mut decoder = Decoder::new(kinds, self.state.world.clone());
         let (mut events, mut recorded_at) = (0, self.state.recorded_at);
         let (models, db) = (&mut self.models, &self.db);
@@ -186,7 +231,35 @@ impl Live {
             self.keep_state(State { world: decoder.world, recorded_at })?;
         }
         let applied = self.position(apart).unwrap_or(0);
-        Ok((Batch { applied, head: passed.scanned.head, events }, failed))
+        Ok((Batch { applied, head: passed.scanned.head, events, of_another: false }, failed))
+    }
+
+    /// Loads the rows that the next events touch; what it does not foresee is loaded when it is folded.
+    fn foresee(
+        &mut self,
+        journal: &dyn Journal,
+        (after, most): (Position, u64),
+        kinds: KindSet,
+        apart: bool,
+    ) -> Result<(), ReadModelError> {
+        let mut decoder = Decoder::new(kinds, self.state.world.clone());
+        let mut events = 0;
+        let models = &mut self.models;
+        // an event that cannot be read ends this too, and is told of by who folds
+        decoder.scan(journal, after, None, &mut |e, _| {
+            let mut keys = Keys::new();
+            for m in models.iter_mut().filter(|m| m.runner.apart() == apart) {
+                if m.position < e.position && m.runner.kinds().has(e.kind) {
+                    m.runner.foresee(e, &mut keys);
+                }
+            }
+            events += 1;
+            Ok(if events >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        if let Db::Postgres(db) = &self.db {
+            models.iter_mut().try_for_each(|m| m.runner.load_foreseen(db))?;
+        }
+        Ok(())
     }
 
     /// Writes rows and checkpoint.
@@ -223,10 +296,10 @@ impl Live {
 
     /// Flips the views of rebuilt models and goes on from where they stand.
     pub(crate) fn flip(&mut self, journal: &dyn Journal, rebuilt: &[Rebuilt]) -> Result<(), ReadModelError> {
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
-        let flipped = self.flip_inside(journal, rebuilt);
-        if flipped.is_err() && !self.db.is_autocommit() {
-            self.db.execute_batch("ROLLBACK")?;
+        self.db.begin_flip()?;
+        let flipped = self.flip_inside(journal, rebuilt).and_then(|()| Ok(self.db.commit()?));
+        if flipped.is_err() && !self.db.is_lost() {
+            self.db.rollback()?;
         }
         flipped.and_then(|()| self.reload())
     }
@@ -236,7 +309,7 @@ impl Live {
             self.reload()?;
         }
         for Rebuilt { runner, stored: new } in rebuilt {
-            self.db.execute_batch(&runner.statements().views)?;
+            self.db.define(&runner.statements().views)?;
             meta::put_model(&self.db, new)?;
             if let Some(old) = self.stored.iter().find(|s| s.model == new.model) {
                 drop_generation(&self.db, runner.as_ref(), old.generation)?;
@@ -251,26 +324,78 @@ impl Live {
             let new = State { world: world_at(journal, hindmost)?, ..self.state.clone() };
             meta::put_state(&self.db, &self.state, &new)?;
         }
-        Ok(self.db.execute_batch("COMMIT")?)
+        Ok(())
     }
+}
 
-    /// A generation that no table of the model has yet.
-    pub(crate) fn next_generation(&self, runner: &dyn Runner) -> Result<u32, ReadModelError> {
-        // from the file: another process may have flipped to a generation this one has not seen
-        let stored = meta::models(&self.db)?;
-        let stored = stored.iter().find(|s| s.model == runner.name()).map_or(0, |s| s.generation);
-        // what an interrupted rebuild left behind goes first
-        drop_generation(&self.db, runner, stored + 1)?;
-        Ok(stored + 1)
+/// A generation that no table of the model has yet.
+pub(crate) fn next_generation(db: &Db, runner: &dyn Runner) -> Result<u32, ReadModelError> {
+    // from the file: another process may have flipped to a generation this one has not seen
+    let stored = meta::models(db)?;
+    let stored = stored.iter().find(|s| s.model == runner.name()).map_or(0, |s| s.generation);
+    // what an interrupted rebuild left behind goes first
+    drop_generation(db, runner, stored + 1)?;
+    Ok(stored + 1)
+}
+
+/// Generations that no tables of these models have yet.
+pub(super) fn next_generations(db: &Db, runners: &mut [Box<dyn Runner>]) -> Result<Vec<u32>, ReadModelError> {
+    let stored = meta::models(db)?;
+    let last = |name: &str| stored.iter().find(|s| s.model == name).map_or(0, |s| s.generation);
+    let next: Vec<u32> = runners.iter().map(|runner| last(runner.name()) + 1).collect();
+    let left = runners.iter().zip(&next).map(|(runner, next)| dropped(runner.as_ref(), *next));
+    db.define(&left.collect::<String>())?;
+    for (runner, next) in runners.iter_mut().zip(&next) {
+        runner.attach(*next, None)?;
+    }
+    Ok(next)
+}
+
+/// Shows tables of all models that were made beside those of before, in one step.
+pub(super) fn flip_all(
+    db: &Db,
+    journal: &dyn Journal,
+    rebuilt: &[Rebuilt],
+    state: &State,
+) -> Result<(), ReadModelError> {
+    db.begin_flip()?;
+    let flipped = (|| {
+        let before = meta::models(db)?;
+        // one way to the server and back for all of them: who reads waits meanwhile
+        let mut sql: String = rebuilt.iter().map(|made| &*made.runner.statements().views).collect();
+        for Rebuilt { runner, stored: new } in rebuilt {
+            let old = before.iter().find(|s| s.model == new.model);
+            sql += &old.map_or(String::new(), |old| dropped(runner.as_ref(), old.generation));
+            meta::put_model(db, new)?;
+        }
+        db.define(&sql)?;
+        meta::put_whole_state(db, state)?;
+        if rebuilt.iter().any(|made| made.stored.position > 0) {
+            meta::bind_to(db, journal)?;
+        }
+        Ok(db.commit()?)
+    })();
+    if flipped.is_err() && !db.is_lost() {
+        db.rollback()?;
+    }
+    flipped
+}
+
+fn file_of(seat: &Seat) -> Option<(u64, u64)> {
+    match seat {
+        Seat::File(path) => identity(path),
+        Seat::Database(_) => None,
     }
 }
 
 /// Drops the tables of one generation, whatever columns they had.
-fn drop_generation(db: &Connection, runner: &dyn Runner, generation: u32) -> rusqlite::Result<()> {
-    for table in runner.tables() {
-        db.execute_batch(&format!("DROP TABLE IF EXISTS {table}__r{generation}"))?;
-    }
-    Ok(())
+fn drop_generation(db: &Db, runner: &dyn Runner, generation: u32) -> store::Result<()> {
+    db.define(&dropped(runner, generation))
+}
+
+fn dropped(runner: &dyn Runner, generation: u32) -> String {
+    let tables = runner.tables().into_iter();
+    tables.map(|table| format!("DROP TABLE IF EXISTS {table}__r{generation};\n")).collect()
 }
 
 #[cfg(test)]
@@ -286,12 +411,12 @@ mod tests {
         let path = room.path().join("views.db");
         let empty = daybook_journal::MemoryJournal::new();
         rebuild::build_file(&path, &empty, models::all(Children::Write), Bounds::ALONE, &mut |_| {}).unwrap();
-        let mut live = Live::open(&path, None).unwrap();
+        let mut live = Live::open(&Seat::File(path), None).unwrap();
         live.cache_rows = 10;
         while live.applied() < 3_000 {
             live.batch(&journal, 170, false).unwrap();
         }
-        let stored = |db: &Connection| -> Vec<_> {
+        let stored = |db: &Db| -> Vec<_> {
             models::all(Children::Hash).iter().flat_map(|r| r.stored_digests(db).unwrap()).collect()
         };
         let whole = room.path().join("whole.db");

@@ -4,16 +4,17 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-use rusqlite::{Connection, OptionalExtension as _};
+use std::time::Duration;
 
 use super::error::ReadModelError;
-use super::live::Live;
-use super::meta::{self, Stored};
-use super::rebuild::{self, Bounds};
+use super::live::{self, Live};
+use super::meta::{self, State, Stored};
+use super::rebuild::{self, Bounds, Built};
 use super::runner::{Children, Runner};
 use super::status::{Freshness, Progress};
+use super::store::place::{Place, Seat};
+use super::store::schema::Lease;
+use super::store::{self, Db, Optional as _};
 use super::{ReadModels, readers};
 use crate::metrics::Sites;
 use crate::models;
@@ -24,32 +25,47 @@ pub(super) struct Rebuilt {
     pub(super) stored: Stored,
 }
 
+/// All models made anew, not yet shown.
+pub(super) enum BuiltAll {
+    /// In a file beside the one in use.
+    File(PathBuf),
+    /// In tables beside those in use, by a session.
+    Tables(Box<Db>, Vec<Rebuilt>, State),
+}
+
+/// What keeps other processes from making read models at the same time, while it is held.
+pub(super) enum OnlyMaker {
+    File { _locked: File },
+    Session { _leased: Db },
+}
+
+/// Pause of who waits for another process to have made its models.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// The lists with which a file was made; none where it has none yet, or is of a version that kept none.
-fn read_sites(db: &Connection) -> Result<Option<Sites>, ReadModelError> {
-    let kept = sites_of(db).map_err(|error| match error.sqlite_error_code() {
-        Some(DatabaseCorrupt | NotADatabase) => ReadModelError::BadSites { why: error.to_string() },
-        _ => error.into(),
+fn read_sites(db: &Db) -> Result<Option<Sites>, ReadModelError> {
+    let kept = sites_of(db).map_err(|error| match error {
+        error if error.is_damage() => ReadModelError::BadSites { why: error.to_string() },
+        error => error.into(),
     })?;
     kept.map(|kept| Sites::read(&kept)).transpose()
 }
 
 /// The same as they are kept.
-fn sites_of(db: &Connection) -> rusqlite::Result<Option<String>> {
-    let mut find =
-        db.prepare_cached("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name = '_traffic_sites')")?;
-    if !find.query_row([], |row| row.get(0))? {
+fn sites_of(db: &Db) -> store::Result<Option<String>> {
+    if !db.has("_traffic_sites")? {
         return Ok(None);
     }
-    db.prepare_cached("SELECT lists FROM _traffic_sites")?.query_row([], |row| row.get(0)).optional()
+    db.query_row("SELECT lists FROM _traffic_sites", &[], |row| row.get(0)).optional()
 }
 
 impl ReadModels {
     /// Whether the file is missing, of another layout or of another journal.
     pub(super) fn must_be_made(&self) -> Result<bool, ReadModelError> {
-        if !self.inner.path.exists() {
+        if matches!(&self.inner.seat, Seat::File(path) if !path.exists()) {
             return Ok(true);
         }
-        let db = meta::open(&self.inner.path)?;
+        let db = meta::open_at(&self.inner.seat)?;
         let unfit = meta::fit(&db, self.inner.journal.as_ref())?.err();
         if let Some(why) = unfit {
             tracing::info!(?why, "making all read models anew");
@@ -73,7 +89,7 @@ impl ReadModels {
         let _other_processes = self.only_maker()?;
         if names.is_empty() {
             let built = self.build_all(progress)?;
-            self.replace(&mut self.inner.live.lock(), &built)?;
+            self.replace(&mut self.inner.live.lock(), built)?;
         } else {
             let built = self.build_some(runners, progress)?;
             let mut live = self.inner.live.lock();
@@ -99,12 +115,19 @@ impl ReadModels {
     ///
     /// # Errors
     /// [`ReadModelError`].
-    pub fn sites_kept_in(path: &Path) -> Result<Option<Sites>, ReadModelError> {
-        if path.exists() { read_sites(&meta::open_untouched(path)?) } else { Ok(None) }
+    pub fn sites_kept_in(place: impl Into<Place>) -> Result<Option<Sites>, ReadModelError> {
+        match Seat::of(place.into())? {
+            Seat::File(path) if path.exists() => read_sites(&meta::open_untouched(&path)?),
+            Seat::File(_) => Ok(None),
+            Seat::Database(target) => {
+                let db = Db::to_read(&target)?;
+                if db.is_founded(&target)? { read_sites(&db) } else { Ok(None) }
+            }
+        }
     }
 
     /// Whether channels are told in the file as they are to be.
-    pub(crate) fn is_told_so(&self, db: &Connection) -> Result<bool, ReadModelError> {
+    pub(crate) fn is_told_so(&self, db: &Db) -> Result<bool, ReadModelError> {
         let Some(named) = &self.inner.sites else { return Ok(true) };
         Ok(sites_of(db)?.is_some_and(|kept| kept == named.as_kept()))
     }
@@ -115,12 +138,10 @@ impl ReadModels {
     /// # Errors
     /// [`ReadModelError`], where the lists of the file cannot be read: others would tell other channels.
     pub(super) fn tell_sites(&self, runners: &mut [Box<dyn Runner>]) -> Result<(), ReadModelError> {
-        let sites = match &self.inner.sites {
-            Some(named) => Some(Arc::clone(named)),
-            None if self.inner.path.exists() => {
-                read_sites(&meta::open_reader(&self.inner.path)?)?.map(Arc::new)
-            }
-            None => None,
+        let sites = match (&self.inner.sites, &self.inner.seat) {
+            (Some(named), _) => Some(Arc::clone(named)),
+            (None, Seat::File(path)) if !path.exists() => None,
+            (None, seat) => read_sites(&meta::open_reader_at(seat)?)?.map(Arc::new),
         };
         if let Some(sites) = sites {
             runners.iter_mut().for_each(|runner| runner.tell(&sites));
@@ -128,20 +149,45 @@ impl ReadModels {
         Ok(())
     }
 
-    /// Makes a file of all models beside the one in use.
-    pub(super) fn build_all(&self, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, ReadModelError> {
-        let beside = self.beside(".rebuild");
+    /// Makes all models beside those in use.
+    pub(super) fn build_all(&self, progress: &mut dyn FnMut(Progress)) -> Result<BuiltAll, ReadModelError> {
         let mut all = models::all(Children::Write);
         self.tell_sites(&mut all)?;
-        rebuild::build_file(&beside, self.inner.journal.as_ref(), all, Bounds::ALONE, progress)?;
+        let journal = self.inner.journal.as_ref();
+        let built = match &self.inner.seat {
+            Seat::File(path) => {
+                let beside = beside(path, ".rebuild");
+                rebuild::build_file(&beside, journal, all, Bounds::ALONE, progress)?;
+                BuiltAll::File(beside)
+            }
+            Seat::Database(target) => {
+                let db = Db::to_write(target)?;
+                let generations = live::next_generations(&db, &mut all)?;
+                let (db, built) = rebuild::build(db, journal, &mut all, Bounds::ALONE, progress)?;
+                let tables = rebuilt(all, &generations, &built);
+                BuiltAll::Tables(Box::new(db), tables, built.state)
+            }
+        };
         // a build that ended early for want of memory is not tried again: following goes on from there
         self.inner.made.store(true, Ordering::Relaxed);
-        Ok(beside)
+        Ok(built)
     }
 
-    /// Puts a file that was built in place of the one in use.
-    pub(super) fn replace(&self, live: &mut Option<Live>, built: &Path) -> Result<(), ReadModelError> {
-        let path = &self.inner.path;
+    /// Puts what was built in place of what is in use.
+    pub(super) fn replace(&self, live: &mut Option<Live>, built: BuiltAll) -> Result<(), ReadModelError> {
+        match (built, &self.inner.seat) {
+            (BuiltAll::File(built), Seat::File(path)) => self.replace_file(live, path, &built),
+            (BuiltAll::Tables(db, tables, state), _) => {
+                live::flip_all(&db, self.inner.journal.as_ref(), &tables, &state)?;
+                *live = None;
+                self.moved_to(self.opened(live)?.applied());
+                Ok(())
+            }
+            (BuiltAll::File(built), Seat::Database(_)) => rebuild::remove(&built),
+        }
+    }
+
+    fn replace_file(&self, live: &mut Option<Live>, path: &Path, built: &Path) -> Result<(), ReadModelError> {
         // from here to the rename nobody reads: the old file goes with its log, or its log would be
         // replayed into the new one
         let closed = self.inner.readers.close_and_hold();
@@ -165,7 +211,7 @@ impl ReadModels {
     pub(super) fn opened<'l>(&self, live: &'l mut Option<Live>) -> Result<&'l mut Live, ReadModelError> {
         match live {
             Some(live) => Ok(live),
-            None => Ok(live.insert(Live::open(&self.inner.path, self.inner.sites.clone())?)),
+            None => Ok(live.insert(Live::open(&self.inner.seat, self.inner.sites.clone())?)),
         }
     }
 
@@ -178,42 +224,68 @@ impl ReadModels {
         let mut generations = Vec::new();
         for runner in &mut runners {
             let mut live = self.inner.live.lock();
-            let generation = self.opened(&mut live)?.next_generation(runner.as_ref())?;
+            let generation = live::next_generation(&self.opened(&mut live)?.db, runner.as_ref())?;
             runner.attach(generation, None)?;
             generations.push(generation);
         }
-        let db = meta::open(&self.inner.path)?;
+        let db = meta::open_at(&self.inner.seat)?;
         let journal = self.inner.journal.as_ref();
-        let (_, built) = rebuild::build(db, journal, &mut runners, Bounds::BESIDE, progress)?;
-        let rebuilt = |(runner, generation): (Box<dyn Runner>, u32)| {
-            let stored = rebuild::stored(runner.as_ref(), generation, built.of(runner.as_ref()));
-            Rebuilt { runner, stored }
-        };
-        Ok(runners.into_iter().zip(generations).map(rebuilt).collect())
+        // nobody waits for who writes other tables of a server
+        let bounds = if matches!(db, Db::Sqlite(_)) { Bounds::BESIDE } else { Bounds::ALONE };
+        let (_, built) = rebuild::build(db, journal, &mut runners, bounds, progress)?;
+        Ok(rebuilt(runners, &generations, &built))
     }
 
     /// Keeps other processes from making read models of this file at the same time; waits for one that does.
-    pub(super) fn only_maker(&self) -> Result<File, ReadModelError> {
-        let (file, path) = self.maker_lock()?;
-        file.lock().map_err(|e| ReadModelError::file(&path, &e))?;
-        Ok(file)
+    pub(super) fn only_maker(&self) -> Result<OnlyMaker, ReadModelError> {
+        match &self.inner.seat {
+            Seat::File(path) => {
+                let (file, path) = maker_lock(path)?;
+                file.lock().map_err(|e| ReadModelError::file(&path, &e))?;
+                Ok(OnlyMaker::File { _locked: file })
+            }
+            Seat::Database(target) => {
+                let db = Db::to_write(target)?;
+                while !db.take(Lease::Making)? {
+                    std::thread::sleep(PAUSE);
+                }
+                Ok(OnlyMaker::Session { _leased: db })
+            }
+        }
     }
 
     /// As [`only_maker`](Self::only_maker); none when another process is at it.
-    pub(super) fn only_maker_now(&self) -> Result<Option<File>, ReadModelError> {
-        let (file, _) = self.maker_lock()?;
-        Ok(file.try_lock().is_ok().then_some(file))
+    pub(super) fn only_maker_now(&self) -> Result<Option<OnlyMaker>, ReadModelError> {
+        match &self.inner.seat {
+            Seat::File(path) => {
+                let (file, _) = maker_lock(path)?;
+                Ok(file.try_lock().is_ok().then_some(OnlyMaker::File { _locked: file }))
+            }
+            Seat::Database(target) => {
+                let db = Db::to_write(target)?;
+                Ok(db.take(Lease::Making)?.then_some(OnlyMaker::Session { _leased: db }))
+            }
+        }
     }
+}
 
-    fn maker_lock(&self) -> Result<(File, PathBuf), ReadModelError> {
-        let path = self.beside(".rebuild-lock");
-        let file = File::create(&path).map_err(|e| ReadModelError::file(&path, &e))?;
-        Ok((file, path))
-    }
+/// Models as they were built, in these generations.
+fn rebuilt(runners: Vec<Box<dyn Runner>>, generations: &[u32], built: &Built) -> Vec<Rebuilt> {
+    let rebuilt = |(runner, generation): (Box<dyn Runner>, &u32)| {
+        let stored = rebuild::stored(runner.as_ref(), *generation, built.of(runner.as_ref()));
+        Rebuilt { runner, stored }
+    };
+    runners.into_iter().zip(generations).map(rebuilt).collect()
+}
 
-    fn beside(&self, suffix: &str) -> PathBuf {
-        let mut path = self.inner.path.as_os_str().to_owned();
-        path.push(suffix);
-        PathBuf::from(path)
-    }
+fn maker_lock(path: &Path) -> Result<(File, PathBuf), ReadModelError> {
+    let path = beside(path, ".rebuild-lock");
+    let file = File::create(&path).map_err(|e| ReadModelError::file(&path, &e))?;
+    Ok((file, path))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
 }

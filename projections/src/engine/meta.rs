@@ -4,9 +4,11 @@ use std::path::Path;
 
 use daybook_journal::{Filter, Journal, Micros, Position};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, OpenFlags};
 
 use super::error::ReadModelError;
+use super::store::place::{Seat, Target};
+use super::store::{self, Db, Optional as _, params};
 use crate::world::World;
 
 /// `DBRM`: a file of Daybook read models.
@@ -59,8 +61,24 @@ fn configure(db: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Opens a file or a schema for the one writer.
+pub(crate) fn open_at(seat: &Seat) -> Result<Db, ReadModelError> {
+    match seat {
+        Seat::File(path) => open(path),
+        Seat::Database(target) => Ok(Db::to_write(target)?),
+    }
+}
+
+/// The same for reading, beside the writer.
+pub(crate) fn open_reader_at(seat: &Seat) -> Result<Db, ReadModelError> {
+    match seat {
+        Seat::File(path) => open_reader(path),
+        Seat::Database(target) => Ok(Db::to_read(target)?),
+    }
+}
+
 /// Opens the file for the one writer.
-pub(crate) fn open(path: &Path) -> Result<Connection, ReadModelError> {
+pub(crate) fn open(path: &Path) -> Result<Db, ReadModelError> {
     let db = Connection::open(path).map_err(|e| at(path, &e))?;
     configure(&db)?;
     let application: i32 =
@@ -75,20 +93,20 @@ pub(crate) fn open(path: &Path) -> Result<Connection, ReadModelError> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "wal_autocheckpoint", 4_000)?;
-    Ok(db)
+    Ok(Db::Sqlite(db))
 }
 
 /// Opens the file for reading, beside the writer.
-pub(crate) fn open_reader(path: &Path) -> Result<Connection, ReadModelError> {
+pub(crate) fn open_reader(path: &Path) -> Result<Db, ReadModelError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(|e| at(path, &e))?;
     configure(&db)?;
-    Ok(db)
+    Ok(Db::Sqlite(db))
 }
 
 /// Opens the file for who must leave everything as it is, also the files that SQLite lays beside one that is looked at:
 /// where there is no log of writes, nobody has the file open, and it is read without a lock.
-pub(crate) fn open_untouched(path: &Path) -> Result<Connection, ReadModelError> {
+pub(crate) fn open_untouched(path: &Path) -> Result<Db, ReadModelError> {
     // the log lies beside the file itself, not beside a link to it
     let whole = std::fs::canonicalize(path).map_err(|e| ReadModelError::file(path, &e))?;
     let mut log = whole.as_os_str().to_owned();
@@ -108,11 +126,11 @@ pub(crate) fn open_untouched(path: &Path) -> Result<Connection, ReadModelError> 
     uri += "?immutable=1";
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(uri, flags).map_err(|e| at(path, &e))
+    Connection::open_with_flags(uri, flags).map(Db::Sqlite).map_err(|e| at(path, &e))
 }
 
 /// Creates the file that a rebuild fills: no journal, no fsync until it is whole.
-pub(crate) fn create(path: &Path) -> Result<Connection, ReadModelError> {
+pub(crate) fn create(path: &Path) -> Result<Db, ReadModelError> {
     let db = Connection::open(path).map_err(|e| at(path, &e))?;
     configure(&db)?;
     db.pragma_update(None, "page_size", 8192)?;
@@ -122,11 +140,12 @@ pub(crate) fn create(path: &Path) -> Result<Connection, ReadModelError> {
     db.pragma_update(None, "threads", 2)?;
     db.pragma_update(None, "application_id", APPLICATION_ID)?;
     db.execute_batch(TABLES)?;
-    Ok(db)
+    Ok(Db::Sqlite(db))
 }
 
 /// Says that the file is whole, last of all: one that was cut short has no layout and is made anew.
 pub(crate) fn complete(db: &Connection) -> rusqlite::Result<()> {
+    db.execute_batch("PRAGMA optimize")?;
     db.pragma_update(None, "user_version", LAYOUT)
 }
 
@@ -135,15 +154,50 @@ fn at(path: &Path, e: &rusqlite::Error) -> ReadModelError {
 }
 
 /// Whether the file can go on from where it is.
-pub(crate) fn fit(db: &Connection, journal: &dyn Journal) -> Result<Result<(), Unfit>, ReadModelError> {
-    let layout: i32 = db.pragma_query_value(None, "user_version", |r| r.get(0))?;
-    if layout != LAYOUT {
-        return Ok(Err(Unfit::Layout));
+pub(crate) fn fit(db: &Db, journal: &dyn Journal) -> Result<Result<(), Unfit>, ReadModelError> {
+    match db {
+        Db::Sqlite(db) => {
+            let layout: i32 = db.pragma_query_value(None, "user_version", |r| r.get(0))?;
+            if layout != LAYOUT {
+                return Ok(Err(Unfit::Layout));
+            }
+        }
+        Db::Postgres(server) => {
+            if let Some(unfit) = fit_schema(db, server.target(), journal)? {
+                return Ok(Err(unfit));
+            }
+        }
     }
     let furthest = models(db)?.iter().map(|m| m.position).max().unwrap_or(0);
     let of: Option<String> = value(db, "journal")?;
     let same = of.is_none() || of == first_event(journal)?;
     Ok(if same && furthest <= journal.head()? { Ok(()) } else { Err(Unfit::Journal) })
+}
+
+/// What only a schema is asked: unlike a file it is nobody's by its name alone, so it is made anew only for its own journal.
+fn fit_schema(db: &Db, target: &Target, journal: &dyn Journal) -> Result<Option<Unfit>, ReadModelError> {
+    let of = value(db, "journal")?;
+    if of.is_some() && of != first_event(journal)? {
+        return Err(ReadModelError::BadQuestion(format!(
+            "{} holds the read models of another journal: name another schema behind the URL (?schema=NAME), or take these              away (DROP SCHEMA {} CASCADE)",
+            target.name, target.schema
+        )));
+    }
+    let stored = models(db)?;
+    let known = crate::models::all(super::runner::Children::Hash);
+    for runner in &known {
+        let newer = |s: &&Stored| s.model == runner.name() && s.version > runner.version();
+        if let Some(newer) = stored.iter().find(newer) {
+            return Err(ReadModelError::BadQuestion(format!(
+                "{} holds {} in version {}, this program knows {}: upgrade daybook",
+                target.name,
+                newer.model,
+                newer.version,
+                runner.version()
+            )));
+        }
+    }
+    Ok(stored.is_empty().then_some(Unfit::Layout))
 }
 
 /// The id of the journal's first event: what tells one journal from another.
@@ -156,46 +210,46 @@ pub(crate) fn first_event(journal: &dyn Journal) -> Result<Option<String>, ReadM
     Ok(first)
 }
 
-fn value(db: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+fn value(db: &Db, name: &str) -> store::Result<Option<String>> {
     let mut statement = db.prepare_cached("SELECT value FROM _state WHERE name = ?")?;
-    statement.query_row([name], |r| r.get(0)).optional()
+    statement.query_row(params![name], |r| r.get(0)).optional()
 }
 
-fn put(db: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT OR REPLACE INTO _state VALUES (?, ?)")?.execute([name, value]).map(|_| ())
+fn put(db: &Db, name: &str, value: &str) -> store::Result<()> {
+    let put = "INSERT INTO _state VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    db.prepare_cached(put)?.execute(params![name, value]).map(drop)
 }
 
 /// The models of the file.
-pub(crate) fn models(db: &Connection) -> rusqlite::Result<Vec<Stored>> {
+pub(crate) fn models(db: &Db) -> store::Result<Vec<Stored>> {
     let mut statement = db.prepare_cached("SELECT model, version, generation, position FROM _models")?;
-    let rows = statement.query_map([], |r| {
+    let rows = statement.query_map(&[], |r| {
         Ok(Stored {
             model: r.get(0)?,
             version: r.get(1)?,
             generation: r.get(2)?,
-            position: r.get::<_, i64>(3)? as Position,
+            position: r.get::<i64>(3)? as Position,
         })
     })?;
     rows.collect()
 }
 
 /// Says where a model stands.
-pub(crate) fn put_model(db: &Connection, m: &Stored) -> rusqlite::Result<()> {
-    let position = m.position as i64;
-    db.prepare_cached("INSERT OR REPLACE INTO _models VALUES (?, ?, ?, ?)")?
-        .execute(rusqlite::params![m.model, m.version, m.generation, position])
-        .map(|_| ())
+pub(crate) fn put_model(db: &Db, m: &Stored) -> store::Result<()> {
+    let put = "INSERT INTO _models VALUES (?, ?, ?, ?) ON CONFLICT (model) DO UPDATE SET \
+               version = excluded.version, generation = excluded.generation, position = excluded.position";
+    db.prepare_cached(put)?.execute(params![m.model, m.version, m.generation, m.position]).map(drop)
 }
 
 /// Moves a model that stands before `position` up to it.
-pub(crate) fn advance(db: &Connection, model: &str, position: Position) -> rusqlite::Result<()> {
+pub(crate) fn advance(db: &Db, model: &str, position: Position) -> store::Result<()> {
     db.prepare_cached("UPDATE _models SET position = ?2 WHERE model = ?1 AND position < ?2")?
-        .execute(rusqlite::params![model, position as i64])
-        .map(|_| ())
+        .execute(params![model, position])
+        .map(drop)
 }
 
 /// What is known beside the rows.
-pub(crate) fn state(db: &Connection) -> Result<State, ReadModelError> {
+pub(crate) fn state(db: &Db) -> Result<State, ReadModelError> {
     let world = match value(db, "world")? {
         Some(text) => serde_json::from_str(&text)
             .map_err(|e| ReadModelError::BadQuestion(format!("the stored world cannot be read: {e}")))?,
@@ -205,11 +259,20 @@ pub(crate) fn state(db: &Connection) -> Result<State, ReadModelError> {
     Ok(State { world, recorded_at })
 }
 
+/// Keeps what is known beside the rows, whatever is kept already.
+pub(crate) fn put_whole_state(db: &Db, new: &State) -> store::Result<()> {
+    put(db, "world", &world_text(&new.world))?;
+    put(db, "recorded_at", &new.recorded_at.to_string())
+}
+
+fn world_text(world: &World) -> String {
+    serde_json::to_string(world).expect("invariant: the world is plain data")
+}
+
 /// Keeps what is known beside the rows.
-pub(crate) fn put_state(db: &Connection, old: &State, new: &State) -> rusqlite::Result<()> {
+pub(crate) fn put_state(db: &Db, old: &State, new: &State) -> store::Result<()> {
     if old.world != new.world {
-        let text = serde_json::to_string(&new.world).expect("invariant: the world is plain data");
-        put(db, "world", &text)?;
+        put(db, "world", &world_text(&new.world))?;
     }
     if old.recorded_at != new.recorded_at {
         put(db, "recorded_at", &new.recorded_at.to_string())?;
@@ -218,7 +281,7 @@ pub(crate) fn put_state(db: &Connection, old: &State, new: &State) -> rusqlite::
 }
 
 /// Remembers which journal the file was made from, once that has an event.
-pub(crate) fn bind_to(db: &Connection, journal: &dyn Journal) -> Result<(), ReadModelError> {
+pub(crate) fn bind_to(db: &Db, journal: &dyn Journal) -> Result<(), ReadModelError> {
     if value(db, "journal")?.is_none()
         && let Some(first) = first_event(journal)?
     {

@@ -25,13 +25,13 @@ pub(crate) mod runner;
 mod slots;
 pub(crate) mod sql;
 mod status;
+pub(crate) mod store;
 mod stretches;
 pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod traffic;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -46,14 +46,16 @@ pub use live::BATCH_EVENTS;
 pub(crate) use readers::Reading;
 pub use rebuild::{Measured, measure_rebuild};
 pub use status::{Freshness, ModelStatus, Progress, Stage, Status};
+pub use store::place::Place;
 
 use crate::digest::TableDigest;
 use crate::metrics::Sites;
 use crate::models;
 use crate::world::World;
-use live::Live;
+use live::{Batch, Live};
 use readers::Readers;
 use runner::Children;
+use store::place::Seat;
 
 /// From this many events behind, and more behind than done, making anew is faster than following.
 const REBUILD_FROM: u64 = 50_000;
@@ -65,7 +67,7 @@ pub struct ReadModels {
 }
 
 struct Inner {
-    path: PathBuf,
+    seat: Seat,
     journal: Arc<dyn Journal>,
     /// The one writer; `None` while the file is being replaced.
     live: Mutex<Option<Live>>,
@@ -83,6 +85,8 @@ struct Inner {
     made: AtomicBool,
     /// The lists by which channels are told, where any were named.
     sites: Option<Arc<Sites>>,
+    /// Whether this process keeps following, and lets nobody else follow meanwhile where that can be told.
+    keeps_lease: AtomicBool,
 }
 
 /// How far the models have come, and how many wait for them to come further.
@@ -94,7 +98,46 @@ struct Applied {
 
 impl std::fmt::Debug for ReadModels {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ReadModels").field("path", &self.inner.path).finish_non_exhaustive()
+        f.debug_struct("ReadModels").field("path", &self.inner.seat.shown()).finish_non_exhaustive()
+    }
+}
+
+/// A wait for another process that follows.
+struct Waiting {
+    keeps: bool,
+    at: Position,
+    since: Instant,
+}
+
+/// How long who wants an answer waits for another process that follows and does not come further.
+const STANDSTILL: Duration = Duration::from_secs(10);
+/// How long who keeps following does.
+const GLANCE: Duration = Duration::from_millis(100);
+
+impl Waiting {
+    /// Waits a moment; whether to look again.
+    fn goes_on(&mut self, batch: &Batch, live: &Live) -> Result<bool, ReadModelError> {
+        if batch.applied > self.at {
+            (self.at, self.since) = (batch.applied, Instant::now());
+        }
+        let longest = if self.keeps { GLANCE } else { STANDSTILL };
+        if self.since.elapsed() < longest {
+            std::thread::sleep(Duration::from_millis(5));
+            return Ok(true);
+        }
+        if self.keeps {
+            return Ok(false);
+        }
+        Err(ReadModelError::Store {
+            path: live.shown(),
+            why: format!(
+                "{} follows the journal, stands at position {} of {} and does not come further: see what it says, or stop it",
+                live.holder()?,
+                batch.applied,
+                batch.head
+            ),
+            transient: true,
+        })
     }
 }
 
@@ -104,11 +147,11 @@ impl ReadModels {
     /// # Errors
     /// [`ReadModelError`]; `BadQuestion` when `path` is a file of something else.
     pub fn open(
-        path: impl AsRef<Path>,
+        place: impl Into<Place>,
         journal: Arc<dyn Journal>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
-        Self::open_with(path, journal, None, progress)
+        Self::open_with(place, journal, None, progress)
     }
 
     /// As [`open`](Self::open), with the lists by which channels are told: figures that were made with others are made
@@ -117,15 +160,16 @@ impl ReadModels {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(
-        path: impl AsRef<Path>,
+        place: impl Into<Place>,
         journal: Arc<dyn Journal>,
         sites: Option<Sites>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
-        let path = path.as_ref().to_path_buf();
+        let seat = Seat::of(place.into())?;
         let inner = Inner {
-            readers: Readers::new(path.clone()),
-            path,
+            readers: Readers::new(seat.clone()),
+            seat,
+            keeps_lease: AtomicBool::new(false),
             journal,
             live: Mutex::new(None),
             rebuilding: Mutex::new(()),
@@ -143,12 +187,12 @@ impl ReadModels {
             let _other_processes = this.only_maker()?;
             if this.must_be_made()? {
                 let built = this.build_all(progress)?;
-                this.replace(&mut this.inner.live.lock(), &built)?;
+                this.replace(&mut this.inner.live.lock(), built)?;
                 made = true;
             }
         }
         if !made {
-            let opened = Live::open(&this.inner.path, this.inner.sites.clone())?;
+            let opened = Live::open(&this.inner.seat, this.inner.sites.clone())?;
             let stale = opened.stale();
             *this.inner.live.lock() = Some(opened);
             if !stale.is_empty() {
@@ -182,21 +226,22 @@ impl ReadModels {
     ) -> Result<Freshness, ReadModelError> {
         let journal = self.inner.journal.as_ref();
         let done = (|| {
-            if live.as_ref().is_none_or(|l| l.replaced(&self.inner.path)) {
+            if live.as_ref().is_none_or(|l| l.replaced(&self.inner.seat)) {
                 self.inner.readers.close();
-                *live = Some(Live::open(&self.inner.path, self.inner.sites.clone())?);
+                *live = Some(Live::open(&self.inner.seat, self.inner.sites.clone())?);
             }
             let head = journal.head()?;
             let applied = live.as_ref().map_or(0, Live::applied);
             let behind = head.saturating_sub(applied);
-            if behind >= REBUILD_FROM
-                && behind > applied
-                && !self.inner.made.load(Ordering::Relaxed)
+            let far = behind >= REBUILD_FROM && behind > applied && !self.inner.made.load(Ordering::Relaxed);
+            // somebody has taken a schema away under those who follow
+            let gone = live.as_ref().is_some_and(|live| live.stored().is_empty());
+            if (far || gone)
                 && let Some(_alone) = self.inner.rebuilding.try_lock()
                 && let Some(_other_processes) = self.only_maker_now()?
             {
                 let built = self.build_all(progress)?;
-                match self.replace(live, &built) {
+                match self.replace(live, built) {
                     Err(error) if error.transient() => {
                         tracing::warn!(%error, "following goes on in the old read models");
                     }
@@ -205,12 +250,18 @@ impl ReadModels {
             }
             let live = self.opened(live)?;
             let mut unread = None;
+            let mut waiting = self.waiting();
             let head = loop {
                 let head = self.follow(live, progress)?;
                 // one batch of those that follow apart, then the others again
                 let behind = unread.is_none() && live.applied_apart().is_some_and(|at| at < head);
                 match behind.then(|| live.batch(journal, BATCH_EVENTS, true)) {
                     None => break head,
+                    Some(Ok(batch)) if batch.of_another => {
+                        if !waiting.goes_on(&batch, live)? {
+                            break head;
+                        }
+                    }
                     Some(Ok(batch)) if batch.events == 0 && batch.applied < head => break head,
                     Some(Ok(_)) => {}
                     Some(Err(e)) if e.transient() => return Err(e),
@@ -222,6 +273,9 @@ impl ReadModels {
         })();
         if let Some(live) = live.as_ref() {
             self.moved_to(live.applied());
+            if !self.inner.keeps_lease.load(Ordering::Relaxed) && !live.is_lost() {
+                live.let_go()?;
+            }
         }
         let apart = || self.inner.apart_stopped.lock().clone();
         *self.inner.stopped.lock() = done.as_ref().err().map(ToString::to_string).or_else(apart);
@@ -236,9 +290,16 @@ impl ReadModels {
     ) -> Result<Position, ReadModelError> {
         let journal = self.inner.journal.as_ref();
         let mut head = journal.head()?;
+        let mut waiting = self.waiting();
         while live.applied() < head {
             let batch = live.batch(journal, BATCH_EVENTS, false)?;
             self.moved_to(batch.applied);
+            if batch.of_another && batch.applied < batch.head {
+                if waiting.goes_on(&batch, live)? {
+                    continue;
+                }
+                return Ok(batch.head);
+            }
             progress(Progress { stage: Stage::Folding, done: batch.applied, total: batch.head });
             head = batch.head;
             if batch.events == 0 && batch.applied < head {
@@ -246,6 +307,25 @@ impl ReadModels {
             }
         }
         Ok(head)
+    }
+
+    fn waiting(&self) -> Waiting {
+        // who keeps following looks again soon; who wants an answer waits for it
+        let keeps = self.inner.keeps_lease.load(Ordering::Relaxed);
+        Waiting { keeps, at: 0, since: Instant::now() }
+    }
+
+    /// From here on this process follows until it ends, and takes over where another one does no more.
+    pub(crate) fn keeps_following(&self, keeps: bool) {
+        self.inner.keeps_lease.store(keeps, Ordering::Relaxed);
+    }
+
+    /// Lets another process follow.
+    pub(crate) fn lets_go(&self) {
+        if let Some(live) = self.inner.live.lock().as_ref().filter(|live| !live.is_lost()) {
+            // a session that cannot be told is gone, and its lease with it
+            let _ = live.let_go();
+        }
     }
 
     /// Whether the models that follow apart have stopped at an event that cannot be read.
@@ -334,7 +414,7 @@ impl ReadModels {
             lag_positions: head.saturating_sub(s.position),
         });
         Ok(Status {
-            path: self.inner.path.clone(),
+            path: self.inner.seat.shown(),
             freshness: Freshness { applied: live.applied(), head },
             applied_recorded_at: live.recorded_at(),
             models: models.collect(),
@@ -367,7 +447,7 @@ impl ReadModels {
         Ok((applied, Self::digests_in(&db)?))
     }
 
-    fn digests_in(db: &rusqlite::Connection) -> Result<Vec<TableDigest>, ReadModelError> {
+    fn digests_in(db: &store::Db) -> Result<Vec<TableDigest>, ReadModelError> {
         let mut all = Vec::new();
         for runner in models::all(Children::Hash) {
             all.extend(runner.stored_digests(db)?);

@@ -1,28 +1,30 @@
 //! Connections that read: kept open, given out one at a time, closed while the file is replaced.
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use rusqlite::Connection;
 use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
 
 use super::error::ReadModelError;
+use super::store::Db;
+use super::store::place::Seat;
 use super::{meta, rebuild};
 
 /// Most connections kept open when nobody reads.
 const IDLE: usize = 8;
 
 pub(crate) struct Readers {
-    path: PathBuf,
+    seat: Seat,
     /// Held for reading by each query, for writing while the file is replaced.
     open: RwLock<()>,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Db>>,
 }
 
 impl Readers {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, open: RwLock::new(()), idle: Mutex::new(Vec::new()) }
+    pub(crate) fn new(seat: Seat) -> Self {
+        Self { seat, open: RwLock::new(()), idle: Mutex::new(Vec::new()) }
     }
 
     /// A connection in a read transaction: everything it sees is of one moment.
@@ -30,18 +32,27 @@ impl Readers {
         self.lend(self.open.read())
     }
 
-    /// The same at once; none while the file is replaced, or is about to be.
+    /// The same at once; none while the file is replaced, or is about to be, and none of a server, which is always waited for.
     pub(crate) fn read_now(&self) -> Result<Option<Reading<'_>>, ReadModelError> {
+        if matches!(self.seat, Seat::Database(_)) {
+            return Ok(None);
+        }
         self.open.try_read().map(|held| self.lend(held)).transpose()
     }
 
     fn lend<'r>(&'r self, held: RwLockReadGuard<'r, ()>) -> Result<Reading<'r>, ReadModelError> {
-        let idle = self.idle.lock().pop();
-        let db = match idle {
-            Some(db) => db,
-            None => meta::open_reader(&self.path)?,
-        };
-        db.prepare_cached("BEGIN")?.execute([])?;
+        loop {
+            let idle = self.idle.lock().pop();
+            let Some(db) = idle else { break };
+            match db.begin_reading() {
+                Ok(()) => return Ok(Reading { db: Some(db), readers: self, _held: held }),
+                // it was open while the server was not: another one may be as well, a new one is not
+                Err(_) if db.is_lost() => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        let db = meta::open_reader_at(&self.seat)?;
+        db.begin_reading()?;
         Ok(Reading { db: Some(db), readers: self, _held: held })
     }
 
@@ -60,14 +71,14 @@ impl Readers {
 
 /// A connection on loan.
 pub(crate) struct Reading<'r> {
-    db: Option<Connection>,
+    db: Option<Db>,
     readers: &'r Readers,
     _held: RwLockReadGuard<'r, ()>,
 }
 
 impl Deref for Reading<'_> {
-    type Target = Connection;
-    fn deref(&self) -> &Connection {
+    type Target = Db;
+    fn deref(&self) -> &Db {
         self.db.as_ref().expect("invariant: given back only when dropped")
     }
 }
@@ -75,7 +86,7 @@ impl Deref for Reading<'_> {
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
         let Some(db) = self.db.take() else { return };
-        let ended = db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        let ended = db.commit();
         let mut idle = self.readers.idle.lock();
         if ended.is_ok() && idle.len() < IDLE {
             idle.push(db);
@@ -147,7 +158,7 @@ mod tests {
         let path = room.path().join("views.db");
         let all = models::all(Children::Write);
         rebuild::build_file(&path, &deposits(3_000), all, Bounds::ALONE, &mut |_| {}).unwrap();
-        let db = meta::open_reader(&path).unwrap();
+        let Db::Sqlite(db) = meta::open_reader(&path).unwrap() else { panic!("a file") };
         let mut question = db.prepare("SELECT count(*) FROM deposits WHERE merchant_id > ?").unwrap();
         for after in ["", "m", "z"] {
             question.query_row([after], |row| row.get::<_, i64>(0)).unwrap();

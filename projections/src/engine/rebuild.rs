@@ -10,12 +10,12 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use daybook_journal::{Journal, Position};
-use rusqlite::Connection;
 
 use super::error::ReadModelError;
 use super::meta::{self, State, Stored};
 use super::pass::Decoder;
 use super::runner::{Job, Runner, Writer};
+use super::store::Db;
 use super::{Progress, Stage, stretches};
 use crate::model::{Keys, KindSet};
 use crate::world::World;
@@ -67,15 +67,14 @@ impl Bounds {
 
 /// Fills the tables of `runners` (created here, in their generation) from the journal.
 pub(crate) fn build(
-    db: Connection,
+    db: Db,
     journal: &dyn Journal,
     runners: &mut [Box<dyn Runner>],
     bounds: Bounds,
     progress: &mut dyn FnMut(Progress),
-) -> Result<(Connection, Built), ReadModelError> {
-    for runner in runners.iter() {
-        db.execute_batch(&runner.statements().create)?;
-    }
+) -> Result<(Db, Built), ReadModelError> {
+    db.define(&runners.iter().map(|runner| &*runner.statements().create).collect::<String>())?;
+    db.fills(&[], true)?;
     let (jobs, queue) = sync_channel::<Job>(WAITING);
     std::thread::scope(|scope| {
         let writer = std::thread::Builder::new()
@@ -87,12 +86,15 @@ pub(crate) fn build(
             progress(Progress { stage: Stage::Writing, done: 0, total: 0 });
             for runner in runners.iter() {
                 let index = runner.statements().index.clone();
-                send(&jobs, Some(Box::new(move |to: &mut Writer<'_>| Ok(to.db.execute_batch(&index)?))));
+                send(&jobs, Some(Box::new(move |to: &mut Writer<'_>| Ok(to.db.define(&index)?))));
             }
         }
         drop(jobs);
         let db = writer.join().expect("invariant: the writer thread does not panic")?;
-        Ok((db, built?))
+        let built = built?;
+        let tables = runners.iter().flat_map(|runner| runner.stored_tables());
+        db.fills(&tables.collect::<Vec<_>>(), false)?;
+        Ok((db, built))
     })
 }
 
@@ -101,7 +103,7 @@ fn send(jobs: &SyncSender<Job>, job: Option<Job>) -> bool {
     job.is_none_or(|job| jobs.send(job).is_ok())
 }
 
-fn write(db: Connection, queue: Receiver<Job>, every: u64) -> Result<Connection, ReadModelError> {
+fn write(db: Db, queue: Receiver<Job>, every: u64) -> Result<Db, ReadModelError> {
     let mut writer = Writer::begin(&db, every)?;
     for job in queue {
         job(&mut writer)?;
@@ -204,16 +206,17 @@ pub(crate) fn build_file(
     let db = meta::create(path)?;
     let (db, built) = build(db, journal, &mut runners, bounds, progress)?;
     for runner in &runners {
-        db.execute_batch(&runner.statements().views)?;
+        db.define(&runner.statements().views)?;
         meta::put_model(&db, &stored(runner.as_ref(), 1, built.of(runner.as_ref())))?;
     }
     meta::put_state(&db, &State::default(), &built.state)?;
     if built.position.max(built.apart) > 0 {
         meta::bind_to(&db, journal)?;
     }
-    db.execute_batch("PRAGMA optimize")?;
-    meta::complete(&db)?;
-    db.close().map_err(|(_, e)| e)?;
+    if let Db::Sqlite(db) = db {
+        meta::complete(&db)?;
+        db.close().map_err(|(_, e)| e)?;
+    }
     let file = std::fs::File::open(path).map_err(|e| ReadModelError::file(path, &e))?;
     file.sync_all().map_err(|e| ReadModelError::file(path, &e))
 }

@@ -3,10 +3,9 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use rusqlite::Connection;
-
 use super::error::ReadModelError;
 use super::sql::Statements;
+use super::store::{Db, Pg};
 use crate::digest::TableDigest;
 use crate::metrics::Sites;
 use crate::model::{Cut, Envelope, Keys, KindSet};
@@ -31,28 +30,29 @@ pub(crate) type Job = Box<dyn FnOnce(&mut Writer<'_>) -> Result<(), ReadModelErr
 /// A connection in a transaction, committed and begun anew every so many rows: other writers of the same file
 /// wait no longer than that takes.
 pub(crate) struct Writer<'c> {
-    pub(crate) db: &'c Connection,
+    pub(crate) db: &'c Db,
     every: u64,
     rows: u64,
 }
 
 impl<'c> Writer<'c> {
     /// Begins. `every` is the most rows of one transaction.
-    pub(crate) fn begin(db: &'c Connection, every: u64) -> Result<Self, ReadModelError> {
-        db.execute_batch("BEGIN IMMEDIATE")?;
+    pub(crate) fn begin(db: &'c Db, every: u64) -> Result<Self, ReadModelError> {
+        db.begin_beside()?;
         Ok(Self { db, every, rows: 0 })
     }
     /// Counts a row written.
     pub(crate) fn wrote(&mut self) -> Result<(), ReadModelError> {
         self.rows += 1;
         if self.rows.is_multiple_of(self.every) {
-            self.db.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
+            self.db.commit()?;
+            self.db.begin_beside()?;
         }
         Ok(())
     }
     /// Ends.
     pub(crate) fn commit(self) -> Result<(), ReadModelError> {
-        Ok(self.db.execute_batch("COMMIT")?)
+        Ok(self.db.commit()?)
     }
 }
 
@@ -62,6 +62,8 @@ pub(crate) trait Runner: Any + Send + Sync {
     fn name(&self) -> &'static str;
     /// Its tables.
     fn tables(&self) -> Vec<&'static str>;
+    /// Its tables in the generation it is attached to.
+    fn stored_tables(&self) -> Vec<String>;
     /// Its tables with their columns.
     fn columns(&self) -> Vec<(&'static str, &'static [Column])>;
     /// Its views with their columns: those of child rows begin with their parent's key.
@@ -88,17 +90,23 @@ pub(crate) trait Runner: Any + Send + Sync {
         true
     }
     /// Goes on with the tables of this generation, nothing of them in memory.
-    fn attach(&mut self, generation: u32, db: Option<&Connection>) -> Result<(), ReadModelError>;
+    fn attach(&mut self, generation: u32, db: Option<&Db>) -> Result<(), ReadModelError>;
     /// Folds one event. Rows that are not in memory are loaded from `db` where there is one.
     fn apply<'e>(
         &mut self,
         e: &'e Envelope<'e>,
         world: &World,
         keys: &mut Keys<'e>,
-        db: Option<&Connection>,
+        db: Option<&Db>,
     ) -> Result<(), ReadModelError>;
+    /// Notes the rows that an event will touch, for [`load_foreseen`](Self::load_foreseen).
+    fn foresee<'e>(&mut self, _: &'e Envelope<'e>, _: &mut Keys<'e>) {}
+    /// Loads them together.
+    fn load_foreseen(&mut self, _: &Pg) -> Result<(), ReadModelError> {
+        Ok(())
+    }
     /// Writes what has changed; returns the number of rows.
-    fn flush(&mut self, db: &Connection) -> Result<u64, ReadModelError>;
+    fn flush(&mut self, db: &Db) -> Result<u64, ReadModelError>;
     /// Forgets what is in memory when that is more than `most` rows, or when `most` is zero.
     fn trim(&mut self, most: usize);
     /// Bytes of memory that its rows take, about.
@@ -113,7 +121,7 @@ pub(crate) trait Runner: Any + Send + Sync {
     /// Digests of what is in memory.
     fn digests(&self) -> Vec<TableDigest>;
     /// Digests of what is stored.
-    fn stored_digests(&self, db: &Connection) -> Result<Vec<TableDigest>, ReadModelError>;
+    fn stored_digests(&self, db: &Db) -> Result<Vec<TableDigest>, ReadModelError>;
     /// One that folds a later stretch of the journal on a thread of its own, to be [joined](Self::join); none of a model
     /// whose rows depend on what came before, the world included.
     fn later(&self) -> Option<Box<dyn Runner>> {

@@ -8,15 +8,19 @@
 
 use std::fmt::Write as _;
 
+use rusqlite::Statement;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Row, Statement};
 
+use super::store::{self, FromCell, Row};
 use crate::model::{Index, Model};
 use crate::record::{Column, Record, Sink, Source, Type};
 
 /// The statements of one model in one generation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Statements {
+    /// The table of rows, and that of child rows.
+    pub table: String,
+    pub child_table: String,
     /// Tables without their indexes.
     pub create: String,
     /// Unique key and secondary indexes.
@@ -146,6 +150,8 @@ impl Statements {
             delete: format!("DELETE FROM {table} WHERE _id = ?"),
             next_id: format!("SELECT coalesce(max(_id), 0) + 1 FROM {table}"),
             insert_child: format!("INSERT INTO {child} VALUES ({})", marks(child_columns.len() + 1)),
+            table,
+            child_table: child,
         }
     }
 }
@@ -206,18 +212,18 @@ impl Sink for Bind<'_, '_> {
 pub(crate) struct FromRow<'a, 's> {
     row: &'a Row<'s>,
     at: usize,
-    error: Option<rusqlite::Error>,
+    error: Option<store::Error>,
 }
 
 impl<'a, 's> FromRow<'a, 's> {
     /// Reads a record whose first cell is column `at`.
-    pub(crate) fn read<R: Record>(row: &'a Row<'s>, at: usize) -> rusqlite::Result<R> {
+    pub(crate) fn read<R: Record>(row: &'a Row<'s>, at: usize) -> store::Result<R> {
         let mut source = Self { row, at, error: None };
         let record = R::get(&mut source);
         source.error.map_or(Ok(record), Err)
     }
-    fn take<T: rusqlite::types::FromSql>(&mut self) -> Option<T> {
-        let value = self.row.get::<_, Option<T>>(self.at);
+    fn take<T: FromCell>(&mut self) -> Option<T> {
+        let value = self.row.get::<Option<T>>(self.at);
         self.at += 1;
         value.unwrap_or_else(|e| {
             self.error.get_or_insert(e);

@@ -1,5 +1,8 @@
 //! The rows of one model in memory: folded, looked up by borrowed keys, written out.
 
+mod foreseen;
+mod shown;
+
 use std::any::Any;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::ControlFlow;
@@ -8,13 +11,15 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 use rusqlite::Connection;
 
+use self::shown::Cells;
 use super::error::ReadModelError;
 use super::runner::{Children, Job, Runner, Writer};
 use super::slots::{Slot, Slots};
 use super::sql::{Bind, FromRow, Masks, Statements, has_children};
+use super::store::{Columns, CopyRows, Db, Param, Pg};
 use crate::digest::{Digest, RowHash, TableDigest};
-use crate::model::{Cut, Envelope, Key, Keys, KindSet, Model, Out};
-use crate::queries::{CellRef, RowVisit};
+use crate::model::{Cut, Envelope, Key, Keys, KindSet, MAX_KEY, Model, Out};
+use crate::queries::RowVisit;
 use crate::record::{Column, Record, Sink};
 use crate::world::World;
 
@@ -33,6 +38,7 @@ pub(crate) struct Table<M: Model> {
     out: Out<M::Child>,
     statements: Statements,
     masks: Masks,
+    wanted: foreseen::Wanted,
 }
 
 impl<M: Model> Table<M> {
@@ -49,6 +55,7 @@ impl<M: Model> Table<M> {
             out: Out::default(),
             statements: Statements::of::<M>(1),
             masks: Masks::of::<M>(),
+            wanted: foreseen::Wanted::default(),
         }
     }
 
@@ -82,7 +89,7 @@ impl<M: Model> Table<M> {
     }
 
     /// The slot of a key: in memory, else as stored, else new.
-    fn slot(&mut self, key: &Key<'_>, db: Option<&Connection>) -> Result<u32, ReadModelError> {
+    fn slot(&mut self, key: &Key<'_>, db: Option<&Db>) -> Result<u32, ReadModelError> {
         if let Some(at) = self.find(key) {
             return Ok(at);
         }
@@ -96,11 +103,15 @@ impl<M: Model> Table<M> {
         Ok(self.insert(Slot { row: M::empty(key), id, indexed: 0, stored: false, dirty: false }))
     }
 
-    fn load(&self, key: &Key<'_>, db: &Connection) -> Result<Option<Slot<M::Row>>, ReadModelError> {
+    fn load(&self, key: &Key<'_>, db: &Db) -> Result<Option<Slot<M::Row>>, ReadModelError> {
         let mut statement = db.prepare_cached(&self.statements.load)?;
-        let mut found = statement.query(rusqlite::params_from_iter(key.parts()))?;
+        let mut parts = [Param::Text(None); MAX_KEY];
+        for (param, part) in parts.iter_mut().zip(key.parts()) {
+            *param = Param::from(*part);
+        }
+        let mut found = statement.query(&parts[..key.parts().len()])?;
         let Some(stored) = found.next()? else { return Ok(None) };
-        let row: M::Row = FromRow::read(stored, 1)?;
+        let row: M::Row = FromRow::read(&stored, 1)?;
         let indexed = self.indexed_hash(&row);
         Ok(Some(Slot { row, id: stored.get(0)?, indexed, stored: true, dirty: false }))
     }
@@ -112,6 +123,40 @@ impl<M: Model> Table<M> {
         let mut sink = MaskedHash { hasher: self.hasher.build_hasher(), mask: self.masks.indexed.iter() };
         row.put(&mut sink);
         sink.hasher.finish()
+    }
+
+    /// Writes rows that have changed, one by one: SQLite is a call away.
+    fn write_rows(&mut self, dirty: &[u32], db: &Connection) -> Result<(), ReadModelError> {
+        dirty.iter().try_for_each(|at| self.write_row(*at, db))
+    }
+
+    /// Writes rows that have changed, all of a kind at once: a server is a way away.
+    fn send_rows(&mut self, dirty: &[u32], db: &Pg) -> Result<(), ReadModelError> {
+        let columns = <M::Row as Record>::COLUMNS;
+        let (mut new, mut changed) = (Columns::of(columns), Columns::of(columns));
+        let mut gone = Vec::new();
+        let (table, key) = (&self.statements.table, <M::Row as Record>::KEY);
+        for at in dirty {
+            let slot = self.slots.get_mut(*at);
+            let present = M::present(&slot.row);
+            match (slot.stored, present) {
+                (false, true) => new.push(slot.id, &slot.row),
+                (true, true) => changed.push(slot.id, &slot.row),
+                (true, false) => gone.push(slot.id),
+                (false, false) => {}
+            }
+            (slot.stored, slot.dirty) = (present, false);
+            if new.is_full() {
+                new.insert(table, db)?;
+            }
+            if changed.is_full() {
+                changed.update(table, key, db)?;
+            }
+        }
+        // a key may have been given up by one row and taken by another
+        db.delete(table, gone)?;
+        changed.update(table, key, db)?;
+        Ok(new.insert(table, db)?)
     }
 
     fn write_row(&mut self, at: u32, db: &Connection) -> Result<(), ReadModelError> {
@@ -164,6 +209,10 @@ impl<M: Model> Runner for Table<M> {
         let all = [<M::Row as Record>::TABLE, <M::Child as Record>::TABLE];
         all.into_iter().filter(|t| !t.is_empty()).collect()
     }
+    fn stored_tables(&self) -> Vec<String> {
+        let child = has_children::<M>().then(|| self.statements.child_table.clone());
+        std::iter::once(self.statements.table.clone()).chain(child).collect()
+    }
     fn columns(&self) -> Vec<(&'static str, &'static [Column])> {
         let own = (<M::Row as Record>::TABLE, <M::Row as Record>::COLUMNS);
         let children = (<M::Child as Record>::TABLE, <M::Child as Record>::COLUMNS);
@@ -193,11 +242,11 @@ impl<M: Model> Runner for Table<M> {
         &self.statements
     }
 
-    fn attach(&mut self, generation: u32, db: Option<&Connection>) -> Result<(), ReadModelError> {
+    fn attach(&mut self, generation: u32, db: Option<&Db>) -> Result<(), ReadModelError> {
         self.statements = Statements::of::<M>(generation);
         self.trim(0);
         if let Some(db) = db {
-            self.next_id = db.query_row(&self.statements.next_id, [], |r| r.get(0))?;
+            self.next_id = db.query_row(&self.statements.next_id, &[], |r| r.get(0))?;
         }
         Ok(())
     }
@@ -207,7 +256,7 @@ impl<M: Model> Runner for Table<M> {
         e: &'e Envelope<'e>,
         world: &World,
         keys: &mut Keys<'e>,
-        db: Option<&Connection>,
+        db: Option<&Db>,
     ) -> Result<(), ReadModelError> {
         keys.clear();
         M::route(e, keys);
@@ -229,13 +278,26 @@ impl<M: Model> Runner for Table<M> {
         Ok(())
     }
 
-    fn flush(&mut self, db: &Connection) -> Result<u64, ReadModelError> {
+    fn foresee<'e>(&mut self, e: &'e Envelope<'e>, keys: &mut Keys<'e>) {
+        self.note(e, keys);
+    }
+
+    fn load_foreseen(&mut self, db: &Pg) -> Result<(), ReadModelError> {
+        self.load_noted(db)
+    }
+
+    fn flush(&mut self, db: &Db) -> Result<u64, ReadModelError> {
         let dirty = std::mem::take(&mut self.dirty);
-        for at in &dirty {
-            self.write_row(*at, db)?;
+        match db {
+            Db::Sqlite(db) => self.write_rows(&dirty, db)?,
+            Db::Postgres(db) => self.send_rows(&dirty, db)?,
         }
         if has_children::<M>() {
-            insert_all(&self.statements.insert_child, self.children.iter().map(|(p, c)| (*p, c)), db)?;
+            let children = self.children.iter().map(|(p, c)| (*p, c));
+            match db {
+                Db::Sqlite(db) => insert_all(&self.statements.insert_child, children, db)?,
+                Db::Postgres(db) => send_all(&self.statements.child_table, children, db)?,
+            }
         }
         let written = dirty.len() + self.children.len();
         self.children.clear();
@@ -251,6 +313,7 @@ impl<M: Model> Runner for Table<M> {
             self.dirty.clear();
             self.children.clear();
             self.out = Out::default();
+            self.wanted = foreseen::Wanted::default();
         }
     }
 
@@ -266,19 +329,19 @@ impl<M: Model> Runner for Table<M> {
         let mut rows = std::mem::replace(&mut self.children, Vec::with_capacity(capacity));
         // siblings beside each other: fewer pages touched by the writer
         rows.sort_by_key(|(parent, _)| *parent);
-        let sql = self.statements.insert_child.clone();
-        Some(Box::new(move |to| write_all(&sql, rows.iter().map(|(p, c)| (*p, c)), to)))
+        let (table, sql) = (self.statements.child_table.clone(), self.statements.insert_child.clone());
+        Some(Box::new(move |to| write_all((&table, &sql), rows.iter().map(|(p, c)| (*p, c)), to)))
     }
 
     fn take_rows(&mut self) -> Job {
         self.by_key = HashTable::new();
         self.dirty = Vec::new();
         let slots = std::mem::replace(&mut self.slots, Slots::new());
-        let sql = self.statements.insert.clone();
+        let (table, sql) = (self.statements.table.clone(), self.statements.insert.clone());
         Box::new(move |to| {
             slots.into_chunks().try_for_each(|chunk| {
                 let present = chunk.iter().filter(|s| M::present(&s.row));
-                write_all(&sql, present.map(|s| (s.id, &s.row)), to)
+                write_all((&table, &sql), present.map(|s| (s.id, &s.row)), to)
             })
         })
     }
@@ -307,7 +370,7 @@ impl<M: Model> Runner for Table<M> {
         std::iter::once(own).chain(children).collect()
     }
 
-    fn stored_digests(&self, db: &Connection) -> Result<Vec<TableDigest>, ReadModelError> {
+    fn stored_digests(&self, db: &Db) -> Result<Vec<TableDigest>, ReadModelError> {
         super::digests::stored::<M>(db)
     }
 
@@ -332,13 +395,39 @@ fn insert_all<'r, R: Record>(
     Ok(())
 }
 
-/// As [`insert_all`], in transactions of bounded size.
+/// The same in a database.
+fn send_all<'r, R: Record>(
+    table: &str,
+    rows: impl IntoIterator<Item = (i64, &'r R)>,
+    db: &Pg,
+) -> Result<(), ReadModelError> {
+    let mut columns = Columns::of(R::COLUMNS);
+    for (id, row) in rows {
+        columns.push(id, row);
+        if columns.is_full() {
+            columns.insert(table, db)?;
+        }
+    }
+    Ok(columns.insert(table, db)?)
+}
+
+/// As [`insert_all`], in transactions of bounded size, or by `COPY`.
 fn write_all<'r, R: Record>(
-    sql: &str,
+    (table, sql): (&str, &str),
     rows: impl IntoIterator<Item = (i64, &'r R)>,
     to: &mut Writer<'_>,
 ) -> Result<(), ReadModelError> {
-    let db = to.db;
+    let db = match to.db {
+        Db::Sqlite(db) => db,
+        Db::Postgres(db) => {
+            let mut copy = CopyRows::of(table);
+            for (id, row) in rows {
+                copy.push(id, row);
+                copy.send_some(db)?;
+            }
+            return Ok(copy.send(db)?);
+        }
+    };
     let mut statement = db.prepare_cached(sql)?;
     for (id, row) in rows {
         let mut bind = Bind::all(&mut statement);
@@ -348,44 +437,6 @@ fn write_all<'r, R: Record>(
         to.wrote()?;
     }
     Ok(())
-}
-
-/// The cells of a row, to be shown.
-#[derive(Default)]
-struct Cells(Vec<(Option<i64>, Option<String>)>);
-
-impl Cells {
-    fn of_key(key: Option<&Key<'_>>) -> Self {
-        let parts = key.map_or(&[][..], |key| key.parts());
-        Self(parts.iter().map(|part| (None, Some((*part).to_owned()))).collect())
-    }
-
-    fn and<R: Record>(mut self, row: &R) -> Self {
-        row.put(&mut self);
-        self
-    }
-
-    fn show(&self, visit: RowVisit<'_>) -> ControlFlow<()> {
-        let shown: Vec<CellRef<'_>> = self
-            .0
-            .iter()
-            .map(|cell| match cell {
-                (Some(n), _) => CellRef::Integer(*n),
-                (None, Some(text)) => CellRef::Text(text),
-                (None, None) => CellRef::None,
-            })
-            .collect();
-        visit(&shown)
-    }
-}
-
-impl Sink for Cells {
-    fn integer(&mut self, value: Option<i64>) {
-        self.0.push((value, None));
-    }
-    fn text(&mut self, value: Option<&str>) {
-        self.0.push((None, value.map(str::to_owned)));
-    }
 }
 
 /// Hashes the cells that a mask names.

@@ -1,7 +1,7 @@
 //! The trial balance and the accounts of the books.
 
+use crate::engine::store::{Db, Param, params};
 use daybook_journal::{Micros, Position};
-use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::{AsOf, ReadModelError, ReadModels};
@@ -98,7 +98,7 @@ impl ReadModels {
         let (sql, until) = if at == AsOf::HEAD {
             let sql = format!(
                 "SELECT class, name, currency, count(*), sum(debit), sum(credit), sum(balance), \
-                 sum(max(balance, 0)), sum(entries) FROM book_accounts \
+                 sum(CASE WHEN balance > 0 THEN balance ELSE 0 END), sum(entries) FROM book_accounts \
                  GROUP BY class, name, currency ORDER BY {CLASSES}, name, currency"
             );
             (sql, Vec::new())
@@ -106,17 +106,17 @@ impl ReadModels {
             by_entries(&db, &Counted::by(at))?
         };
         let mut statement = db.prepare_cached(&sql)?;
-        let lines = statement.query_map(rusqlite::params_from_iter(until), |r| {
+        let lines = statement.query_map(&integers(&until), |r| {
             Ok(Balance {
                 class: r.get(0)?,
                 name: r.get(1)?,
                 currency: r.get(2)?,
-                accounts: r.get::<_, i64>(3)? as u64,
+                accounts: r.get::<i64>(3)? as u64,
                 debit: r.get(4)?,
                 credit: r.get(5)?,
                 balance: r.get(6)?,
                 debit_balances: r.get(7)?,
-                entries: r.get::<_, i64>(8)? as u64,
+                entries: r.get::<i64>(8)? as u64,
             })
         })?;
         Ok(TrialBalance { applied, lines: lines.collect::<Result<_, _>>()? })
@@ -134,7 +134,7 @@ impl ReadModels {
         currency: &str,
     ) -> Result<Option<AccountRow>, ReadModelError> {
         let rest = "WHERE dimension = ? AND name = ? AND class = ? AND currency = ?";
-        row(&*self.read()?, rest, &[&dimension, &name, &class, &currency])
+        row(&*self.read()?, rest, params![dimension, name, class, currency])
     }
 
     /// Accounts of one owner (an order, a merchant, a checkout, a provider), at most [`super::PAGE_ROWS`].
@@ -143,7 +143,7 @@ impl ReadModels {
     /// [`ReadModelError`].
     pub fn accounts_of(&self, dimension: &str) -> Result<Vec<AccountRow>, ReadModelError> {
         let rest = "WHERE dimension = ? ORDER BY name, class, currency LIMIT ?";
-        rows(&*self.read()?, rest, &[&dimension, &super::PAGE_ROWS])
+        rows(&*self.read()?, rest, params![dimension, super::PAGE_ROWS])
     }
 
     /// Accounts of one name that do not stand at zero, by dimension and currency; `after` is the `next` of
@@ -163,12 +163,12 @@ impl ReadModels {
         let rest = "WHERE class = ? AND name = ? AND balance <> 0 AND (dimension, currency) > (?, ?) \
                     ORDER BY dimension, currency LIMIT ?";
         let found: Vec<AccountRow> =
-            rows(&*self.read()?, rest, &[&class, &name, &dimension, &currency, &(limit + 1)])?;
+            rows(&*self.read()?, rest, params![class, name, dimension, currency, (limit + 1)])?;
         Ok(Page::of(found, limit, |a| format!("{}.{}", a.currency, a.dimension)))
     }
 
     /// What the books have applied in the state that `db` reads: enough for `at`.
-    pub(super) fn applied_for(&self, db: &Connection, at: AsOf) -> Result<Position, ReadModelError> {
+    pub(super) fn applied_for(&self, db: &Db, at: AsOf) -> Result<Position, ReadModelError> {
         let applied = applied_by(db, "book_accounts")?;
         if let Some(wanted) = at.position.filter(|wanted| *wanted > applied) {
             return Err(ReadModelError::Behind { wanted, applied, head: self.journal().head()? });
@@ -178,15 +178,20 @@ impl ReadModels {
 }
 
 /// What a model had applied in the state that `db` reads.
-pub(super) fn applied_by(db: &Connection, model: &str) -> Result<Position, ReadModelError> {
+pub(super) fn applied_by(db: &Db, model: &str) -> Result<Position, ReadModelError> {
     let mut statement = db.prepare_cached("SELECT position FROM _models WHERE model = ?")?;
-    Ok(statement.query_row([model], |r| r.get::<_, i64>(0))? as Position)
+    Ok(statement.query_row(params![model], |r| r.get::<i64>(0))? as Position)
 }
 
 /// The generation of the books' tables in the state that `db` reads.
-pub(super) fn generation(db: &Connection) -> Result<u32, ReadModelError> {
+pub(super) fn generation(db: &Db) -> Result<u32, ReadModelError> {
     let mut statement = db.prepare_cached("SELECT generation FROM _models WHERE model = 'book_accounts'")?;
-    Ok(statement.query_row([], |r| r.get(0))?)
+    Ok(statement.query_row(&[], |r| r.get(0))?)
+}
+
+/// Numbers that a statement is given.
+pub(super) fn integers(values: &[i64]) -> Vec<Param<'_>> {
+    values.iter().map(Param::from).collect()
 }
 
 /// Which entries count: a condition on their columns with its values.
@@ -220,12 +225,13 @@ impl Counted {
 
 /// Sums of the entries that count, added up per account by its interned id before the accounts' names come in: one
 /// pass over the entries, no text compared.
-fn by_entries(db: &Connection, counted: &Counted) -> Result<(String, Vec<i64>), ReadModelError> {
+fn by_entries(db: &Db, counted: &Counted) -> Result<(String, Vec<i64>), ReadModelError> {
     let generation = generation(db)?;
     let sql = format!(
         "SELECT a.class, a.name, a.currency, count(*), sum(s.debit), sum(s.credit), sum(s.debit - s.credit), \
-         sum(max(s.debit - s.credit, 0)), sum(s.entries) FROM (SELECT _parent, \
-         sum(max(amount, 0)) AS debit, sum(max(-amount, 0)) AS credit, count(*) AS entries FROM book_entries__r{generation} WHERE {} GROUP BY _parent) s \
+         sum(CASE WHEN s.debit > s.credit THEN s.debit - s.credit ELSE 0 END), sum(s.entries) FROM (SELECT _parent, \
+         sum(CASE WHEN amount > 0 THEN amount ELSE 0 END) AS debit, \
+         sum(CASE WHEN amount < 0 THEN -amount ELSE 0 END) AS credit, count(*) AS entries FROM book_entries__r{generation} WHERE {} GROUP BY _parent) s \
          JOIN book_accounts__r{generation} a ON a._id = s._parent \
          GROUP BY a.class, a.name, a.currency ORDER BY {}, a.name, a.currency",
         counted.sql,

@@ -1,5 +1,6 @@
 //! Campaigns: their plans and what they cost.
 
+use crate::engine::store::params;
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models::campaigns::CampaignRow;
 
@@ -11,7 +12,7 @@ impl ReadModels {
     /// # Errors
     /// [`ReadModelError`].
     pub fn campaign(&self, campaign_id: &str) -> Result<Option<CampaignRow>, ReadModelError> {
-        row(&*self.read()?, "WHERE campaign_id = ?", &[&campaign_id])
+        row(&*self.read()?, "WHERE campaign_id = ?", params![campaign_id])
     }
 
     /// Campaigns in the order in which they were planned; `after` is the `next` of the page before.
@@ -24,7 +25,7 @@ impl ReadModels {
             ReadModelError::BadQuestion("`after` is the `next` of the page before".to_owned())
         })?;
         let rest = "WHERE position > ?1 ORDER BY position LIMIT ?2";
-        let found: Vec<CampaignRow> = rows(&*self.read()?, rest, &[&after.unwrap_or(0), &(limit + 1)])?;
+        let found: Vec<CampaignRow> = rows(&*self.read()?, rest, params![after.unwrap_or(0), (limit + 1)])?;
         Ok(Page::of(found, limit, |campaign| campaign.position.to_string()))
     }
 }

@@ -1,5 +1,6 @@
 //! Checkouts, and the money in them that has no order to take it.
 
+use crate::engine::store::params;
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models::checkouts::CheckoutRow;
 
@@ -11,7 +12,7 @@ impl ReadModels {
     /// # Errors
     /// [`ReadModelError`].
     pub fn checkout(&self, checkout_id: &str) -> Result<Option<CheckoutRow>, ReadModelError> {
-        row(&*self.read()?, "WHERE checkout_id = ?", &[&checkout_id])
+        row(&*self.read()?, "WHERE checkout_id = ?", params![checkout_id])
     }
 
     /// Checkouts with money that no order takes, by id; `after` is the `next` of the page before.
@@ -21,7 +22,7 @@ impl ReadModels {
     pub fn unallocated(&self, after: Option<&str>, limit: u32) -> Result<Page<CheckoutRow>, ReadModelError> {
         let limit = bounded(limit);
         let rest = "WHERE unallocated > 0 AND checkout_id > ? ORDER BY checkout_id LIMIT ?";
-        let found: Vec<CheckoutRow> = rows(&*self.read()?, rest, &[&after.unwrap_or(""), &(limit + 1)])?;
+        let found: Vec<CheckoutRow> = rows(&*self.read()?, rest, params![after.unwrap_or(""), (limit + 1)])?;
         Ok(Page::of(found, limit, |c| c.checkout_id.clone()))
     }
 }

@@ -1,5 +1,6 @@
 //! Disputes, by state, order and merchant.
 
+use crate::engine::store::params;
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models::disputes::DisputeRow;
 
@@ -12,7 +13,7 @@ impl ReadModels {
     /// [`ReadModelError`].
     pub fn disputes_of_order(&self, order_id: &str) -> Result<Vec<DisputeRow>, ReadModelError> {
         let rest = "WHERE order_id = ? ORDER BY opened_at, dispute_id LIMIT ?";
-        rows(&*self.read()?, rest, &[&order_id, &PAGE_ROWS])
+        rows(&*self.read()?, rest, params![order_id, PAGE_ROWS])
     }
 
     /// Disputes in one state, the first opened first; `after` is the `next` of the page before.
@@ -58,7 +59,7 @@ impl ReadModels {
              ORDER BY opened_at, dispute_id, order_id LIMIT ?6"
         );
         let found: Vec<DisputeRow> =
-            rows(&*self.read()?, &rest, &[&value, &at, &id, &order, &state, &(limit + 1)])?;
+            rows(&*self.read()?, &rest, params![value, at, id, order, state, (limit + 1)])?;
         Ok(Page::of(found, limit, |d| format!("{}.{} {}", d.opened_at, d.dispute_id, d.order_id)))
     }
 }

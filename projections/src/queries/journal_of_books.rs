@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
+use crate::engine::store::{Db, params};
 use daybook_domain::EventKind;
 use daybook_journal::{Micros, Position};
-use rusqlite::Connection;
 
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models::entities::WORLD;
@@ -88,7 +88,7 @@ impl ReadModels {
 
 /// The accounts of a period, and at which place each of them stands, by its interned id.
 fn accounts(
-    db: &Connection,
+    db: &Db,
     from: Micros,
     until: Micros,
 ) -> Result<(Vec<PeriodAccount>, Vec<usize>), ReadModelError> {
@@ -96,12 +96,13 @@ fn accounts(
     let classes = CLASSES.replace("CASE class", "CASE a.class");
     let mut statement = db.prepare(&format!(
         "SELECT a._id, a.class, a.name, a.dimension, a.currency, s.opening, s.entries FROM \
-         (SELECT _parent, sum(iif(booked_at < ?1, amount, 0)) AS opening, sum(booked_at >= ?1) AS entries \
+         (SELECT _parent, sum(CASE WHEN booked_at < ?1 THEN amount ELSE 0 END) AS opening, \
+         sum(CASE WHEN booked_at >= ?1 THEN 1 ELSE 0 END) AS entries \
          FROM book_entries__r{r} WHERE booked_at < ?2 GROUP BY _parent) s \
          JOIN book_accounts__r{r} a ON a._id = s._parent WHERE s.opening <> 0 OR s.entries > 0 \
          ORDER BY {classes}, a.name, a.dimension, a.currency"
     ))?;
-    let mut rows = statement.query((from, until))?;
+    let mut rows = statement.query(params![from, until])?;
     let (mut accounts, mut places) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         let id: usize = row.get(0)?;
@@ -115,7 +116,7 @@ fn accounts(
             dimension: row.get(3)?,
             currency: row.get(4)?,
             opening: row.get(5)?,
-            entries: row.get::<_, i64>(6)? as u64,
+            entries: row.get::<i64>(6)? as u64,
         });
     }
     Ok((accounts, places))
@@ -123,7 +124,7 @@ fn accounts(
 
 /// The events of a period. SQLite sorts the entries, in files where they are many.
 fn events(
-    db: &Connection,
+    db: &Db,
     from: Micros,
     until: Micros,
     books: Option<&str>,
@@ -135,10 +136,10 @@ fn events(
         "SELECT position, _parent, amount, booked_at, occurred_at, event, order_id, merchant_id, checkout_id \
          FROM book_entries__r{r} WHERE booked_at >= ?1 AND booked_at < ?2 ORDER BY booked_at, position"
     ))?;
-    let mut rows = statement.query((from, until))?;
+    let mut rows = statement.query(params![from, until])?;
     let (mut event, mut entries) = (BookedEvent::default(), Vec::new());
     while let Some(row) = rows.next()? {
-        let position = row.get::<_, i64>(0)? as Position;
+        let position = row.get::<i64>(0)? as Position;
         if position != event.position {
             if tell(visitor, &event, &mut entries).is_break() {
                 return Ok(());
@@ -151,17 +152,17 @@ fn events(
                 booked_at: row.get(3)?,
             };
             let id = match EventKind::parse(&event.event).map_or("", EventKind::category) {
-                "order" => row.get::<_, Option<String>>(6)?.map(|id| format!("order-{id}")),
+                "order" => row.get::<Option<String>>(6)?.map(|id| format!("order-{id}")),
                 category @ ("account" | "deposit" | "merchant") => {
-                    row.get::<_, Option<String>>(7)?.map(|id| format!("{category}-{id}"))
+                    row.get::<Option<String>>(7)?.map(|id| format!("{category}-{id}"))
                 }
-                "checkout" => row.get::<_, Option<String>>(8)?.map(|id| format!("checkout-{id}")),
+                "checkout" => row.get::<Option<String>>(8)?.map(|id| format!("checkout-{id}")),
                 "books" => books.map(str::to_owned),
                 _ => None,
             };
             event.stream = id;
         }
-        let account = places[row.get::<_, usize>(1)?];
+        let account = places[row.get::<usize>(1)?];
         entries.push(BookedEntry { account, amount: row.get(2)? });
     }
     let _ = tell(visitor, &event, &mut entries);

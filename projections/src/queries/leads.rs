@@ -2,6 +2,7 @@
 
 use daybook_journal::{Micros, Position};
 
+use crate::engine::store::params;
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models::leads::LeadRow;
 
@@ -30,7 +31,7 @@ impl ReadModels {
     /// # Errors
     /// [`ReadModelError`].
     pub fn lead(&self, lead_id: &str) -> Result<Option<LeadRow>, ReadModelError> {
-        row(&*self.read()?, "WHERE lead_id = ?", &[&lead_id])
+        row(&*self.read()?, "WHERE lead_id = ?", params![lead_id])
     }
 
     /// Leads in the order in which they were captured; `after` is the `next` of the page before.
@@ -59,7 +60,7 @@ impl ReadModels {
         let found: Vec<LeadRow> = rows(
             &*self.read()?,
             &rest,
-            &[&after.unwrap_or(edge), &upto, &from, &to, &state, &origin, &(limit + 1)],
+            params![after.unwrap_or(edge), upto, from, to, state, origin, limit + 1],
         )?;
         Ok(Page::of(found, limit, |lead| lead.position.to_string()))
     }

@@ -1,12 +1,11 @@
 //! The ledger of an account: its entries in the order in which they are booked, with the balance after each.
 
+use crate::engine::store::{Param, params};
+use crate::engine::{AsOf, ReadModelError, ReadModels};
+use crate::models::books::EntryRow;
 use daybook_domain::Currency;
 use daybook_domain::posting::Account;
 use daybook_journal::Micros;
-use rusqlite::types::Value;
-
-use crate::engine::{AsOf, ReadModelError, ReadModels};
-use crate::models::books::EntryRow;
 
 use super::books::Counted;
 use super::{PAGE_ROWS, bounded, parse_numbered, rows};
@@ -62,9 +61,10 @@ impl ReadModels {
         let Account { class, name, dimension } = asked.account;
         let key = [dimension, name, class.as_str(), asked.currency.as_str()];
         let of_account = "WHERE dimension = ? AND name = ? AND class = ? AND currency = ?";
-        let parameters = |values: &[i64]| -> Vec<Value> {
-            let key = key.iter().map(|part| Value::Text((*part).to_owned()));
-            key.chain(values.iter().map(|value| Value::Integer(*value))).collect()
+        let keyed = key.map(Param::from);
+        let parameters = |values: &[i64]| -> Vec<Param<'_>> {
+            let values = values.iter().map(|value| Param::Integer(Some(*value)));
+            keyed.into_iter().chain(values).collect()
         };
 
         let within = Counted::by(asked.at);
@@ -79,9 +79,7 @@ impl ReadModels {
             within.sql
         );
         let values = [&within.values[..], &[first, first, number]].concat();
-        let opening: i64 = db
-            .prepare_cached(&before)?
-            .query_row(rusqlite::params_from_iter(parameters(&values)), |r| r.get(0))?;
+        let opening: i64 = db.prepare_cached(&before)?.query_row(&parameters(&values), |r| r.get(0))?;
 
         let rest = format!(
             "{of_account} AND {} AND (booked_at > ? OR (booked_at = ? AND number > ?)) \
@@ -89,9 +87,7 @@ impl ReadModels {
             within.sql
         );
         let values = [&within.values[..], &[first, first, number, i64::from(limit) + 1]].concat();
-        let parameters = parameters(&values);
-        let parameters: Vec<&dyn rusqlite::ToSql> = parameters.iter().map(|p| p as _).collect();
-        let mut found: Vec<EntryRow> = rows(&db, &rest, &parameters)?;
+        let mut found: Vec<EntryRow> = rows(&db, &rest, &parameters(&values))?;
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let next = found.last().filter(|_| more).map(|e| format!("{}.{}", e.booked_at, e.number));
@@ -117,7 +113,7 @@ impl ReadModels {
             "SELECT currency FROM book_accounts WHERE dimension = ? AND name = ? AND class = ? ORDER BY currency",
         )?;
         let key = [account.dimension, account.name, account.class.as_str()];
-        let codes = statement.query_map(key, |r| r.get::<_, String>(0))?;
+        let codes = statement.query_map(params![key[0], key[1], key[2]], |r| r.get::<String>(0))?;
         let codes = codes.collect::<Result<Vec<_>, _>>()?;
         Ok(codes.iter().filter_map(|code| Currency::new(code).ok()).collect())
     }
@@ -132,7 +128,7 @@ impl ReadModels {
             "SELECT DISTINCT dimension FROM book_accounts WHERE name = ? AND dimension >= ? ORDER BY dimension LIMIT ?",
         )?;
         let limit = limit.min(PAGE_ROWS);
-        let found = statement.query_map(rusqlite::params![name, like, limit], |r| r.get(0))?;
+        let found = statement.query_map(params![name, like, limit], |r| r.get(0))?;
         Ok(found.collect::<Result<_, _>>()?)
     }
 }

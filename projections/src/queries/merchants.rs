@@ -1,5 +1,6 @@
 //! Merchants: standing, balances, account, deposit.
 
+use crate::engine::store::params;
 use crate::engine::{AsOf, Progress, ReadModelError, ReadModels};
 use crate::models::deposits::{DepositRow, Deposits};
 use crate::models::merchant_accounts::{MerchantAccountRow, MerchantAccounts, MerchantLineRow};
@@ -31,13 +32,13 @@ impl ReadModels {
     pub fn merchant(&self, merchant_id: &str) -> Result<Option<MerchantInquiry>, ReadModelError> {
         let db = self.read()?;
         let by_id = "WHERE merchant_id = ?";
-        let Some(merchant) = row::<MerchantRow>(&db, by_id, &[&merchant_id])? else { return Ok(None) };
+        let Some(merchant) = row::<MerchantRow>(&db, by_id, params![merchant_id])? else { return Ok(None) };
         let by_currency = "WHERE merchant_id = ? ORDER BY currency LIMIT ?";
         Ok(Some(MerchantInquiry {
             merchant,
-            balances: rows(&db, by_currency, &[&merchant_id, &PAGE_ROWS])?,
-            account: row(&db, by_id, &[&merchant_id])?,
-            deposit: row(&db, by_id, &[&merchant_id])?,
+            balances: rows(&db, by_currency, params![merchant_id, PAGE_ROWS])?,
+            account: row(&db, by_id, params![merchant_id])?,
+            deposit: row(&db, by_id, params![merchant_id])?,
         }))
     }
 
@@ -97,9 +98,11 @@ impl ReadModels {
         let found: Vec<MerchantRow> = match standing {
             Some(standing) => {
                 let rest = "WHERE standing = ? AND merchant_id > ? ORDER BY merchant_id LIMIT ?";
-                rows(&db, rest, &[&standing, &after, &(limit + 1)])?
+                rows(&db, rest, params![standing, after, (limit + 1)])?
             }
-            None => rows(&db, "WHERE merchant_id > ? ORDER BY merchant_id LIMIT ?", &[&after, &(limit + 1)])?,
+            None => {
+                rows(&db, "WHERE merchant_id > ? ORDER BY merchant_id LIMIT ?", params![after, (limit + 1)])?
+            }
         };
         Ok(Page::of(found, limit, |m| m.merchant_id.clone()))
     }
@@ -117,7 +120,7 @@ impl ReadModels {
         let (currency, merchant) = after.and_then(|a| a.split_once('.')).unwrap_or(("", ""));
         let rest = "WHERE (merchant_id, currency) > (?, ?) ORDER BY merchant_id, currency LIMIT ?";
         let found: Vec<MerchantBalanceRow> =
-            rows(&*self.read()?, rest, &[&merchant, &currency, &(limit + 1)])?;
+            rows(&*self.read()?, rest, params![merchant, currency, (limit + 1)])?;
         Ok(Page::of(found, limit, |b| format!("{}.{}", b.currency, b.merchant_id)))
     }
 
@@ -133,7 +136,7 @@ impl ReadModels {
         let limit = bounded(limit);
         let rest = "WHERE merchant_id > ? ORDER BY merchant_id LIMIT ?";
         let found: Vec<MerchantAccountRow> =
-            rows(&*self.read()?, rest, &[&after.unwrap_or(""), &(limit + 1)])?;
+            rows(&*self.read()?, rest, params![after.unwrap_or(""), (limit + 1)])?;
         Ok(Page::of(found, limit, |account| account.merchant_id.clone()))
     }
 
@@ -148,7 +151,7 @@ impl ReadModels {
         limit: u32,
     ) -> Result<Vec<MerchantLineRow>, ReadModelError> {
         let rest = "WHERE merchant_id = ? AND number > ? ORDER BY number LIMIT ?";
-        rows(&*self.read()?, rest, &[&merchant_id, &(after as i64), &bounded(limit)])
+        rows(&*self.read()?, rest, params![merchant_id, (after as i64), bounded(limit)])
     }
 
     /// Deposits by merchant; `after` is the `next` of the page before.
@@ -158,7 +161,7 @@ impl ReadModels {
     pub fn deposits(&self, after: Option<&str>, limit: u32) -> Result<Page<DepositRow>, ReadModelError> {
         let limit = bounded(limit);
         let rest = "WHERE merchant_id > ? ORDER BY merchant_id LIMIT ?";
-        let found: Vec<DepositRow> = rows(&*self.read()?, rest, &[&after.unwrap_or(""), &(limit + 1)])?;
+        let found: Vec<DepositRow> = rows(&*self.read()?, rest, params![after.unwrap_or(""), (limit + 1)])?;
         Ok(Page::of(found, limit, |d| d.merchant_id.clone()))
     }
 }

@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Months, NaiveDate};
-use daybook_domain::{Code, Currency};
-use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
-use daybook_metrics::{Channel, SessionRule};
-use rusqlite::{Connection, params};
-
+use crate::engine::store::{self, Db, params};
 use crate::engine::{AsOf, ReadModelError, ReadModels};
 use crate::metrics::live::answer::{Asked, Kept, KeptSales, KeptTraffic};
 use crate::metrics::live::heard::currency;
 use crate::metrics::live::parts::Part;
 use crate::metrics::live::{Group, NONE};
 use crate::metrics::{Cells, Days, Dimension, Explanation, History, Most, Question};
+use chrono::{Months, NaiveDate};
+use daybook_domain::{Code, Currency};
+use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
+use daybook_metrics::{Channel, SessionRule};
 
 impl ReadModels {
     /// Figures from what is kept by day: those of [`History::cells`](crate::metrics::History::cells), in milliseconds. None
@@ -98,13 +97,13 @@ impl ReadModels {
         let db = self.read()?;
         let mut all =
             db.prepare_cached("SELECT DISTINCT currency FROM _sales_days WHERE grp IN (0, 6) LIMIT 1000")?;
-        let codes = all.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<BTreeSet<String>>>()?;
+        let codes = all.query_map(&[], |row| row.get(0))?.collect::<store::Result<BTreeSet<String>>>()?;
         Ok(codes.iter().filter_map(|code| currency(code)).collect())
     }
 }
 
 fn kept_cells(
-    db: &Connection,
+    db: &Db,
     question: &Question,
     asked: Asked,
     most: Most,
@@ -140,11 +139,12 @@ enum Of {
 }
 
 /// The months of a range that have figures of their own, and the days between them.
-fn spans(db: &Connection, days: Days) -> Result<Vec<Span>, ReadModelError> {
+fn spans(db: &Db, days: Days) -> Result<Vec<Span>, ReadModelError> {
     let mut made = db.prepare_cached(
         "SELECT day FROM _traffic_months_made WHERE day BETWEEN ? AND ? ORDER BY day LIMIT 100000",
     )?;
-    let months = made.query_map([days.from.to_epoch_days(), days.to.to_epoch_days()], |row| row.get(0))?;
+    let months =
+        made.query_map(params![days.from.to_epoch_days(), days.to.to_epoch_days()], |row| row.get(0))?;
     let (mut spans, mut next) = (Vec::new(), days.from);
     for first in months {
         let first = NaiveDate::from_epoch_days(first?).unwrap_or(next);
@@ -163,7 +163,7 @@ fn spans(db: &Connection, days: Days) -> Result<Vec<Span>, ReadModelError> {
 }
 
 fn read(
-    db: &Connection,
+    db: &Db,
     question: &Question,
     asked: Asked,
     (spans, whole): (&[Span], &[Span]),
@@ -198,14 +198,14 @@ fn read(
 }
 
 /// Whether sales channels reported visitors of their own on these days.
-fn reports(db: &Connection, days: Days) -> Result<bool, ReadModelError> {
+fn reports(db: &Db, days: Days) -> Result<bool, ReadModelError> {
     let mut find =
         db.prepare_cached("SELECT EXISTS(SELECT 1 FROM channel_days WHERE day BETWEEN ? AND ? LIMIT 1)")?;
-    Ok(find.query_row([days.from.to_string(), days.to.to_string()], |row| row.get(0))?)
+    Ok(find.query_row(params![days.from.to_string(), days.to.to_string()], |row| row.get(0))?)
 }
 
 fn traffic(
-    db: &Connection,
+    db: &Db,
     group: Group,
     Span { of, days }: Span,
     kept: &mut Kept,
@@ -231,8 +231,8 @@ fn traffic(
             bounces: row.get(5)?,
             stay: row.get(6)?,
         };
-        let visitors = kept.set(row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from)?);
-        let bouncers = kept.set(row.get_ref(8)?.as_blob().map_err(rusqlite::Error::from)?);
+        let visitors = kept.set(row.get_ref(7)?.as_blob()?);
+        let bouncers = kept.set(row.get_ref(8)?.as_blob()?);
         kept.traffic.push(KeptTraffic {
             group,
             day: row.get(0)?,
@@ -246,7 +246,7 @@ fn traffic(
 }
 
 fn sales(
-    db: &Connection,
+    db: &Db,
     group: Group,
     Span { of, days }: Span,
     currency: Currency,
@@ -267,7 +267,7 @@ fn sales(
     let mut rows = find.query(params![group as u8, from, to, currency.as_str()])?;
     while let Some(row) = rows.next()? {
         kept.hold(most)?;
-        let buyers = kept.set(row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?);
+        let buyers = kept.set(row.get_ref(6)?.as_blob()?);
         kept.sales.push(KeptSales {
             group,
             day: row.get(0)?,
@@ -285,7 +285,7 @@ fn sales(
 /// The words of numbers; of campaigns, the ids of those that links name by their names. None where several campaigns
 /// have had a name: whose a visit is follows from when it was.
 fn names(
-    db: &Connection,
+    db: &Db,
     group: Group,
     numbers: &BTreeSet<u32>,
 ) -> Result<Option<BTreeMap<u32, String>>, ReadModelError> {
@@ -297,7 +297,7 @@ fn names(
                 let channel = Channel::ALL.into_iter().find(|channel| *channel as u32 == *number);
                 channel.map_or_else(String::new, |channel| channel.as_str().to_owned())
             }
-            _ => find.query_row([number], |row| row.get(0))?,
+            _ => find.query_row(params![*number], |row| row.get(0))?,
         };
         named.insert(*number, word);
     }
@@ -322,9 +322,9 @@ struct Campaigns {
     called: BTreeMap<String, Option<String>>,
 }
 
-fn campaigns(db: &Connection) -> Result<Campaigns, ReadModelError> {
+fn campaigns(db: &Db) -> Result<Campaigns, ReadModelError> {
     let mut all = db.prepare_cached("SELECT campaign_id, name FROM campaigns WHERE state <> '' LIMIT -1")?;
-    let mut rows = all.query([])?;
+    let mut rows = all.query(&[])?;
     let mut campaigns = Campaigns::default();
     while let Some(row) = rows.next()? {
         let (id, name): (String, String) = (row.get(0)?, row.get(1)?);

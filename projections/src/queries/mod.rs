@@ -25,8 +25,6 @@ mod statements;
 mod streams;
 mod tables;
 
-use rusqlite::{Connection, ToSql};
-
 pub use books::{Balance, TrialBalance, trial_digest};
 pub use journal_of_books::{BookVisitor, BookedEntry, BookedEvent, PeriodAccount};
 pub use leads::LeadsWanted;
@@ -45,6 +43,7 @@ pub use tables::{CellRef, RowVisit, WholeTable, whole_tables};
 
 use crate::engine::ReadModelError;
 use crate::engine::sql::{FromRow, names};
+use crate::engine::store::{Db, Param};
 use crate::record::Record;
 
 /// Most rows of one page.
@@ -75,7 +74,7 @@ fn bounded(limit: u32) -> u32 {
 }
 
 /// Rows of `R` where `rest` says.
-fn rows<R: Record>(db: &Connection, rest: &str, params: &[&dyn ToSql]) -> Result<Vec<R>, ReadModelError> {
+fn rows<R: Record>(db: &Db, rest: &str, params: &[Param<'_>]) -> Result<Vec<R>, ReadModelError> {
     let sql = format!("SELECT {} FROM {} {rest}", names(R::COLUMNS), R::TABLE);
     let mut statement = db.prepare_cached(&sql)?;
     let found = statement.query_map(params, |row| FromRow::read(row, 0))?;
@@ -83,7 +82,7 @@ fn rows<R: Record>(db: &Connection, rest: &str, params: &[&dyn ToSql]) -> Result
 }
 
 /// The one row of `R` where `rest` says, if there is one.
-fn row<R: Record>(db: &Connection, rest: &str, params: &[&dyn ToSql]) -> Result<Option<R>, ReadModelError> {
+fn row<R: Record>(db: &Db, rest: &str, params: &[Param<'_>]) -> Result<Option<R>, ReadModelError> {
     Ok(rows(db, rest, params)?.pop())
 }
 

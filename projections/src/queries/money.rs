@@ -1,7 +1,6 @@
 //! What a merchant is owed as of a moment, from the entries of its own accounts: no stream is read again.
 
-use rusqlite::types::Value;
-
+use crate::engine::store::Param;
 use crate::engine::{AsOf, ReadModelError, ReadModels};
 use crate::record;
 
@@ -87,9 +86,10 @@ impl ReadModels {
         let mut found: Vec<MerchantMoney> = Vec::new();
         for sql in asked {
             let mut statement = db.prepare_cached(&sql)?;
-            let parameters = std::iter::once(Value::Text(merchant_id.to_owned()))
-                .chain(counted.values.iter().map(|value| Value::Integer(*value)));
-            let mut sums = statement.query(rusqlite::params_from_iter(parameters))?;
+            let parameters: Vec<Param<'_>> = std::iter::once(Param::from(merchant_id))
+                .chain(counted.values.iter().map(Param::from))
+                .collect();
+            let mut sums = statement.query(&parameters)?;
             while let Some(row) = sums.next()? {
                 let (name, currency, amount): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
                 let at = found.iter().position(|money| money.currency == currency).unwrap_or_else(|| {

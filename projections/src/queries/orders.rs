@@ -2,6 +2,7 @@
 
 use daybook_journal::Micros;
 
+use crate::engine::store::params;
 use crate::engine::{AsOf, ReadModelError, ReadModels, Reading};
 use crate::models::order_lines::{OrderLineRow, OrderLines};
 use crate::models::orders::{OrderRow, Orders, TimelineRow};
@@ -127,12 +128,13 @@ impl ReadModels {
         let mut statement = db.prepare_cached(
             "SELECT o.currency, o.paid_amount + o.shortfall + o.subsidies, o.released, \
              o.tax_released + o.refunded_from_escrow, o.escrow, o.charged_back, \
-             max(o.paid_amount - coalesce(c.captured + c.stored_value, 0), 0) \
+             CASE WHEN o.paid_amount > coalesce(c.captured + c.stored_value, 0) \
+             THEN o.paid_amount - coalesce(c.captured + c.stored_value, 0) ELSE 0 END \
              FROM orders o LEFT JOIN checkouts c ON c.checkout_id = o.checkout_id \
              WHERE o.order_id = ? AND o.merchant_id = ? AND o.paid = 1 \
              AND (o.paid_amount > 0 OR o.shortfall > 0 OR o.subsidies > 0) LIMIT 1",
         )?;
-        let mut found = statement.query([order_id, merchant_id])?;
+        let mut found = statement.query(params![order_id, merchant_id])?;
         let Some(row) = found.next()? else { return Ok(None) };
         Ok(Some(OrderFunding {
             currency: row.get(0)?,
@@ -151,7 +153,7 @@ impl ReadModels {
     /// [`ReadModelError`].
     pub fn orders_of_checkout(&self, checkout_id: &str) -> Result<Vec<OrderRow>, ReadModelError> {
         let rest = "WHERE checkout_id = ? ORDER BY order_id LIMIT ?";
-        rows(&*self.read()?, rest, &[&checkout_id, &PAGE_ROWS])
+        rows(&*self.read()?, rest, params![checkout_id, PAGE_ROWS])
     }
 
     /// Orders of a merchant, the last placed first; `after` is the `next` of the page before.
@@ -222,7 +224,7 @@ impl ReadModels {
             );
             let skipped = wanted.looked_at.unwrap_or(LOOKED_AT).max(1) - 1;
             let mut statement = db.prepare_cached(&sql)?;
-            let mut found = statement.query((id, from, to, at, &order, skipped))?;
+            let mut found = statement.query(params![id, from, to, at, order, skipped])?;
             if let Some(row) = found.next()? {
                 last = Some((row.get(0)?, row.get(1)?));
             }
@@ -234,8 +236,7 @@ impl ReadModels {
             "{of} AND (placed_at, order_id) {upto} (?6, ?7) AND (?8 = '' OR merchant_id = ?8) \
              AND (?9 = '' OR status = ?9) ORDER BY placed_at {way}, order_id {way} LIMIT ?10"
         );
-        let asked: &[&dyn rusqlite::ToSql] =
-            &[&id, &from, &to, &at, &order, &end.0, &end.1, &merchant, &status, &(limit + 1)];
+        let asked = params![id, from, to, at, order, end.0, end.1, merchant, status, limit + 1];
         let found: Vec<OrderRow> = rows(&db, &rest, asked)?;
         let mut page = Page::of(found, limit, |o| format!("{}.{}", o.placed_at, o.order_id));
         page.next = page.next.or_else(|| last.map(|(at, order)| format!("{at}.{order}")));
@@ -244,10 +245,10 @@ impl ReadModels {
 }
 
 fn order(db: &Reading<'_>, order_id: &str) -> Result<Option<OrderInquiry>, ReadModelError> {
-    let Some(order) = row::<OrderRow>(db, "WHERE order_id = ?", &[&order_id])? else {
+    let Some(order) = row::<OrderRow>(db, "WHERE order_id = ?", params![order_id])? else {
         return Ok(None);
     };
-    let lines = rows(db, "WHERE order_id = ? ORDER BY place LIMIT ?", &[&order_id, &PAGE_ROWS])?;
-    let timeline = rows(db, "WHERE order_id = ? ORDER BY number LIMIT ?", &[&order_id, &PAGE_ROWS])?;
+    let lines = rows(db, "WHERE order_id = ? ORDER BY place LIMIT ?", params![order_id, PAGE_ROWS])?;
+    let timeline = rows(db, "WHERE order_id = ? ORDER BY number LIMIT ?", params![order_id, PAGE_ROWS])?;
     Ok(Some(OrderInquiry { order, lines, timeline }))
 }

@@ -1,9 +1,8 @@
 //! What merchants are owed, event by event: what their statements are sealed and proved from.
 
-use daybook_journal::{Micros, Position};
-use rusqlite::params;
-
+use crate::engine::store::{Cell, params};
 use crate::engine::{ReadModelError, ReadModels};
+use daybook_journal::{Micros, Position};
 
 use super::books::generation;
 
@@ -64,16 +63,16 @@ impl ReadModels {
         let mut statement = db.prepare_cached(&format!(
             "SELECT a.dimension, a.currency, e.position, e.event, e.order_id, e.occurred_at, e.booked_at, -e.amount \
              FROM book_accounts__r{r} a JOIN book_entries__r{r} e ON e._parent = a._id WHERE {own} {OWED} \
-             AND ?1 IS ?1 AND e.booked_at >= ?2 AND e.booked_at < ?3 AND e.position <= ?4 \
+             AND (?1 IS NULL OR a.dimension = ?1) AND e.booked_at >= ?2 AND e.booked_at < ?3 AND e.position <= ?4 \
              ORDER BY a.dimension, a.currency, e.booked_at, e.position"
         ))?;
         let through = i64::try_from(within.through).unwrap_or(i64::MAX);
         let mut rows = statement.query(params![within.merchant_id, within.from, within.until, through])?;
         let mut last: Option<(OwedChange, i64)> = None;
         while let Some(row) = rows.next()? {
-            let text = |at| row.get_ref(at).and_then(|of| Ok(of.as_str()?));
-            let (merchant_id, currency, amount) = (text(0)?, text(1)?, row.get::<_, i64>(7)?);
-            let position = row.get::<_, i64>(2)? as Position;
+            let text = |at| row.get_ref(at).and_then(Cell::as_str);
+            let (merchant_id, currency, amount) = (text(0)?, text(1)?, row.get::<i64>(7)?);
+            let position = row.get::<i64>(2)? as Position;
             if let Some((held, raised)) = &mut last
                 && held.position == position
                 && held.currency == currency
@@ -84,10 +83,10 @@ impl ReadModels {
                 continue;
             }
             let next = OwedChange {
-                merchant_id: merchant_id.to_owned(),
-                currency: currency.to_owned(),
+                merchant_id: merchant_id.into_owned(),
+                currency: currency.into_owned(),
                 position,
-                event: text(3)?.to_owned(),
+                event: text(3)?.into_owned(),
                 order_id: row.get(4)?,
                 occurred_at: row.get(5)?,
                 booked_at: row.get(6)?,
@@ -117,7 +116,7 @@ impl ReadModels {
         let mut statement = db.prepare_cached(&format!(
             "SELECT a.dimension, a.currency, -sum(e.amount) FROM book_accounts__r{r} a \
              JOIN book_entries__r{r} e ON e._parent = a._id WHERE {own} {OWED} \
-             AND ?1 IS ?1 AND e.booked_at < ?2 AND e.position <= ?3 GROUP BY a.dimension, a.currency"
+             AND (?1 IS NULL OR a.dimension = ?1) AND e.booked_at < ?2 AND e.position <= ?3 GROUP BY a.dimension, a.currency"
         ))?;
         let through = i64::try_from(within.through).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![within.merchant_id, within.from, through], |row| {
@@ -145,9 +144,9 @@ impl ReadModels {
         };
         let mut statement = db.prepare_cached(&format!(
             "SELECT a.dimension, a.currency, -sum({sum}) FROM book_accounts__r{r} a {entries} \
-             WHERE {whole} AND ?1 IS ?1 GROUP BY a.dimension, a.currency ORDER BY a.dimension, a.currency"
+             WHERE {whole} AND ?1 IS NOT NULL GROUP BY a.dimension, a.currency ORDER BY a.dimension, a.currency"
         ))?;
-        let rows = statement.query_map([upto], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let rows = statement.query_map(params![upto], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }

@@ -1,5 +1,6 @@
 //! Payouts: one, or those of a merchant or a state.
 
+use crate::engine::store::params;
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models::payouts::PayoutRow;
 
@@ -21,7 +22,7 @@ impl ReadModels {
     /// [`ReadModelError`].
     pub fn payout(&self, payout_id: &str) -> Result<Vec<PayoutRow>, ReadModelError> {
         let rest = "WHERE payout_id = ? ORDER BY merchant_id LIMIT ?";
-        rows(&*self.read()?, rest, &[&payout_id, &PAGE_ROWS])
+        rows(&*self.read()?, rest, params![payout_id, PAGE_ROWS])
     }
 
     /// Payouts, the first requested first; `after` is the `next` of the page before.
@@ -44,19 +45,19 @@ impl ReadModels {
         let found: Vec<PayoutRow> = match (wanted.merchant, wanted.state) {
             (None, None) => {
                 let rest = format!("WHERE {from} ORDER BY {order} LIMIT ?");
-                rows(&db, &rest, &[&at, &merchant, &payout, &one_more])?
+                rows(&db, &rest, params![at, merchant, payout, one_more])?
             }
             (Some(of), None) => {
                 let rest = format!("WHERE merchant_id = ? AND {from} ORDER BY {order} LIMIT ?");
-                rows(&db, &rest, &[&of, &at, &merchant, &payout, &one_more])?
+                rows(&db, &rest, params![of, at, merchant, payout, one_more])?
             }
             (None, Some(state)) => {
                 let rest = format!("WHERE state = ? AND {from} ORDER BY {order} LIMIT ?");
-                rows(&db, &rest, &[&state, &at, &merchant, &payout, &one_more])?
+                rows(&db, &rest, params![state, at, merchant, payout, one_more])?
             }
             (Some(of), Some(state)) => {
                 let rest = format!("WHERE merchant_id = ? AND state = ? AND {from} ORDER BY {order} LIMIT ?");
-                rows(&db, &rest, &[&of, &state, &at, &merchant, &payout, &one_more])?
+                rows(&db, &rest, params![of, state, at, merchant, payout, one_more])?
             }
         };
         Ok(Page::of(found, limit, |p| format!("{}.{} {}", p.requested_at, p.merchant_id, p.payout_id)))

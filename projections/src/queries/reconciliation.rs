@@ -1,5 +1,6 @@
 //! Statement files, their lines and breaks.
 
+use crate::engine::store::params;
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models::breaks::BreakRow;
 use crate::models::statements::{StatementFileRow, StatementLineRow};
@@ -16,7 +17,7 @@ impl ReadModels {
         provider_id: &str,
         digest: &str,
     ) -> Result<Option<StatementFileRow>, ReadModelError> {
-        row(&*self.read()?, "WHERE provider_id = ? AND digest = ?", &[&provider_id, &digest])
+        row(&*self.read()?, "WHERE provider_id = ? AND digest = ?", params![provider_id, digest])
     }
 
     /// Statement files of a provider, the earliest period first; `after` is the `next` of the page before.
@@ -32,7 +33,7 @@ impl ReadModels {
         let limit = bounded(limit);
         let (at, digest) = parse_cursor(after)?.unwrap_or((i64::MIN, String::new()));
         let rest = "WHERE provider_id = ? AND (from_at, digest) > (?, ?) ORDER BY from_at, digest LIMIT ?";
-        let found = rows(&*self.read()?, rest, &[&provider_id, &at, &digest, &(limit + 1)])?;
+        let found = rows(&*self.read()?, rest, params![provider_id, at, digest, (limit + 1)])?;
         Ok(Page::of(found, limit, |f: &StatementFileRow| format!("{}.{}", f.from_at, f.digest)))
     }
 
@@ -48,7 +49,7 @@ impl ReadModels {
         limit: u32,
     ) -> Result<Vec<StatementLineRow>, ReadModelError> {
         let rest = "WHERE provider_id = ? AND digest = ? AND number > ? ORDER BY number LIMIT ?";
-        rows(&*self.read()?, rest, &[&provider_id, &digest, &number, &bounded(limit)])
+        rows(&*self.read()?, rest, params![provider_id, digest, number, bounded(limit)])
     }
 
     /// Breaks, the oldest first: of one provider or of all, open ones alone or all; `after` is the `next` of
@@ -74,14 +75,14 @@ impl ReadModels {
                 let rest = format!(
                     "WHERE {open} provider_id = ? AND (since, break_id) > (?, ?) ORDER BY since, break_id LIMIT ?"
                 );
-                rows(&db, &rest, &[&provider, &at, &name, &(limit + 1)])?
+                rows(&db, &rest, params![provider, at, name, (limit + 1)])?
             }
             None => {
                 let rest = format!(
                     "WHERE {open} (since, break_id, provider_id) > (?, ?, ?) \
                      ORDER BY since, break_id, provider_id LIMIT ?"
                 );
-                rows(&db, &rest, &[&at, &name, &of, &(limit + 1)])?
+                rows(&db, &rest, params![at, name, of, (limit + 1)])?
             }
         };
         Ok(Page::of(found, limit, |b: &BreakRow| format!("{}.{} {}", b.since, b.break_id, b.provider_id)))
@@ -92,6 +93,6 @@ impl ReadModels {
     /// # Errors
     /// [`ReadModelError`].
     pub fn breaks_named(&self, break_id: &str) -> Result<Vec<BreakRow>, ReadModelError> {
-        rows(&*self.read()?, "WHERE break_id = ? ORDER BY provider_id LIMIT 10", &[&break_id])
+        rows(&*self.read()?, "WHERE break_id = ? ORDER BY provider_id LIMIT 10", params![break_id])
     }
 }

@@ -5,7 +5,7 @@ use daybook_journal::{Micros, Position};
 
 use crate::engine::{AsOf, ReadModelError, ReadModels};
 
-use super::books::{CLASSES, Counted, TrialBalance, generation};
+use super::books::{CLASSES, Counted, TrialBalance, generation, integers};
 
 /// A line of profit and loss, in minor units of its currency; income positive, expenses negative.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -241,7 +241,7 @@ impl ReadModels {
         let dimension = if detailed { "a.dimension" } else { "''" };
         let sql = format!(
             "SELECT a.class, a.name, {dimension} AS of, a.currency, -sum(e.amount), \
-             -sum(iif(e.occurred_at < e.booked_at, e.amount, 0)), count(*) \
+             -sum(CASE WHEN e.occurred_at < e.booked_at THEN e.amount ELSE 0 END), count(*) \
              FROM book_accounts__r{generation} a JOIN book_entries__r{generation} e ON e._parent = a._id \
              WHERE a.class IN ('Income', 'Expenses') AND {} \
              GROUP BY a.class, a.name, of, a.currency ORDER BY {}, a.name, of, a.currency",
@@ -249,7 +249,7 @@ impl ReadModels {
             CLASSES.replace("CASE class", "CASE a.class")
         );
         let mut statement = db.prepare_cached(&sql)?;
-        let lines = statement.query_map(rusqlite::params_from_iter(&counted.values), |r| {
+        let lines = statement.query_map(&integers(&counted.values), |r| {
             Ok(ResultLine {
                 class: r.get(0)?,
                 name: r.get(1)?,
@@ -257,7 +257,7 @@ impl ReadModels {
                 currency: r.get(3)?,
                 amount: r.get(4)?,
                 of_earlier: r.get(5)?,
-                entries: r.get::<_, i64>(6)? as u64,
+                entries: r.get::<i64>(6)? as u64,
             })
         })?;
         Ok(ProfitLoss { lines: lines.collect::<Result<_, _>>()? })

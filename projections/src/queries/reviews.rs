@@ -1,5 +1,6 @@
 //! Reviews and the positive rate (好评率).
 
+use crate::engine::store::{Param, params};
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models::reviews::ReviewRow;
 
@@ -26,7 +27,8 @@ impl ReadModels {
         let of = if merchant_id.is_some() { "WHERE merchant_id = ?" } else { "" };
         let sql = format!("SELECT overall, count(*) FROM reviews {of} GROUP BY overall");
         let mut statement = db.prepare_cached(&sql)?;
-        let mut found = statement.query(rusqlite::params_from_iter(merchant_id))?;
+        let merchant = merchant_id.map(Param::from);
+        let mut found = statement.query(merchant.as_slice())?;
         let mut summary = ReviewSummary::default();
         while let Some(row) = found.next()? {
             let (score, count): (i64, i64) = (row.get(0)?, row.get(1)?);
@@ -46,7 +48,7 @@ impl ReadModels {
     /// [`ReadModelError`].
     pub fn reviews_of_order(&self, order_id: &str) -> Result<Vec<ReviewRow>, ReadModelError> {
         let rest = "WHERE order_id = ? ORDER BY posted_at, review_id LIMIT ?";
-        rows(&*self.read()?, rest, &[&order_id, &PAGE_ROWS])
+        rows(&*self.read()?, rest, params![order_id, PAGE_ROWS])
     }
 
     /// Reviews of a merchant's orders, the first posted first; `after` is the `next` of the page before.
@@ -65,7 +67,7 @@ impl ReadModels {
         let rest = "WHERE merchant_id = ? AND (posted_at, review_id, order_id) > (?, ?, ?) \
                     ORDER BY posted_at, review_id, order_id LIMIT ?";
         let found: Vec<ReviewRow> =
-            rows(&*self.read()?, rest, &[&merchant_id, &at, &review, &order, &(limit + 1)])?;
+            rows(&*self.read()?, rest, params![merchant_id, at, review, order, (limit + 1)])?;
         Ok(Page::of(found, limit, |r| format!("{}.{} {}", r.posted_at, r.review_id, r.order_id)))
     }
 }

@@ -1,13 +1,12 @@
 //! Settlements, the lines each of them took, and what a run has to look at.
 
-use daybook_domain::account::lines::{Bounds, Line};
-use daybook_domain::{Currency, EventKind, Money, OrderId, Timestamp};
-use rusqlite::Connection;
-
+use crate::engine::store::{Db, params};
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models::merchant_accounts::{MerchantAccountRow, MerchantLineRow};
 use crate::models::merchants::MerchantRow;
 use crate::models::settlements::SettlementRow;
+use daybook_domain::account::lines::{Bounds, Line};
+use daybook_domain::{Currency, EventKind, Money, OrderId, Timestamp};
 
 use super::{PAGE_ROWS, Page, bounded, row, rows};
 
@@ -79,9 +78,9 @@ impl ReadModels {
         let found: Vec<SettlementRow> = match merchant_id {
             Some(merchant) => {
                 let rest = "WHERE merchant_id = ? AND position > ? ORDER BY position LIMIT ?";
-                rows(&db, rest, &[&merchant, &after, &(limit + 1)])?
+                rows(&db, rest, params![merchant, after, (limit + 1)])?
             }
-            None => rows(&db, "WHERE position > ? ORDER BY position LIMIT ?", &[&after, &(limit + 1)])?,
+            None => rows(&db, "WHERE position > ? ORDER BY position LIMIT ?", params![after, (limit + 1)])?,
         };
         Ok(Page::of(found, limit, |s| s.position.to_string()))
     }
@@ -140,9 +139,10 @@ impl ReadModels {
         }
         let db = self.read()?;
         let sql = "SELECT min(number) FROM (SELECT number FROM merchant_lines WHERE merchant_id = ? AND number <= ? \
-                   AND currency = ? AND booked_at >= ? ORDER BY number DESC LIMIT ?)";
+                   AND currency = ? AND booked_at >= ? ORDER BY number DESC LIMIT ?) AS newest";
         let mut statement = db.prepare_cached(sql)?;
-        let found = (merchant_id, number(settled.through), currency.as_str(), settled.until.0, number(left));
+        let (through, left) = (number(settled.through), number(left));
+        let found = params![merchant_id, through, currency.as_str(), settled.until.0, left];
         let first: Option<i64> = statement.query_row(found, |r| r.get(0))?;
         Ok(first.map_or(settled.through, |first| u64::try_from(first - 1).unwrap_or(0)))
     }
@@ -160,7 +160,7 @@ impl ReadModels {
         let limit = bounded(limit);
         let rest =
             "WHERE merchant_id > ? AND (lines > lines_settled OR debts > 0) ORDER BY merchant_id LIMIT ?";
-        let found = rows(&*self.read()?, rest, &[&after.unwrap_or(""), &(limit + 1)])?;
+        let found = rows(&*self.read()?, rest, params![after.unwrap_or(""), (limit + 1)])?;
         Ok(Page::of(found, limit, |account: &MerchantAccountRow| account.merchant_id.clone()))
     }
 
@@ -169,7 +169,7 @@ impl ReadModels {
     /// # Errors
     /// [`ReadModelError`].
     pub fn merchant_account(&self, merchant_id: &str) -> Result<Option<MerchantAccountRow>, ReadModelError> {
-        row(&*self.read()?, "WHERE merchant_id = ?", &[&merchant_id])
+        row(&*self.read()?, "WHERE merchant_id = ?", params![merchant_id])
     }
 
     /// The currencies in which a merchant has or had a balance, in order, at most [`PAGE_ROWS`].
@@ -180,7 +180,7 @@ impl ReadModels {
         let db = self.read()?;
         let sql = "SELECT currency FROM merchant_balances WHERE merchant_id = ? ORDER BY currency LIMIT ?";
         let mut statement = db.prepare_cached(sql)?;
-        let codes = statement.query_map((merchant_id, PAGE_ROWS), |r| r.get::<_, String>(0))?;
+        let codes = statement.query_map(params![merchant_id, PAGE_ROWS], |r| r.get::<String>(0))?;
         codes.map(|code| currency(&code?)).collect()
     }
 
@@ -191,7 +191,7 @@ impl ReadModels {
     pub fn first_line_booked_at(&self) -> Result<Option<Timestamp>, ReadModelError> {
         let db = self.read()?;
         let mut statement = db.prepare_cached("SELECT min(booked_at) FROM merchant_lines")?;
-        let first: Option<i64> = statement.query_row([], |r| r.get(0))?;
+        let first: Option<i64> = statement.query_row(&[], |r| r.get(0))?;
         Ok(first.map(Timestamp))
     }
 
@@ -203,7 +203,7 @@ impl ReadModels {
         let db = self.read()?;
         let sql = "SELECT min(opened_at) FROM merchants WHERE fee_schedule_version IS NOT NULL";
         let mut statement = db.prepare_cached(sql)?;
-        let first: Option<i64> = statement.query_row([], |r| r.get(0))?;
+        let first: Option<i64> = statement.query_row(&[], |r| r.get(0))?;
         Ok(first.map(Timestamp))
     }
 
@@ -220,7 +220,7 @@ impl ReadModels {
         let limit = bounded(limit);
         let rest = "WHERE merchant_id > ? AND fee_schedule_version IS NOT NULL AND opened_at IS NOT NULL \
                     ORDER BY merchant_id LIMIT ?";
-        let found = rows(&*self.read()?, rest, &[&after.unwrap_or(""), &(limit + 1)])?;
+        let found = rows(&*self.read()?, rest, params![after.unwrap_or(""), (limit + 1)])?;
         Ok(Page::of(found, limit, |merchant: &MerchantRow| merchant.merchant_id.clone()))
     }
 
@@ -237,43 +237,43 @@ impl ReadModels {
     ) -> Result<Vec<SettlementRow>, ReadModelError> {
         let rest = "WHERE reserve_due > 0 AND reserve_due <= ?1 AND (?2 IS NULL OR merchant_id = ?2) \
                     ORDER BY reserve_due, position LIMIT ?3";
-        rows(&*self.read()?, rest, &[&at.0, &merchant_id, &bounded(limit)])
+        rows(&*self.read()?, rest, params![at.0, merchant_id, bounded(limit)])
     }
 }
 
 /// Its id leads with its merchant and ends with its day, or a currency behind it, or is a UUID of such a text: those
 /// of two merchants never coincide, and only runs name settlements.
-fn settlement(db: &Connection, settlement_id: &str) -> Result<Option<SettlementRow>, ReadModelError> {
-    row(db, "WHERE settlement_id = ? ORDER BY merchant_id LIMIT 1", &[&settlement_id])
+fn settlement(db: &Db, settlement_id: &str) -> Result<Option<SettlementRow>, ReadModelError> {
+    row(db, "WHERE settlement_id = ? ORDER BY merchant_id LIMIT 1", params![settlement_id])
 }
 
 /// The settlement of the same account before this one.
 pub(super) fn settlement_before(
-    db: &Connection,
+    db: &Db,
     closed: &SettlementRow,
 ) -> Result<Option<SettlementRow>, ReadModelError> {
     let before = "WHERE merchant_id = ? AND currency = ? AND position < ? ORDER BY position DESC LIMIT 1";
-    row(db, before, &[&closed.merchant_id, &closed.currency, &closed.position])
+    row(db, before, params![closed.merchant_id, closed.currency, closed.position])
 }
 
 /// The number behind which the lines of a settlement begin: what was settled before is not read again. It took so
 /// many as it says; those that are not new were left by the one before, and are the last that it left.
-fn taken_from(db: &Connection, closed: &SettlementRow, settled: Bounds) -> Result<u64, ReadModelError> {
+fn taken_from(db: &Db, closed: &SettlementRow, settled: Bounds) -> Result<u64, ReadModelError> {
     let own = (&closed.merchant_id, &closed.currency, closed.until, number(settled.through));
     let newer = "SELECT count(*) FROM merchant_lines WHERE merchant_id = ?1 AND currency = ?2 AND booked_at < ?3 \
                  AND number > ?4 AND number <= ?5";
     let newer: i64 = db
         .prepare_cached(newer)?
-        .query_row((own.0, own.1, own.2, own.3, closed.through), |row| row.get(0))?;
+        .query_row(params![own.0, own.1, own.2, own.3, closed.through], |row| row.get(0))?;
     let left = closed.lines.saturating_sub(newer);
     if left <= 0 {
         return Ok(settled.through);
     }
     let first = "SELECT min(number) FROM (SELECT number FROM merchant_lines WHERE merchant_id = ?1 AND currency = ?2 \
-                 AND booked_at < ?3 AND number <= ?4 AND booked_at >= ?5 ORDER BY number DESC LIMIT ?6)";
+                 AND booked_at < ?3 AND number <= ?4 AND booked_at >= ?5 ORDER BY number DESC LIMIT ?6) AS newest";
     let first: Option<i64> = db
         .prepare_cached(first)?
-        .query_row((own.0, own.1, own.2, own.3, settled.until.0, left), |row| row.get(0))?;
+        .query_row(params![own.0, own.1, own.2, own.3, settled.until.0, left], |row| row.get(0))?;
     Ok(first.map_or(settled.through, |first| u64::try_from(first - 1).unwrap_or(0)))
 }
 
@@ -284,7 +284,7 @@ fn number(n: u64) -> i64 {
 
 /// [`Bounds::take`] as the database knows it: what `bounds` take and `settled` did not.
 fn between(
-    db: &Connection,
+    db: &Db,
     merchant_id: &str,
     currency: &str,
     settled: Bounds,
@@ -295,15 +295,7 @@ fn between(
     let rest = "WHERE merchant_id = ? AND number > ? AND number <= ? AND currency = ? AND booked_at < ? \
                 AND NOT (number <= ? AND booked_at < ?) ORDER BY number LIMIT ?";
     let (after, through, settled_through) = (number(after), number(bounds.through), number(settled.through));
-    let found: &[&dyn rusqlite::ToSql] = &[
-        &merchant_id,
-        &after,
-        &through,
-        &currency,
-        &bounds.until.0,
-        &settled_through,
-        &settled.until.0,
-        &bounded(limit),
-    ];
-    rows(db, rest, found)
+    let (until, settled_until, limit) = (bounds.until.0, settled.until.0, bounded(limit));
+    let asked = params![merchant_id, after, through, currency, until, settled_through, settled_until, limit];
+    rows(db, rest, asked)
 }

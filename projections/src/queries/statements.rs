@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use daybook_domain::{Event, EventKind};
 use daybook_journal::{Micros, Position};
 
+use crate::engine::store::params;
 use crate::engine::{ReadModelError, ReadModels};
 
 /// Most entries of one answer: what a sheet of a workbook holds.
@@ -75,10 +76,10 @@ impl ReadModels {
         let db = self.read()?;
         let applied = super::books::applied_by(&db, "book_accounts")?;
         let mut statement = db.prepare_cached(&format!(
-            "SELECT name, currency, -sum(iif(booked_at < ?2, amount, 0)), -sum(amount) FROM book_entries \
+            "SELECT name, currency, -sum(CASE WHEN booked_at < ?2 THEN amount ELSE 0 END), -sum(amount) FROM book_entries \
              WHERE {OWN} AND booked_at < ?3 GROUP BY name, currency ORDER BY currency, name"
         ))?;
-        let standings = statement.query_map((merchant_id, from, until), |r| {
+        let standings = statement.query_map(params![merchant_id, from, until], |r| {
             let (name, currency) = (r.get(0)?, r.get(1)?);
             Ok(MerchantStanding { name, currency, opening: r.get(2)?, closing: r.get(3)? })
         })?;
@@ -87,7 +88,7 @@ impl ReadModels {
             "SELECT name, currency, -amount, event, order_id, occurred_at, booked_at, position FROM book_entries \
              WHERE {OWN} AND booked_at >= ?2 AND booked_at < ?3 ORDER BY booked_at, position, currency, name LIMIT ?4"
         ))?;
-        let entries = statement.query_map((merchant_id, from, until, STATEMENT_ENTRIES + 1), |r| {
+        let entries = statement.query_map(params![merchant_id, from, until, STATEMENT_ENTRIES + 1], |r| {
             Ok(MerchantEntry {
                 name: r.get(0)?,
                 currency: r.get(1)?,
@@ -96,7 +97,7 @@ impl ReadModels {
                 order_id: r.get(4)?,
                 occurred_at: r.get(5)?,
                 booked_at: r.get(6)?,
-                position: r.get::<_, i64>(7)? as Position,
+                position: r.get::<i64>(7)? as Position,
             })
         })?;
         let entries = entries.collect::<Result<Vec<_>, _>>()?;

@@ -1,5 +1,6 @@
 //! Which streams concern an entity.
 
+use crate::engine::store::params;
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models::entities::EntityRow;
 
@@ -27,8 +28,8 @@ impl ReadModels {
              ORDER BY number LIMIT ?",
         )?;
         let limit = limit.min(PAGE_STREAMS);
-        let rows = statement.query_map(rusqlite::params![kind, entity, after as i64, limit], |r| {
-            Ok((r.get::<_, i64>(0)? as u64, r.get(1)?))
+        let rows = statement.query_map(params![kind, entity, after as i64, limit], |r| {
+            Ok((r.get::<i64>(0)? as u64, r.get(1)?))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -39,7 +40,7 @@ impl ReadModels {
     /// [`ReadModelError`].
     pub fn stream_count(&self, kind: &str, entity: &str) -> Result<u64, ReadModelError> {
         let found: Option<EntityRow> =
-            row(&*self.read()?, "WHERE kind = ? AND entity = ?", &[&kind, &entity])?;
+            row(&*self.read()?, "WHERE kind = ? AND entity = ?", params![kind, entity])?;
         Ok(found.map_or(0, |entity| entity.streams.unsigned_abs()))
     }
 

@@ -2,9 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::types::ValueRef;
-
 use crate::engine::runner::Children;
+use crate::engine::store::Cell;
 use crate::engine::{ReadModelError, ReadModels};
 use crate::models;
 use crate::record::{Column, Type, Unit};
@@ -89,21 +88,18 @@ impl ReadModels {
         let names = names.join(", ");
         // it is visited and never held, so all of it may come
         let mut statement = db.prepare(&format!("SELECT {names} FROM {} LIMIT -1", table.name))?;
-        let mut rows = statement.query([])?;
+        let mut rows = statement.query(&[])?;
         while let Some(row) = rows.next()? {
-            let mut cells = Vec::with_capacity(table.columns.len());
+            let mut held = Vec::with_capacity(table.columns.len());
             for at in 0..table.columns.len() {
-                cells.push(match row.get_ref(at)? {
-                    ValueRef::Integer(n) => CellRef::Integer(n),
-                    ValueRef::Text(text) => CellRef::Text(std::str::from_utf8(text).map_err(|_| {
-                        ReadModelError::BadQuestion(format!(
-                            "a text in {} is not UTF-8: rebuild the read models",
-                            table.name
-                        ))
-                    })?),
-                    _ => CellRef::None,
-                });
+                held.push(row.get_ref(at)?);
             }
+            let shown = held.iter().map(|cell| match cell {
+                Cell::Integer(n) => CellRef::Integer(*n),
+                Cell::Text(text) => CellRef::Text(text),
+                _ => CellRef::None,
+            });
+            let cells: Vec<CellRef<'_>> = shown.collect();
             if visit(&cells).is_break() {
                 break;
             }

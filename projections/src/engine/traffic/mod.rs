@@ -15,7 +15,6 @@ use std::sync::Arc;
 use daybook_domain::Event;
 use daybook_metrics::Channel;
 use daybook_metrics::sessions::Day;
-use rusqlite::Connection;
 
 use self::follow::Following;
 use self::months::Months;
@@ -23,6 +22,7 @@ use self::store::{Sql, Store};
 use super::error::ReadModelError;
 use super::runner::{Job, Runner, Writer};
 use super::sql::Statements;
+use super::store::Db;
 use crate::calendar::Calendar;
 use crate::digest::{Digest, RowHash, TableDigest};
 use crate::metrics::Sites;
@@ -98,6 +98,9 @@ impl Runner for Traffic {
     fn tables(&self) -> Vec<&'static str> {
         schema::TABLES.to_vec()
     }
+    fn stored_tables(&self) -> Vec<String> {
+        schema::TABLES.iter().map(|table| format!("{table}{}", self.statements.table)).collect()
+    }
     fn columns(&self) -> Vec<(&'static str, &'static [Column])> {
         vec![("traffic_days", schema::TRAFFIC_DAYS), ("sales_days", schema::SALES_DAYS)]
     }
@@ -128,7 +131,7 @@ impl Runner for Traffic {
         self.newest && sites.is_none_or(|sites| *sites == *self.sites)
     }
 
-    fn attach(&mut self, generation: u32, db: Option<&Connection>) -> Result<(), ReadModelError> {
+    fn attach(&mut self, generation: u32, db: Option<&Db>) -> Result<(), ReadModelError> {
         self.statements = schema::statements(generation);
         self.sql = Sql::of(generation);
         self.month_sql = months::Sql::of(generation);
@@ -152,7 +155,7 @@ impl Runner for Traffic {
         e: &'e Envelope<'e>,
         _: &World,
         _: &mut Keys<'e>,
-        _: Option<&Connection>,
+        _: Option<&Db>,
     ) -> Result<(), ReadModelError> {
         match e.event {
             Event::MarketOpened(opened) => opened.time_zone.as_str().clone_into(&mut self.zone),
@@ -161,7 +164,7 @@ impl Runner for Traffic {
         Ok(())
     }
 
-    fn flush(&mut self, db: &Connection) -> Result<u64, ReadModelError> {
+    fn flush(&mut self, db: &Db) -> Result<u64, ReadModelError> {
         let store = Store { db, sql: &self.sql };
         let calendar = self.calendar();
         let as_kept = match store.zone()? {
@@ -242,7 +245,7 @@ impl Runner for Traffic {
         vec![traffic, sales]
     }
 
-    fn stored_digests(&self, db: &Connection) -> Result<Vec<TableDigest>, ReadModelError> {
+    fn stored_digests(&self, db: &Db) -> Result<Vec<TableDigest>, ReadModelError> {
         let (mut traffic, mut sales) = empty();
         store::each_cell(db, &mut |key, word, part, sets| add_traffic(&mut traffic, key, word, part, sets))?;
         store::each_sales_cell(db, &mut |key, word, cell, sets| {

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use daybook_domain::Currency;
 use daybook_metrics::VisitorSet;
 use daybook_metrics::sessions::Day;
-use rusqlite::{Connection, params};
 
 use super::store::{set, spoilt};
 use crate::engine::ReadModelError;
+use crate::engine::store::{self, Db, params};
 use crate::metrics::live::heard::currency;
 use crate::metrics::live::parts::Part;
 use crate::metrics::live::{CellKey, SalesCell, SalesKey, TrafficCell, month_of};
@@ -72,10 +72,10 @@ pub(super) struct Months {
 
 impl Months {
     /// As the file has them.
-    pub(super) fn load(db: &Connection, sql: &Sql) -> Result<Self, ReadModelError> {
+    pub(super) fn load(db: &Db, sql: &Sql) -> Result<Self, ReadModelError> {
         let days = |sql: &str| -> Result<BTreeSet<Day>, ReadModelError> {
             let mut all = db.prepare_cached(sql)?;
-            Ok(all.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+            Ok(all.query_map(&[], |row| row.get(0))?.collect::<store::Result<_>>()?)
         };
         let all: BTreeSet<Day> = days(&sql.days)?.into_iter().map(month_of).collect();
         let made = days(&sql.made_months)?;
@@ -83,18 +83,13 @@ impl Months {
     }
 
     /// Some days have changed: their months lose their figures, and one that none of them lies in gets its own.
-    pub(super) fn changed(
-        &mut self,
-        days: &BTreeSet<Day>,
-        db: &Connection,
-        sql: &Sql,
-    ) -> Result<(), ReadModelError> {
+    pub(super) fn changed(&mut self, days: &BTreeSet<Day>, db: &Db, sql: &Sql) -> Result<(), ReadModelError> {
         let changed: BTreeSet<Day> = days.iter().map(|day| month_of(*day)).collect();
         for month in &changed {
             self.newest = self.newest.max(Some(*month));
             if self.waiting.insert(*month) {
                 for forget in &sql.forget {
-                    db.prepare_cached(forget)?.execute([month])?;
+                    db.prepare_cached(forget)?.execute(params![*month])?;
                 }
             }
         }
@@ -108,12 +103,12 @@ impl Months {
 }
 
 /// Adds a month up from its days.
-fn make(month: Day, db: &Connection, sql: &Sql) -> Result<(), ReadModelError> {
+fn make(month: Day, db: &Db, sql: &Sql) -> Result<(), ReadModelError> {
     // no month has more days; those of the next begin on another
     let last = (0..31).map(|n| month + n).take_while(|day| month_of(*day) == month).last().unwrap_or(month);
     let mut traffic: BTreeMap<(u8, u32), Vec<TrafficCell>> = BTreeMap::new();
     let mut all = db.prepare_cached(&sql.traffic)?;
-    let mut rows = all.query([month, last])?;
+    let mut rows = all.query(params![month, last])?;
     while let Some(row) = rows.next()? {
         let part = Part {
             pv: row.get(2)?,
@@ -122,8 +117,8 @@ fn make(month: Day, db: &Connection, sql: &Sql) -> Result<(), ReadModelError> {
             bounces: row.get(5)?,
             stay: row.get(6)?,
         };
-        let visitors = set(row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from)?)?;
-        let bouncers = set(row.get_ref(8)?.as_blob().map_err(rusqlite::Error::from)?)?;
+        let visitors = set(row.get_ref(7)?.as_blob()?)?;
+        let bouncers = set(row.get_ref(8)?.as_blob()?)?;
         let cell = TrafficCell { part, visitors, bouncers };
         traffic.entry((row.get(0)?, row.get(1)?)).or_default().push(cell);
     }
@@ -132,7 +127,7 @@ fn make(month: Day, db: &Connection, sql: &Sql) -> Result<(), ReadModelError> {
     }
     let mut sales: BTreeMap<(u8, Currency, u32), Vec<SalesCell>> = BTreeMap::new();
     let mut all = db.prepare_cached(&sql.sales)?;
-    let mut rows = all.query([month, last])?;
+    let mut rows = all.query(params![month, last])?;
     while let Some(row) = rows.next()? {
         let code: String = row.get(1)?;
         let currency = currency(&code).ok_or_else(|| spoilt("a cell of sales"))?;
@@ -141,14 +136,14 @@ fn make(month: Day, db: &Connection, sql: &Sql) -> Result<(), ReadModelError> {
             order_value: row.get(4)?,
             gmv: row.get(5)?,
             refunded: row.get(6)?,
-            buyers: set(row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from)?)?,
+            buyers: set(row.get_ref(7)?.as_blob()?)?,
         };
         sales.entry((row.get(0)?, currency, row.get(2)?)).or_default().push(cell);
     }
     for ((group, currency, word), cells) in &sales {
         add_sales(db, sql, (*group, month, *currency, *word), &cells.iter().collect::<Vec<_>>())?;
     }
-    db.prepare_cached(&sql.made)?.execute([month])?;
+    db.prepare_cached(&sql.made)?.execute(params![month])?;
     Ok(())
 }
 
@@ -156,7 +151,7 @@ fn make(month: Day, db: &Connection, sql: &Sql) -> Result<(), ReadModelError> {
 pub(super) fn make_all(
     traffic: &[(CellKey, TrafficCell)],
     sales: &[(SalesKey, SalesCell)],
-    db: &Connection,
+    db: &Db,
     sql: &Sql,
 ) -> Result<(), ReadModelError> {
     let days = traffic.iter().map(|(key, _)| key.day).chain(sales.iter().map(|(key, _)| key.day));
@@ -177,13 +172,13 @@ pub(super) fn make_all(
         add_sales(db, sql, *key, cells)?;
     }
     for month in all {
-        db.prepare_cached(&sql.made)?.execute([month])?;
+        db.prepare_cached(&sql.made)?.execute(params![month])?;
     }
     Ok(())
 }
 
 fn add(
-    db: &Connection,
+    db: &Db,
     sql: &Sql,
     (group, month, word): (u8, Day, u32),
     cells: &[&TrafficCell],
@@ -199,7 +194,7 @@ fn add(
 }
 
 fn add_sales(
-    db: &Connection,
+    db: &Db,
     sql: &Sql,
     (group, month, currency, word): (u8, Day, Currency, u32),
     cells: &[&SalesCell],

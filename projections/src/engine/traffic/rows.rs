@@ -1,10 +1,10 @@
 //! Views, orders and cells as rows.
 
 use daybook_metrics::sessions::Day;
-use rusqlite::{OptionalExtension as _, params};
 
 use super::store::{Store, credited, set, spoilt};
 use crate::engine::ReadModelError;
+use crate::engine::store::{self, Optional as _, params};
 use crate::metrics::live::heard::View;
 use crate::metrics::live::packed::{pack, unpack};
 use crate::metrics::live::parts::Part;
@@ -23,7 +23,7 @@ pub(super) struct Kept {
 impl Store<'_> {
     pub(super) fn first_view(&self, visitor: u32) -> Result<Option<i64>, ReadModelError> {
         let mut find = self.db.prepare_cached(&self.sql.first_view)?;
-        Ok(find.query_row([visitor], |row| row.get(0)).optional()?.flatten())
+        Ok(find.query_row(params![visitor], |row| row.get(0)).optional()?.flatten())
     }
 
     pub(super) fn set_first_view(&self, visitor: u32, at: i64) -> Result<(), ReadModelError> {
@@ -37,7 +37,7 @@ impl Store<'_> {
         let mut rows = find.query(params![day, visitor])?;
         let mut views = Vec::new();
         if let Some(row) = rows.next()? {
-            let packed = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+            let packed = row.get_ref(0)?.as_blob()?;
             unpack(visitor, packed, &mut views).ok_or_else(|| spoilt("a visitor's views"))?;
         }
         Ok(views)
@@ -54,13 +54,13 @@ impl Store<'_> {
     pub(super) fn take_all(&self) -> Result<(Vec<View>, Vec<String>), ReadModelError> {
         let mut views = Vec::new();
         let mut all = self.db.prepare(&self.sql.all_views)?;
-        let mut rows = all.query([])?;
+        let mut rows = all.query(&[])?;
         while let Some(row) = rows.next()? {
-            let packed = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let packed = row.get_ref(1)?.as_blob()?;
             unpack(row.get(0)?, packed, &mut views).ok_or_else(|| spoilt("a visitor's views"))?;
         }
         let mut all = self.db.prepare(&self.sql.order_ids)?;
-        let orders = all.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+        let orders = all.query_map(&[], |row| row.get(0))?.collect::<store::Result<Vec<String>>>()?;
         for clear in [
             &self.sql.clear_views,
             &self.sql.clear_cells,
@@ -70,28 +70,28 @@ impl Store<'_> {
             &self.sql.clear_made_months,
             &self.sql.forget_first_views,
         ] {
-            self.db.execute(clear, [])?;
+            self.db.prepare_cached(clear)?.execute(&[])?;
         }
         Ok((views, orders))
     }
 
     /// The zone whose days the figures are kept by.
     pub(super) fn zone(&self) -> Result<Option<String>, ReadModelError> {
-        Ok(self.db.prepare_cached(&self.sql.zone)?.query_row([], |row| row.get(0)).optional()?)
+        Ok(self.db.prepare_cached(&self.sql.zone)?.query_row(&[], |row| row.get(0)).optional()?)
     }
 
     pub(super) fn set_zone(&self, zone: &str) -> Result<(), ReadModelError> {
-        self.db.prepare_cached(&self.sql.set_zone)?.execute([zone])?;
+        self.db.prepare_cached(&self.sql.set_zone)?.execute(params![zone])?;
         Ok(())
     }
 
     /// The lists by which channels were told.
     pub(super) fn sites(&self) -> Result<Option<String>, ReadModelError> {
-        Ok(self.db.prepare_cached(&self.sql.sites)?.query_row([], |row| row.get(0)).optional()?)
+        Ok(self.db.prepare_cached(&self.sql.sites)?.query_row(&[], |row| row.get(0)).optional()?)
     }
 
     pub(super) fn set_sites(&self, lists: &str) -> Result<(), ReadModelError> {
-        self.db.prepare_cached(&self.sql.set_sites)?.execute([lists])?;
+        self.db.prepare_cached(&self.sql.set_sites)?.execute(params![lists])?;
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl Store<'_> {
 
     pub(super) fn order(&self, id: &str) -> Result<Option<Kept>, ReadModelError> {
         let mut find = self.db.prepare_cached(&self.sql.order)?;
-        let found = find.query_row([id], |row| Ok((credited(row)?, row.get(12)?))).optional()?;
+        let found = find.query_row(params![id], |row| Ok((credited(row)?, row.get(12)?))).optional()?;
         let kept = |(order, number): (Option<Credited>, u32)| {
             let order = order.ok_or_else(|| spoilt("an order"))?;
             Ok(Kept { number, order: Some(order), stored: true })
@@ -141,14 +141,14 @@ impl Store<'_> {
     /// The orders that were paid on a day.
     pub(super) fn orders_of(&self, day: Day) -> Result<Vec<Credited>, ReadModelError> {
         let mut find = self.db.prepare_cached(&self.sql.orders_of_day)?;
-        let found = find.query_map([day], credited)?.collect::<rusqlite::Result<Option<Vec<_>>>>()?;
+        let found = find.query_map(params![day], credited)?.collect::<store::Result<Option<Vec<_>>>>()?;
         found.ok_or_else(|| spoilt("an order"))
     }
 
     /// The orders that a visitor placed from an instant on.
     pub(super) fn orders_after(&self, visitor: u32, at: i64) -> Result<Vec<String>, ReadModelError> {
         let mut find = self.db.prepare_cached(&self.sql.orders_after)?;
-        Ok(find.query_map(params![visitor, at], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+        Ok(find.query_map(params![visitor, at], |row| row.get(0))?.collect::<store::Result<_>>()?)
     }
 
     pub(super) fn cell(&self, key: &CellKey) -> Result<Option<TrafficCell>, ReadModelError> {
@@ -162,8 +162,8 @@ impl Store<'_> {
             bounces: row.get(3)?,
             stay: row.get(4)?,
         };
-        let visitors = set(row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?)?;
-        let bouncers = set(row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?)?;
+        let visitors = set(row.get_ref(5)?.as_blob()?)?;
+        let bouncers = set(row.get_ref(6)?.as_blob()?)?;
         Ok(Some(TrafficCell { part, visitors, bouncers }))
     }
 
@@ -198,7 +198,7 @@ impl Store<'_> {
     }
 
     pub(super) fn drop_sales(&self, day: Day) -> Result<(), ReadModelError> {
-        self.db.prepare_cached(&self.sql.drop_sales)?.execute([day])?;
+        self.db.prepare_cached(&self.sql.drop_sales)?.execute(params![day])?;
         Ok(())
     }
 

@@ -73,7 +73,9 @@ pub(super) const SALES_DAYS: &[Column] = &[
 /// The engine's statements for a generation.
 pub(super) fn statements(generation: u32) -> Statements {
     let of = |text: &str| text.replace("__r", &format!("__r{generation}"));
-    Statements { create: of(CREATE), index: of(INDEX), views: of(VIEWS), ..Statements::default() }
+    let (create, index, views) = (of(CREATE), of(INDEX), of(VIEWS));
+    // what each of its tables ends with
+    Statements { table: of("__r"), create, index, views, ..Statements::default() }
 }
 
 const CREATE: &str = "

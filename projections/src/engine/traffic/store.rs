@@ -1,18 +1,17 @@
 //! The rows of kept figures, read and written.
 
-use daybook_domain::Timestamp;
-use daybook_metrics::VisitorSet;
-use daybook_metrics::visitors::BadVisitorSet;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-
 use crate::engine::ReadModelError;
+use crate::engine::store::{self, Db, Optional as _, Row, params};
 use crate::metrics::live::heard::{Page, Way, currency};
 use crate::metrics::live::parts::Part;
 use crate::metrics::live::{CellKey, Credited, Group, Sale, SalesCell, SalesKey};
+use daybook_domain::Timestamp;
+use daybook_metrics::VisitorSet;
+use daybook_metrics::visitors::BadVisitorSet;
 
 /// The tables of one generation in one file.
 pub(super) struct Store<'d> {
-    pub db: &'d Connection,
+    pub db: &'d Db,
     pub sql: &'d Sql,
 }
 
@@ -101,7 +100,7 @@ impl Sql {
             views: of("SELECT packed FROM traffic_views__r WHERE day = ? AND visitor = ?"),
             all_views: of("SELECT visitor, packed FROM traffic_views__r LIMIT -1"),
             put_views: of(
-                "INSERT INTO traffic_views__r VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET packed = ?3",
+                "INSERT INTO traffic_views__r VALUES (?1, ?2, ?3) ON CONFLICT (day, visitor) DO UPDATE SET packed = ?3",
             ),
             clear_views: of("DELETE FROM traffic_views__r"),
             order: of("SELECT {ORDER}, number FROM traffic_orders__r WHERE order_id = ?"),
@@ -123,7 +122,7 @@ impl Sql {
                       WHERE grp = ? AND day = ? AND word = ?"),
             put_cell: of(
                 "INSERT INTO traffic_days__r(grp, day, word, uv, pv, views, visits, bounces, stay, visitors, \
-                 bouncers) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO UPDATE SET uv = ?4, \
+                 bouncers) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (grp, day, word) DO UPDATE SET uv = ?4, \
                  pv = ?5, views = ?6, visits = ?7, bounces = ?8, stay = ?9, visitors = ?10, bouncers = ?11",
             ),
             add_cell: of(
@@ -142,9 +141,13 @@ impl Sql {
             clear_sales_months: of("DELETE FROM sales_months__r"),
             clear_made_months: of("DELETE FROM traffic_months_made__r"),
             zone: of("SELECT zone FROM traffic_zone__r WHERE one = 1"),
-            set_zone: of("INSERT OR REPLACE INTO traffic_zone__r VALUES (1, ?)"),
+            set_zone: of(
+                "INSERT INTO traffic_zone__r VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET zone = ?1",
+            ),
             sites: of("SELECT lists FROM traffic_sites__r WHERE one = 1"),
-            set_sites: of("INSERT OR REPLACE INTO traffic_sites__r VALUES (1, ?)"),
+            set_sites: of(
+                "INSERT INTO traffic_sites__r VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET lists = ?1",
+            ),
         }
     }
 }
@@ -158,12 +161,12 @@ fn group(number: u8) -> Option<Group> {
 }
 
 /// Visits all cells of traffic, their sets as bytes.
-pub(super) fn each_cell(db: &Connection, each: Each<'_, CellKey, Part>) -> Result<(), ReadModelError> {
+pub(super) fn each_cell(db: &Db, each: Each<'_, CellKey, Part>) -> Result<(), ReadModelError> {
     let mut all = db.prepare(
         "SELECT grp, day, word, pv, views, visits, bounces, stay, visitors, bouncers, \
          coalesce((SELECT text FROM _traffic_names n WHERE n.number = word), '') FROM _traffic_days LIMIT -1",
     )?;
-    let mut rows = all.query([])?;
+    let mut rows = all.query(&[])?;
     while let Some(row) = rows.next()? {
         let group = group(row.get(0)?).ok_or_else(|| spoilt("a cell of traffic"))?;
         let key = CellKey { group, day: row.get(1)?, word: row.get(2)? };
@@ -174,23 +177,20 @@ pub(super) fn each_cell(db: &Connection, each: Each<'_, CellKey, Part>) -> Resul
             bounces: row.get(6)?,
             stay: row.get(7)?,
         };
-        let visitors = row.get_ref(8)?.as_blob().map_err(rusqlite::Error::from)?;
-        let bouncers = row.get_ref(9)?.as_blob().map_err(rusqlite::Error::from)?;
-        each(&key, row.get_ref(10)?.as_str().map_err(rusqlite::Error::from)?, &part, &[visitors, bouncers]);
+        let visitors = row.get_ref(8)?.as_blob()?;
+        let bouncers = row.get_ref(9)?.as_blob()?;
+        each(&key, &row.get_ref(10)?.as_str()?, &part, &[visitors, bouncers]);
     }
     Ok(())
 }
 
 /// Visits all cells of sales, their sets as bytes.
-pub(super) fn each_sales_cell(
-    db: &Connection,
-    each: Each<'_, SalesKey, SalesCell>,
-) -> Result<(), ReadModelError> {
+pub(super) fn each_sales_cell(db: &Db, each: Each<'_, SalesKey, SalesCell>) -> Result<(), ReadModelError> {
     let mut all = db.prepare(
         "SELECT grp, day, word, currency, orders, order_value, gmv, refunded, who, \
          coalesce((SELECT text FROM _traffic_names n WHERE n.number = word), '') FROM _sales_days LIMIT -1",
     )?;
-    let mut rows = all.query([])?;
+    let mut rows = all.query(&[])?;
     while let Some(row) = rows.next()? {
         let code: String = row.get(3)?;
         let (group, currency) =
@@ -203,8 +203,8 @@ pub(super) fn each_sales_cell(
             refunded: row.get(7)?,
             buyers: VisitorSet::new(),
         };
-        let set = row.get_ref(8)?.as_blob().map_err(rusqlite::Error::from)?;
-        each(&key, row.get_ref(9)?.as_str().map_err(rusqlite::Error::from)?, &cell, &[set]);
+        let set = row.get_ref(8)?.as_blob()?;
+        each(&key, &row.get_ref(9)?.as_str()?, &cell, &[set]);
     }
     Ok(())
 }
@@ -226,7 +226,7 @@ pub(crate) fn bad_set(why: &BadVisitorSet) -> ReadModelError {
     spoilt(&format!("a set of visitors ({why})"))
 }
 
-pub(super) fn credited(row: &Row<'_>) -> rusqlite::Result<Option<Credited>> {
+pub(super) fn credited(row: &Row<'_>) -> store::Result<Option<Credited>> {
     let code: String = row.get(5)?;
     let Some(currency) = currency(&code) else { return Ok(None) };
     let sale = Sale {
@@ -236,7 +236,7 @@ pub(super) fn credited(row: &Row<'_>) -> rusqlite::Result<Option<Credited>> {
         merchant: row.get(3)?,
         sales_channel: row.get(4)?,
         currency,
-        paid_at: row.get::<_, Option<i64>>(6)?.map(Timestamp),
+        paid_at: row.get::<Option<i64>>(6)?.map(Timestamp),
         paid: row.get(7)?,
         refunded: row.get(8)?,
         worth: row.get(11)?,
@@ -246,7 +246,7 @@ pub(super) fn credited(row: &Row<'_>) -> rusqlite::Result<Option<Credited>> {
 
 impl Store<'_> {
     pub(super) fn next(&self, sql: &str) -> Result<u32, ReadModelError> {
-        Ok(self.db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+        Ok(self.db.prepare_cached(sql)?.query_row(&[], |row| row.get(0))?)
     }
 
     /// The numbers of texts, new ones where they are new.
@@ -255,7 +255,7 @@ impl Store<'_> {
         let (mut find, mut add) =
             (self.db.prepare_cached(&self.sql.name)?, self.db.prepare_cached(&self.sql.add_name)?);
         let mut number = |text: &str| {
-            if let Some(known) = find.query_row([text], |row| row.get(0)).optional()? {
+            if let Some(known) = find.query_row(params![text], |row| row.get(0)).optional()? {
                 return Ok(known);
             }
             add.execute(params![next, text])?;
@@ -274,7 +274,7 @@ impl Store<'_> {
         let (mut find, mut add) =
             (self.db.prepare_cached(&self.sql.visitor)?, self.db.prepare_cached(&self.sql.add_visitor)?);
         let mut number = |text: &str| {
-            let known = find.query_row([text], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            let known = find.query_row(params![text], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
             if let Some(known) = known {
                 return Ok(known);
             }
@@ -349,7 +349,7 @@ impl Store<'_> {
 
     pub(super) fn page(&self, number: u32) -> Result<Page, ReadModelError> {
         let mut find = self.db.prepare_cached(&self.sql.page_by_number)?;
-        Ok(find.query_row([number], |row| {
+        Ok(find.query_row(params![number], |row| {
             let rank: i64 = row.get(0)?;
             Ok(Page {
                 rank: rank as u64,
@@ -364,7 +364,7 @@ impl Store<'_> {
 
     pub(super) fn way(&self, number: u32) -> Result<Way, ReadModelError> {
         let mut find = self.db.prepare_cached(&self.sql.way_by_number)?;
-        Ok(find.query_row([number], |row| {
+        Ok(find.query_row(params![number], |row| {
             let rank: i64 = row.get(0)?;
             Ok(Way {
                 rank: rank as u64,
