@@ -14,7 +14,7 @@ use daybook_journal::{
     Filter, Journal, MemoryJournal, PostgresJournal, SqliteJournal, kurrentdb, postgres, sqlite,
 };
 use daybook_projections::metrics::Sites;
-use daybook_projections::{Follower, Progress, ReadModels};
+use daybook_projections::{Follower, Place, Progress, ReadModels};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -320,11 +320,11 @@ impl Market {
         self.side.import_ends(source.as_str())
     }
 
-    /// Opens the read models at `url` (`sqlite:PATH`; `daybook.views.db` beside a journal `daybook.db` where none is
-    /// named), makes or catches them up, and keeps them following until the follower is stopped or dropped.
+    /// Opens the read models at `url` (`sqlite:PATH` or `postgres://...`; `daybook.views.db` beside a journal `daybook.db` where
+    /// none is named), makes or catches them up, and keeps them following until the follower is stopped or dropped.
     ///
     /// # Errors
-    /// [`MarketError::Url`] when `url` names no file, or none is named for a journal in memory;
+    /// [`MarketError::Url`] when `url` names neither file nor database, or none is named for a journal in memory;
     /// [`MarketError::Unavailable`] when they cannot be made.
     pub fn follow(
         &self,
@@ -332,11 +332,15 @@ impl Market {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(ReadModels, Follower), MarketError> {
         let url = url.map_or_else(|| Ok(self.own.beside("views")), str::parse)?;
-        let StoreUrl::Sqlite(path) = url else {
-            let why = "read models need a file: name one, such as sqlite:daybook.views.db";
-            return Err(MarketError::Url(why.to_owned()));
+        let place = match url {
+            StoreUrl::Sqlite(path) => Place::File(path),
+            StoreUrl::Postgres(url) => Place::Database(url),
+            StoreUrl::Memory => {
+                let why = "read models need a file or a database: name one, such as sqlite:daybook.views.db";
+                return Err(MarketError::Url(why.to_owned()));
+            }
         };
-        let models = ReadModels::open_with(path, Arc::clone(&self.journal), self.sites.clone(), progress)
+        let models = ReadModels::open_with(place, Arc::clone(&self.journal), self.sites.clone(), progress)
             .map_err(|e| MarketError::Unavailable(e.to_string()))?;
         let follower = Follower::start(models.clone())
             .map_err(|e| MarketError::Unavailable(format!("read models cannot follow: {e}")))?;

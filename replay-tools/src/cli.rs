@@ -41,16 +41,21 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub journal: Url,
-    /// Where the read models are, and beside them the market's other files where the journal is no file [default: a file
-    /// beside the journal]
+    /// Where the read models are: sqlite:PATH, or postgres://USER@HOST/DATABASE with ?schema=NAME behind it where they are not
+    /// to lie in daybook_views [default: a file beside the journal]
     #[arg(
         long,
         global = true,
         env = "DAYBOOK_READ_MODELS",
+        hide_env_values = true,
         value_name = "URL",
         help_heading = "Global options"
     )]
-    pub read_models: Option<FileUrl>,
+    pub read_models: Option<Url>,
+    /// The folder of the market's other files (its own, keys, webhooks, log) where the journal is in a database [default:
+    /// beside the read models' file, or the current folder where these are in PostgreSQL too]
+    #[arg(long, global = true, env = "DAYBOOK_FILES", value_name = "DIR", help_heading = "Global options")]
+    pub files: Option<PathBuf>,
     /// How data is printed
     #[arg(long, global = true, value_enum, default_value = "table", help_heading = "Global options")]
     pub format: Format,
@@ -118,7 +123,7 @@ pub enum Command {
     Completions(cmd::completions::Args),
 }
 
-/// Where read models are: `sqlite:PATH`.
+/// A file: `sqlite:PATH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileUrl(pub PathBuf);
 
@@ -145,7 +150,7 @@ impl std::fmt::Display for FileUrl {
     }
 }
 
-/// Where a journal is: `sqlite:PATH`, `postgres://USER@HOST/DATABASE` or `esdb://USER@HOST:2113`.
+/// Where a journal is, or read models: `sqlite:PATH`, `postgres://USER@HOST/DATABASE`; a journal also `esdb://USER@HOST:2113`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Url {
     Sqlite(PathBuf),

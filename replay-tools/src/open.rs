@@ -8,19 +8,33 @@ use daybook_api::webhooks::{self, Webhooks};
 use daybook_journal::{Journal, PostgresJournal, SqliteJournal, kurrentdb};
 use daybook_market::{Market, Options, StoreUrl};
 use daybook_projections::metrics::Sites;
-use daybook_projections::{ReadModels, Stage};
+use daybook_projections::{Place, ReadModels, Stage};
 
-use crate::cli::{FileUrl, Global, Url};
+use crate::cli::{Global, Url};
 use crate::failure::Failure;
 use crate::progress::Progress;
 
 impl Global {
-    /// The file beside which this market's other files lie: the journal, or, where that is a database, what the read
-    /// models are named after (`daybook.views.db`: `daybook.db`).
+    /// The file beside which this market's other files lie: the journal, or, where that is a database, `daybook.db` in the
+    /// folder that is named for them, or what the read models are named after (`daybook.views.db`: `daybook.db`).
     pub fn file(&self) -> Result<PathBuf, Failure> {
+        if let (Url::Postgres(_) | Url::Kurrent(_), Some(folder)) = (&self.journal, &self.files) {
+            return match folder.is_dir() {
+                true => Ok(folder.join("daybook.db")),
+                false => {
+                    Err(Failure::Usage(format!("--files {}: there is no such folder", folder.display())))
+                }
+            };
+        }
         match (&self.journal, &self.read_models) {
+            (Url::Sqlite(_), _) if self.files.is_some() => Err(Failure::Usage(
+                "--files is for a journal in a database: beside a file the market's other files lie as they are".to_owned(),
+            )),
             (Url::Sqlite(path), _) => Ok(path.clone()),
-            (Url::Postgres(_) | Url::Kurrent(_), Some(FileUrl(models))) => {
+            (Url::Postgres(_) | Url::Kurrent(_), Some(Url::Postgres(_) | Url::Kurrent(_))) => {
+                Ok(PathBuf::from("daybook.db"))
+            }
+            (Url::Postgres(_) | Url::Kurrent(_), Some(Url::Sqlite(models))) => {
                 let views = models.file_stem().map(std::path::Path::new);
                 let plain = views.filter(|name| name.extension().is_some_and(|word| word == "views"));
                 Ok(match (plain, models.extension()) {
@@ -30,7 +44,8 @@ impl Global {
             }
             (Url::Postgres(_) | Url::Kurrent(_), None) => Err(Failure::Usage(
                 "a journal in a database leaves open where the read models and the market's own files lie: name a file \
-                 with --read-models, such as --read-models sqlite:daybook.views.db"
+                 with --read-models, such as --read-models sqlite:daybook.views.db, or a database (--read-models \
+                 postgres://USER@HOST/DATABASE) and a folder with --files"
                     .to_owned(),
             )),
         }
@@ -48,10 +63,14 @@ impl Global {
     }
 
     /// Where the read models are: as asked, else beside the journal, where the running market has them too.
-    fn read_models_path(&self) -> Result<PathBuf, Failure> {
+    fn read_models_place(&self) -> Result<Place, Failure> {
         match &self.read_models {
-            Some(FileUrl(path)) => Ok(path.clone()),
-            None => Ok(self.beside("views")?),
+            Some(Url::Sqlite(path)) => Ok(path.into()),
+            Some(Url::Postgres(url)) => Ok(Place::Database(url.clone())),
+            Some(url @ Url::Kurrent(_)) => Err(Failure::Usage(format!(
+                "--read-models {url}: they lie in a file or in PostgreSQL: write sqlite:PATH or postgres://USER@HOST/DATABASE"
+            ))),
+            None => Ok(self.beside("views")?.into()),
         }
     }
 
@@ -81,7 +100,7 @@ impl Global {
     pub fn read_models(&self) -> Result<ReadModels, Failure> {
         let journal = self.read_journal()?;
         let progress = Progress::new(!self.no_progress, "catching up", 1);
-        Ok(ReadModels::open(self.read_models_path()?, journal, &mut told(&progress))?)
+        Ok(ReadModels::open(self.read_models_place()?, journal, &mut told(&progress))?)
     }
 
     /// The lists by which channels are told, for who must not open the read models: those that are named, else those that the
@@ -89,7 +108,7 @@ impl Global {
     pub fn sites(&self, named: Option<Sites>) -> Result<Sites, Failure> {
         Ok(match named {
             Some(named) => named,
-            None => ReadModels::sites_kept_in(&self.read_models_path()?)?.unwrap_or_default(),
+            None => ReadModels::sites_kept_in(self.read_models_place()?)?.unwrap_or_default(),
         })
     }
 
@@ -119,7 +138,7 @@ impl Global {
     pub fn read_models_of(&self, market: &Market) -> Result<ReadModels, Failure> {
         let progress = Progress::new(!self.no_progress, "catching up", 1);
         let journal = Arc::clone(market.journal());
-        Ok(ReadModels::open(self.read_models_path()?, journal, &mut told(&progress))?)
+        Ok(ReadModels::open(self.read_models_place()?, journal, &mut told(&progress))?)
     }
 
     /// What drives asynchronous work.

@@ -91,6 +91,88 @@ fn a_demo_of_a_seed_has_the_same_digests_in_sqlite_and_in_postgres() {
     assert_eq!(digest(&place, &second, "sqlite:second.views.db"), expected);
 }
 
+/// Rows that say where something lies, how long it took or when.
+fn answer(place: &Place, models: &str, args: &[&str]) -> String {
+    let ran = place.run(&[args, &["--read-models", models, "--no-progress"]].concat());
+    assert_eq!(ran.code, 0, "{args:?} in {models}: {}", ran.err);
+    ran.out
+}
+
+#[test]
+fn read_models_in_postgres_answer_as_those_in_a_file() {
+    let Some(server) = Server::shared() else { return };
+    let (place, url) = (Place::empty(), server.database());
+    let demo = ["demo", "--days", "8", "--orders-per-day", "30", "--seed", "5"];
+    assert_eq!(place.run(&[&demo[..], &["--no-progress"]].concat()).code, 0);
+    let models = ["sqlite:daybook.views.db", url.as_str()];
+    for args in [
+        &["digest", "--format", "csv"][..],
+        &["order", "o-000001", "--format", "json"],
+        &["order", "o-000007", "--as-of", "2026-01-05", "--format", "json"],
+        &["merchant", "m-001", "--format", "json"],
+        &["merchant", "m-001", "--owed", "--format", "json"],
+        &["merchant", "m-001", "--owed", "--at-position", "900", "--format", "json"],
+        &["merchants", "--format", "json"],
+        &["trial-balance", "--format", "json"],
+        &["trial-balance", "--at-position", "700", "--format", "json"],
+        &["balance-sheet", "--format", "json"],
+        &["profit-loss", "--format", "json"],
+        &["ledger", "Liabilities:MerchantPending:m-001", "--format", "json"],
+        &["payout", "list", "--format", "json"],
+        &["settlement", "list", "--format", "json"],
+        &["breaks", "list", "--format", "json"],
+        &["campaign", "list", "--format", "json"],
+        &["leads", "--format", "json"],
+        &["events", "--merchant", "m-002", "--limit", "50"],
+        &["export", "hledger"],
+    ] {
+        assert_eq!(answer(&place, models[0], args), answer(&place, models[1], args), "{args:?}");
+    }
+    // killed while they are made anew, and made anew, they are the same
+    for pause in [20, 150, 400] {
+        let mut killed = place.command(&["rebuild", "--read-models", &url, "--no-progress"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        let digest = ["digest", "--format", "csv"];
+        assert_eq!(
+            answer(&place, models[0], &digest),
+            answer(&place, models[1], &digest),
+            "after {pause} ms"
+        );
+    }
+    assert_eq!(place.run(&["rebuild", "--read-models", &url, "--no-progress"]).code, 0);
+    let digest = ["digest", "--format", "csv"];
+    assert_eq!(answer(&place, models[0], &digest), answer(&place, models[1], &digest));
+    assert_eq!(place.run(&["verify", "--read-models", &url, "--no-progress"]).code, 0);
+    let status = place.json(&["status", "--read-models", &url]);
+    assert_eq!(status["lag"], 0);
+    assert!(!status.to_string().contains("daybook:daybook"), "a password was shown: {status}");
+}
+
+#[test]
+fn a_market_lies_in_one_database_with_its_read_models_and_its_files_in_a_folder() {
+    let Some(server) = Server::shared() else { return };
+    let (place, url) = (Place::empty(), server.database());
+    assert_eq!(place.run(&["demo", "--days", "2", "--orders-per-day", "10", "--seed", "3"]).code, 0);
+    let all = ["--journal", &url, "--read-models", &url, "--files", "."];
+    let demo = ["demo", "--days", "2", "--orders-per-day", "10", "--seed", "3"];
+    // its own files lie in the folder, where those of another market do already
+    let refused = place.run(&[&demo[..], &all].concat());
+    assert_ne!(refused.code, 0, "{}", refused.out);
+    std::fs::create_dir(place.path("own")).unwrap();
+    let all = ["--journal", &url, "--read-models", &url, "--files", "own", "--no-progress"];
+    let ran = place.run(&[&demo[..], &all].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(place.path("own/daybook.market.db").exists());
+    let of = ["digest", "--format", "csv", "--no-progress"];
+    let here = place.run(&of);
+    let there = place.run(&[&of[..], &all[..6]].concat());
+    assert_eq!((there.code, there.out), (0, here.out), "{}", there.err);
+    let ran = place.run(&["status", "--files", "own"]);
+    assert!(ran.code == 2 && ran.err.contains("--files is for a journal in PostgreSQL"), "{}", ran.err);
+}
+
 #[test]
 fn what_only_a_file_can_give_is_refused_with_the_cure() {
     let Some(server) = Server::shared() else { return };
@@ -99,7 +181,8 @@ fn what_only_a_file_can_give_is_refused_with_the_cure() {
         (&["demo"][..], "--read-models sqlite:daybook.views.db"),
         (&["verify"], "there is no journal"),
         (&["backup", "copy", "--read-models", "sqlite:x.db"], "pg_dump"),
-        (&["demo", "--read-models", "postgres://here/x"], "write sqlite:PATH"),
+        (&["demo", "--read-models", "esdb://here/x"], "write sqlite:PATH or postgres://"),
+        (&["demo", "--read-models", "sqlite:x.db", "--files", "nowhere"], "there is no such folder"),
         (&["restore", "copy", "postgres://here/x"], "write sqlite:PATH"),
     ] {
         let mut all = vec!["--journal", &url];
@@ -118,14 +201,24 @@ fn what_only_a_file_can_give_is_refused_with_the_cure() {
 #[test]
 fn a_market_in_postgres_is_served_by_one_process_at_a_time() {
     let Some(server) = Server::shared() else { return };
+    is_served(&Place::empty(), &server.database(), &MODELS);
+}
+
+#[test]
+fn a_market_with_all_in_postgres_is_served_while_others_read() {
+    let Some(server) = Server::shared() else { return };
     let (place, url) = (Place::empty(), server.database());
-    json(&place, &url, &["demo", "--days", "1", "--orders-per-day", "5"]);
-    let key = json(&place, &url, &["key", "create", "--role", "admin"]);
+    is_served(&place, &url, &["--read-models", &url, "--files", "."]);
+}
+
+fn is_served(place: &Place, url: &str, models: &[&str]) {
+    let json = |args: &[&str]| place.json(&[args, &["--journal", url], models].concat());
+    json(&["demo", "--days", "1", "--orders-per-day", "5"]);
+    let key = json(&["key", "create", "--role", "admin"]);
     let token = key["key"].as_str().unwrap().to_owned();
     let mut child = place
         .command(
-            &[&["serve", "--listen", "127.0.0.1:0", "--no-progress", "--journal", &url][..], &MODELS]
-                .concat(),
+            &[&["serve", "--listen", "127.0.0.1:0", "--no-progress", "--journal", url][..], models].concat(),
         )
         .stderr(Stdio::piped())
         .spawn()
@@ -159,11 +252,12 @@ fn a_market_in_postgres_is_served_by_one_process_at_a_time() {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     // Another market is told who is there; a reader is let in.
     let second =
-        place.run(&[&["settle"][..], &["--journal", &url, "--read-models", "sqlite:else.views.db"]].concat());
+        place.run(&[&["settle"][..], &["--journal", url, "--read-models", "sqlite:else.views.db"]].concat());
     assert_eq!(second.code, 4, "{}", second.err);
     assert!(second.err.contains(&format!("daybook {}", child.id())), "{}", second.err);
-    assert_eq!(json(&place, &url, &["verify"])["clean"], true);
+    assert_eq!(json(&["verify"])["clean"], true);
+    assert!(json(&["digest"]).as_array().is_some_and(|tables| tables.len() > 10));
     assert!(std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     assert!(child.wait().unwrap().success());
-    json(&place, &url, &["verify"]);
+    json(&["verify"]);
 }

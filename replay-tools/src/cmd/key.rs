@@ -176,7 +176,11 @@ pub fn command(global: &Global, rest: &str) -> String {
     let journal = global.journal.to_string();
     match (&global.journal, &global.read_models) {
         (Url::Postgres(_) | Url::Kurrent(_), Some(models)) => {
-            format!("daybook --journal {journal} --read-models {models} {rest}")
+            let files = global
+                .files
+                .as_ref()
+                .map_or(String::new(), |folder| format!(" --files {}", folder.display()));
+            format!("daybook --journal {journal} --read-models {models}{files} {rest}")
         }
         _ if journal == "sqlite:daybook.db" => format!("daybook {rest}"),
         _ => format!("daybook --journal {journal} {rest}"),

@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::cli::Global;
+use crate::cli::{Global, Url};
 use crate::cmd::key;
 use crate::cmd::log::{chance, market_key};
 use crate::failure::Failure;
@@ -62,6 +62,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let mut global = global.clone();
     global.journal = settings.parsed("journal")?.unwrap_or(global.journal);
     global.read_models = settings.parsed("read_models")?.or(global.read_models);
+    global.files = settings.parsed("files")?.or(global.files);
     let _log = log::Log::begin(&settings)?;
     let runtime = global.runtime()?;
     let served = runtime.block_on(plan.serve(&global));
@@ -236,7 +237,7 @@ impl Plan {
         let opened = tokio::task::spawn_blocking(move || {
             let market = Arc::new(of.market_with(Options { sites: Some(sites), ..Options::default() })?);
             let progress = Progress::new(!of.no_progress, "catching up", 1);
-            let url = of.read_models.as_ref().map(ToString::to_string);
+            let url = of.read_models.as_ref().map(Url::to_open);
             let (models, follower) = market.follow(url.as_deref(), &mut told(&progress))?;
             let access = Arc::new(of.access(keys)?);
             let clerk = Clerk::start(Arc::clone(&access))?;

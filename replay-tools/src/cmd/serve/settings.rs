@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 
-use crate::cli::{FileUrl, Url, without_password};
+use crate::cli::{Url, without_password};
 use crate::failure::Failure;
 
 /// A setting, as the command line, the environment, the file and the printed list know it.
@@ -120,8 +120,11 @@ pub struct Args {
 }
 
 /// Settings that every subcommand has: the file may say them for `serve`.
-const GLOBAL: [(&str, &str, &str); 2] =
-    [("journal", "journal", "DAYBOOK_JOURNAL"), ("read_models", "read-models", "DAYBOOK_READ_MODELS")];
+const GLOBAL: [(&str, &str, &str); 3] = [
+    ("journal", "journal", "DAYBOOK_JOURNAL"),
+    ("read_models", "read-models", "DAYBOOK_READ_MODELS"),
+    ("files", "files", "DAYBOOK_FILES"),
+];
 
 impl clap::FromArgMatches for Args {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
@@ -135,8 +138,8 @@ impl clap::FromArgMatches for Args {
         }
         for (name, flag, env) in GLOBAL {
             let url = match name {
-                "journal" => matches.get_one::<Url>(name).map(Url::to_open),
-                _ => matches.get_one::<FileUrl>(name).map(FileUrl::to_string),
+                "files" => matches.get_one::<PathBuf>(name).map(|path| path.display().to_string()),
+                _ => matches.get_one::<Url>(name).map(Url::to_open),
             };
             if let (Some(origin), Some(url)) = (origin(matches, name, flag, env), url) {
                 given.insert(name, (url, origin));
@@ -259,12 +262,12 @@ impl InForce {
     }
 }
 
-/// The value of a setting as it may be shown: nothing of a secret, and of the journal's URL no password.
+/// The value of a setting as it may be shown: nothing of a secret, and of a database's URL no password.
 fn shown(name: &str, value: &str) -> String {
     let secret = SETTINGS.iter().any(|setting| setting.name == name && setting.secret);
     match name {
         _ if secret && !value.is_empty() => "***".to_owned(),
-        "journal" => without_password(value),
+        "journal" | "read_models" => without_password(value),
         _ => value.to_owned(),
     }
 }
