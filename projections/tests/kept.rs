@@ -4,19 +4,22 @@
 mod support;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
 use daybook_domain::{Currency, EventKind};
 use daybook_journal::conformance::tools::block_on;
+use daybook_journal::postgres::server::Server;
 use daybook_journal::{Append, Cause, Expected, Journal, NewEvent};
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
 use daybook_metrics::channel::MarketSite;
 use daybook_metrics::{ChannelRule, MarketSites, SessionRule};
 use daybook_projections::metrics::{Cells, Days, Dimension, Most, Question, Sites};
 use daybook_projections::model::KindSet;
-use daybook_projections::{AsOf, AsWritten, Events as _, ReadModelError, ReadModels};
+use daybook_projections::{AsOf, AsWritten, Events as _, Place, ReadModelError, ReadModels};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use support::{append, memory, open, shown};
 use uuid::Uuid;
 
@@ -410,6 +413,42 @@ fn a_pass_ends_in_time_however_little_it_meets_of_what_was_asked_for() {
     assert_eq!(met, 2, "what is met once is met in one stretch alone");
 }
 
+/// Follows what is told in batches with read models of a name, which are opened again now and then, and holds every answer to
+/// the journal's.
+fn followed_is_rebuilt_is_told(
+    told: Vec<Told>,
+    batch: usize,
+    journal: &Arc<dyn Journal>,
+    opened: &dyn Fn(&str) -> ReadModels,
+) -> Result<(), TestCaseError> {
+    let told = once(told);
+    let mut live = opened("live");
+    for part in told.chunks(batch) {
+        if batch.is_multiple_of(2) {
+            // what is known lies in the file alone
+            drop(live);
+            live = opened("live");
+        }
+        part.iter().for_each(|one| tell(journal.as_ref(), one));
+        live.catch_up(&mut |_| {}).unwrap();
+    }
+    let answered = compare(&live)?;
+    prop_assert!(answered >= questions().count() / 2);
+    let rebuilt = opened("rebuilt");
+    compare(&rebuilt)?;
+    let expected = shown(&rebuilt.digests().unwrap());
+    prop_assert_eq!(&expected, &shown(&live.digests().unwrap()));
+    let then = live.as_of(AsOf::HEAD, &["traffic_days"], &mut |_| {}).unwrap();
+    let own = expected.iter().filter(|of| of.contains("_days ") && !of.starts_with("channel"));
+    prop_assert_eq!(own.cloned().collect::<Vec<String>>(), shown(&then.digests()));
+    live.rebuild(&["traffic_days"], &mut |_| {}).unwrap();
+    prop_assert_eq!(&expected, &shown(&live.digests().unwrap()));
+    tell(journal.as_ref(), &Told::View { visitor: 9, at: FROM, page: 0, way: 0 });
+    live.catch_up(&mut |_| {}).unwrap();
+    compare(&live)?;
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
@@ -417,32 +456,29 @@ proptest! {
     fn kept_figures_are_those_of_the_journal_and_following_gives_what_a_rebuild_does(
         told in prop::collection::vec(something(), 1..150), batch in 1usize..50,
     ) {
-        let told = once(told);
         let room = tempfile::tempdir().unwrap();
         let journal = memory();
-        let mut live = open(&room.path().join("live.db"), &journal);
-        for part in told.chunks(batch) {
-            if batch.is_multiple_of(2) {
-                // what is known lies in the file alone
-                drop(live);
-                live = open(&room.path().join("live.db"), &journal);
-            }
-            part.iter().for_each(|one| tell(journal.as_ref(), one));
-            live.catch_up(&mut |_| {}).unwrap();
-        }
-        let answered = compare(&live)?;
-        prop_assert!(answered >= questions().count() / 2);
-        let rebuilt = open(&room.path().join("rebuilt.db"), &journal);
-        compare(&rebuilt)?;
-        let expected = shown(&rebuilt.digests().unwrap());
-        prop_assert_eq!(&expected, &shown(&live.digests().unwrap()));
-        let then = live.as_of(AsOf::HEAD, &["traffic_days"], &mut |_| {}).unwrap();
-        let own: Vec<String> = expected.iter().filter(|of| of.contains("_days ") && !of.starts_with("channel")).cloned().collect();
-        prop_assert_eq!(own, shown(&then.digests()));
-        live.rebuild(&["traffic_days"], &mut |_| {}).unwrap();
-        prop_assert_eq!(&expected, &shown(&live.digests().unwrap()));
-        tell(journal.as_ref(), &Told::View { visitor: 9, at: FROM, page: 0, way: 0 });
-        live.catch_up(&mut |_| {}).unwrap();
-        compare(&live)?;
+        let opened = |name: &str| open(&room.path().join(format!("{name}.db")), &journal);
+        followed_is_rebuilt_is_told(told, batch, &journal, &opened)?;
     }
+}
+
+#[test]
+fn kept_figures_are_the_same_in_postgres() {
+    if Server::shared().is_none() {
+        return;
+    }
+    let server = Server::start(&["fsync = off"]).unwrap();
+    let cases = if std::env::var("DAYBOOK_LONG").is_ok_and(|v| v == "yes") { 100 } else { 5 };
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let told = (prop::collection::vec(something(), 1..150), 5usize..50);
+    let outcome = TestRunner::new(config).run(&told, |(told, batch)| {
+        let (journal, database) = (memory(), server.database());
+        let opened = |name: &str| {
+            let place = Place::Database(format!("{database}?schema={name}"));
+            ReadModels::open(place, Arc::clone(&journal), &mut |_| {}).unwrap()
+        };
+        followed_is_rebuilt_is_told(told, batch, &journal, &opened)
+    });
+    outcome.unwrap_or_else(|e| panic!("{e}"));
 }

@@ -3,14 +3,20 @@
 
 mod support;
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use daybook_domain::posting::{Account, Class};
+use daybook_domain::{Currency, Timestamp};
 use daybook_journal::conformance::tools::block_on;
 use daybook_journal::postgres::server::{Server, sql};
 use daybook_journal::{Append, Cause, Expected, Journal, NewEvent};
-use daybook_projections::queries::{CellRef, whole_tables};
+use daybook_projections::queries::{
+    BookVisitor, BookedEntry, BookedEvent, CellRef, LedgerQuestion, OrdersWanted, OwedWithin, PeriodAccount,
+    whole_tables,
+};
 use daybook_projections::{AsOf, Follower, Place, ReadModelError, ReadModels};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -54,7 +60,7 @@ fn cells(models: &ReadModels) -> Vec<String> {
         models
             .visit_table(table, &mut |row: &[CellRef<'_>]| {
                 rows.push(format!("{} {row:?}", table.name));
-                std::ops::ControlFlow::Continue(())
+                ControlFlow::Continue(())
             })
             .unwrap();
         rows.sort_unstable();
@@ -126,6 +132,126 @@ fn every_cell_of_every_table_is_the_same_and_so_is_a_text_with_nul() {
     let again = at(&url, &journal);
     assert_eq!(again.applied(), journal.head().unwrap());
     assert_eq!(cells(&again), expected, "opened again");
+}
+
+/// Everything that is told of the books.
+#[derive(Default)]
+struct Told(Vec<String>);
+
+impl BookVisitor for Told {
+    fn accounts(&mut self, accounts: Vec<PeriodAccount>) -> ControlFlow<()> {
+        self.0.push(format!("{accounts:?}"));
+        ControlFlow::Continue(())
+    }
+    fn event(&mut self, event: &BookedEvent, entries: &[BookedEntry]) -> ControlFlow<()> {
+        self.0.push(format!("{event:?} {entries:?}"));
+        ControlFlow::Continue(())
+    }
+}
+
+/// The answers to questions of every kind, of one merchant, order, checkout and buyer, and of all.
+fn answers(m: &ReadModels, head: u64) -> Vec<String> {
+    let mut all = Vec::new();
+    macro_rules! ask {
+        ($($answer:expr),* $(,)?) => { $(all.push(format!("{}: {:?}", stringify!($answer), $answer.unwrap()));)* };
+    }
+    let moments =
+        [AsOf::HEAD, AsOf::position(head / 2), AsOf { business: Some(1_700_500_000_000_000), ..AsOf::HEAD }];
+    for at in moments {
+        ask!(m.trial_balance(at), m.balance_sheet(at), m.profit_loss(None, at, true));
+        ask!(m.profit_loss(Some(1_700_100_000_000_000), at, false));
+        for n in 0..4 {
+            ask!(m.merchant_money(&format!("m{n}"), at), m.order_as_of(&format!("o{n}"), at));
+        }
+    }
+    for n in 0..4 {
+        let (order, checkout) = (format!("o{n}"), format!("c{n}"));
+        let (merchant, buyer) = (format!("m{n}"), format!("b{n}"));
+        let (order, checkout, merchant, buyer) = (&*order, &*checkout, &*merchant, &*buyer);
+        ask!(m.order(order), m.order_funding(order, merchant), m.disputes_of_order(order));
+        ask!(
+            m.reviews_of_order(order),
+            m.reviews_of_merchant(merchant, None, 5),
+            m.review_summary(Some(merchant))
+        );
+        ask!(m.checkout(checkout), m.orders_of_checkout(checkout), m.orders_of_buyer(buyer, None, 10));
+        ask!(m.orders_of_merchant(merchant, None, 2), m.merchant(merchant), m.accounts_of(merchant));
+        ask!(
+            m.merchant_lines(merchant, 0, 100),
+            m.merchant_currencies(merchant),
+            m.merchant_account(merchant)
+        );
+        ask!(m.settlements(Some(merchant), None, 9), m.streams_of("merchant", merchant, 0, 100));
+        ask!(m.disputes_of_merchant(merchant, None, None, 9), m.stream_count("order", order));
+        for (status, oldest_first) in [(None, true), (Some("placed"), false), (Some("released"), true)] {
+            let wanted =
+                OrdersWanted { merchant: Some(merchant), status, oldest_first, ..OrdersWanted::default() };
+            ask!(m.orders_wanted(wanted, None, 1));
+        }
+    }
+    ask!(m.merchants(None, None, 2), m.merchants(Some("active"), None, 9), m.merchant_balances(None, 3));
+    ask!(m.merchant_accounts(None, 2), m.deposits(None, 2), m.campaigns(None, 3), m.unallocated(None, 5));
+    ask!(m.disputes("open", None, 5), m.settlements(None, None, 5), m.unsettled_accounts(None, 5));
+    ask!(m.first_line_booked_at(), m.first_contracted_at(), m.contracted_merchants(None, 3));
+    ask!(m.reserves_due(Timestamp(i64::MAX), None, 9), m.reserves_due(Timestamp(i64::MAX), Some("m1"), 9));
+    ask!(m.owed_at(head), m.owed_at(head / 2), m.kept_currencies(), m.world(), m.review_summary(None));
+    ask!(m.open_accounts("Liabilities", "Escrow", None, 5), m.dimensions_of("Escrow", "", 5));
+    for merchant_id in [None, Some("m1")] {
+        let within = OwedWithin { merchant_id, from: 0, until: i64::MAX, through: head };
+        let mut changes = Vec::new();
+        m.owed_changes(within, &mut |change| changes.push(change)).unwrap();
+        ask!(Ok::<_, ()>(&changes), m.owed_before(OwedWithin { from: 1_700_500_000_000_000, ..within }));
+    }
+    let cny = Currency::new("CNY").unwrap();
+    for (class, name, dimension) in [
+        (Class::Liabilities, "Escrow", "o1"),
+        (Class::Liabilities, "MerchantPending", "m1"),
+        (Class::Assets, "Provider", "alipay"),
+    ] {
+        let account = Account { class, name, dimension };
+        let mut after: Option<String> = None;
+        loop {
+            let asked = LedgerQuestion {
+                account,
+                currency: cny,
+                from: None,
+                at: AsOf::HEAD,
+                after: after.as_deref(),
+                limit: 2,
+            };
+            let page = m.ledger(&asked).unwrap();
+            all.push(format!("{page:?}"));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        ask!(m.currencies_of(&account));
+    }
+    let mut told = Told::default();
+    m.visit_books(Some(1_700_200_000_000_000), None, &mut told).unwrap();
+    all.extend(told.0);
+    all
+}
+
+#[test]
+fn every_question_has_the_same_answer() {
+    let Some(server) = server() else { return };
+    let room = tempfile::tempdir().unwrap();
+    let journal = memory();
+    for entity in 0..4 {
+        let history =
+            every_type().into_iter().map(|h| Happening { entity, hour: h.hour + u16::from(entity), ..h });
+        happen(journal.as_ref(), &history.collect::<Vec<_>>());
+    }
+    let head = journal.head().unwrap();
+    let (there, here) = (at(&server.database(), &journal), open(&room.path().join("views.db"), &journal));
+    let (found, expected) = (answers(&there, head), answers(&here, head));
+    assert!(expected.iter().filter(|answer| answer.len() > 150).count() > 60, "hardly anything was found");
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found.len(), expected.len());
 }
 
 #[test]

@@ -5,7 +5,6 @@ mod shown;
 
 use std::any::Any;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::ops::ControlFlow;
 
 use ahash::RandomState;
 use hashbrown::HashTable;

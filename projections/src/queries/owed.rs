@@ -116,7 +116,8 @@ impl ReadModels {
         let mut statement = db.prepare_cached(&format!(
             "SELECT a.dimension, a.currency, -sum(e.amount) FROM book_accounts__r{r} a \
              JOIN book_entries__r{r} e ON e._parent = a._id WHERE {own} {OWED} \
-             AND (?1 IS NULL OR a.dimension = ?1) AND e.booked_at < ?2 AND e.position <= ?3 GROUP BY a.dimension, a.currency"
+             AND (?1 IS NULL OR a.dimension = ?1) AND e.booked_at < ?2 AND e.position <= ?3 \
+             GROUP BY a.dimension, a.currency ORDER BY a.dimension, a.currency"
         ))?;
         let through = i64::try_from(within.through).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![within.merchant_id, within.from, through], |row| {
