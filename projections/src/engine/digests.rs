@@ -36,7 +36,7 @@ fn stored_children<M: Model>(db: &Db) -> Result<TableDigest, ReadModelError> {
     while let Some(row) = rows.next()? {
         let mut texts: [Cow<'_, str>; MAX_KEY] = Default::default();
         for (at, text) in texts.iter_mut().enumerate().take(key.len()) {
-            *text = row.get_ref(at)?.as_str()?;
+            *text = row.get_ref(at)?.text()?;
         }
         let parts = texts.each_ref().map(|text| &**text);
         let child: M::Child = FromRow::read(&row, key.len())?;

@@ -36,7 +36,7 @@ pub(super) enum BuiltAll {
 /// What keeps other processes from making read models at the same time, while it is held.
 pub(super) enum OnlyMaker {
     File { _locked: File },
-    Session { _leased: Db },
+    Session { _leased: Box<Db> },
 }
 
 /// Pause of who waits for another process to have made its models.
@@ -249,7 +249,7 @@ impl ReadModels {
                 while !db.take(Lease::Making)? {
                     std::thread::sleep(PAUSE);
                 }
-                Ok(OnlyMaker::Session { _leased: db })
+                Ok(OnlyMaker::Session { _leased: Box::new(db) })
             }
         }
     }
@@ -263,7 +263,7 @@ impl ReadModels {
             }
             Seat::Database(target) => {
                 let db = Db::to_write(target)?;
-                Ok(db.take(Lease::Making)?.then_some(OnlyMaker::Session { _leased: db }))
+                Ok(db.take(Lease::Making)?.then(|| OnlyMaker::Session { _leased: Box::new(db) }))
             }
         }
     }

@@ -231,8 +231,8 @@ fn traffic(
             bounces: row.get(5)?,
             stay: row.get(6)?,
         };
-        let visitors = kept.set(row.get_ref(7)?.as_blob()?);
-        let bouncers = kept.set(row.get_ref(8)?.as_blob()?);
+        let visitors = kept.set(row.get_ref(7)?.bytes()?);
+        let bouncers = kept.set(row.get_ref(8)?.bytes()?);
         kept.traffic.push(KeptTraffic {
             group,
             day: row.get(0)?,
@@ -267,7 +267,7 @@ fn sales(
     let mut rows = find.query(params![group as u8, from, to, currency.as_str()])?;
     while let Some(row) = rows.next()? {
         kept.hold(most)?;
-        let buyers = kept.set(row.get_ref(6)?.as_blob()?);
+        let buyers = kept.set(row.get_ref(6)?.bytes()?);
         kept.sales.push(KeptSales {
             group,
             day: row.get(0)?,

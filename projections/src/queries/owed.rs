@@ -70,7 +70,7 @@ impl ReadModels {
         let mut rows = statement.query(params![within.merchant_id, within.from, within.until, through])?;
         let mut last: Option<(OwedChange, i64)> = None;
         while let Some(row) = rows.next()? {
-            let text = |at| row.get_ref(at).and_then(Cell::as_str);
+            let text = |at| row.get_ref(at).and_then(Cell::text);
             let (merchant_id, currency, amount) = (text(0)?, text(1)?, row.get::<i64>(7)?);
             let position = row.get::<i64>(2)? as Position;
             if let Some((held, raised)) = &mut last

@@ -138,14 +138,14 @@ pub(crate) enum Cell<'r> {
 
 impl<'r> Cell<'r> {
     /// A text.
-    pub(crate) fn as_str(self) -> Result<Cow<'r, str>> {
+    pub(crate) fn text(self) -> Result<Cow<'r, str>> {
         match self {
             Self::Text(text) => Ok(text),
             _ => Err(Error::BadCell { column: 0, wanted: "text" }),
         }
     }
     /// Bytes.
-    pub(crate) fn as_blob(self) -> Result<&'r [u8]> {
+    pub(crate) fn bytes(self) -> Result<&'r [u8]> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
             _ => Err(Error::BadCell { column: 0, wanted: "bytes" }),

@@ -74,7 +74,7 @@ impl Seat {
 /// How to get to a schema, and its name without a password.
 #[derive(Clone)]
 pub(crate) struct Target {
-    options: PgConnectOptions,
+    options: Box<PgConnectOptions>,
     pub(crate) name: Arc<str>,
     pub(crate) schema: Arc<str>,
 }
@@ -140,7 +140,7 @@ impl Target {
             ])
             .statement_cache_capacity(256)
             .disable_statement_logging();
-        Ok(Self { options, name: name.into(), schema: schema.into() })
+        Ok(Self { options: Box::new(options), name: name.into(), schema: schema.into() })
     }
 
     /// A session.

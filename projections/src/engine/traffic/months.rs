@@ -117,8 +117,8 @@ fn make(month: Day, db: &Db, sql: &Sql) -> Result<(), ReadModelError> {
             bounces: row.get(5)?,
             stay: row.get(6)?,
         };
-        let visitors = set(row.get_ref(7)?.as_blob()?)?;
-        let bouncers = set(row.get_ref(8)?.as_blob()?)?;
+        let visitors = set(row.get_ref(7)?.bytes()?)?;
+        let bouncers = set(row.get_ref(8)?.bytes()?)?;
         let cell = TrafficCell { part, visitors, bouncers };
         traffic.entry((row.get(0)?, row.get(1)?)).or_default().push(cell);
     }
@@ -136,7 +136,7 @@ fn make(month: Day, db: &Db, sql: &Sql) -> Result<(), ReadModelError> {
             order_value: row.get(4)?,
             gmv: row.get(5)?,
             refunded: row.get(6)?,
-            buyers: set(row.get_ref(7)?.as_blob()?)?,
+            buyers: set(row.get_ref(7)?.bytes()?)?,
         };
         sales.entry((row.get(0)?, currency, row.get(2)?)).or_default().push(cell);
     }

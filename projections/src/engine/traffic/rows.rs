@@ -37,7 +37,7 @@ impl Store<'_> {
         let mut rows = find.query(params![day, visitor])?;
         let mut views = Vec::new();
         if let Some(row) = rows.next()? {
-            let packed = row.get_ref(0)?.as_blob()?;
+            let packed = row.get_ref(0)?.bytes()?;
             unpack(visitor, packed, &mut views).ok_or_else(|| spoilt("a visitor's views"))?;
         }
         Ok(views)
@@ -56,7 +56,7 @@ impl Store<'_> {
         let mut all = self.db.prepare(&self.sql.all_views)?;
         let mut rows = all.query(&[])?;
         while let Some(row) = rows.next()? {
-            let packed = row.get_ref(1)?.as_blob()?;
+            let packed = row.get_ref(1)?.bytes()?;
             unpack(row.get(0)?, packed, &mut views).ok_or_else(|| spoilt("a visitor's views"))?;
         }
         let mut all = self.db.prepare(&self.sql.order_ids)?;
@@ -162,8 +162,8 @@ impl Store<'_> {
             bounces: row.get(3)?,
             stay: row.get(4)?,
         };
-        let visitors = set(row.get_ref(5)?.as_blob()?)?;
-        let bouncers = set(row.get_ref(6)?.as_blob()?)?;
+        let visitors = set(row.get_ref(5)?.bytes()?)?;
+        let bouncers = set(row.get_ref(6)?.bytes()?)?;
         Ok(Some(TrafficCell { part, visitors, bouncers }))
     }
 

@@ -177,9 +177,9 @@ pub(super) fn each_cell(db: &Db, each: Each<'_, CellKey, Part>) -> Result<(), Re
             bounces: row.get(6)?,
             stay: row.get(7)?,
         };
-        let visitors = row.get_ref(8)?.as_blob()?;
-        let bouncers = row.get_ref(9)?.as_blob()?;
-        each(&key, &row.get_ref(10)?.as_str()?, &part, &[visitors, bouncers]);
+        let visitors = row.get_ref(8)?.bytes()?;
+        let bouncers = row.get_ref(9)?.bytes()?;
+        each(&key, &row.get_ref(10)?.text()?, &part, &[visitors, bouncers]);
     }
     Ok(())
 }
@@ -203,8 +203,8 @@ pub(super) fn each_sales_cell(db: &Db, each: Each<'_, SalesKey, SalesCell>) -> R
             refunded: row.get(7)?,
             buyers: VisitorSet::new(),
         };
-        let set = row.get_ref(8)?.as_blob()?;
-        each(&key, &row.get_ref(9)?.as_str()?, &cell, &[set]);
+        let set = row.get_ref(8)?.bytes()?;
+        each(&key, &row.get_ref(9)?.text()?, &cell, &[set]);
     }
     Ok(())
 }
