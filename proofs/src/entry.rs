@@ -1,8 +1,9 @@
 //! What a leaf of the tree says: an event with everything that the journal holds of it.
 
+use serde::de::DeserializeOwned;
 use tlog_tiles::{Hash, record_hash};
 
-use crate::ProofError;
+use crate::{ProofError, strict};
 
 /// How a leaf begins; a later layout begins otherwise.
 const HEAD: &[u8] = b"daybook event 1\n";
@@ -73,6 +74,14 @@ impl<'a> Entry<'a> {
         let mut bytes = Vec::new();
         self.encode_into(&mut bytes);
         bytes
+    }
+
+    /// What the payload says, where it can be read in one way only: each name once, whole numbers, not nested without end.
+    ///
+    /// # Errors
+    /// [`ProofError::Broken`] for a payload that two readers could take for two things, or that is something else.
+    pub fn says<T: DeserializeOwned>(&self) -> Result<T, ProofError> {
+        strict::read(self.data)
     }
 
     /// Reads a leaf's bytes.

@@ -5,7 +5,7 @@ use tlog_tiles::Hash;
 
 use super::{Sum, read};
 use crate::statement::{hex, is_currency};
-use crate::{Checkpoint, Proof, ProofError, PublicKey, SignedBy, strict};
+use crate::{Checkpoint, Proof, ProofError, PublicKey, SignedBy};
 
 /// The last microsecond of the year 9999: what can be written as a time.
 const LATEST: i64 = 253_402_300_799_999_999;
@@ -87,7 +87,7 @@ impl Stated {
             let why = format!("{} in {} does not say what is owed", entry.kind, entry.stream);
             return Err(ProofError::broken(why));
         }
-        let Event { through, sums } = strict::read(entry.data)?;
+        let Event { through, sums } = entry.says()?;
         let read: Option<Vec<StatedSum>> = sums.into_iter().map(One::read).collect();
         let ordered = |sums: &[StatedSum]| sums.windows(2).all(|two| two[0].currency < two[1].currency);
         let sums = read.filter(|sums| ordered(sums));

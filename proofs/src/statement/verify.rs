@@ -8,7 +8,7 @@ use tlog_tiles::Hash;
 use super::chapter::{decimal, file_name, is_month, number};
 use super::files::{HEAD, Head, Member, close_name, close_of, member_name};
 use super::{CLOSED, Chapter, Files, Line, Record, Seal};
-use crate::{Checkpoint, Proof, ProofError, PublicKey, SignedBy, strict};
+use crate::{Checkpoint, Proof, ProofError, PublicKey, SignedBy};
 
 /// Most files of a statement.
 const MOST_FILES: usize = 20_000;
@@ -203,7 +203,7 @@ fn closes(files: &Files, keys: &[PublicKey], known: &mut BTreeSet<String>) -> Re
             return broken(format!("{name}: {} in {} is no close of the books", entry.kind, entry.stream));
         }
         let unreadable = |why: String| ProofError::broken(format!("{name}: {why}"));
-        let Closed { period, through, seal } = at(&name, strict::read(entry.data))?;
+        let Closed { period, through, seal } = at(&name, entry.says())?;
         let seal = seal.ok_or_else(|| unreadable(format!("the close of {period} seals no statements")))?;
         let root = hex(&seal.root).ok_or_else(|| unreadable("its seal is no hash".to_owned()))?;
         if !is_month(&period) || seal.after.as_ref().is_some_and(|after| !is_month(after) || *after >= period)

@@ -85,7 +85,7 @@ fn unsealed(pack: &Pack, mut position: u64, keys: &[PublicKey]) -> Result<String
         if event.position != position || event.kind != "PeriodClosed" || !event.stream.starts_with("books-") {
             return Err(broken(&format!("it has none of the close of the books at {position}")));
         }
-        let data: Value = serde_json::from_str(event.data).map_err(|error| broken(&error.to_string()))?;
+        let data: Value = event.says().map_err(|error| broken(&error.to_string()))?;
         match (&data["seal"], data["period"].as_str()) {
             (Value::Null, Some(period)) => return Ok(period.to_owned()),
             (seal, _) => {

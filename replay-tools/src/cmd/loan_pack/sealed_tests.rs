@@ -32,13 +32,18 @@ fn entry<'a>(position: u64, stream: &'a str, kind: &'a str, data: &'a str) -> En
 }
 
 fn market(closed: &str) -> Market {
+    market_that_closed(r#"{"period":"2018-01"}"#, closed)
+}
+
+/// One whose close of January says this.
+fn market_that_closed(january: &str, closed: &str) -> Market {
     let place = tempfile::tempdir().unwrap();
     let key = MarketKey::parse(&MarketKey::generate("shop.example", [7; 32]).unwrap()).unwrap();
     let mut log = Log::open(&place.path().join("log")).unwrap();
     let seal = r#"{"period":"2018-02","seal":{"after":"2018-01","follows":2}}"#;
     let entries = [
         entry(1, "market-main", "MarketOpened", "{}"),
-        entry(2, "books-main", "PeriodClosed", r#"{"period":"2018-01"}"#),
+        entry(2, "books-main", "PeriodClosed", january),
         entry(3, "books-main", "PeriodClosed", seal),
         entry(4, "merchant-m-1", "LoanPackIssued", "{}"),
     ];
@@ -147,6 +152,9 @@ fn which_months_are_proved_follows_from_the_checkpoint_and_not_from_the_pack() {
     assert_eq!(market.says(&none(january), &[3, 2], None), "");
     assert!(market.says(&none(january), &[2], None).contains("it has none of the close of the books at 3"));
     assert!(market.says(&none(january), &[3], None).contains("it does not show the close at 2"));
+    let twice = market_that_closed(r#"{"period":"2017-12","period":"2018-01"}"#, "2018-02 3");
+    let said = twice.says(&none(january), &[3, 2], None);
+    assert!(said.contains("\"period\" stands in it twice"), "{said}");
     assert!(market.says(&none(january), &[3, 4], None).contains("none of the close of the books at 2"));
     assert!(market.says(&none(january), &[], None).contains("proof/unsealed.tlog-proof is missing"));
     // February was sealed: a pack that has it and says that nothing was is refused whatever it shows

@@ -274,8 +274,7 @@ fn consented(pack: &Pack, facts: Option<&Facts>, keys: &[PublicKey]) -> Result<S
     let bytes = pack.proof(CONSENT).ok_or_else(|| broken("it is not in the pack"))?;
     let proof = Proof::parse(&String::from_utf8_lossy(bytes)).map_err(|error| broken(&error.to_string()))?;
     let (event, _) = proof.verify(keys).map_err(|error| broken(&error.to_string()))?;
-    let data: serde_json::Value =
-        serde_json::from_str(event.data).map_err(|error| broken(&error.to_string()))?;
+    let data: serde_json::Value = event.says().map_err(|error| broken(&error.to_string()))?;
     let subject = facts.map(|facts| &facts.subject);
     let issued = subject.and_then(|subject| subject.issued.as_ref());
     let same = |name: &str, told: Option<&String>| data[name].as_str() == told.map(String::as_str);
@@ -312,8 +311,7 @@ fn holds(
     if event.kind != claim.kind {
         return Err(broken(format!("it is of a {}, not of a {}", event.kind, claim.kind)));
     }
-    let data: serde_json::Value = serde_json::from_str(event.data)
-        .map_err(|error| broken(format!("the event cannot be read: {error}")))?;
+    let data: serde_json::Value = event.says()?;
     let said = |name: &str| match &data[name] {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Null => String::new(),
