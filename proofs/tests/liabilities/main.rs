@@ -2,17 +2,17 @@
 //! code with this crate, judges every case too.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod market;
 mod touched;
 
 use std::fs;
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
+use common::{Chance, judged_by, market_key};
 use daybook_proofs::statement::decimal;
 use daybook_proofs::{ExpectedOwed, PublicKey, verify_owed};
-use market::{Chance, DAY, FIRST, Market, market_key, owed};
+use market::{DAY, FIRST, Market, owed};
 use touched::{WAYS, line, touched};
 
 /// What is handed over, and what its reader expects.
@@ -61,25 +61,7 @@ fn script(cases: &[Case]) -> Vec<(bool, String)> {
             "{own}\t{sum}\t{key}\t{merchant}\t{currency}\t{owed}\t{not_before}\t{events}\n"
         ));
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/check_liabilities.py");
-    let mut python = Command::new("python3")
-        .args(["-B".as_ref(), script.as_os_str(), "--batch".as_ref()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3 is there");
-    let mut stdin = python.stdin.take().unwrap();
-    let writing = std::thread::spawn(move || stdin.write_all(asked.as_bytes()).unwrap());
-    let output = python.wait_with_output().unwrap();
-    writing.join().unwrap();
-    assert!(output.status.success());
-    let said = String::from_utf8(output.stdout).unwrap();
-    let said: Vec<(bool, String)> = said
-        .lines()
-        .map(|line| line.split_once(' ').map(|(verdict, what)| (verdict == "ok", what.to_owned())).unwrap())
-        .collect();
-    assert_eq!(said.len(), cases.len(), "one answer for each");
-    said
+    judged_by("check_liabilities.py", asked, cases.len())
 }
 
 /// What holds: every merchant in every currency of both statements, each with all that its reader can expect.
@@ -117,7 +99,7 @@ fn nothing_that_was_touched_passes_for_what_is_owed_and_the_script_agrees() {
         assert!(holds, "{}: the script says {says}", case.what);
         assert!(says.contains("stated at 2026-") && says.contains(" by the events through "), "{says}");
     }
-    let mut chance = Chance(5);
+    let mut chance = Chance::of(5);
     let mut cases = Vec::new();
     for round in 0..2_700 {
         let of = &valid[chance.below(valid.len())];
@@ -125,7 +107,7 @@ fn nothing_that_was_touched_passes_for_what_is_owed_and_the_script_agrees() {
     }
     assert!(cases.len() > 2_300, "{}", cases.len());
     for way in 0..WAYS {
-        let mut chance = Chance(way as u64);
+        let mut chance = Chance::of(way as u64);
         let mut once =
             || touched(way, &valid[chance.below(valid.len())], &valid, &forged, &market, &mut chance);
         assert!((0..20).any(|_| once().is_some()), "way {way} touches something");

@@ -3,45 +3,14 @@
 use daybook_proofs::statement::decimal;
 use daybook_proofs::{Blinding, Checkpoint, Entry, Log, MarketKey, OwedTree, Zeroizing};
 
-/// Numbers by chance (splitmix64), the same in every run.
-pub struct Chance(pub u64);
-
-impl Chance {
-    pub fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % n.max(1) as u64).unwrap()
-    }
-}
-
-pub fn market_key(seed: u8) -> MarketKey {
-    MarketKey::parse(&MarketKey::generate("shop.example/ledger", [seed; 32]).unwrap()).unwrap()
-}
+use super::common::event;
 
 pub const DAY: i64 = 86_400_000_000;
 /// When the first sum was stated, microseconds; each further one a day later.
 pub const FIRST: i64 = 1_780_000_000_000_000;
 
 fn entry<'a>(position: u64, stream: &'a str, kind: &'a str, occurred_at: i64, data: &'a str) -> Entry<'a> {
-    let id = [7; 16];
-    Entry {
-        position,
-        stream,
-        version: position,
-        id,
-        kind,
-        schema: 1,
-        occurred_at,
-        recorded_at: occurred_at + 1,
-        command: id,
-        fingerprint: id,
-        correlation: id,
-        actor: "system",
-        refs: "{}",
-        data,
-    }
+    Entry { occurred_at, recorded_at: occurred_at + 1, ..event(position, stream, kind, data) }
 }
 
 /// A sum that was stated: its position, its event's text, the trees by currency.

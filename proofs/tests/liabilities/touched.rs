@@ -3,7 +3,8 @@
 use daybook_proofs::statement::decimal;
 
 use super::Case;
-use super::market::{Chance, Market, market_key};
+use super::common::{Chance, market_key};
+use super::market::Market;
 
 /// Puts a line in the place of another.
 pub fn line(text: &str, at: usize, touch: impl Fn(&str) -> String) -> Option<String> {

@@ -1,6 +1,8 @@
 //! The log grows with a journal, its proofs hold, and nothing that was touched holds.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod damaged;
 
 use std::fs;
@@ -8,36 +10,14 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use common::{event, key, public};
 use daybook_proofs::{Checkpoint, Consistency, Entry, Log, MarketKey, Proof, ProofError, PublicKey, Recount};
 use ed25519_dalek::{Signer as _, SigningKey};
 use proptest::prelude::*;
 
-fn key(name: &str, chance: u8) -> MarketKey {
-    MarketKey::parse(&MarketKey::generate(name, [chance; 32]).unwrap()).unwrap()
-}
-
-fn public(key: &MarketKey) -> PublicKey {
-    PublicKey::parse(key.public()).unwrap()
-}
-
 /// The event at a position, in one of two histories.
 fn entry(position: u64, data: &str) -> Entry<'_> {
-    Entry {
-        position,
-        stream: "order-o1",
-        version: position,
-        id: [7; 16],
-        kind: "OrderPlaced",
-        schema: 1,
-        occurred_at: 1_700_000_000_000_000,
-        recorded_at: 1_700_000_000_000_001,
-        command: [1; 16],
-        fingerprint: [2; 16],
-        correlation: [3; 16],
-        actor: "test",
-        refs: "{}",
-        data,
-    }
+    event(position, "order-o1", "OrderPlaced", data)
 }
 
 fn grow(log: &mut Log, upto: u64) {

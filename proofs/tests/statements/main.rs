@@ -2,20 +2,21 @@
 //! shares no code with this crate, judges every case too.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod market;
 mod signed;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Write as _};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::io::Cursor;
 
+use common::{Chance, judged_by, market_key, public};
 use daybook_proofs::statement::{Chapter, Line, archive, closed_line, decimal};
 use daybook_proofs::{
     Expected, Files, KeyedTree, Log, ProofError, ProvenStatement, PublicKey, keyed, verify_statement,
 };
-use market::{Chance, Market, entry, leaf, market_key, public};
+use market::{Market, entry, leaf};
 
 fn packed(files: &Files) -> Vec<u8> {
     archive::write(files, Cursor::new(Vec::new())).unwrap().into_inner()
@@ -57,29 +58,7 @@ fn script(cases: &[Case]) -> Vec<(bool, String)> {
         let events = events.map_or_else(String::new, |events| events.to_string());
         asked.push_str(&format!("{}\t{key}\t{merchant}\t{from}\t{through}\t{events}\n", file.display()));
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/verify_statement.py");
-    let mut python = Command::new("python3")
-        .arg(script)
-        .arg("--batch")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3 is there");
-    let mut stdin = python.stdin.take().unwrap();
-    let writing = std::thread::spawn(move || stdin.write_all(asked.as_bytes()).unwrap());
-    let output = python.wait_with_output().unwrap();
-    writing.join().unwrap();
-    assert!(output.status.success());
-    let said = String::from_utf8(output.stdout).unwrap();
-    let said: Vec<(bool, String)> = said
-        .lines()
-        .map(|line| {
-            let (verdict, what) = line.split_once(' ').unwrap();
-            (verdict == "ok", what.to_owned())
-        })
-        .collect();
-    assert_eq!(said.len(), cases.len(), "one answer for each");
-    said
+    judged_by("verify_statement.py", asked, cases.len())
 }
 
 /// The cases that hold: every merchant over months by chance.

@@ -3,24 +3,9 @@
 use std::collections::BTreeMap;
 
 use daybook_proofs::statement::{Chapter, Line, MerchantLeaf, StatementFiles, closed_line};
-use daybook_proofs::{Checkpoint, Entry, Files, KeyedTree, Log, MarketKey, PublicKey, keyed};
+use daybook_proofs::{Checkpoint, Entry, Files, KeyedTree, Log, MarketKey, keyed};
 
-/// Numbers by chance (splitmix64), the same in every run.
-pub struct Chance(u64);
-
-impl Chance {
-    pub fn of(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % n.max(1) as u64).unwrap()
-    }
-}
+use super::common::{Chance, event, market_key};
 
 /// A market whose books were closed by month, with the proofs of its merchants' statements.
 pub struct Market {
@@ -45,30 +30,8 @@ pub struct Close {
 }
 
 pub fn entry<'a>(position: u64, kind: &'a str, data: &'a str) -> Entry<'a> {
-    Entry {
-        position,
-        stream: if kind == "PeriodClosed" { "books-main" } else { "order-o1" },
-        version: position,
-        id: [7; 16],
-        kind,
-        schema: 1,
-        occurred_at: 1_700_000_000_000_000,
-        recorded_at: 1_700_000_000_000_001,
-        command: [1; 16],
-        fingerprint: [2; 16],
-        correlation: [3; 16],
-        actor: "test",
-        refs: "{}",
-        data,
-    }
-}
-
-pub fn market_key(seed: u8) -> MarketKey {
-    MarketKey::parse(&MarketKey::generate("shop.example/ledger", [seed; 32]).unwrap()).unwrap()
-}
-
-pub fn public(key: &MarketKey) -> PublicKey {
-    PublicKey::parse(key.public()).unwrap()
+    let stream = if kind == "PeriodClosed" { "books-main" } else { "order-o1" };
+    event(position, stream, kind, data)
 }
 
 impl Market {

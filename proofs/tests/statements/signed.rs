@@ -7,7 +7,7 @@ use daybook_proofs::statement::archive;
 use daybook_proofs::{Entry, Expected, Files, KeyedTree, Log, MarketKey, keyed, verify_statement};
 use sha2::{Digest as _, Sha256};
 
-use super::market::{market_key, public};
+use super::common::{market_key, public};
 use super::{Case, packed, script};
 
 /// Changes a text, line by line, before it goes into the next: `lines/CNY/2018-01.tsv` (without its columns), `leaf 5`, `close 5` (the
