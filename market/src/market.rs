@@ -212,15 +212,23 @@ impl Market {
     /// # Errors
     /// [`CommandError::Malformed`] when the time zone is unknown, and as [`Commands::execute`].
     pub async fn begin(&self) -> Result<(), MarketError> {
-        self.opened.get_or_try_init(|| self.open_stream()).await.map(drop)
+        self.begin_with(&self.opening).await
     }
 
-    async fn open_stream(&self) -> Result<(), MarketError> {
+    /// Begins the market with these, where it has not begun: of a history that is brought in, where and in what it was sold.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn begin_with(&self, opening: &Opening) -> Result<(), MarketError> {
+        self.opened.get_or_try_init(|| self.open_stream(opening)).await.map(drop)
+    }
+
+    async fn open_stream(&self, opening: &Opening) -> Result<(), MarketError> {
         let (_, version) = self.commands.state::<daybook_domain::books::Market>(self.market)?;
         if version > 0 {
             return Ok(());
         }
-        let Opening { name, time_zone, currencies } = self.opening.clone();
+        let Opening { name, time_zone, currencies } = opening.clone();
         let time_zone = known_zone(&time_zone)?;
         let command = MarketCommand::Open { name, time_zone, currencies };
         let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("open market {}", self.market).as_bytes());

@@ -100,6 +100,51 @@ fn an_import_reports_what_it_found_and_adds_nothing_the_second_time() {
     assert!(merchants.err.contains("go on with --after s1"), "{merchants:?}");
 }
 
+/// The market's pack of July 2018, as a draft: as it was told, and checked.
+fn drawn(place: &Place, out: &str, more: &[&str]) -> (Value, Value) {
+    let what = [
+        "loan-pack",
+        "market",
+        "--months",
+        "1",
+        "--until",
+        "2018-07-31",
+        "--draft",
+        "--out",
+        out,
+        "--format",
+        "json",
+    ];
+    let told = place.run(&[&what[..], more].concat());
+    assert_eq!(told.code, 0, "{told:?}");
+    let verified = place.run(&["loan-pack", "verify", out, "--unsigned", "--format", "json"]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+    (json(&told.out), json(&verified.out))
+}
+
+#[test]
+fn a_market_that_begins_with_an_import_is_one_of_the_currency_and_days_that_it_was_sold_in() {
+    let place = with_tables();
+    assert_eq!(place.run(&["import", "olist", "olist"]).code, 0);
+    let (told, verified) = drawn(&place, "pack", &[]);
+    assert_eq!((&told["currency"], &told["gmv"]), (&"BRL".into(), &"38.75".into()), "{told}");
+    assert_eq!(verified["market"], "Olist");
+    let subject = std::fs::read_to_string(place.path("pack/market.json")).unwrap();
+    assert_eq!(json(&subject)["time_zone"], "America/Sao_Paulo");
+    // one that has begun keeps what it is
+    let begun = with_tables();
+    std::fs::write(begun.path("daybook.db"), "").unwrap();
+    let open = r#"{"category":"market","id":"main","command":{"action":"open","name":"Both","time_zone":"UTC","currencies":["USD","BRL"]}}"#;
+    let ran = begun.run(&["command", "--by", "li", open]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(begun.run(&["import", "olist", "olist"]).code, 0);
+    assert_eq!(drawn(&begun, "brl", &["--currency", "BRL"]).0["gmv"], "38.75");
+    let what = ["loan-pack", "market", "--months", "1", "--until", "2018-07-31", "--draft", "--out", "usd"];
+    let ran = begun.run(&what);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("3 orders were paid in other currencies than USD"), "{ran:?}");
+}
+
 #[test]
 fn an_import_lies_in_postgres_as_it_does_in_sqlite() {
     let Some(server) = daybook_journal::postgres::server::Server::shared() else { return };

@@ -135,11 +135,6 @@ def main():
     baskets = read(folder)
     with tempfile.TemporaryDirectory() as place:
         journal = os.path.join(place, "olist.db")
-        # an empty file is an empty journal: the first command says in which zone the market's days and months are
-        open(journal, "wb").close()
-        command = {"action": "open", "name": "Olist", "time_zone": "America/Sao_Paulo", "currencies": ["BRL"]}
-        command = json.dumps({"category": "market", "id": "main", "command": command})
-        daybook(binary, journal, "command", "--by", "li", command)
         daybook(binary, journal, "import", "olist", folder)
 
         def told(*arguments):

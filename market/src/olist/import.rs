@@ -10,15 +10,16 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use chrono_tz::America::Sao_Paulo;
 use daybook_commands::{Batch, CommandError, Commands, Request, Submitted};
-use daybook_domain::{Aggregate, Event, PartyId, Rate, Timestamp};
+use daybook_domain::{Aggregate, Currency, Event, PartyId, Rate, Timestamp};
 use uuid::Uuid;
 
 use super::plan::Plan;
 use super::record::Steps;
 use super::report::{ImportError, RefusedCommand, Report};
-use crate::Market;
 use crate::side::{Mark, Pass};
+use crate::{Market, Opening};
 
 /// Events handed to the journal at once.
 const BATCH_EVENTS: usize = 4_096;
@@ -27,7 +28,7 @@ const BATCHES_UNDER_WAY: usize = 2;
 /// Command ids are derived in this namespace. Never changed: it is what makes an import repeatable.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6c1c_36a9_2f0d_5b0e_9f54_0d5a_7c8e_41b2);
 
-/// Records `plan` in `market`, which begins where it has not begun. `progress` hears (done, of how many) after
+/// Records `plan` in `market`, which begins where it has not begun: in BRL, with the business days of São Paulo. `progress` hears (done, of how many) after
 /// every batch.
 ///
 /// While it runs, the deadlines of what it brings in wait. All reactions and deadlines of a complete import were
@@ -40,7 +41,7 @@ pub async fn import(
     plan: &Plan,
     progress: impl FnMut(u64, u64),
 ) -> Result<Report, ImportError> {
-    market.begin().await?;
+    market.begin_with(&opening()).await?;
     market.settle_reactions().await?;
     let before = market.reacted_through()?;
     market.import_begins(actor())?;
@@ -52,6 +53,15 @@ pub async fn import(
     }
     market.import_ends(actor())?;
     Ok(report)
+}
+
+/// With what a market begins whose first history this is: its days, months and figures are those of where it was sold.
+fn opening() -> Opening {
+    Opening {
+        name: "Olist".to_owned(),
+        time_zone: Sao_Paulo.name().to_owned(),
+        currencies: vec![Currency::new("BRL").expect("invariant: BRL is an ISO 4217 code")],
+    }
 }
 
 fn actor() -> PartyId {

@@ -35,6 +35,7 @@ enum Source {
 /// Import the Olist data set (Brazilian marketplace, 2016 to 2018)
 #[derive(Debug, clap::Args)]
 #[command(long_about = "Import the Olist data set (Brazilian marketplace, 2016 to 2018).\n\n\
+    A market that has not begun begins with it: in BRL, with the business days of São Paulo. One that has keeps its own. \
     Nothing is written before all files have been read and found sound. An import that was stopped goes on when it \
     is run again; one that is complete adds nothing.")]
 struct Olist {

@@ -240,5 +240,12 @@ fn told(
     ]);
     let mut out = Output::new(global.format);
     out.record(&table.without_empty())?;
-    out.finish()
+    out.finish()?;
+    let (others, currency) = (facts.subject.orders_in_other_currencies, facts.subject.currency);
+    if others > 0 {
+        say!(
+            "{others} orders were paid in other currencies than {currency}: none of the figures is of them (--currency)"
+        );
+    }
+    Ok(())
 }
