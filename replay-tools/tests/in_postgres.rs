@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
 
-use daybook_journal::postgres::server::Server;
+use daybook_journal::postgres::server::{Server, sql};
 use place::Place;
 
 const MODELS: [&str; 2] = ["--read-models", "sqlite:pg.views.db"];
@@ -260,4 +260,78 @@ fn is_served(place: &Place, url: &str, models: &[&str]) {
     assert!(std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     assert!(child.wait().unwrap().success());
     json(&["verify"]);
+}
+
+#[test]
+fn what_a_superuser_changes_past_the_triggers_is_found_with_its_place() {
+    let Some(server) = Server::shared() else { return };
+    let (place, url) = (Place::empty(), server.database());
+    let head =
+        json(&place, &url, &["demo", "--days", "2", "--orders-per-day", "10"])["head"].as_u64().unwrap();
+    let made = place.json(&["log", "key", "shop.example/ledger", "--out", "secret"]);
+    let public = made["public_key"].as_str().unwrap().to_owned();
+    let on = |args: &[&str]| place.run(&[args, &["--journal", &url], &MODELS].concat());
+    assert_eq!(on(&["log", "checkpoint", "--key", "secret"]).code, 0);
+    let verify = || on(&["log", "verify", "--key", &public]);
+    assert_eq!(verify().code, 0);
+    let row = |position: u64, set: &str| {
+        format!("UPDATE daybook_journal.events SET {set} WHERE position = {position};")
+    };
+    for before in ["", "SET session_replication_role = replica;"] {
+        let refused = sql(&url, &format!("{before} {}", row(7, "actor = 'x'"))).unwrap_err();
+        assert!(refused.contains("append-only"), "{refused}");
+    }
+    let of = |which: &str, on: &str| format!("ALTER TABLE daybook_journal.{which} {on} TRIGGER ALL;");
+    let unguarded = of("events", "DISABLE") + &of("head", "DISABLE");
+    let touched = |statements: &str| sql(&url, &format!("{unguarded} {statements}")).unwrap();
+    touched("CREATE TABLE kept AS SELECT * FROM daybook_journal.events");
+    let columns = "(stream, version, kind, schema, occurred_at, recorded_at, actor, id, command, fingerprint, correlation, refs, data)";
+    let back = |position: u64| {
+        touched(&format!(
+            "UPDATE daybook_journal.events e SET {columns} = (SELECT {} FROM kept k WHERE k.position = e.position)
+             WHERE position = {position}",
+            &columns[1..columns.len() - 1]
+        ));
+    };
+    for (n, set) in [
+        "data = replace(data, '\"', '\" ')",
+        "refs = refs || ' '",
+        "occurred_at = occurred_at + 1",
+        "recorded_at = recorded_at - 1",
+        "actor = actor || 'x'",
+        "kind = kind || 'x'",
+        "schema = schema + 1",
+        "stream = stream || 'x'",
+        "version = version + 1000000",
+        "id = gen_random_uuid()",
+        "command = gen_random_uuid()",
+        "fingerprint = gen_random_uuid()",
+        "correlation = gen_random_uuid()",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let position = 1 + (n as u64 * 37) % head;
+        touched(&row(position, set));
+        let ran = verify();
+        assert!(ran.code == 1 && ran.err.contains(&format!("position {position} ")), "{set}: {ran:?}");
+        back(position);
+        assert_eq!(verify().code, 0, "{set} was put back");
+    }
+    // two rows that change their places
+    let swap = [(20, 0), (21, 20), (0, 21)].map(|(from, to)| row(from, &format!("position = {to}"))).concat();
+    touched(&swap);
+    let ran = verify();
+    assert!(ran.code == 1 && ran.err.contains("position 20 "), "{ran:?}");
+    touched(&swap);
+    assert_eq!(verify().code, 0, "swapped back");
+    // the tail is gone, and the head says that it was never there
+    touched(&format!(
+        "DELETE FROM daybook_journal.events WHERE position > {0}; UPDATE daybook_journal.head SET last = {0}",
+        head - 3
+    ));
+    let ran = verify();
+    assert!(ran.code == 1 && ran.err.contains(&(head - 3).to_string()), "{ran:?}");
+    let ran = on(&["log", "checkpoint", "--key", "secret"]);
+    assert!(ran.code == 3 && ran.err.contains("is not the one that was logged"), "{ran:?}");
 }
