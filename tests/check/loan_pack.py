@@ -75,12 +75,10 @@ def chosen(db):
     return [largest, lost, db.execute(short.format(f"('{largest}', '{lost}')")).fetchone()[0]]
 
 
-def shares(db, seller):
-    """What each part of the seller's was paid: baskets that were paid short are taken apart in the order of their sellers."""
+def shares(db, seller=None):
+    """What each part of the seller's, or of all, was paid: baskets that were paid short are taken apart in the order of their sellers."""
     rows = db.execute(
-        """SELECT p.*, row_number() OVER (PARTITION BY p.order_id ORDER BY p.first_item) AS place,
-                  count(*) OVER (PARTITION BY p.order_id) AS sellers
-           FROM parts p WHERE p.order_id IN (SELECT order_id FROM parts WHERE seller = ?)
+        """SELECT * FROM parts p WHERE $1 IS NULL OR p.order_id IN (SELECT order_id FROM parts WHERE seller = $1)
            ORDER BY p.order_id, p.first_item""",
         [seller],
     )
@@ -97,7 +95,7 @@ def shares(db, seller):
             left, weights = left - part["paid"], weights - part["total"]
             if not part["funded"]:
                 part["paid"] = Decimal(0)
-            if part["seller"] == seller:
+            if seller in (None, part["seller"]):
                 mine.append(part)
     return mine
 
@@ -265,10 +263,6 @@ def daybook(binary, journal, *arguments):
 
 def imported(binary, folder, place):
     journal = os.path.join(place, "olist.db")
-    open(journal, "wb").close()
-    command = {"action": "open", "name": "Olist", "time_zone": "America/Sao_Paulo", "currencies": ["BRL"]}
-    command = {"category": "market", "id": "main", "command": command}
-    daybook(binary, journal, "command", "--by", "li", json.dumps(command))
     daybook(binary, journal, "import", "olist", folder)
     return journal
 
