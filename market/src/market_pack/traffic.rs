@@ -11,11 +11,21 @@ use daybook_journal::{Journal, Position};
 use daybook_metrics::Definition;
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
 use daybook_packs::{Minor, Month, PackError, Traffic};
-use daybook_projections::metrics::{Cell, Cells, Days, Dimension, History, Question};
+use daybook_projections::metrics::{Cell, Cells, Days, Dimension, History, Most, Question};
 use daybook_projections::{AsOf, AsWritten};
 
 use super::{MarketAsked, Window};
 use crate::loan_pack::LoanPackError;
+
+/// What is asked.
+const ASKED: [&[Dimension]; 6] = [
+    &[],
+    &[Dimension::Channel],
+    &[Dimension::SalesChannel],
+    &[Dimension::Month],
+    &[Dimension::Month, Dimension::Channel],
+    &[Dimension::Month, Dimension::SalesChannel],
+];
 
 pub(super) fn draw(
     journal: &dyn Journal,
@@ -26,28 +36,28 @@ pub(super) fn draw(
 ) -> Result<Vec<Traffic>, LoanPackError> {
     let at = AsOf { business: Some(window.to.0), ..AsOf::position(head) };
     let mut progress = |progress: daybook_projections::Progress| told(progress.done, progress.total);
-    let (since, rule) = ((asked.from, DEFAULT_LOOK_BACK), asked.sites.rule().clone());
+    let (since, rule) = ((asked.from, DEFAULT_LOOK_BACK), asked.sites.rule());
     let events = AsWritten::of(journal, at);
-    let history = History::read(&events, window.calendar, since, rule, &mut progress)?;
     let days = Days { from: asked.from, to: asked.to };
-    let ask = |by: &[Dimension]| {
-        history
-            .cells(&Question::new(days, by.to_vec(), Definition::Plan, currency))
-            .map_err(LoanPackError::from)
+    let questions = ASKED.map(|by| Question::new(days, by.to_vec(), Definition::Plan, currency));
+    // a pack has to be drawn however many came: in several passes where they do not fit into memory
+    let (rules, passes) = ((window.calendar, rule), (1, Most::default()));
+    let answers = History::cells_in_parts(&events, rules, since, &questions, passes, &mut progress)?;
+    let [all, by_channel, by_sales_channel, by_month, by_both, by_month_and_sales_channel] = &answers[..]
+    else {
+        return Ok(Vec::new());
     };
     let mut rows: Vec<Traffic> = Vec::new();
-    let (all, by_channel) = (ask(&[])?, ask(&[Dimension::Channel])?);
     rows.extend(row(None, None, &all.total));
     for (words, cell) in &by_channel.cells {
         rows.extend(row(None, words.first().cloned(), cell));
     }
-    rows.extend(reported(None, Some(&all.total), Beside::of(&ask(&[Dimension::SalesChannel])?)));
-    let by_month = ask(&[Dimension::Month])?;
-    for (words, cell) in &ask(&[Dimension::Month, Dimension::Channel])?.cells {
+    rows.extend(reported(None, Some(&all.total), Beside::of(by_sales_channel)));
+    for (words, cell) in &by_both.cells {
         rows.extend(row(month(words)?, words.get(1).cloned(), cell));
     }
     let mut beside: BTreeMap<Option<Month>, Beside> = BTreeMap::new();
-    for (words, cell) in &ask(&[Dimension::Month, Dimension::SalesChannel])?.cells {
+    for (words, cell) in &by_month_and_sales_channel.cells {
         beside.entry(month(words)?).or_default().add(cell);
     }
     for (words, cell) in &by_month.cells {

@@ -27,7 +27,7 @@ pub(crate) fn payments(events: u64) -> MemoryJournal {
 
 /// So many events about the visitors of a market: half of them of orders, which are placed, paid and refunded in part, by
 /// visitors and merchants that come up again and again, at times that are not in order. Its days change in the middle.
-pub(super) fn visits(events: u64) -> MemoryJournal {
+pub(crate) fn visits(events: u64) -> MemoryJournal {
     filled((1..=events).map(|n| visit(n, events)))
 }
 

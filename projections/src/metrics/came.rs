@@ -8,6 +8,7 @@ use daybook_metrics::attribution::{AttributionRule, Model};
 
 use super::history::History;
 use super::most::Most;
+use super::parted::Part;
 use super::{Dimension, Question};
 use crate::calendar::Calendar;
 use crate::engine::{Events, Progress, ReadModelError};
@@ -21,9 +22,28 @@ pub struct OrdersOf {
     pub terminals: HashSet<VisitorId, ahash::RandomState>,
 }
 
+/// What alone a history is of.
+#[derive(Debug)]
+pub(super) enum Only {
+    /// A merchant's orders.
+    Orders(OrdersOf),
+    /// A part of all visitors.
+    Part(Part),
+}
+
+impl Only {
+    /// Whether an event is of it.
+    pub(super) fn concerns(&self, event: &Event) -> bool {
+        match self {
+            Self::Orders(of) => of.concerns(event),
+            Self::Part(part) => part.concerns(event),
+        }
+    }
+}
+
 impl OrdersOf {
     /// Whether an event is of these orders or terminals; what is of an order is asked where it is known.
-    pub(super) fn concerns(&self, event: &Event) -> bool {
+    fn concerns(&self, event: &Event) -> bool {
         match event {
             Event::PageViewed(view) => self.terminals.contains(&view.visitor),
             Event::VisitorActed(act) => self.terminals.contains(&act.visitor),
@@ -48,7 +68,7 @@ impl History {
         rule: ChannelRule,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
-        let beginning = Self::beginning(calendar, rule, since).of(of);
+        let beginning = Self::beginning(calendar, rule, since).of(Only::Orders(of));
         beginning.fill(events, Most::default(), progress)
     }
 

@@ -130,19 +130,19 @@ struct Sum {
     reported: Option<Reported>,
 }
 
-/// An order, and where it stands should its channel's report not count: nowhere where no visit led to it.
-type Beside<'h> = (&'h Sale, Option<Key>);
+/// An order's buyer and amounts, and where it stands should its channel's report not count: nowhere where no visit led to it.
+type Beside = (u32, Share, Option<Key>);
 
 /// The sums of an answer.
 #[derive(Default)]
-struct Sums<'h> {
+pub(super) struct Sums {
     by: BTreeMap<Key, Sum>,
     /// What is laid beside visitors that sales channels reported.
     by_report: BTreeMap<Key, Sum>,
     reported: Sum,
     untracked: Sum,
     /// What was sold in sales channels on days of which they reported their visitors.
-    beside: BTreeMap<(u32, Day), Vec<Beside<'h>>>,
+    beside: BTreeMap<(u32, Day), Vec<Beside>>,
     /// The days on which pages of a channel that reports were recorded here.
     recorded: BTreeSet<(u32, Day)>,
 }
@@ -205,40 +205,64 @@ impl History {
         Ok((sums.cells(&Filing::of(self, &question), Most::default())?, led))
     }
 
-    fn sums<'a>(
-        &'a self,
-        question: &'a Question,
+    fn sums(
+        &self,
+        question: &Question,
         reporting: Reporting<'_>,
         most: Most,
-    ) -> Result<Sums<'a>, ReadModelError> {
+    ) -> Result<Sums, ReadModelError> {
+        let mut sums = Sums::default();
+        self.sum_up(question, most, &mut sums)?;
+        self.report_into(question, reporting, most, &mut sums)?;
+        Ok(sums)
+    }
+
+    /// Adds the history's visitors and orders to the sums of a question.
+    pub(super) fn sum_up(
+        &self,
+        question: &Question,
+        most: Most,
+        sums: &mut Sums,
+    ) -> Result<(), ReadModelError> {
         question.has_few_dimensions()?;
         let filing = Filing::of(self, question);
-        let mut sums = Sums::default();
         let mut sales: Vec<Vec<&Sale>> = vec![Vec::new(); self.seen.len()];
         for sale in filing.sales() {
             match sale.visitor {
                 Some(visitor) => sales[visitor as usize].push(sale),
-                None => filing.unseen(sale, &mut sums),
+                None => filing.unseen(sale, sums),
             }
         }
         for (number, (visitor, bought)) in (0u32..).zip(self.seen.iter().zip(&sales)) {
-            filing.add(visitor, bought, &mut sums);
+            filing.add(visitor, bought, sums);
             most.hold(sums.by.len())?;
             if number.is_multiple_of(EVERY) && most.is_late() {
                 let (done, total) = (u64::from(number), self.seen.len() as u64);
                 return Err(ReadModelError::LateCounting { done, total });
             }
         }
+        Ok(())
+    }
+
+    /// Lays what sales channels reported beside the sums of a question, once all visitors are in them.
+    pub(super) fn report_into(
+        &self,
+        question: &Question,
+        reporting: Reporting<'_>,
+        most: Most,
+        sums: &mut Sums,
+    ) -> Result<(), ReadModelError> {
+        let filing = Filing::of(self, question);
         if filing.is_of_platforms() {
-            filing.report(&mut sums, reporting);
+            filing.report(sums, reporting);
             most.hold(sums.by.len() + sums.by_report.len())?;
         }
-        Ok(sums)
+        Ok(())
     }
 }
 
-impl Sums<'_> {
-    fn cells(mut self, filing: &Filing<'_>, most: Most) -> Result<Cells, ReadModelError> {
+impl Sums {
+    pub(super) fn cells(mut self, filing: &Filing<'_>, most: Most) -> Result<Cells, ReadModelError> {
         let mut answer = Answer::within(most);
         let currency = filing.question.currency;
         let total = self.by.remove(&TOTAL).unwrap_or_default().cell(currency)?;
@@ -255,9 +279,9 @@ impl Sums<'_> {
     }
 }
 
-impl<'h> Filing<'h> {
+impl Filing<'_> {
     /// Adds one visitor with its paid orders.
-    fn add(&self, visitor: &Visitor, bought: &[&'h Sale], sums: &mut Sums<'h>) {
+    fn add(&self, visitor: &Visitor, bought: &[&Sale], sums: &mut Sums) {
         let history = self.history;
         let rule = &self.question.sessions;
         let of_platforms = self.is_of_platforms();
@@ -313,27 +337,28 @@ impl<'h> Filing<'h> {
     }
 
     /// Files an order under the last visit before it.
-    fn sell(&self, sale: &'h Sale, visits: &[Visit<u32, u32>], first: Option<Day>, sums: &mut Sums<'h>) {
+    fn sell(&self, sale: &Sale, visits: &[Visit<u32, u32>], first: Option<Day>, sums: &mut Sums) {
         let Some(credited) = last_before(visits, sale.placed_at, sale.paid_at) else {
             return self.unseen(sale, sums);
         };
         let facts = self.of_sale(sale, paid_at(sale), Came::by(credited), first);
         if self.reports_of(sale) {
             let place = (sale.sales_channel, facts.day);
-            return sums.beside.entry(place).or_default().push((sale, Some(self.key(&facts))));
+            let beside = (sale.buyer, Share::whole(sale), Some(self.key(&facts)));
+            return sums.beside.entry(place).or_default().push(beside);
         }
         for (key, share) in self.shares(sale, &facts) {
-            sums.by.entry(key).or_default().sell(sale, share);
+            sums.by.entry(key).or_default().sell(sale.buyer, share);
         }
     }
 
     /// Files an order that no visit led to.
-    fn unseen(&self, sale: &'h Sale, sums: &mut Sums<'h>) {
+    fn unseen(&self, sale: &Sale, sums: &mut Sums) {
         if self.reports_of(sale) {
             let place = (sale.sales_channel, self.history.day(paid_at(sale)));
-            sums.beside.entry(place).or_default().push((sale, None));
+            sums.beside.entry(place).or_default().push((sale.buyer, Share::whole(sale), None));
         } else {
-            sums.untracked.sell(sale, Share::whole(sale));
+            sums.untracked.sell(sale.buyer, Share::whole(sale));
         }
     }
 
@@ -346,7 +371,7 @@ impl<'h> Filing<'h> {
     /// Lays what sales channels reported of their own visitors beside all that they sold on those days, each order once:
     /// whoever bought there is one of these visitors, whichever other pages it had seen. Where a channel's own pages are
     /// recorded here, those count.
-    fn report(&self, sums: &mut Sums<'h>, reporting: Reporting<'_>) {
+    fn report(&self, sums: &mut Sums, reporting: Reporting<'_>) {
         let none = Reported::none(self.question.currency);
         let (from, to) = self.range();
         for (channel, day, said) in self.history.reports.each((from, to)) {
@@ -361,18 +386,18 @@ impl<'h> Filing<'h> {
             let sum = sums.by_report.entry(key).or_default();
             sum.reported.get_or_insert(none).add(said, self.is_alone(day));
             sums.reported.reported.get_or_insert(none).add(said, from == to);
-            for (sale, _) in sums.beside.remove(&(channel, day)).unwrap_or_default() {
-                sums.reported.sell(sale, Share::whole(sale));
-                sum.sell(sale, Share::whole(sale));
+            for (buyer, share, _) in sums.beside.remove(&(channel, day)).unwrap_or_default() {
+                sums.reported.sell(buyer, share);
+                sum.sell(buyer, share);
             }
         }
-        for (sale, key) in std::mem::take(&mut sums.beside).into_values().flatten() {
+        for (buyer, share, key) in std::mem::take(&mut sums.beside).into_values().flatten() {
             let Some(key) = key else {
-                sums.untracked.sell(sale, Share::whole(sale));
+                sums.untracked.sell(buyer, share);
                 continue;
             };
             for key in [TOTAL, key] {
-                sums.by.entry(key).or_default().sell(sale, Share::whole(sale));
+                sums.by.entry(key).or_default().sell(buyer, share);
             }
         }
     }
@@ -397,8 +422,8 @@ fn paid_at(sale: &Sale) -> Timestamp {
 }
 
 impl Sum {
-    fn sell(&mut self, sale: &Sale, share: Share) {
-        self.buyers.insert(sale.buyer);
+    fn sell(&mut self, buyer: u32, share: Share) {
+        self.buyers.insert(buyer);
         self.orders += 1;
         self.gmv += i128::from(share.paid);
         self.order_value += i128::from(share.worth);

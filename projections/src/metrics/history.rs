@@ -9,7 +9,7 @@ use daybook_metrics::ChannelRule;
 use hashbrown::HashMap;
 
 use super::called::Called;
-use super::came::OrdersOf;
+use super::came::Only;
 use super::categories::Categories;
 use super::most::{Memory, Most};
 use super::names::Names;
@@ -83,7 +83,7 @@ pub struct History {
     /// What the market added to orders for each campaign, less what came back.
     subsidies: BTreeMap<(CampaignId, Currency), i64>,
     /// What alone it is of; none: of all.
-    only: Option<OrdersOf>,
+    only: Option<Only>,
 }
 
 /// A product put into a cart.
@@ -108,7 +108,7 @@ pub(super) trait Beside {
 }
 
 /// A history alone.
-struct NothingBeside;
+pub(super) struct NothingBeside;
 
 impl Beside for NothingBeside {
     const KINDS: KindSet = KindSet::of(&[]);
@@ -182,12 +182,7 @@ impl History {
         most: Most,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ReadModelError> {
-        let mut memory = Memory::of(most);
-        events.visit_happened(KINDS.or(B::KINDS), progress, &mut |e| {
-            self.fold(e);
-            beside.fold(e, &mut self);
-            memory.took(|| self.bytes() + beside.bytes())
-        })?;
+        let memory = self.take_in(events, beside, most, progress)?;
         memory.end(
             self.bytes() + beside.bytes(),
             "the hits and orders that this rests on",
@@ -197,8 +192,32 @@ impl History {
         Ok(self)
     }
 
+    /// Folds the events as long as there is room: the memory that they took.
+    pub(super) fn take_in<B: Beside>(
+        &mut self,
+        events: &dyn Events,
+        beside: &mut B,
+        most: Most,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Memory, ReadModelError> {
+        let mut memory = Memory::of(most);
+        events.visit_happened(KINDS.or(B::KINDS), progress, &mut |e| {
+            self.fold(e);
+            beside.fold(e, self);
+            memory.took(|| self.bytes() + beside.bytes())
+        })?;
+        Ok(memory)
+    }
+
+    /// The same history before any event, of other events alone: the numbers of names stay what they are.
+    pub(super) fn emptied(self, only: Only) -> Self {
+        let before = self.from.0.saturating_sub(self.since.0);
+        let empty = Self::new(self.calendar, self.rule, self.from, before).of(only);
+        Self { since: self.since, names: self.names, ..empty }
+    }
+
     /// Everything was folded: from here on it is asked.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.categories.settle(&self.names);
     }
 
@@ -232,8 +251,8 @@ impl History {
         }
     }
 
-    /// Of these orders alone.
-    pub(super) fn of(self, only: OrdersOf) -> Self {
+    /// Of these events alone.
+    pub(super) fn of(self, only: Only) -> Self {
         Self { only: Some(only), ..self }
     }
 
@@ -338,7 +357,7 @@ impl History {
     }
 
     /// Bytes of memory that it takes, about.
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let hits = self.seen.iter().map(|visitor| visitor.hits.capacity()).sum::<usize>() * size_of::<Seen>();
         let texts = self.visitors.bytes() + self.names.bytes();
         let orders = self.orders.capacity() * (size_of::<(OrderId, u32)>() + 1);

@@ -51,6 +51,7 @@ mod leads;
 pub(crate) mod live;
 mod most;
 mod names;
+mod parted;
 mod planned;
 mod products;
 mod ranked;

@@ -97,9 +97,14 @@ impl Memory {
         if self.full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
+    /// Whether there was no more room.
+    pub(super) const fn is_over(&self, bytes: usize) -> bool {
+        self.full || bytes > self.most
+    }
+
     /// All were folded, or there was no more room: refuses then, saying what it was that takes so much, and the cure.
     pub(super) fn end(self, bytes: usize, what: &str, cure: &str) -> Result<(), ReadModelError> {
-        if !self.full && bytes <= self.most {
+        if !self.is_over(bytes) {
             return Ok(());
         }
         let why = format!("{what} take more than {} MiB of memory: {cure}", self.most >> 20);
