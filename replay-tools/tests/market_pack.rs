@@ -208,4 +208,11 @@ fn of_merchant(place: &Place, elsewhere: &Place, public: &str) {
         3,
         "the journal ends at",
     );
+    // proofs of after the next close would name that close, of which the pack does not know
+    done(&place.run(&["period", "close", "2025-10", "--by", "chen"]));
+    fs::remove_dir_all(path.join("proof")).unwrap();
+    let late = place.run(&["loan-pack", "prove", "own", "--key", "newer", "--key", "secret"]);
+    says(&late, 3, "the books of 2025-10 were closed at position");
+    says(&late, 3, "proofs of now do not help it, issue it anew");
+    assert!(!path.join("proof").exists(), "and nothing was laid into it");
 }

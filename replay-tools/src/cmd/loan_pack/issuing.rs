@@ -107,7 +107,7 @@ impl Issuing<'_> {
             _ => Some(Log::open(&folder(&self.global.file()?))?),
         };
         let before = || -> Result<(), Failure> {
-            self.written(pack)?;
+            written(pack, self.part)?;
             let Some(log) = &mut log else { return Ok(()) };
             let checkpoint = sign_log(self.journal, log, self.keys)?;
             prove_with(pack, self.part, (proving.before)(log, &checkpoint)?)
@@ -127,24 +127,23 @@ impl Issuing<'_> {
         };
         after().inspect_err(|_| {
             say!(
-                "the pack is recorded at position {position}, and stands without all its proofs in {}: `daybook loan-pack prove` adds them",
+                "the pack is recorded at position {position}, and stands without all its proofs in {}: `daybook loan-pack prove` adds them \
+                 (a merchant's: until the books are closed the next time)",
                 self.part.display()
             );
         })?;
         Ok(position)
     }
+}
 
-    /// Writes a pack, and reads it back: it must hold as whoever gets it will find it.
-    fn written(&self, pack: &Pack) -> Result<(), Failure> {
-        pack.write(self.part)?;
-        stands(pack, self.part)?;
-        let wrong = if pack.is_of_market() { pack.check_market().wrong } else { pack.check().wrong };
-        match wrong.first() {
-            None => Ok(()),
-            Some(wrong) => {
-                Err(Failure::Refused(format!("the pack does not hold, and is not issued: {wrong}")))
-            }
-        }
+/// Writes a pack, and reads it back: it must hold as whoever gets it will find it.
+fn written(pack: &Pack, part: &Path) -> Result<(), Failure> {
+    pack.write(part)?;
+    stands(pack, part)?;
+    let wrong = if pack.is_of_market() { pack.check_market().wrong } else { pack.check().wrong };
+    match wrong.first() {
+        None => Ok(()),
+        Some(wrong) => Err(Failure::Refused(format!("the pack does not hold, and is not made: {wrong}"))),
     }
 }
 
@@ -177,10 +176,9 @@ fn stands(pack: &Pack, at: &Path) -> Result<(), Failure> {
     Err(Failure::Unavailable(format!("{} does not read back as it was written", at.display())))
 }
 
-/// Writes a draft, or nothing of it.
+/// Writes a draft as whoever gets it will find it, or nothing of it.
 pub fn draft(pack: &Pack, part: &Path) -> Result<(), Failure> {
-    pack.write(part).inspect_err(|_| drop_part(part))?;
-    Ok(())
+    written(pack, part).inspect_err(|_| drop_part(part))
 }
 
 /// Takes back what was written of a pack that was not issued; what is in the way of that is left.

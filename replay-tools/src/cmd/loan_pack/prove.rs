@@ -8,11 +8,12 @@ use daybook_journal::Journal;
 use daybook_market::loan_pack::consent_position;
 use daybook_market::transparency::{folder, prove};
 use daybook_packs::{Facts, Pack};
-use daybook_proofs::Log;
+use daybook_proofs::{Checkpoint, Log};
 
 use super::issue;
 use super::issuing::{Proofs, prove_with, sign_log};
 use super::redraw::issued_at;
+use super::sealed::Close;
 use super::verify::{CONSENT, PROOF};
 use crate::cli::Global;
 use crate::cmd::log::market_key;
@@ -22,8 +23,9 @@ use crate::value::Table;
 
 /// Lay the proofs into a pack that the journal has as issued, and that stands without them
 ///
-/// Signs the log and adds what the pack lacks. Where the books were closed since the pack was drawn, `verify` refuses it all the same: have it
-/// drawn anew.
+/// Signs the log and adds what the pack lacks. That helps a merchant's pack until the books are closed the next time: the proofs stand under
+/// a checkpoint of now, which names a close that the pack does not know. After that it is refused, and the pack has to be issued anew. The
+/// market's own pack can be proved at any time.
 #[derive(Debug, clap::Args)]
 pub struct Prove {
     /// The pack: a folder or a .zip
@@ -48,6 +50,9 @@ pub fn run(global: &Global, args: &Prove) -> Result<(), Failure> {
     let facts = if pack.is_of_market() { None } else { Some(pack.facts()?) };
     let mut log = Log::open(&folder(&global.file()?))?;
     let checkpoint = sign_log(&journal, &mut log, &keys)?;
+    if let Some(facts) = &facts {
+        before_the_next_close(facts, &checkpoint)?;
+    }
     let proof = |position| -> Result<Vec<u8>, Failure> {
         Ok(prove(&journal, &log, position, &checkpoint)?.to_text().into_bytes())
     };
@@ -65,6 +70,18 @@ pub fn run(global: &Global, args: &Prove) -> Result<(), Failure> {
     let mut out = Output::new(global.format);
     out.record(&table.without_empty())?;
     out.finish()
+}
+
+/// Refuses what no proof of now can help: whoever checks a pack asks for every month that was closed when it was proved.
+fn before_the_next_close(facts: &Facts, checkpoint: &Checkpoint) -> Result<(), Failure> {
+    let through = facts.subject.through;
+    match Close::of(checkpoint).map_err(Failure::Refused)? {
+        Some(close) if close.position > through => Err(Failure::Refused(format!(
+            "the books of {} were closed at position {}, after the pack was drawn at {through}: proofs of now do not help it, issue it anew",
+            close.period, close.position
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The proof of the consent that a merchant's pack names.

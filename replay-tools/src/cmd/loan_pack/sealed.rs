@@ -49,13 +49,13 @@ pub fn statement(
 }
 
 /// The last close of the books that was in force under a checkpoint.
-struct Close {
-    period: String,
-    position: u64,
+pub struct Close {
+    pub period: String,
+    pub position: u64,
 }
 
 impl Close {
-    fn of(checkpoint: &Checkpoint) -> Result<Option<Self>, String> {
+    pub fn of(checkpoint: &Checkpoint) -> Result<Option<Self>, String> {
         let mut named = checkpoint.lines.iter().filter_map(|line| line.strip_prefix("closed "));
         let (first, second) = (named.next(), named.next());
         let Some(line) = first else { return Ok(None) };
