@@ -281,9 +281,18 @@ fn what_a_superuser_changes_past_the_triggers_is_found_with_its_place() {
         let refused = sql(&url, &format!("{before} {}", row(7, "actor = 'x'"))).unwrap_err();
         assert!(refused.contains("append-only"), "{refused}");
     }
-    let of = |which: &str, on: &str| format!("ALTER TABLE daybook_journal.{which} {on} TRIGGER ALL;");
-    let unguarded = of("events", "DISABLE") + &of("head", "DISABLE");
-    let touched = |statements: &str| sql(&url, &format!("{unguarded} {statements}")).unwrap();
+    let guards = [("events", "events_never_change"), ("head", "head_never_goes"), ("head", "head_advances")];
+    let all = |what: &str| {
+        let one = |(of, guard)| format!("ALTER TABLE daybook_journal.{of} {what} TRIGGER {guard};");
+        guards.map(one).concat()
+    };
+    // who leaves them off is told at once
+    sql(&url, &all("DISABLE")).unwrap();
+    let ran = verify();
+    assert!(ran.code == 4 && ran.err.contains("of the triggers that keep it append-only"), "{ran:?}");
+    let touched = |statements: &str| {
+        sql(&url, &format!("{} {statements}; {}", all("DISABLE"), all("ENABLE ALWAYS"))).unwrap()
+    };
     touched("CREATE TABLE kept AS SELECT * FROM daybook_journal.events");
     let columns = "(stream, version, kind, schema, occurred_at, recorded_at, actor, id, command, fingerprint, correlation, refs, data)";
     let back = |position: u64| {
