@@ -209,3 +209,18 @@ pub fn read<R: Row>(bytes: &[u8], currency: Currency) -> Result<Vec<R>, PackErro
     }
     Ok(rows)
 }
+
+/// The files of a pack, one at a time.
+pub type File<'f, 'a> = &'f dyn Fn(&str) -> Result<&'a [u8], PackError>;
+
+/// A table as the pack's file of it.
+pub fn file_of<R: Row>(rows: &[R], of: Currency) -> Result<(&'static str, Vec<u8>), PackError> {
+    let mut bytes = Vec::new();
+    write(rows, of, &mut bytes)?;
+    Ok((R::FILE, bytes))
+}
+
+/// A table as its file in the pack says it.
+pub fn rows_of<R: Row>(file: File<'_, '_>, of: Currency) -> Result<Vec<R>, PackError> {
+    read(file(R::FILE)?, of)
+}

@@ -5,7 +5,7 @@ use daybook_domain::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use crate::cell::Minor;
-use crate::cell::{read, row, write};
+use crate::cell::{File, file_of, row, rows_of};
 use crate::{PackError, SealedMonths, Zone};
 
 /// The version of the tables.
@@ -81,6 +81,15 @@ pub(crate) fn read_subject<S: serde::de::DeserializeOwned>(
         )));
     }
     serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))
+}
+
+/// A subject as the file of a pack.
+pub(crate) fn write_subject<S: Serialize>(
+    name: &'static str,
+    subject: &S,
+) -> Result<(&'static str, Vec<u8>), PackError> {
+    let text = serde_json::to_string_pretty(subject).map_err(|error| PackError::malformed(name, error))?;
+    Ok((name, format!("{text}\n").into_bytes()))
 }
 
 /// Days as texts.
@@ -374,26 +383,16 @@ impl Facts {
     /// # Errors
     /// [`PackError`].
     pub fn write(&self) -> Result<Vec<(&'static str, Vec<u8>)>, PackError> {
-        fn table<R: crate::cell::Row>(
-            rows: &[R],
-            of: Currency,
-        ) -> Result<(&'static str, Vec<u8>), PackError> {
-            let mut bytes = Vec::new();
-            write(rows, of, &mut bytes)?;
-            Ok((R::FILE, bytes))
-        }
         let of = self.subject.currency;
-        let subject =
-            serde_json::to_string_pretty(&self.subject).map_err(|e| PackError::malformed(SUBJECT, e))?;
         Ok(vec![
-            (SUBJECT, format!("{subject}\n").into_bytes()),
-            table(&self.standing, of)?,
-            table(&self.orders, of)?,
-            table(&self.items, of)?,
-            table(&self.refunds, of)?,
-            table(&self.disputes, of)?,
-            table(&self.account, of)?,
-            table(&self.elsewhere, of)?,
+            write_subject(SUBJECT, &self.subject)?,
+            file_of(&self.standing, of)?,
+            file_of(&self.orders, of)?,
+            file_of(&self.items, of)?,
+            file_of(&self.refunds, of)?,
+            file_of(&self.disputes, of)?,
+            file_of(&self.account, of)?,
+            file_of(&self.elsewhere, of)?,
         ])
     }
 
@@ -401,26 +400,20 @@ impl Facts {
     ///
     /// # Errors
     /// [`PackError`] that names the file, the line and the column.
-    pub fn read<'a>(file: &dyn Fn(&str) -> Result<&'a [u8], PackError>) -> Result<Self, PackError> {
-        fn table<'a, R: crate::cell::Row>(
-            file: &dyn Fn(&str) -> Result<&'a [u8], PackError>,
-            of: Currency,
-        ) -> Result<Vec<R>, PackError> {
-            read(file(R::FILE)?, of)
-        }
+    pub fn read(file: File<'_, '_>) -> Result<Self, PackError> {
         let subject: Subject = read_subject(SUBJECT, file(SUBJECT)?, FORMAT)?;
         if subject.from > subject.to || subject.began.is_some_and(|began| began > subject.to) {
             return Err(PackError::malformed(SUBJECT, "it ends before it begins"));
         }
         let of = subject.currency;
         Ok(Self {
-            standing: table(file, of)?,
-            orders: table(file, of)?,
-            items: table(file, of)?,
-            refunds: table(file, of)?,
-            disputes: table(file, of)?,
-            account: table(file, of)?,
-            elsewhere: table(file, of)?,
+            standing: rows_of(file, of)?,
+            orders: rows_of(file, of)?,
+            items: rows_of(file, of)?,
+            refunds: rows_of(file, of)?,
+            disputes: rows_of(file, of)?,
+            account: rows_of(file, of)?,
+            elsewhere: rows_of(file, of)?,
             subject,
         })
     }

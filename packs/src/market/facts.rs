@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use daybook_domain::{Currency, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::cell::{Cell, Minor, Row, read, row, write};
-use crate::facts::{ToldBy, as_text, read_subject};
+use crate::cell::{Cell, File, Minor, file_of, row, rows_of};
+use crate::facts::{ToldBy, as_text, read_subject, write_subject};
 use crate::numbers::{month_name, month_of};
 use crate::{PackError, Zone};
 
@@ -299,34 +299,24 @@ pub struct MarketFacts {
     pub sizes: Vec<Size>,
 }
 
-/// The files of a pack, one at a time.
-type File<'f, 'a> = &'f dyn Fn(&str) -> Result<&'a [u8], PackError>;
-
 impl MarketFacts {
     /// Writes each table, and the subject.
     ///
     /// # Errors
     /// [`PackError`].
     pub fn write(&self) -> Result<Vec<(&'static str, Vec<u8>)>, PackError> {
-        fn table<R: Row>(rows: &[R], of: Currency) -> Result<(&'static str, Vec<u8>), PackError> {
-            let mut bytes = Vec::new();
-            write(rows, of, &mut bytes)?;
-            Ok((R::FILE, bytes))
-        }
         let of = self.subject.currency;
-        let subject =
-            serde_json::to_string_pretty(&self.subject).map_err(|e| PackError::malformed(SUBJECT, e))?;
         Ok(vec![
-            (SUBJECT, format!("{subject}\n").into_bytes()),
-            table(&self.members, of)?,
-            table(&self.sales, of)?,
-            table(&self.owed, of)?,
-            table(&self.days, of)?,
-            table(&self.buyers, of)?,
-            table(&self.traffic, of)?,
-            table(&self.books, of)?,
-            table(&self.cases, of)?,
-            table(&self.sizes, of)?,
+            write_subject(SUBJECT, &self.subject)?,
+            file_of(&self.members, of)?,
+            file_of(&self.sales, of)?,
+            file_of(&self.owed, of)?,
+            file_of(&self.days, of)?,
+            file_of(&self.buyers, of)?,
+            file_of(&self.traffic, of)?,
+            file_of(&self.books, of)?,
+            file_of(&self.cases, of)?,
+            file_of(&self.sizes, of)?,
         ])
     }
 
@@ -335,9 +325,6 @@ impl MarketFacts {
     /// # Errors
     /// [`PackError`] that names the file, the line and the column.
     pub fn read(file: File<'_, '_>) -> Result<Self, PackError> {
-        fn table<R: Row>(file: File<'_, '_>, of: Currency) -> Result<Vec<R>, PackError> {
-            read(file(R::FILE)?, of)
-        }
         let subject: MarketSubject = read_subject(SUBJECT, file(SUBJECT)?, MARKET_FORMAT)?;
         if subject.from > subject.to || subject.began > subject.to {
             return Err(PackError::malformed(SUBJECT, "it ends before it begins"));
@@ -348,15 +335,15 @@ impl MarketFacts {
         Zone::of(&subject.time_zone).map_err(|why| PackError::malformed(SUBJECT, why))?;
         let of = subject.currency;
         Ok(Self {
-            members: table(file, of)?,
-            sales: table(file, of)?,
-            owed: table(file, of)?,
-            days: table(file, of)?,
-            buyers: table(file, of)?,
-            traffic: table(file, of)?,
-            books: table(file, of)?,
-            cases: table(file, of)?,
-            sizes: table(file, of)?,
+            members: rows_of(file, of)?,
+            sales: rows_of(file, of)?,
+            owed: rows_of(file, of)?,
+            days: rows_of(file, of)?,
+            buyers: rows_of(file, of)?,
+            traffic: rows_of(file, of)?,
+            books: rows_of(file, of)?,
+            cases: rows_of(file, of)?,
+            sizes: rows_of(file, of)?,
             subject,
         })
     }
