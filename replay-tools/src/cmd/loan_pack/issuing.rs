@@ -4,18 +4,21 @@ use std::path::{Path, PathBuf};
 
 use chrono::{Datelike as _, Months, NaiveDate};
 use daybook_commands::{Clock as _, SystemClock};
-use daybook_domain::Timestamp;
+use daybook_domain::{Code, Currency, PartyId, Reference, Timestamp};
 use daybook_journal::{Journal, Position};
-use daybook_market::Calendar;
 use daybook_market::transparency::{folder, grow, sign};
-use daybook_packs::{MOST_PROVING, Pack, put};
+use daybook_market::{AnyCommand, Calendar, Market};
+use daybook_packs::{Figures, MOST_PROVING, Pack, put};
 use daybook_projections::metrics::Sites;
 use daybook_proofs::{Checkpoint, Log, MarketKey};
 
+use crate::act::By;
 use crate::cli::Global;
+use crate::cmd::log::market_key;
 use crate::failure::Failure;
 use crate::figures::lists;
-use crate::output::say;
+use crate::output::{Output, say};
+use crate::value::{Table, Value};
 
 /// By what it is told how visitors came.
 #[derive(Debug, clap::Args)]
@@ -32,8 +35,139 @@ impl Lists {
     }
 }
 
+/// What is said of a pack that is to be drawn, whosever it is.
+#[derive(Debug, clap::Args)]
+pub struct Handing {
+    /// How many full calendar months; one that is not over on the last day is added
+    #[arg(long, value_name = "N", default_value = "24", value_parser = clap::value_parser!(u32).range(1..=240))]
+    months: u32,
+    /// The last business day [default: yesterday]
+    #[arg(long, value_name = "DATE")]
+    until: Option<NaiveDate>,
+    /// Where to: a folder to make, or a file that ends in .zip
+    #[arg(long, value_name = "DIR|FILE.zip")]
+    out: PathBuf,
+    /// Draw it for your own eyes: nothing is recorded, and the pack says that it is a draft
+    #[arg(long, conflicts_with_all = ["recipient", "purpose", "by", "key"])]
+    draft: bool,
+    /// Draw it as of an earlier position of the journal
+    #[arg(long, value_name = "N", requires = "draft")]
+    pub at_position: Option<Position>,
+    /// Who gets it: a lender, of the market's own pack also an investor
+    #[arg(long, value_name = "CODE", required_unless_present = "draft")]
+    recipient: Option<Code>,
+    /// What it is wanted for
+    #[arg(long, value_name = "TEXT", required_unless_present = "draft")]
+    purpose: Option<String>,
+    /// Who issues it: a person's name or number, kept with the event
+    #[arg(long, value_name = "PERSON", required_unless_present = "draft")]
+    by: Option<PartyId>,
+    /// The market's key, as `daybook log key` makes it: signs the log and proves the pack by it
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
+    #[command(flatten)]
+    pub lists: Lists,
+}
+
+/// To whom a pack goes, and who sends it.
+pub struct To {
+    pub recipient: Code,
+    pub purpose: String,
+    pub by: PartyId,
+}
+
+/// A pack that was drawn: its files, its lines and its figures.
+pub struct Drawn<F> {
+    pub pack: Pack,
+    pub facts: F,
+    pub figures: Figures,
+}
+
+impl Handing {
+    /// To whom it goes; none of a draft.
+    pub fn to(&self) -> Option<To> {
+        Some(To { recipient: self.recipient?, purpose: self.purpose.clone()?, by: self.by? })
+    }
+
+    /// The market's keys. One that cannot be read is known before anything is recorded.
+    pub fn keys(&self) -> Result<Vec<MarketKey>, Failure> {
+        self.key.iter().map(|path| market_key(path)).collect()
+    }
+
+    /// The first day and the last.
+    pub fn days(&self, calendar: Calendar) -> Result<(NaiveDate, NaiveDate), Failure> {
+        days(self.months, self.until, calendar)
+    }
+
+    /// Where it stands until it is whole; refused where nothing could be put.
+    pub fn part(&self) -> Result<PathBuf, Failure> {
+        part(&self.out)
+    }
+
+    /// Puts it in its place and tells of it, in a row of its own columns with the file, the digest and the position behind them.
+    pub fn placed<F>(
+        &self,
+        global: &Global,
+        (part, drawn): (&Path, &Drawn<F>),
+        own: Vec<(&'static str, Value)>,
+        issued_at: Option<Position>,
+    ) -> Result<(), Failure> {
+        place(part, &self.out)?;
+        let rest: [(&str, Value); 3] = [
+            ("file", self.out.display().to_string().into()),
+            ("digest", drawn.pack.digest().into()),
+            ("position", issued_at.into()),
+        ];
+        let (names, row): (Vec<&'static str>, Vec<Value>) = own.into_iter().chain(rest).unzip();
+        let mut table = Table::new(&names);
+        table.push(row);
+        let mut out = Output::new(global.format);
+        out.record(&table)?;
+        out.finish()?;
+        if issued_at.is_some() && self.key.is_empty() {
+            say!("the pack is recorded and not proved: --key has the log sign it");
+        }
+        Ok(())
+    }
+}
+
+/// Records that a pack is issued: where it stands then.
+pub fn record(
+    global: &Global,
+    market: &Market,
+    by: PartyId,
+    command: AnyCommand,
+) -> Result<Position, Failure> {
+    let request = By { by, at: None, command_id: None }.request(command);
+    global.runtime()?.block_on(async {
+        let done = market.execute(request).await?;
+        if let Err(error) = market.settle_reactions().await {
+            // the pack is recorded, whatever else waits
+            say!("the pack is recorded; what follows from other events waits for the next start: {error}");
+        }
+        done.receipt.map(|receipt| receipt.last).ok_or_else(|| {
+            Failure::Refused("this very pack was issued before: the journal has its digest".to_owned())
+        })
+    })
+}
+
+/// A day as events name it.
+pub fn code(day: NaiveDate) -> Code {
+    Code::new(&day.to_string()).expect("invariant: a day is visible ASCII")
+}
+
+/// The digest of a pack's list as events name it.
+pub fn digest(pack: &Pack) -> Reference {
+    Reference::new(&pack.digest()).expect("invariant: 64 hexadecimal digits are a reference")
+}
+
+/// A currency, as it is named on the command line.
+pub fn currency(code: &str) -> Result<Currency, String> {
+    Currency::new(code).map_err(|error| error.to_string())
+}
+
 /// The first and the last day of so many full months, and of one that is not over on the last day.
-pub fn days(
+fn days(
     months: u32,
     until: Option<NaiveDate>,
     calendar: Calendar,
@@ -52,7 +186,7 @@ pub fn days(
 
 /// Where a pack stands until it is whole: beside its own place, so that it can be moved there at once. Refused where it could not
 /// be, before anything is recorded.
-pub fn part(out: &Path) -> Result<PathBuf, Failure> {
+fn part(out: &Path) -> Result<PathBuf, Failure> {
     if out.exists() {
         return Err(Failure::Refused(format!("{} is there already: name another", out.display())));
     }
@@ -65,7 +199,7 @@ pub fn part(out: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Puts a pack that is whole in its place.
-pub fn place(part: &Path, out: &Path) -> Result<(), Failure> {
+fn place(part: &Path, out: &Path) -> Result<(), Failure> {
     put(part, out)
         .map_err(|error| Failure::Unavailable(format!("the pack stands in {}: {error}", part.display())))
 }
