@@ -11,7 +11,7 @@
 //! for each visitor of all time some 100 with its id, for each order of all time some 150 with its id, for the lines of
 //! those that were not both placed and paid before the range 64 each, with 16 more for each time that a product moved to
 //! another category, for each refund 24; for each text once. What would take more than 2 GiB is
-//! refused. [`Aftermath`] takes some 250 bytes for each order that was not over before the range and 80 for
+//! refused, unless it is asked in parts ([`History::cells_in_parts`]). [`Aftermath`] takes some 250 bytes for each order that was not over before the range and 80 for
 //! each that was, some 250 for each inquiry of all time, and is refused there too.
 //!
 //! What belongs to a day: a view, and so UV and PV, to its own; a visit with its stay and its bounce to the day
