@@ -343,8 +343,8 @@ impl Market {
         let place = match url {
             StoreUrl::Sqlite(path) => Place::File(path),
             StoreUrl::Postgres(url) => Place::Database(url),
-            StoreUrl::Memory => {
-                let why = "read models need a file or a database: name one, such as sqlite:daybook.views.db";
+            StoreUrl::Memory | StoreUrl::Kurrent(_) => {
+                let why = "read models need a file or a PostgreSQL database: name one, such as sqlite:daybook.views.db";
                 return Err(MarketError::Url(why.to_owned()));
             }
         };

@@ -13,7 +13,7 @@ use crate::check::check;
 use crate::head::Head;
 use crate::limits::LONGEST_WAIT;
 use crate::load::Counters;
-use crate::queue::{Queue, Results};
+use crate::queue::Queue;
 use crate::{Append, Appending, Filter, Journal, JournalError, Load, Position, Scanned, Version, Visit};
 
 /// How often who only reads looks for news.
@@ -81,7 +81,7 @@ impl Journal for KurrentJournal {
             let error = JournalError::Unavailable(format!("{} is open for reading only", self.describe()));
             return Box::pin(std::future::ready(vec![Err(error); items.len()]));
         };
-        Box::pin(writing.append(items))
+        Box::pin(writing.shared.queue.append(items, check))
     }
 
     fn head(&self) -> Result<Position, JournalError> {
@@ -144,35 +144,6 @@ impl Journal for KurrentJournal {
         let Some(Writing { shared, .. }) = &self.writing else { return Load::default() };
         shared.counters.load(shared.queue.depth())
     }
-}
-
-impl Writing {
-    /// Checks in the caller's thread, so that the writer only meets what can be written.
-    async fn append(&self, items: Vec<Append>) -> Results {
-        if items.is_empty() {
-            return Vec::new();
-        }
-        let checked: Vec<_> = items.into_iter().map(|item| check(&item).map(|()| item)).collect();
-        let good: Vec<Append> = checked.iter().filter_map(|c| c.as_ref().ok().cloned()).collect();
-        let written = if good.is_empty() { Vec::new() } else { self.hand_over(good).await };
-        let mut written = written.into_iter();
-        let answer = |item: Result<Append, JournalError>| {
-            item.and_then(|_| written.next().unwrap_or_else(|| Err(writer_gone())))
-        };
-        checked.into_iter().map(answer).collect()
-    }
-
-    async fn hand_over(&self, items: Vec<Append>) -> Results {
-        let count = items.len();
-        let Some(answer) = self.shared.queue.push(items).await else {
-            return vec![Err(JournalError::Unavailable("the journal is shutting down".into())); count];
-        };
-        answer.await.map_or_else(|_| vec![Err(writer_gone()); count], |answer| answer.results)
-    }
-}
-
-fn writer_gone() -> JournalError {
-    JournalError::OutcomeUnknown("the journal's writer stopped".into())
 }
 
 impl Drop for KurrentJournal {

@@ -121,7 +121,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
     let server = match &global.journal {
         Url::Postgres(url) => Some(url.clone()),
-        Url::Sqlite(_) => None,
+        Url::Sqlite(_) | Url::Kurrent(_) => None,
     };
     room.remove_on_interrupt(&runtime, server);
     let wanted = |name: char| args.only.is_empty() || args.only.iter().any(|only| only.starts_with(name));
