@@ -49,6 +49,7 @@ pub struct Global {
         env = "DAYBOOK_READ_MODELS",
         hide_env_values = true,
         value_name = "URL",
+        value_parser = of_read_models,
         help_heading = "Global options"
     )]
     pub read_models: Option<Url>,
@@ -177,6 +178,16 @@ impl FromStr for Url {
                  esdb://USER@HOST:2113"
             )),
         }
+    }
+}
+
+/// Where read models are: refused before anything is opened where they cannot be.
+fn of_read_models(text: &str) -> Result<Url, String> {
+    match text.parse()? {
+        Url::Kurrent(_) => {
+            Err("read models do not lie there: write sqlite:PATH or postgres://USER@HOST/DATABASE".to_owned())
+        }
+        url => Ok(url),
     }
 }
 
