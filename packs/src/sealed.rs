@@ -84,14 +84,14 @@ impl SealedLine {
 
 impl Facts {
     /// Holds the account's rows to what was sealed: each fault a sentence. Only rows of the sealed months are looked at, and the sum
-    /// of those before them.
+    /// of those before them; of sealed days before the pack's first, the sum is held to its opening row.
     pub fn against(&self, sealed: &Sealed, wrong: &mut Vec<String>) {
         let Ok(zone) = self.zone() else { return };
         let subject = &self.subject;
         // how often each line stands in the pack, less how often it was sealed
         let mut lines: BTreeMap<SealedLine, i64> = BTreeMap::new();
         let mut ends: BTreeMap<(Timestamp, &str), i64> = BTreeMap::new();
-        let mut before = 0i64;
+        let mut before = 0i128;
         for movement in &self.account {
             let day = zone.day(movement.at);
             let month = month_name(month_of(day));
@@ -102,7 +102,7 @@ impl Facts {
             }
             let Some(line) = SealedLine::of(movement, day) else { continue };
             if opening || month < sealed.months.from {
-                before = before.saturating_add(line.amount);
+                before += i128::from(line.amount);
             } else if within {
                 *lines.entry(line).or_default() += 1;
             }
@@ -116,8 +116,14 @@ impl Facts {
                 subject.time_zone
             ));
         }
-        for line in sealed.lines.iter().filter(|line| subject.from <= line.day && line.day <= subject.to) {
-            *lines.entry(line.clone()).or_default() -= 1;
+        // what was sealed of the days before the pack's first is in its opening row, and so in none of its others
+        let mut opening = i128::from(sealed.opening);
+        for line in sealed.lines.iter().filter(|line| line.day <= subject.to) {
+            if line.day < subject.from {
+                opening += i128::from(line.amount);
+            } else {
+                *lines.entry(line.clone()).or_default() -= 1;
+            }
         }
         // the end of a payout that left for another currency stands there
         for (at, event) in &sealed.elsewhere {
@@ -130,12 +136,12 @@ impl Facts {
                 "account.csv has {event} of a payout in another currency, booked {at}: none was sealed there"
             ));
         }
-        let amount = |minor: i64| money(i128::from(minor), subject.currency);
+        let amount = |minor: i128| money(minor, subject.currency);
         let apart: Vec<(SealedLine, i64)> = lines.into_iter().filter(|(_, times)| *times != 0).collect();
         for (line, times) in apart.iter().take(MOST_TOLD) {
             let SealedLine { booked_at, event, order, .. } = line;
             let order = order.as_ref().map_or_else(String::new, |order| format!(" of order {order}"));
-            let what = format!("{event}{order}, booked {booked_at}, {}", amount(line.amount));
+            let what = format!("{event}{order}, booked {booked_at}, {}", amount(line.amount.into()));
             wrong.push(if *times < 0 {
                 format!("account.csv lacks what was sealed in {}: {what}", line.month)
             } else {
@@ -146,12 +152,17 @@ impl Facts {
             wrong
                 .push(format!("and {} more lines that are not as they were sealed", apart.len() - MOST_TOLD));
         }
-        if sealed.opening != before {
+        if opening != before {
+            let month = month_name(month_of(subject.from));
+            let since = if sealed.months.from > month {
+                sealed.months.from.clone()
+            } else {
+                subject.from.to_string()
+            };
             wrong.push(format!(
-                "account.csv comes to {} before {}, and {} was sealed",
+                "account.csv comes to {} before {since}, and {} was sealed",
                 amount(before),
-                sealed.months.from,
-                amount(sealed.opening)
+                amount(opening)
             ));
         }
     }

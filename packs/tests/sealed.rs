@@ -142,7 +142,9 @@ fn a_row_that_is_left_out_put_in_moved_or_changed_is_named_however_the_others_ar
             (a[4].pending, a[4].available) = (Minor(-70_00), Minor(70_00));
         }),
         ("of order b", |a| a[2].order = Some("b".to_owned())),
-        ("account.csv comes to 6.00 before 2024-01, and 5.00 was sealed", |a| a[0].available = Minor(6_00)),
+        ("account.csv comes to 6.00 before 2024-01-01, and 5.00 was sealed", |a| {
+            a[0].available = Minor(6_00)
+        }),
     ];
     for (what, change) in cases {
         let wrong = found(change).join("\n");
@@ -157,7 +159,7 @@ fn a_balance_of_which_no_line_was_sealed_was_nothing() {
     assert_eq!(held(opening(0), nothing), Vec::<String>::new());
     assert_eq!(
         held(opening(1_000_000_00), nothing),
-        ["account.csv comes to 1000000.00 before 2024-01, and 0.00 was sealed"]
+        ["account.csv comes to 1000000.00 before 2024-01-01, and 0.00 was sealed"]
     );
 }
 
@@ -197,4 +199,31 @@ fn the_end_of_a_payout_that_left_for_another_currency_stands_in_that_ones_lines(
     account.insert(6, account[5].clone());
     let wrong = held(facts(account), there).join("\n");
     assert!(wrong.contains("PayoutConfirmed of a payout in another currency"), "{wrong}");
+}
+
+#[test]
+fn what_was_sealed_before_a_pack_that_begins_within_a_month_is_in_its_opening() {
+    // of January the pack has the days from the 15th on: 76.00 were released before them, of 5.00 at its start
+    let begun = |opening| {
+        let rows = account().into_iter().skip(4);
+        let opening = moved("2024-01-15T00:00:00Z", OPENING, None, opening);
+        let mut facts = facts(std::iter::once(opening).chain(rows).collect());
+        facts.subject.from = "2024-01-15".parse().unwrap();
+        facts
+    };
+    assert_eq!(held(begun([76_00, 5_00]), |_| {}), Vec::<String>::new());
+    // as if what was sealed of the first days had not been
+    assert_eq!(
+        held(begun([0, 5_00]), |_| {}),
+        ["account.csv comes to 5.00 before 2024-01-15, and 81.00 was sealed"]
+    );
+    // nor is what a statement of earlier months begins with the pack's opening
+    let earlier = |sealed: &mut Sealed| {
+        sealed.months.from = "2023-11".to_owned();
+        sealed.opening = 900_00;
+        sealed.lines.push(line("2023-11-10T00:00:00Z", "PayoutConfirmed", None, -895_00, 0));
+    };
+    assert_eq!(held(begun([76_00, 5_00]), earlier), Vec::<String>::new());
+    let wrong = held(begun([900_00, 0]), earlier);
+    assert_eq!(wrong, ["account.csv comes to 900.00 before 2024-01-15, and 81.00 was sealed"]);
 }

@@ -138,6 +138,12 @@ fn all_named(
             months.through
         ));
     }
+    if months.from < first {
+        return Err(format!(
+            "the pack begins with {first}, and its statement with {}: no statement begins before its pack",
+            months.from
+        ));
+    }
     let Some(proven) = proven else { return Ok(()) };
     if Close::of(&proven.checkpoint)?.is_none_or(|its| its.position != position) {
         return Err("the statement stands under another close of the books than the pack's issue".to_owned());

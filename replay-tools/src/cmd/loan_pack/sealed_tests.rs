@@ -179,6 +179,10 @@ fn which_months_are_proved_follows_from_the_checkpoint_and_not_from_the_pack() {
     assert!(market.says(&less, &[2], Some(&honest)).contains("the pack's statement ends with 2018-01"));
     let other = self::market("2018-02 2").says(&named, &[2], Some(&honest));
     assert!(other.contains("the statement stands under another close of the books"), "{other}");
+    // lines of months before the pack's own would be in no row of it
+    let before = facts("2018-02-01", "2018-02-28", Some(("2018-01", "2018-02")));
+    let why = market.says(&before, &[2], Some(&market.statement("2018-01", 2)));
+    assert!(why.contains("no statement begins before its pack"), "{why}");
     let more = facts("2018-03-01", "2018-04-30", Some(("2018-03", "2018-03")));
     assert!(market.says(&more, &[], None).contains("2018-03 is said to be sealed, and no books"));
 }
