@@ -155,6 +155,8 @@ pub fn read(path: &Path) -> Result<Files, PackError> {
     let broken = |error: zip::result::ZipError| PackError::malformed(name.clone(), error);
     few(path).map_err(failed)??;
     let mut zip = ZipArchive::new(File::open(path).map_err(failed)?).map_err(broken)?;
+    // of two entries of one name, or an entry that its directory does not list, others would open what was not checked here
+    zip.validate_header_consistency().map_err(broken)?;
     if zip.len() > MOST_FILES {
         return Err(PackError::malformed(name, format!("it has more than {MOST_FILES} files")));
     }
@@ -172,9 +174,7 @@ pub fn read(path: &Path) -> Result<Files, PackError> {
             continue;
         }
         let bytes = limits.take(&mut entry, &inner)?;
-        if files.insert(inner.clone(), bytes).is_some() {
-            return Err(PackError::malformed(inner, "it stands in the pack twice"));
-        }
+        files.insert(inner, bytes);
     }
     Ok(files)
 }
