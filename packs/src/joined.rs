@@ -17,6 +17,7 @@ pub fn check(facts: &Facts, wrong: &mut Vec<String>) {
         }
     };
     told(twice(facts));
+    told(amounts(facts));
     told(worth(facts));
     told(items(facts));
     told(back(facts));
@@ -66,6 +67,38 @@ fn twice(facts: &Facts) -> Vec<String> {
     found
 }
 
+/// No amount but a change of the account's balances, and what the account bore, is less than nothing; nor are there more good
+/// reviews than reviews.
+fn amounts(facts: &Facts) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut below = |file: &str, at: usize, amounts: &[i64]| {
+        if amounts.iter().any(|amount| *amount < 0) {
+            found.push(format!("{file}, row {}: an amount is below zero", at + 1));
+        }
+    };
+    for (at, row) in facts.orders.iter().enumerate() {
+        let amounts = [row.goods, row.discount, row.shipping, row.tax, row.paid, row.shortfall, row.subsidy];
+        below("orders.csv", at, &amounts.map(|amount| amount.0));
+    }
+    for (at, row) in facts.items.iter().enumerate() {
+        below("items.csv", at, &[row.goods.0, row.paid.0]);
+    }
+    for (at, row) in facts.refunds.iter().enumerate() {
+        below("refunds.csv", at, &[row.to_buyer.0]);
+    }
+    for (at, row) in facts.disputes.iter().enumerate() {
+        below("disputes.csv", at, &[row.claim.0, row.refund.0]);
+    }
+    for (at, row) in facts.elsewhere.iter().enumerate() {
+        let amounts = [row.paid, row.refunded, row.disputes, row.chargebacks];
+        below("currencies.csv", at, &amounts.map(|amount| amount.minor));
+    }
+    for order in facts.orders.iter().filter(|order| order.reviews_good > order.reviews) {
+        found.push(format!("order {} has more good reviews than reviews", order.order));
+    }
+    found
+}
+
 /// What was paid for an order is what it is worth.
 fn worth(facts: &Facts) -> Vec<String> {
     let mut found = Vec::new();
@@ -73,9 +106,6 @@ fn worth(facts: &Facts) -> Vec<String> {
         let sum = |amounts: &[i64]| amounts.iter().map(|amount| i128::from(*amount)).sum::<i128>();
         if order.traffic.as_deref().is_some_and(|traffic| !matches!(traffic, "paid" | "free")) {
             found.push(format!("order {} came by traffic that is neither paid nor free", order.order));
-        }
-        if [order.paid, order.subsidy, order.shortfall].iter().any(|amount| amount.0 < 0) {
-            found.push(format!("order {} was paid less than nothing", order.order));
         }
         let came = sum(&[order.paid.0, order.subsidy.0, order.shortfall.0]);
         let due =

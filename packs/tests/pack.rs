@@ -4,8 +4,11 @@
 mod hand;
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 
-use daybook_packs::{DEFINITIONS, Definition, Facts, Figures, MarketFacts, Minor, Pack};
+use daybook_packs::{
+    DEFINITIONS, Definition, Dispute, Facts, Figures, Item, MarketFacts, Minor, Pack, Refund,
+};
 use hand::{at, day, facts};
 use proptest::prelude::*;
 
@@ -85,13 +88,33 @@ fn contradiction(change: impl Fn(&mut Facts)) -> Vec<String> {
 fn lines_that_contradict_each_other_are_named_though_all_figures_follow_from_them() {
     assert_eq!(contradiction(|_| {}), Vec::<String>::new());
     type Change = fn(&mut Facts);
-    let changes: [(&str, Change); 24] = [
+    let changes: [(&str, Change); 28] = [
         ("gave back more", |of| of.refunds[0].to_buyer = Minor(61_00)),
         ("do not come to its goods, shipping and tax", |of| of.orders[0].subsidy = Minor(19_00)),
         ("do not come to its goods, shipping and tax", |of| of.orders[0].shipping = Minor(1)),
-        ("paid less than nothing", |of| {
+        ("orders.csv, row 1: an amount is below zero", |of| {
             (of.orders[0].subsidy, of.orders[0].shortfall) = (Minor(-1), Minor(20_01))
         }),
+        ("items.csv, row 4: an amount is below zero", |of| {
+            let more = Item { line: "2".to_owned(), goods: Minor(5_00), ..of.items[0].clone() };
+            let less = Item { line: "3".to_owned(), goods: Minor(-5_00), ..more.clone() };
+            of.items.insert(3, less);
+            of.items.push(more);
+        }),
+        // a platform's refund below zero would raise the turnover
+        ("refunds.csv, row 2: an amount is below zero", |of| {
+            let less = Minor(-1_000_000_00);
+            let row =
+                Refund { refund: "r9".to_owned(), borne_by: "platform".to_owned(), ..of.refunds[0].clone() };
+            of.refunds.insert(1, Refund { to_buyer: less, bore: Minor(0), dispute: None, ..row });
+        }),
+        // and a claim below zero hide an open one
+        ("disputes.csv, row 2: an amount is below zero", |of| {
+            let less = Minor(-of.disputes[0].claim.0);
+            let row = Dispute { dispute: "d9".to_owned(), claim: less, ..of.disputes[0].clone() };
+            of.disputes.insert(1, row);
+        }),
+        ("order a has more good reviews than reviews", |of| of.orders[0].reviews_good = 9),
         // a movement is left out, and the rest is numbered anew
         ("settlement s1 took another amount", |of| without(of, 2)),
         ("settlement s1 has lines and was never closed", |of| without(of, 3)),
@@ -239,6 +262,49 @@ fn what_stands_where_a_pack_is_put_is_not_replaced() {
         assert_eq!(Pack::read(&to).unwrap(), pack());
         assert!(!from.exists(), "{name}");
     }
+}
+
+/// A zip in which a file of this name stands before the pack's own.
+fn zipped_behind(first: &str, pack: &std::path::Path) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let mut lay = |name: &str, bytes: &[u8]| {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(bytes).unwrap();
+    };
+    lay(first, b"<h1>Owes nothing</h1>");
+    for file in std::fs::read_dir(pack).unwrap().map(Result::unwrap) {
+        lay(file.file_name().to_str().unwrap(), &std::fs::read(file.path()).unwrap());
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// Puts a name in the place of another as long, wherever it stands or there alone where it stands first.
+fn renamed(mut bytes: Vec<u8>, [from, to]: [&str; 2], first_alone: bool) -> Vec<u8> {
+    let all: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(from.as_bytes())).collect();
+    assert_eq!(all.len(), 2, "the entry's own, and the directory's");
+    for at in all.into_iter().take(if first_alone { 1 } else { 2 }) {
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn a_zip_of_which_another_program_could_open_something_else_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, path) = (place.path().join("pack"), place.path().join("pack.zip"));
+    pack().write(&folder).unwrap();
+    let refused = |bytes: Vec<u8>| {
+        std::fs::write(&path, bytes).unwrap();
+        Pack::read(&path).unwrap_err().to_string()
+    };
+    // a forged table in front of the real one, under its name
+    let twice = renamed(zipped_behind("orders.cs1", &folder), ["orders.cs1", "orders.csv"], false);
+    let error = refused(twice);
+    assert!(error.contains("duplicate file names"), "{error}");
+    // an entry that calls itself something else than the directory does
+    let other = renamed(zipped_behind("orders.cs1", &folder), ["orders.cs1", "orders.csv"], true);
+    let error = refused(other);
+    assert!(error.contains("header inconsistency"), "{error}");
 }
 
 #[test]
