@@ -2,10 +2,10 @@
 """Checks that what a merchant is owed is counted in the sum that a market stated (docs/statements.md), independently of Daybook.
 
     python3 check_liabilities.py OWN.proof --sum SUM.proof --key 'shop.example/ledger+5f584738+AbC...' [--merchant M] [--currency CNY]
-        [--owed 1250.00] [--not-before 2026-11-22T00:00:00Z] [--events SIZE]
+        [--owed 1250.00] [--not-before 2026-11-22T00:00:00Z] [--through POSITION] [--events SIZE]
 
 Needs verify_statement.py beside it and Python 3. Prints what holds, or what does not (exit code 1). With --batch it reads lines
-`OWN<TAB>SUM<TAB>KEY<TAB>MERCHANT<TAB>CURRENCY<TAB>OWED<TAB>MICROSECONDS<TAB>EVENTS` (empty: any) and answers each with `ok ...` or `no ...`.
+`OWN<TAB>SUM<TAB>KEY<TAB>MERCHANT<TAB>CURRENCY<TAB>OWED<TAB>MICROSECONDS<TAB>POSITION<TAB>EVENTS` (empty: any) and answers each with `ok ...` or `no ...`.
 """
 import argparse, datetime, re, sys
 
@@ -16,6 +16,8 @@ from verify_statement import (Wrong, check, checkpoint, event, hashes, leaf, mon
 MOST_BYTES = 100_000  # of a merchant's proof
 MOST_SUM = 4 << 20
 LATEST = 253402300799999999  # the last microsecond of the year 9999
+MOST_BETWEEN = 100_000  # events between the last that a sum counts and the one that states it
+LEEWAY = 3_600_000_000  # microseconds that the clocks of who writes and who signs may be apart
 SINCE = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
@@ -31,6 +33,20 @@ def micros(text):
         raise argparse.ArgumentTypeError(f"time {text!r} is not RFC 3339 such as 2026-11-22T00:00:00Z")
 
 
+def signed_at(lines, where):
+    """Microseconds since 1970 of the time that a checkpoint says."""
+    said = [line[5:] for line in lines if line.startswith("time ")]
+    check(len(said) == 1 and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z\Z", said[0]), where,
+          "its checkpoint does not say when it was signed")
+    whole, _, parts = said[0][:-1].partition(".")
+    try:
+        since = (datetime.datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=datetime.timezone.utc) - SINCE)
+    except ValueError:
+        raise Wrong(f"{where}: its checkpoint does not say when it was signed")
+    check(since.days >= 0, where, "its checkpoint does not say when it was signed")
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + int(parts.ljust(6, "0"))
+
+
 def stated(text, keys):
     """The event that says what is owed in all, in the log that was signed: its position, when and through where it was stated, size of the log and sums by currency."""
     where = "the sum"
@@ -39,13 +55,15 @@ def stated(text, keys):
     check(found and len(lines) >= 3 and lines[0] == "c2sp.org/tlog-proof@v1", where, "it is no proof of an event")
     check(lines[1].startswith("extra ") and lines[2].startswith("index "), where, "it is no proof of an event")
     raw, index = unbase64(lines[1][6:], where), number(lines[2][6:], where)
-    size, root, _ = checkpoint(note, keys, where)
+    size, root, signed = checkpoint(note, keys, where)
     check(root_of(hashes(lines[3:], where), index, size, leaf(raw), where) == root, where, "its event is not in the log that was signed")
-    at, stream, kind, said, when = event(raw, where)
+    at, stream, kind, said, *times = event(raw, where)
     check(at == index + 1, where, "its event is at another position")
     check(kind == "LiabilitiesStated" and stream.startswith("books-"), where, "its event does not say what is owed")
     check(type(said["through"]) is int and 0 <= said["through"] < at, where, "it says what is owed by events that came after it")
-    check(0 <= when <= LATEST, where, "it was stated at no time of this calendar")
+    check(at - said["through"] <= MOST_BETWEEN + 1, where, "it was not drawn up when it was stated")
+    check(all(0 <= time <= LATEST for time in times), where, "it was stated at no time of this calendar")
+    check(max(times) <= signed_at(signed, where) + LEEWAY, where, "it was stated after its checkpoint was signed")
     sums = {}
     for one in said["sums"]:
         currency, (owed, digits) = one["sum"]["currency"], money(one["sum"]["amount"], None, where)
@@ -53,7 +71,7 @@ def stated(text, keys):
         check(type(one["leaves"]) is int and one["leaves"] > 0 and owed >= 0, where, "a sum of it is none")
         check(re.match(r"[0-9a-f]{64}\Z", one["root"]), where, "a root of it is none")
         sums[currency] = (owed, digits, one["leaves"], bytes.fromhex(one["root"]))
-    return at, when, said["through"], size, root, sums
+    return at, min(times), said["through"], size, root, sums
 
 
 def over(left, right):
@@ -96,8 +114,10 @@ def verify(own, total, keys, **wanted):
     for name, value in wanted.items():
         if name == "events":
             check(value is None or size >= value, "the checkpoint", f"it has {size} events, and {value} are known")
+        elif name == "through":
+            check(value is None or through >= value, "the sum", f"it counts the events through {through}, and those through {value} are known")
         elif name == "not_before":
-            check(value is None or when >= value, "the sum", f"it was stated at {time(when)}, and one not before {time(value or 0)} was asked for")
+            check(value is None or when >= value, "the sum", f"it was stated at {time(when)}, before the time that was asked for")
         else:
             if name == "merchant" and value is not None:
                 value = f"merchant {value}"  # a leaf by the id alone is somebody else's
@@ -134,19 +154,21 @@ def main():
     for name in ("merchant", "currency", "owed"):
         asked.add_argument(f"--{name}")
     asked.add_argument("--not-before", type=micros, metavar="TIME", help="refuse a sum that was stated before")
+    asked.add_argument("--through", type=int, metavar="POSITION", help="refuse a sum that does not count the events that are known")
     asked.add_argument("--events", type=int)
     args = asked.parse_args()
     if args.batch:
         for line in sys.stdin:
-            own, total, key, merchant, currency, owed, first, events = line.rstrip("\n").split("\t")
+            own, total, key, merchant, currency, owed, first, through, events = line.rstrip("\n").split("\t")
             holds, says = answer(own, total, [key], merchant=merchant or None, currency=currency or None, owed=owed or None,
-                                 not_before=int(first) if first else None, events=int(events) if events else None)
+                                 not_before=int(first) if first else None, through=int(through) if through else None,
+                                 events=int(events) if events else None)
             print("ok" if holds else "no", printable(says))
         return 0
     if not args.file or not args.sum or not args.key:
         asked.error("name the proof, the sum with --sum, and the market's public key with --key")
     holds, says = answer(args.file, args.sum, args.key, merchant=args.merchant, currency=args.currency, owed=args.owed,
-                         not_before=args.not_before, events=args.events)
+                         not_before=args.not_before, through=args.through, events=args.events)
     print(printable(says if holds else f"it does not hold: {says}"))
     return 0 if holds else 1
 

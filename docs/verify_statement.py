@@ -208,7 +208,7 @@ def checkpoint(note, keys, where):
 
 
 def event(raw, where):
-    """Position, stream, type, payload and occurred_at (microseconds) of a logged event (docs/log.md)."""
+    """Position, stream, type, payload, occurred_at and recorded_at (microseconds) of a logged event (docs/log.md)."""
     head = b"daybook event 1\n"
     check(raw.startswith(head), where, "it is no logged event")
     at, out = len(head), []
@@ -229,7 +229,8 @@ def event(raw, where):
         texts = [out[i].decode() for i in (1, 4, 11, 12, 13)]
     except UnicodeDecodeError:
         raise Wrong(f"{where}: its event is not UTF-8")
-    return int.from_bytes(out[0], "big"), texts[0], texts[1], strict(texts[4], where), int.from_bytes(out[6], "big", signed=True)
+    times = (int.from_bytes(out[at], "big", signed=True) for at in (6, 7))
+    return int.from_bytes(out[0], "big"), texts[0], texts[1], strict(texts[4], where), *times
 
 
 def root_of(path, index, size, hash_, where):
@@ -311,7 +312,7 @@ def close(files, name, position, keys):
     size, root, extra = checkpoint(note, keys, name)
     check(size <= 1 << 62, name, "its checkpoint is of more events than any log has")
     check(root_of(hashes(lines[3:], name), index, size, leaf(raw), name) == root, name, "its event is not in the log that was signed")
-    at, stream, kind, said, _ = event(raw, name)
+    at, stream, kind, said, _, _ = event(raw, name)
     check(at == index + 1 == position, name, "its event is at another position")
     check(kind == "PeriodClosed" and stream.startswith("books-"), name, "its event is no close of the books")
     seal = said.get("seal")

@@ -103,6 +103,14 @@ impl Checkpoint {
         Self::parse(&note.to_bytes())
     }
 
+    /// When it was signed, by its line `time`, microseconds since 1970; none where it says none, or more than one.
+    #[must_use]
+    pub fn signed_at(&self) -> Option<i64> {
+        let mut said = self.lines.iter().filter_map(|line| line.strip_prefix("time "));
+        let (first, second) = (said.next()?, said.next());
+        second.map_or_else(|| crate::time::micros(first), |_| None)
+    }
+
     /// What is signed: all but the signatures.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -27,6 +27,7 @@ mod proof;
 mod recount;
 pub mod statement;
 mod strict;
+mod time;
 mod tree;
 
 pub use checkpoint::Checkpoint;
@@ -35,7 +36,7 @@ pub use error::ProofError;
 pub use keyed::{KeyedPath, KeyedTree};
 pub use keys::{MarketKey, PublicKey, SignedBy};
 pub use liabilities::{
-    Blinding, ExpectedOwed, OwedProof, OwedTree, Stated, StatedSum, Sum, SumTree, verify_owed,
+    Blinding, ExpectedOwed, MOST_BETWEEN, OwedProof, OwedTree, Stated, StatedSum, Sum, SumTree, verify_owed,
 };
 pub use log::Log;
 pub use proof::{Consistency, Proof};

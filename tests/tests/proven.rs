@@ -7,10 +7,12 @@ use std::process::Command;
 use std::sync::Arc;
 
 use daybook_domain::books::Month;
+use daybook_domain::books::commands::{BooksCommand, DrawnLiabilities};
 use daybook_domain::{Currency, PartyId, Timestamp};
 use daybook_market::periods::periods;
 use daybook_market::proven::Prover;
 use daybook_market::proven::blinding::blinding_or_new;
+use daybook_market::proven::liabilities::statements;
 use daybook_market::transparency::{folder, grow, recount, sign};
 use daybook_market::verify::{Report, verify_liabilities, verify_seals};
 use daybook_market::{AnyCommand, AnyRequest};
@@ -357,6 +359,19 @@ async fn what_is_owed_is_one_event_for_all_and_each_merchant_is_counted_in_it_on
     assert_eq!((wrong(Some(&blinding)), wrong(None)), ((3, 0), (3, 0)));
     let other = Blinding::by(&Zeroizing::new([9; 32]));
     assert_eq!(wrong(Some(&other)), (3, 3), "roots of another secret");
+    // what was owed yesterday, stated today: its sums derive, and what came since is not in it
+    books.stage.basket("c4", &[("o5", "m2", "20.00")]).await;
+    books.stage.pay("c4", "p4", "20.00").await;
+    let now = books.stage.now().0;
+    books.stage.clock.set(now + 2 * 3_600_000_000);
+    let last =
+        statements(books.stage.market.journal().as_ref(), books.stage.market.id()).unwrap().pop().unwrap();
+    let drawn = Some(Box::new(DrawnLiabilities { through: last.position, sums: last.said.sums }));
+    let id = books.stage.market.id();
+    let stale = AnyCommand::Books { id, command: BooksCommand::StateLiabilities { drawn } };
+    let request = AnyRequest::new(stale, Uuid::from_u128(7), PartyId::new("chen").unwrap());
+    books.stage.market.execute(request).await.unwrap();
+    assert_eq!(wrong(None), (4, 1), "a sum that leaves out what came two hours before");
     books.stage.holds();
 }
 

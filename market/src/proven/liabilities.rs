@@ -1,14 +1,16 @@
 //! What the market owes, leaf by leaf: drawn up from the books, stated by an event of the log, shown to each who is owed.
 
+use std::ops::ControlFlow;
+
 use daybook_commands::Executed;
 use daybook_domain::books::commands::{BooksCommand, DrawnLiabilities};
 use daybook_domain::books::events::{LiabilitiesStated, LiabilitiesSum};
 use daybook_domain::posting::{CHART, Class};
 use daybook_domain::{Currency, Event, MarketId, Money, Reference, Timestamp};
-use daybook_journal::{Journal, Position};
+use daybook_journal::{Filter, Journal, Position, Recorded};
 use daybook_projections::queries::Balance;
 use daybook_projections::{AsOf, ReadModels};
-use daybook_proofs::{Blinding, Log, OwedProof, OwedTree, Proof, PublicKey};
+use daybook_proofs::{Blinding, Log, MOST_BETWEEN, OwedProof, OwedTree, Proof, PublicKey};
 
 use super::Prover;
 use crate::stream::visit;
@@ -17,6 +19,8 @@ use crate::{AnyRequest, Market, MarketError};
 
 /// Largest sum that is stated: 18 digits, as whoever checks reads them.
 const MOST_OWED: u64 = 999_999_999_999_999_999;
+/// Longest that what is owed is drawn up before it is stated, microseconds: an hour.
+const LONGEST_DRAWING: i64 = 3_600_000_000;
 /// The accounts that leaves of their own stand for, in all; merchants' are counted by merchant.
 const OTHERS: [(&str, &str); 4] = [
     ("Escrow", "escrow"),
@@ -212,6 +216,8 @@ pub struct Statement {
     pub position: Position,
     /// When it was stated, microseconds.
     pub at: i64,
+    /// When that was recorded, microseconds.
+    pub recorded_at: i64,
     /// What it says.
     pub said: LiabilitiesStated,
 }
@@ -224,7 +230,8 @@ pub fn statements(journal: &dyn Journal, market: MarketId) -> Result<Vec<Stateme
     let mut found = Vec::new();
     visit(journal, &format!("books-{market}"), &mut |event, stored| {
         if let Event::LiabilitiesStated(said) = event {
-            found.push(Statement { position: stored.position, at: stored.occurred_at, said });
+            let Recorded { position, occurred_at: at, recorded_at, .. } = *stored;
+            found.push(Statement { position, at, recorded_at, said });
         }
     })?;
     Ok(found)
@@ -280,6 +287,15 @@ impl Market {
         let drawn = tokio::task::spawn_blocking(work).await;
         let failed = |error| TransparencyError::Refused(format!("drawing up what is owed failed: {error}"));
         let (owed, drawn) = drawn.map_err(failed)??;
+        let journal = self.journal().as_ref();
+        if let Some(drawn) = drawn.as_ref().filter(|_| journal.dense())
+            && journal.head()?.saturating_sub(drawn.through) > MOST_BETWEEN
+        {
+            return Err(TransparencyError::Refused(format!(
+                "more than {MOST_BETWEEN} events came while what is owed through {} was drawn up: state it again",
+                drawn.through
+            )));
+        }
         let executed = match drawn {
             Some(drawn) => {
                 let command = BooksCommand::StateLiabilities { drawn: Some(Box::new(drawn)) };
@@ -343,6 +359,30 @@ impl Prover<'_> {
     }
 }
 
+/// Whether it was drawn up long before it was stated: what came between is not in it, and who reads it takes it for new.
+fn late(journal: &dyn Journal, statement: &Statement) -> Result<Option<String>, TransparencyError> {
+    let (through, position) = (statement.said.through, statement.position);
+    let between = position - through - 1;
+    if journal.dense() && between > MOST_BETWEEN {
+        return Ok(Some(format!(
+            "it counts events through {through}, and {between} came before it was stated"
+        )));
+    }
+    let stated = statement.at.max(statement.recorded_at);
+    let mut older = None;
+    journal.scan(through, Some(position - 1), &Filter::default(), &mut |event| {
+        if event.recorded_at < stated.saturating_sub(LONGEST_DRAWING) {
+            older = Some((event.position, Timestamp(event.recorded_at)));
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(older.map(|(at, time)| {
+        let stated = Timestamp(stated);
+        format!("it was stated {stated} and counts events through {through}: that at {at}, of {time}, is not in it")
+    }))
+}
+
 /// What a statement says and the books do not give; without the secret, roots are not compared.
 pub(crate) fn derived(
     models: &ReadModels,
@@ -352,6 +392,9 @@ pub(crate) fn derived(
     let Statement { position, said: LiabilitiesStated { through, sums: said, .. }, .. } = statement;
     if through >= position {
         return Ok(Some(format!("it counts events through {through}, which is not before it")));
+    }
+    if let Some(why) = late(models.journal().as_ref(), statement)? {
+        return Ok(Some(why));
     }
     let all = owed(models, *through)?;
     if let Some(why) = all.iter().flat_map(Owed::wrong).find(Wrong::stops) {

@@ -14,6 +14,8 @@ pub struct ExpectedOwed<'a> {
     pub owed: Option<&'a str>,
     /// Stated at this time or later, microseconds since 1970, UTC.
     pub not_before: Option<i64>,
+    /// Counting the events through this position at least.
+    pub through: Option<u64>,
     /// Under a checkpoint of so many events at least.
     pub events: Option<u64>,
 }
@@ -35,6 +37,13 @@ impl ExpectedOwed<'_> {
         }
         if self.not_before.is_some_and(|first| stated.stated_at < first) {
             return Err(ProofError::broken("its sum was stated before the time that was asked for"));
+        }
+        if let Some(known) = self.through.filter(|known| stated.through < *known) {
+            let why = format!(
+                "it counts the events through {}, and those through {known} are known",
+                stated.through
+            );
+            return Err(ProofError::broken(why));
         }
         if size < expected {
             let why = format!("its checkpoint has {size} events, and at least {expected} are known");

@@ -24,7 +24,7 @@ use crate::ProofError;
 use crate::statement::{decimal, number, read_amount};
 
 pub use expected::{ExpectedOwed, verify_owed};
-pub use stated::{Stated, StatedSum};
+pub use stated::{MOST_BETWEEN, Stated, StatedSum};
 
 const PROOF: &str = "daybook owed 2";
 /// How the file begins that keeps the secret.

@@ -5,10 +5,14 @@ use tlog_tiles::Hash;
 
 use super::{Sum, read};
 use crate::statement::{hex, is_currency};
+use crate::time::LEEWAY;
 use crate::{Checkpoint, Proof, ProofError, PublicKey, SignedBy};
 
 /// The last microsecond of the year 9999: what can be written as a time.
 const LATEST: i64 = 253_402_300_799_999_999;
+
+/// Most events that may come between the last that a sum counts and the one that states it: it is drawn up and stated at once.
+pub const MOST_BETWEEN: u64 = 100_000;
 
 /// What is owed in all in a currency, as an event says it.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +32,8 @@ pub struct StatedSum {
 pub struct Stated {
     /// Position of the event.
     pub position: u64,
-    /// When it was stated, microseconds since 1970, UTC. A later checkpoint has it too: it does not make it newer.
+    /// When it was stated, microseconds since 1970, UTC: when that happened or was recorded, the earlier of both. A later checkpoint has
+    /// it too: it does not make it newer.
     pub stated_at: i64,
     /// What is owed by the events through here.
     pub through: u64,
@@ -96,10 +101,24 @@ impl Stated {
         if through >= entry.position {
             return Err(ProofError::broken("it says what is owed by events that came after it"));
         }
-        let (position, stated_at) = (entry.position, entry.occurred_at);
-        if !(0..=LATEST).contains(&stated_at) {
+        if entry.position - through > MOST_BETWEEN + 1 {
+            let why = format!(
+                "it counts events through {through} and was stated at {}: it was not drawn up then",
+                entry.position
+            );
+            return Err(ProofError::broken(why));
+        }
+        let times = [entry.occurred_at, entry.recorded_at];
+        if times.iter().any(|time| !(0..=LATEST).contains(time)) {
             return Err(ProofError::broken("it was stated at no time of this calendar"));
         }
+        let signed_at = proof.checkpoint.signed_at();
+        let signed_at =
+            signed_at.ok_or_else(|| ProofError::broken("its checkpoint does not say when it was signed"))?;
+        if times.iter().any(|time| *time > signed_at.saturating_add(LEEWAY)) {
+            return Err(ProofError::broken("it was stated after its checkpoint was signed"));
+        }
+        let (position, stated_at) = (entry.position, entry.occurred_at.min(entry.recorded_at));
         Ok(Self { position, stated_at, through, sums, checkpoint: proof.checkpoint, by })
     }
 }

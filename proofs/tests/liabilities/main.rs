@@ -26,6 +26,7 @@ struct Case {
     currency: String,
     owed: String,
     not_before: Option<i64>,
+    through: Option<u64>,
     events: Option<u64>,
 }
 
@@ -38,6 +39,7 @@ impl Case {
             currency: currency.as_deref(),
             owed: owed.as_deref(),
             not_before: self.not_before,
+            through: self.through,
             events: self.events,
         };
         let keys = [PublicKey::parse(&self.key).unwrap()];
@@ -55,10 +57,11 @@ fn script(cases: &[Case]) -> Vec<(bool, String)> {
         fs::write(&sum, &case.sum).unwrap();
         let Case { key, merchant, currency, owed, .. } = case;
         let not_before = case.not_before.map_or_else(String::new, |at| at.to_string());
+        let through = case.through.map_or_else(String::new, |at| at.to_string());
         let events = case.events.map_or_else(String::new, |events| events.to_string());
         let (own, sum) = (own.display(), sum.display());
         asked.push_str(&format!(
-            "{own}\t{sum}\t{key}\t{merchant}\t{currency}\t{owed}\t{not_before}\t{events}\n"
+            "{own}\t{sum}\t{key}\t{merchant}\t{currency}\t{owed}\t{not_before}\t{through}\t{events}\n"
         ));
     }
     judged_by("check_liabilities.py", asked, cases.len())
@@ -81,6 +84,7 @@ fn valid(market: &Market) -> Vec<Case> {
                     currency: (*currency).to_owned(),
                     owed: decimal(i64::try_from(minor).unwrap(), *digits),
                     not_before: Some(sum.at),
+                    through: Some(sum.through),
                     events: Some(market.checkpoint.size),
                 });
             }
@@ -190,10 +194,50 @@ fn a_market_that_signs_whatever_it_says_is_held_to_what_a_sum_must_be() {
     ] {
         of(&Market::that_says(market_key(9), &str::to_owned, stream, kind, first), what);
     }
+    let time = "time 2026-06-01T00:00:00Z";
+    let mut signs = |stated, lines: &[&str], what: &str| {
+        let says = ("books-main", "LiabilitiesStated");
+        of(&Market::that_signs(market_key(9), &str::to_owned, says, stated, lines), what);
+    };
+    signs((FIRST, 1, 100_001), &[time], "a sum that was drawn up long before");
+    signs((FIRST + 30 * DAY, 1, 0), &[time], "a sum that is stated after it was signed");
+    signs((FIRST, 30 * DAY, 0), &[time], "a sum that was recorded after it was signed");
+    signs((FIRST, -FIRST - 1, 0), &[time], "a sum that was recorded before the calendar");
+    for (lines, what) in [
+        (&[][..], "signed at no time"),
+        (&[time, time], "signed at two times"),
+        (&["time never"], "signed never"),
+        (&["time 2026-06-31T00:00:00Z"], "signed on a day that is none"),
+        (&["time 2026-06-01T00:00:60Z"], "signed in a second that is none"),
+        (&["time 2026-06-01T00:00:00+00:00"], "a time written in another way"),
+        (&["time 2026-06-01T00:00:00.Z"], "a part of a second that is none"),
+        (&["time 1969-12-31T23:59:59Z"], "signed before the calendar"),
+        (&["time 0000-01-01T00:00:00Z"], "signed in no year"),
+    ] {
+        signs((FIRST, 1, 0), lines, what);
+    }
     for (case, (holds, says)) in cases.iter().zip(script(&cases)) {
         assert!(case.judged().is_err(), "the crate takes {}", case.what);
         assert!(!holds, "the script takes {}: {says}", case.what);
     }
+}
+
+#[test]
+fn a_sum_was_stated_when_it_was_recorded_where_it_says_that_it_happened_later() {
+    let says = ("books-main", "LiabilitiesStated");
+    // as many events between as may come, and a part of a second in the time of the checkpoint
+    let stated = (FIRST + DAY, -DAY, 100_000);
+    let market =
+        Market::that_signs(market_key(9), &str::to_owned, says, stated, &["time 2026-05-29T21:00:00.25Z"]);
+    let mut case = valid(&market).remove(0);
+    case.not_before = Some(FIRST + 1);
+    let mut holds = case.clone();
+    holds.not_before = Some(FIRST);
+    assert_eq!(holds.judged(), Ok(()));
+    assert!(case.judged().unwrap_err().contains("before the time that was asked for"));
+    let said = script(&[holds, case]);
+    assert!(said[0].0, "{said:?}");
+    assert!(!said[1].0 && said[1].1.contains("before the time that was asked for"), "{said:?}");
 }
 
 #[test]

@@ -17,6 +17,8 @@ fn entry<'a>(position: u64, stream: &'a str, kind: &'a str, occurred_at: i64, da
 pub struct Sum {
     pub position: u64,
     pub at: i64,
+    pub recorded_at: i64,
+    pub through: u64,
     pub data: String,
     pub trees: Vec<(&'static str, u32, OwedTree)>,
 }
@@ -51,6 +53,18 @@ impl Market {
 
     /// One that signs whatever `touch` makes of the event's data.
     pub fn that_says(key: MarketKey, touch: Touch<'_>, stream: &str, kind: &str, first: i64) -> Self {
+        Self::that_signs(key, touch, (stream, kind), (first, 1, 0), &["time 2026-06-01T00:00:00Z"])
+    }
+
+    /// One whose sums are stated first at a time, recorded so much later and behind so many events that they do not count; and that
+    /// signs further lines.
+    pub fn that_signs(
+        key: MarketKey,
+        touch: Touch<'_>,
+        (stream, kind): (&str, &str),
+        (first, later, between): (i64, i64, u64),
+        lines: &[&str],
+    ) -> Self {
         let blinding = Blinding::by(&Zeroizing::new([3; 32]));
         let folder = tempfile::tempdir().unwrap();
         let mut log = Log::open(folder.path()).unwrap();
@@ -75,20 +89,26 @@ impl Market {
             };
             let said = trees.iter().map(said).collect::<Vec<_>>().join(",");
             let data = touch(&format!(r#"{{"through":{through},"by":"system","sums":[{said}]}}"#));
-            let (position, at) = (through + 1, first + DAY * i64::try_from(statement).unwrap());
-            log.append(&entry(position, stream, kind, at, &data)).unwrap();
-            sums.push(Sum { position, at, data, trees });
+            while log.size() < through + between {
+                log.append(&entry(log.size() + 1, "order-o1", "OrderPlaced", 5, "{}")).unwrap();
+            }
+            let (position, at) = (log.size() + 1, first + DAY * i64::try_from(statement).unwrap());
+            let recorded_at = at.saturating_add(later);
+            log.append(&Entry { recorded_at, ..entry(position, stream, kind, at, &data) }).unwrap();
+            sums.push(Sum { position, at, recorded_at, through, data, trees });
         }
-        let checkpoint =
-            log.checkpoint(std::slice::from_ref(&key), &["time 2026-06-01T00:00:00Z".to_owned()]);
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        let checkpoint = log.checkpoint(std::slice::from_ref(&key), &lines);
         let (stream, kind) = (stream.to_owned(), kind.to_owned());
         Self { key, folder, sums, stream, kind, checkpoint: checkpoint.unwrap() }
     }
 
     pub fn sum(&self, of: usize) -> String {
-        let Sum { position, at, data, .. } = &self.sums[of];
+        let Sum { position, at, recorded_at, data, .. } = &self.sums[of];
         let log = Log::read(self.folder.path()).unwrap();
-        log.prove(&entry(*position, &self.stream, &self.kind, *at, data), &self.checkpoint).unwrap().to_text()
+        let event = entry(*position, &self.stream, &self.kind, *at, data);
+        let event = Entry { recorded_at: *recorded_at, ..event };
+        log.prove(&event, &self.checkpoint).unwrap().to_text()
     }
 
     pub fn own(&self, of: usize, currency: &str, to: &str) -> String {

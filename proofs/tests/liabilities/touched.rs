@@ -192,11 +192,12 @@ pub fn touched(
             "lines that end as on another system"
         }
         _ => {
-            match chance.below(5) {
+            match chance.below(6) {
                 0 => case.merchant = format!("merchant {}", of.merchant),
                 1 => case.currency = "USD".to_owned(),
                 2 => case.owed = add(&of.owed, by),
                 3 => case.not_before = of.not_before.map(|at| at + 1),
+                4 => case.through = of.through.map(|at| at + 1),
                 _ => case.events = of.events.map(|events| events + 1),
             }
             "not what was expected"
@@ -209,7 +210,7 @@ pub fn touched(
             && case.key == of.key
             && case.merchant == of.merchant
             && (&case.currency, &case.owed) == (&of.currency, &of.owed)
-            && (case.not_before, case.events) == (of.not_before, of.events)
+            && (case.not_before, case.through, case.events) == (of.not_before, of.through, of.events)
     };
     let only_expects_less = case.own == of.own && case.sum == of.sum && case.key == of.key && way < 26;
     (!same(&case) && !only_expects_less).then_some(case)

@@ -93,6 +93,9 @@ struct Check {
     /// Refuse a sum that was stated before this time: one of last year holds today too
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     not_before: Option<Timestamp>,
+    /// Refuse a sum that does not count the events through here, such as the size of a checkpoint that you have kept
+    #[arg(long, value_name = "POSITION")]
+    through: Option<u64>,
     /// Refuse a sum under a checkpoint of fewer events: an older one than you know
     #[arg(long, value_name = "SIZE")]
     events: Option<u64>,
@@ -228,6 +231,7 @@ fn verdict(asked: &Check) -> Result<Result<Held, ProofError>, Failure> {
         currency: currency.as_deref(),
         owed: asked.owed.as_deref(),
         not_before: asked.not_before.map(|first| first.0),
+        through: asked.through,
         events: asked.events,
     };
     let (own, sum) = (read(&asked.file)?, read(&asked.sum)?);
