@@ -12,7 +12,7 @@ use std::time::Duration;
 use daybook_domain::{MarketId, Timestamp};
 use daybook_journal::{Filter, Journal, JournalError, Position, Recorded};
 use daybook_projections::ReadModelError;
-use daybook_proofs::statement::closed_line;
+use daybook_proofs::statement::{NONE_CLOSED, closed_line};
 use daybook_proofs::{Checkpoint, Entry, Log, MarketKey, Proof, ProofError, Recount};
 
 use crate::MarketError;
@@ -170,7 +170,8 @@ pub(crate) fn lines(
 ) -> Result<Vec<String>, TransparencyError> {
     let closed = in_force(journal, market, size)?.pop();
     let closed = closed.map(|closed| closed_line(closed.period.as_str(), closed.position));
-    Ok([format!("time {now}")].into_iter().chain(closed).collect())
+    // said also where there is none: a line that is missing could be one that was left out
+    Ok(vec![format!("time {now}"), closed.unwrap_or_else(|| NONE_CLOSED.to_owned())])
 }
 
 /// The proof of the event at a position, under a checkpoint.

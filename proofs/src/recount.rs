@@ -1,11 +1,14 @@
 //! The log counted again from the events of its journal.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde::Deserialize;
 use tlog_tiles::Hash;
 
 use crate::files::{Files, tile_name};
 use crate::log::saved;
+use crate::statement::{CLOSED, NONE_CLOSED, closed_line};
 use crate::tree::{Full, TILE, Tree};
 use crate::{Checkpoint, Entry, ProofError, PublicKey};
 
@@ -26,6 +29,8 @@ pub struct Recount {
     checkpoints: Vec<u64>,
     next: usize,
     keys: Vec<PublicKey>,
+    /// By stream of books, the closes in force: month and position.
+    closes: BTreeMap<String, Vec<(String, u64)>>,
     /// The position that should come next.
     expected: u64,
     found: Vec<String>,
@@ -64,6 +69,7 @@ impl Recount {
             checkpoints,
             next: 0,
             keys,
+            closes: BTreeMap::new(),
             expected: 1,
             found: Vec::new(),
             more: 0,
@@ -104,7 +110,56 @@ impl Recount {
                 self.compare(level, number, &hashes)?;
             }
         }
+        if entry.stream.starts_with("books-") {
+            self.closed(entry);
+        }
         Ok(())
+    }
+
+    /// Takes in what an event says of closes of the books.
+    fn closed(&mut self, entry: &Entry<'_>) {
+        #[derive(Deserialize)]
+        struct Said {
+            period: String,
+        }
+        let closes = self.closes.entry(entry.stream.to_owned()).or_default();
+        if !matches!(entry.kind, "PeriodClosed" | "PeriodReopened") {
+            return;
+        }
+        match (entry.says::<Said>(), entry.kind) {
+            (Ok(Said { period }), "PeriodClosed") => closes.push((period, entry.position)),
+            (Ok(Said { period }), _) => {
+                if let Some(last) = closes.iter().rposition(|(of, _)| *of == period) {
+                    closes.remove(last);
+                }
+            }
+            (Err(error), _) => {
+                self.find(format!("the event at position {}, {}: {error}", entry.position, entry.kind));
+            }
+        }
+    }
+
+    /// What is wrong with what a checkpoint says of the last close in force; one that says nothing is of before one was.
+    fn misnamed(&self, checkpoint: &Checkpoint) -> Option<String> {
+        let mut last: Vec<String> = self
+            .closes
+            .values()
+            .map(|closes| {
+                closes.last().map_or_else(|| NONE_CLOSED.to_owned(), |(of, at)| closed_line(of, *at))
+            })
+            .collect();
+        if last.is_empty() {
+            last.push(NONE_CLOSED.to_owned());
+        }
+        let said: Vec<&String> = checkpoint.lines.iter().filter(|line| line.starts_with(CLOSED)).collect();
+        let fits = match said[..] {
+            [] => last.iter().any(|line| line == NONE_CLOSED),
+            [one] => last.contains(one),
+            _ => false,
+        };
+        let said = said.iter().map(|line| line.as_str()).collect::<Vec<_>>().join(", ");
+        (!fits)
+            .then(|| format!("of the books it says {said:?}, by the journal it is {:?}", last.join(" or ")))
     }
 
     /// The end of the journal: what was found wrong, and how many checkpoints were compared.
@@ -154,10 +209,10 @@ impl Recount {
                     Some(Ok(checkpoint)) if checkpoint.root != root => {
                         Some(format!("the first {size} events are not those that were signed"))
                     }
-                    Some(Ok(_)) if self.keys.is_empty() => None,
-                    Some(Ok(checkpoint)) => {
-                        checkpoint.verify(&self.keys).err().map(|error| error.to_string())
-                    }
+                    Some(Ok(checkpoint)) => self.misnamed(&checkpoint).or_else(|| {
+                        let asked = !self.keys.is_empty();
+                        asked.then(|| checkpoint.verify(&self.keys).err())?.map(|error| error.to_string())
+                    }),
                 };
             self.of_checkpoints.extend(told.map(|told| format!("checkpoints/{size}: {told}")));
         }

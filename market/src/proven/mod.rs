@@ -17,7 +17,7 @@ use daybook_domain::books::events::StatementSeal;
 use daybook_domain::{Code, MarketId};
 use daybook_journal::{Journal, Position};
 use daybook_projections::{Calendar, ReadModelError, ReadModels};
-use daybook_proofs::statement::{Chapter, MerchantLeaf, StatementFiles};
+use daybook_proofs::statement::{Chapter, MerchantLeaf, StatementFiles, closed_line};
 use daybook_proofs::{Checkpoint, Files, KeyedPath, Log, PublicKey};
 
 use crate::periods::{Period, in_force};
@@ -142,7 +142,8 @@ impl Prover<'_> {
         under: &Checkpoint,
     ) -> Result<Vec<Period>, TransparencyError> {
         let mut closes = in_force(self.journal, self.market, under.size)?;
-        if !under.lines.iter().any(|line| line.starts_with("closed ")) && !closes.is_empty() {
+        let named = |last: &Period| under.lines.contains(&closed_line(last.period.as_str(), last.position));
+        if closes.last().is_some_and(|last| !named(last)) {
             return refused(
                 "the last checkpoint does not say which books were closed: `daybook log checkpoint` signs one that does, \
                  once something has come",

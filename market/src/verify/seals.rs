@@ -27,10 +27,20 @@ pub fn verify_seals(
     let sealed: Vec<&Period> = closes.iter().filter(|close| close.seal.is_some()).collect();
     // reopened or not: a month that is closed without a seal can be proved to nobody
     for close in closes.iter().filter(|close| close.seal.is_none()) {
-        check.note(format!(
-            "period {}, closed at position {}, seals no statements",
-            close.period, close.position
-        ));
+        // of before statements were sealed; behind one that was, it would hide what that has sealed
+        match sealed.iter().find(|before| before.position < close.position) {
+            None => check.note(format!(
+                "period {}, closed at position {}, seals no statements",
+                close.period, close.position
+            )),
+            Some(before) => check.look(
+                || format!("period {} closed at position {}", close.period, close.position),
+                Some(format!(
+                    "it seals no statements, and {} was sealed before it, at position {}",
+                    before.period, before.position
+                )),
+            ),
+        }
     }
     for (done, close) in sealed.iter().enumerate() {
         told("drawing up the seals again", done as u64, sealed.len() as u64);

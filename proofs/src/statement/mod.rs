@@ -50,5 +50,8 @@ pub fn closed_line(period: &str, position: u64) -> String {
     format!("{CLOSED}{period} {position}")
 }
 
+/// That line where no close is in force: a checkpoint without either says nothing of the books, and proves nothing of them.
+pub const NONE_CLOSED: &str = "closed none";
+
 /// How the line of a checkpoint begins that names the last close in force.
-const CLOSED: &str = "closed ";
+pub(crate) const CLOSED: &str = "closed ";

@@ -239,6 +239,50 @@ fn a_recount_finds_what_was_changed_dropped_or_cut_off() {
     assert!(damaged[0].contains("are damaged") && checkpoints == 3, "{damaged:?}");
 }
 
+#[test]
+fn a_recount_holds_what_each_checkpoint_says_of_the_books_to_the_journal() {
+    let market = key("m", 1);
+    let data = |period: &str| format!("{{\"period\":\"{period}\"}}");
+    let (january, february) = (data("2018-01"), data("2018-02"));
+    let journal = [
+        event(1, "order-o1", "OrderPlaced", "{}"),
+        event(2, "books-main", "JournalVoucher", "{}"),
+        event(3, "books-main", "PeriodClosed", &january),
+        event(4, "books-main", "PeriodClosed", &february),
+        event(5, "books-main", "PeriodReopened", &february),
+        event(6, "books-main", "PeriodClosed", &february),
+    ];
+    let honest = ["none", "none", "2018-01 3", "2018-02 4", "2018-01 3", "2018-02 6"];
+    let found = |said: &[Option<&str>; 6]| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Log::open(folder.path()).unwrap();
+        for (entry, said) in journal.iter().zip(said) {
+            log.append(entry).unwrap();
+            let lines: Vec<String> = said.iter().map(|said| format!("closed {said}")).collect();
+            log.checkpoint(std::slice::from_ref(&market), &lines).unwrap();
+        }
+        let mut recount = Recount::of(folder.path(), vec![public(&market)]).unwrap();
+        journal.iter().for_each(|entry| recount.take(entry).unwrap());
+        recount.finish().unwrap().0
+    };
+    assert_eq!(found(&honest.map(Some)), Vec::<String>::new());
+    for (at, wrong) in [
+        (0, Some("2018-01 3")),
+        (2, Some("none")),
+        (2, None),
+        (3, Some("2018-01 3")),
+        (4, Some("2018-02 4")),
+        (5, Some("2018-02 06")),
+        (5, Some("2018-02 6\nclosed 2018-02 6")),
+    ] {
+        let mut said = honest.map(Some);
+        said[at] = wrong;
+        let found = found(&said);
+        assert_eq!(found.len(), 1, "{wrong:?}: {found:?}");
+        assert!(found[0].contains(&format!("checkpoints/{}: of the books it says", at + 1)), "{found:?}");
+    }
+}
+
 /// A witness's key, and its signature under a note.
 fn witness(note: &str, seconds: u64) -> (PublicKey, String) {
     let secret = SigningKey::from_bytes(&[9; 32]);

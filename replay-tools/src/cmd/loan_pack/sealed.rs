@@ -1,7 +1,8 @@
 //! The statement inside a merchant's pack: that its account lacks no line of the months that were closed.
 //!
-//! Which months these are is not the market's to say: the checkpoint that the pack's issue stands under names the last close of the books
-//! that was in force, and every month of the pack up to there is sealed, unless a close from before statements were sealed is shown.
+//! Which months these are the checkpoint that the pack's issue stands under says: it names the last close of the books that was in force, or
+//! that none was, by the market's signed word, which is held against the journal by who has it; and every month of the pack up to there is
+//! sealed, unless a close from before statements were sealed is shown.
 
 use std::path::Path;
 
@@ -58,7 +59,11 @@ impl Close {
     pub fn of(checkpoint: &Checkpoint) -> Result<Option<Self>, String> {
         let mut named = checkpoint.lines.iter().filter_map(|line| line.strip_prefix("closed "));
         let (first, second) = (named.next(), named.next());
-        let Some(line) = first else { return Ok(None) };
+        // none at all is not that none was closed: it could have been left out
+        let line = first.ok_or("its checkpoint does not say which books were closed last")?;
+        if (line, second) == ("none", None) {
+            return Ok(None);
+        }
         let close = line.split_once(' ').and_then(|(period, position)| {
             Some(Self { period: period.to_owned(), position: position.parse().ok()? })
         });
@@ -219,7 +224,7 @@ pub fn held(pack: &Pack, facts: Option<&Facts>, keys: &[PublicKey], wrong: &mut 
     }
     match &subject.sealed {
         _ if wrong.len() > before => "no".to_owned(),
-        None => "of no month: none was closed and sealed when it was drawn, by the checkpoint".to_owned(),
+        None => "of no month: none was closed and sealed when it was drawn, by the market's word".to_owned(),
         Some(months) => {
             let (first, last) = (subject.from.format("%Y-%m"), subject.to.format("%Y-%m"));
             let rest = match (first.to_string() < months.from, last.to_string() > months.through) {

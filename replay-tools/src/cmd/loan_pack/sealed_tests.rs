@@ -48,7 +48,8 @@ fn market_that_closed(january: &str, closed: &str) -> Market {
         entry(4, "merchant-m-1", "LoanPackIssued", "{}"),
     ];
     entries.iter().for_each(|entry| log.append(entry).unwrap());
-    let checkpoint = log.checkpoint(&[key], &[format!("closed {closed}")]).unwrap();
+    let lines = if closed.is_empty() { Vec::new() } else { vec![format!("closed {closed}")] };
+    let checkpoint = log.checkpoint(&[key], &lines).unwrap();
     let proofs = entries.iter().map(|entry| log.prove(entry, &checkpoint).unwrap().to_text()).collect();
     let key = MarketKey::parse(&MarketKey::generate("shop.example", [7; 32]).unwrap()).unwrap();
     Market { place, checkpoint, proofs, key: PublicKey::parse(key.public()).unwrap() }
@@ -185,4 +186,14 @@ fn which_months_are_proved_follows_from_the_checkpoint_and_not_from_the_pack() {
     assert!(why.contains("no statement begins before its pack"), "{why}");
     let more = facts("2018-03-01", "2018-04-30", Some(("2018-03", "2018-03")));
     assert!(market.says(&more, &[], None).contains("2018-03 is said to be sealed, and no books"));
+}
+
+#[test]
+fn a_checkpoint_that_says_nothing_of_the_books_does_not_say_that_none_was_closed() {
+    let drawn = facts("2018-01-01", "2018-02-28", None);
+    let says = |closed: &str| market(closed).says(&drawn, &[], None);
+    assert_eq!(says("none"), "");
+    for closed in ["", "none\nclosed none", "none\nclosed 2018-02 3", "None", "none 3", "2018-02"] {
+        assert!(says(closed).contains("does not say which books were closed last"), "{closed:?}");
+    }
 }
