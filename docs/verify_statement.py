@@ -41,6 +41,8 @@ def node(left, right):
 
 EMPTY = sha(b"")
 MOST_BYTES = 256 << 20  # of an archive that is read
+MOST_PROOF = 4_000_000  # of a file in seals/
+MOST_NOTE, MOST_SIGNATURES = 1_000_000, 100  # of a checkpoint
 
 
 def unbase64(text, where, length=None):
@@ -183,6 +185,7 @@ def checkpoint(note, keys, where):
     """Size, root and further lines of a checkpoint that the keys signed."""
     text, found, signatures = note.rpartition("\n\n")
     check(found and signatures.endswith("\n"), where, "no checkpoint stands in it")
+    check(len(note.encode()) <= MOST_NOTE and signatures.count("\n") <= MOST_SIGNATURES, where, "its checkpoint is longer than any that is read")
     check(all(c >= " " or c == "\n" for c in note), where, "its checkpoint has characters that stand in none")
     if KNOWN.get((note, tuple(keys))) is None:
         text_bytes, seen = (text + "\n").encode(), set()
@@ -289,8 +292,9 @@ def archive(raw):
 
 # ---- the statement
 
-def text_of(files, name):
+def text_of(files, name, most=MOST_BYTES):
     check(name in files, name, "it is missing")
+    check(len(files[name]) <= most, name, f"it has more than {most} bytes")
     try:
         return files[name].decode()
     except UnicodeDecodeError:
@@ -303,7 +307,7 @@ def hashes(lines, where):
 
 def close(files, name, position, keys):
     """The proof of a close of the books (C2SP tlog-proof)."""
-    text = text_of(files, name)
+    text = text_of(files, name, MOST_PROOF)
     head, found, note = text.partition("\n\n")
     lines = head.split("\n")
     check(found and len(lines) >= 3 and lines[0] == "c2sp.org/tlog-proof@v1", name, "it is no proof of an event")
@@ -331,7 +335,7 @@ def close(files, name, position, keys):
 def member(files, one, merchant):
     """The records that a close sealed of the merchant."""
     name = f"seals/{one['position']}.merchant"
-    text = text_of(files, name)
+    text = text_of(files, name, MOST_PROOF)
     head, found, path = text.partition("\n\n")
     check(found and (not path or path.endswith("\n")), name, "it is not as it is written")
     beside, own = hashes(path.split("\n")[:-1], name), leaf(merchant.encode())

@@ -5,7 +5,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use daybook_proofs::{Entry, MarketKey, PublicKey};
+use ed25519_dalek::{Signer as _, SigningKey};
 
 /// Numbers by chance (splitmix64), the same in every run.
 pub struct Chance(u64);
@@ -77,4 +80,16 @@ pub fn judged_by(script: &str, asked: String, cases: usize) -> Vec<(bool, String
         .collect();
     assert_eq!(said.len(), cases, "one answer for each");
     said
+}
+
+/// A proof whose checkpoint has a further line, and is signed anew with the market's key of a seed: also one that no market would sign.
+pub fn with_line(proof: &str, line: &str, seed: u8) -> String {
+    let (head, note) = proof.split_once("\n\n").unwrap();
+    let text = format!("{}\n{line}\n", note.rsplit_once("\n\n").unwrap().0);
+    let key = market_key(seed);
+    let (name, id) = key.public().split_once('+').unwrap();
+    let id = u32::from_str_radix(id.split_once('+').unwrap().0, 16).unwrap().to_be_bytes();
+    let signature = SigningKey::from_bytes(&[seed; 32]).sign(text.as_bytes());
+    let signature = BASE64_STANDARD.encode([&id[..], &signature.to_bytes()].concat());
+    format!("{head}\n\n{text}\n\u{2014} {name} {signature}\n")
 }

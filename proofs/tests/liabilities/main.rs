@@ -9,7 +9,7 @@ mod touched;
 
 use std::fs;
 
-use common::{Chance, judged_by, market_key};
+use common::{Chance, judged_by, market_key, with_line};
 use daybook_proofs::statement::decimal;
 use daybook_proofs::{ExpectedOwed, PublicKey, verify_owed};
 use market::{DAY, FIRST, Market, owed};
@@ -238,6 +238,19 @@ fn a_sum_was_stated_when_it_was_recorded_where_it_says_that_it_happened_later() 
     let said = script(&[holds, case]);
     assert!(said[0].0, "{said:?}");
     assert!(!said[1].0 && said[1].1.contains("before the time that was asked for"), "{said:?}");
+}
+
+#[test]
+fn a_checkpoint_longer_than_any_is_refused_by_both() {
+    let market = Market::of(market_key(9));
+    let plain = valid(&market).remove(0);
+    let with = |bytes: usize| Case { sum: with_line(&plain.sum, &"x".repeat(bytes), 9), ..plain.clone() };
+    let (short, long) = (with(900_000), with(1_000_000));
+    assert_eq!(short.judged(), Ok(()));
+    assert!(long.judged().unwrap_err().contains("no signed note"));
+    let said = script(&[short, long]);
+    assert!(said[0].0, "{said:?}");
+    assert!(!said[1].0 && said[1].1.contains("longer than any that is read"), "{said:?}");
 }
 
 #[test]

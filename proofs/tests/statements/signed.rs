@@ -7,7 +7,7 @@ use daybook_proofs::statement::archive;
 use daybook_proofs::{Entry, Expected, Files, KeyedTree, Log, MarketKey, keyed, verify_statement};
 use sha2::{Digest as _, Sha256};
 
-use super::common::{market_key, public};
+use super::common::{market_key, public, with_line};
 use super::{Case, packed, script};
 
 /// Changes a text, line by line, before it goes into the next: `lines/CNY/2018-01.tsv` (without its columns), `leaf 5`, `close 5` (the
@@ -255,6 +255,7 @@ pub const WAYS: &[Way] = &[
     // the checkpoint
     way("an earlier close in force", "note", ("closed 2018-03 8", "closed 2018-02 5"), "", "the last close in force is 2018-02 5", "it is not the last close in force"),
     way("no close in force", "note", ("closed 2018-03 8", "open"), "", "does not say which close of the books is in force", "it is not the last close in force"),
+    way("nothing closed", "note", ("closed 2018-03 8", "closed none"), "", "the last close in force is none", "it is not the last close in force"),
     way("two closes in force", "note", ("closed 2018-03 8", "closed 2018-03 8\nclosed 2018-03 8"), "", "does not say which close of the books is in force", "it is not the last close in force"),
     way("a close in force written in another way", "note", ("closed 2018-03 8", "closed 2018-03 08"), "", "the last close in force is 2018-03 08", "it is not the last close in force"),
     // the head
@@ -303,4 +304,48 @@ fn what_a_market_signs_that_cannot_be_is_refused_by_both_with_what_and_where() {
         }
     }
     assert!(other.is_empty(), "{}", other.join("\n"));
+}
+
+#[test]
+fn a_file_that_is_longer_than_is_read_is_refused_by_both() {
+    let key = market_key(9);
+    let case = |files: &Files| Case {
+        what: String::new(),
+        bytes: packed(files),
+        key: key.public().to_owned(),
+        merchant: String::new(),
+        from: String::new(),
+        through: String::new(),
+        events: None,
+    };
+    let noted = |bytes: usize| {
+        let mut files = statement(&key, &|_, _| {});
+        for position in CLOSES {
+            let proof = files.get_mut(&format!("seals/{position}.proof")).unwrap();
+            let longer = with_line(std::str::from_utf8(proof).unwrap(), &"x".repeat(bytes), 9);
+            *proof = longer.into_bytes();
+        }
+        case(&files)
+    };
+    let behind = |name: &str| {
+        let mut files = statement(&key, &|_, _| {});
+        files.get_mut(name).unwrap().extend(vec![b'x'; 4_000_000]);
+        case(&files)
+    };
+    let cases = [noted(900_000), noted(1_000_000), behind("seals/5.proof"), behind("seals/5.merchant")];
+    let said = script(&cases);
+    let words = [
+        ("", ""),
+        ("no signed note", "longer than any that is read"),
+        ("seals/5.proof has more than 4000000 bytes", "seals/5.proof: it has more than 4000000 bytes"),
+        ("seals/5.merchant has more than 4000000 bytes", "seals/5.merchant: it has more than 4000000 bytes"),
+    ];
+    for (at, (case, (here, there))) in cases.iter().zip(words).enumerate() {
+        let files = archive::read(&case.bytes).unwrap();
+        let judged = verify_statement(&files, &[public(&key)], &Expected::default());
+        let (holds, says) = &said[at];
+        assert_eq!((judged.is_ok(), *holds), (at == 0, at == 0), "{at}: {judged:?}, {says}");
+        let judged = judged.map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(judged.contains(here) && says.contains(there), "{at}: {judged}, {says}");
+    }
 }
