@@ -65,6 +65,7 @@ impl Close {
             return Ok(None);
         }
         let close = line.split_once(' ').and_then(|(period, position)| {
+            next(period)?;
             Some(Self { period: period.to_owned(), position: position.parse().ok()? })
         });
         match (close, second) {
