@@ -96,6 +96,16 @@ fn a_pack_is_issued_under_a_consent_proved_and_checked_elsewhere() {
         "does not hold",
     );
 
+    // what its reader expects of it
+    let expecting =
+        |args: &[&str]| elsewhere.run(&[&["loan-pack", "verify", zip, "--key", public], args].concat());
+    let own = ["--recipient", "icbc", "--merchant", "m-001", "--until", "2025-09-30", "--events", "1"];
+    assert_eq!(expecting(&own).code, 0);
+    says(&expecting(&["--recipient", "abc"]), 1, "it was issued to icbc, and abc was asked for");
+    says(&expecting(&["--merchant", "m-002"]), 1, "it is the pack of m-001, and m-002 was asked for");
+    says(&expecting(&["--until", "2025-10-01"]), 1, "its last day is 2025-09-30, and one through 2025-10-01");
+    says(&expecting(&["--events", "999999999"]), 1, "and 999999999 are known");
+
     for by in ["issued_by", "consent_by"] {
         assert!(shown[by].as_str().unwrap().starts_with("li, 20"), "{shown}");
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use daybook_domain::Timestamp;
 use daybook_packs::{Facts, Handed, Issued, MarketFacts, Pack};
 use daybook_proofs::{Entry, Proof, ProofError, PublicKey};
@@ -37,6 +38,52 @@ pub struct Verify {
     /// Check lines and figures alone, of a draft or where the key is not at hand: anybody could have made them
     #[arg(long, conflicts_with = "key")]
     unsigned: bool,
+    /// Refuse a pack that was issued to another: your own name
+    #[arg(long, value_name = "RECIPIENT")]
+    recipient: Option<String>,
+    /// Refuse the pack of another merchant, and a market's
+    #[arg(long, value_name = "ID")]
+    merchant: Option<String>,
+    /// Refuse a pack whose last day is before this one: one of two years ago holds today too
+    #[arg(long, value_name = "DATE")]
+    until: Option<NaiveDate>,
+    /// Refuse a pack that was issued under a checkpoint of fewer events: an older one than you know
+    #[arg(long, value_name = "SIZE")]
+    events: Option<u64>,
+}
+
+impl Verify {
+    /// What of a pack is not what its reader expects: whose it is, none of a market's, to whom it was issued, and its last day.
+    fn unexpected(
+        &self,
+        pack: &Pack,
+        merchant: Option<&str>,
+        recipient: Option<&str>,
+        to: NaiveDate,
+    ) -> Vec<String> {
+        let mut found = Vec::new();
+        if let Some(asked) = self.merchant.as_deref().filter(|asked| merchant != Some(*asked)) {
+            let whose = merchant.unwrap_or("the market");
+            found.push(format!("it is the pack of {whose}, and {asked} was asked for"));
+        }
+        if let Some(asked) = self.recipient.as_deref().filter(|asked| recipient != Some(*asked)) {
+            let whom = recipient.unwrap_or("nobody");
+            found.push(format!("it was issued to {whom}, and {asked} was asked for"));
+        }
+        if let Some(asked) = self.until.filter(|asked| to < *asked) {
+            found.push(format!("its last day is {to}, and one through {asked} was asked for"));
+        }
+        if let Some(known) = self.events {
+            let proof = pack.proof(PROOF).and_then(|of| Proof::parse(&String::from_utf8_lossy(of)).ok());
+            let size = proof.map_or(0, |proof| proof.checkpoint.size);
+            if size < known {
+                found.push(format!(
+                    "it was issued under a checkpoint of {size} events, and {known} are known"
+                ));
+            }
+        }
+        found
+    }
 }
 
 pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
@@ -77,6 +124,10 @@ fn of_merchant(pack: &Pack, args: &Verify) -> Verdict {
         checked.wrong.extend(drawn(issue::made(facts), |made| pack.unlike(&made.0, &proofs)));
     }
     let facts = checked.facts.as_ref();
+    if let Some(subject) = facts.map(|facts| &facts.subject) {
+        let recipient = subject.issued.as_ref().map(|issued| issued.recipient.as_str());
+        checked.wrong.extend(args.unexpected(pack, Some(&subject.merchant), recipient, subject.to));
+    }
     let claim = facts.map(Claim::of_merchant);
     let (signed, issued_by) = signed(pack, claim.as_ref(), args, &mut checked.wrong);
     let mut consent_by = None;
@@ -131,6 +182,10 @@ fn of_market(pack: &Pack, args: &Verify) -> Verdict {
         checked.wrong.extend(drawn(market::made(facts), |made| pack.unlike(&made.0, &[PROOF])));
     }
     let facts = checked.facts.as_ref();
+    if let Some(subject) = facts.map(|facts| &facts.subject) {
+        let recipient = subject.issued.as_ref().map(|issued| issued.recipient.as_str());
+        checked.wrong.extend(args.unexpected(pack, None, recipient, subject.to));
+    }
     let claim = facts.map(Claim::of_market);
     let (signed, issued_by) = signed(pack, claim.as_ref(), args, &mut checked.wrong);
     let mut table = Table::new(&[
@@ -290,7 +345,9 @@ fn consented(pack: &Pack, facts: Option<&Facts>, keys: &[PublicKey]) -> Result<S
     let issue = issue.ok_or_else(|| broken("nothing says when the pack was issued"))?;
     let until = data["through"].as_str().unwrap_or_default();
     let runs = Timestamp::parse(until).map_err(|why| broken(&why))?;
-    if event.position >= issue.position || runs.0 < issue.occurred_at {
+    // a pack dated back does not outlive the consent; an hour is left to the clocks of who issues and who records
+    let issued_at = issue.occurred_at.max(issue.recorded_at.saturating_sub(3_600_000_000));
+    if event.position >= issue.position || runs.0 < issued_at {
         return Err(broken("the pack was issued before it was given, or after it had run out"));
     }
     Ok(format!("{}, {}, until {runs}", event.actor, Timestamp(event.occurred_at)))
