@@ -1,4 +1,5 @@
 //! The services of a node.
+#![allow(clippy::result_large_err)] // a refusal is the protocol library's own type
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -356,8 +357,11 @@ impl Served {
     }
 }
 
+/// Whether an event passes.
+type Passes = Box<dyn Fn(&RecordedEvent) -> bool>;
+
 /// Which events pass.
-fn filter(option: Option<FilterOption>) -> Result<Box<dyn Fn(&RecordedEvent) -> bool>, Status> {
+fn filter(option: Option<FilterOption>) -> Result<Passes, Status> {
     let Some(FilterOption::Filter(filter)) = option else { return Ok(Box::new(|_| true)) };
     let unsupported = || Status::unimplemented("the stand-in filters by the beginnings of streams' names");
     let Some(FilterBy::StreamIdentifier(by)) = filter.by else { return Err(unsupported()) };
