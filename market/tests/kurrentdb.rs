@@ -59,7 +59,7 @@ fn a_demo_of_a_seed_comes_to_the_same_rows_in_kurrentdb() {
     let second = Market::open(&standin.url(), Options { own, ..Options::default() });
     assert!(second.err().unwrap().to_string().contains("is being written by daybook"));
     // a copy would have other positions
-    let mut copy = SqliteRestore::open(&folder.path().join("copy.db")).unwrap();
+    let mut copy = SqliteRestore::open(folder.path().join("copy.db")).unwrap();
     let refused = copy_journal(&*reader, &mut copy, &mut |_, _| {});
     assert!(refused.err().unwrap().to_string().contains("events name positions"));
     drop(market);
