@@ -191,8 +191,10 @@ fn read(
     kept.hold(most)?;
     let traffic = kept.traffic.iter().map(|row| row.word);
     let words: BTreeSet<u32> = traffic.chain(kept.sales.iter().map(|row| row.word)).collect();
-    // each is a row of the answer, but for the few that name one campaign together
-    most.hold(words.len())?;
+    // each of what is asked by is a row of the answer, but for the few that name one campaign together
+    let seen = kept.traffic.iter().filter(|row| row.group == asked.group).map(|row| row.word);
+    let sold = kept.sales.iter().filter(|row| row.group == asked.group).map(|row| row.word);
+    most.hold(seen.chain(sold).collect::<BTreeSet<_>>().len())?;
     let Some(named) = names(db, asked.group, &words)? else { return Ok(None) };
     asked.answer(question, kept, &named, most)
 }
