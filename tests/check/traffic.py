@@ -474,10 +474,11 @@ class Market:
                 SELECT DISTINCT v.visitor, v.segment, v.part, v.began, v.stay, v.bounced, {began_cell} AS cell
                 FROM (SELECT visitor, segment, part, began, stay, bounced, views FROM visits) v
                 JOIN hits h USING (visitor, segment, part) WHERE h.act IS NULL OR v.views = 0),
-            -- who bounced is one of the cell's visitors: a visit that began before midnight may have seen its page after it
-            seen AS (SELECT DISTINCT visitor, {cell} AS cell, true AS here FROM hits WHERE day BETWEEN {first} AND {last})
+            -- who bounced was seen in the cell that day: a visit that began before midnight may have seen its page after it
+            seen AS (SELECT DISTINCT visitor, day AS began, {cell} AS cell, true AS here FROM hits
+                     WHERE day BETWEEN {first} AND {last})
             SELECT cell, count(*), count(*) FILTER (bounced), sum(stay), count(DISTINCT visitor) FILTER (bounced AND here)
-            FROM filed LEFT JOIN seen USING (visitor, cell) WHERE began BETWEEN {first} AND {last} GROUP BY cell"""
+            FROM filed LEFT JOIN seen USING (visitor, cell, began) WHERE began BETWEEN {first} AND {last} GROUP BY cell"""
         sold_cell = self.word(by, "paid_day", within)
         # by sales channel and time, what a channel sold on days that it reported, and of which no page is recorded, stands apart
         apart = set(by) <= {"sales_channel", *PERIODS} and "sales_channel" in by

@@ -16,8 +16,9 @@ use super::{Day, Deed, Definition, Hit, SessionRule, Visit};
 pub struct Figures {
     /// Distinct visitors.
     pub visitors: u64,
-    /// Of them, those who bounced: with a visit that was a bounce. Of a page it is the plan's "entered by it and opened no
-    /// other".
+    /// Of them, those who bounced: with a visit that was a bounce, on a day on which they were seen here (who saw this page
+    /// only after the midnight that the visit ran across did not enter by it). Of a page it is the plan's "entered by it and
+    /// opened no other".
     pub bouncers: u64,
     /// Every page shown.
     pub views: u64,
@@ -70,18 +71,30 @@ impl Figures {
 #[derive(Clone, Debug)]
 pub struct Tally<P> {
     views: u64,
-    acted: bool,
+    /// The days on which pages were shown, and on which something else was done.
+    shown: Vec<Day>,
+    acted: Vec<Day>,
     pages: BTreeSet<(Day, P)>,
     utc_days: BTreeSet<i64>,
     visits: u64,
     bounces: u64,
+    /// The days of the bounces.
+    bounced: Vec<Day>,
     stay: i64,
+}
+
+/// Notes a day; days come in their order.
+fn note(days: &mut Vec<Day>, day: Day) {
+    if days.last() != Some(&day) {
+        days.push(day);
+    }
 }
 
 impl<P> Default for Tally<P> {
     fn default() -> Self {
         let (pages, utc_days) = (BTreeSet::new(), BTreeSet::new());
-        Self { views: 0, acted: false, pages, utc_days, visits: 0, bounces: 0, stay: 0 }
+        let (shown, acted, bounced) = (Vec::new(), Vec::new(), Vec::new());
+        Self { views: 0, shown, acted, pages, utc_days, visits: 0, bounces: 0, bounced, stay: 0 }
     }
 }
 
@@ -89,33 +102,39 @@ impl<P: Ord> Tally<P> {
     /// A page was shown.
     pub fn view(&mut self, at: Timestamp, day: Day, page: P) {
         self.views += 1;
+        note(&mut self.shown, day);
         self.pages.insert((day, page));
         self.utc_days.insert(at.0.div_euclid(DAY));
     }
 
     /// Something else was done.
-    pub fn act(&mut self, at: Timestamp) {
-        self.acted = true;
+    pub fn act(&mut self, at: Timestamp, day: Day) {
+        note(&mut self.acted, day);
         self.utc_days.insert(at.0.div_euclid(DAY));
     }
 
     /// A visit began.
     pub fn visit<Q, T>(&mut self, rule: &SessionRule, visit: &Visit<Q, T>) {
         self.visits += 1;
-        self.bounces += u64::from(rule.bounced(visit));
+        if rule.bounced(visit) {
+            self.bounces += 1;
+            note(&mut self.bounced, visit.day);
+        }
         self.stay += rule.duration(visit);
     }
 
     /// What it comes to. Who was never shown a page, the plan does not know; the tools count whoever sent an event.
     #[must_use]
     pub fn figures(&self, definition: Definition) -> Figures {
-        let seen = self.views > 0 || (self.acted && definition != Definition::Plan);
+        let acts: &[Day] = if definition == Definition::Plan { &[] } else { &self.acted };
+        let seen = self.views > 0 || !acts.is_empty();
+        let entered = |day: &Day| self.shown.contains(day) || acts.contains(day);
         Figures {
             visitors: match definition {
                 Definition::Plausible => self.utc_days.len() as u64,
                 _ => u64::from(seen),
             },
-            bouncers: u64::from(seen && self.bounces > 0),
+            bouncers: u64::from(self.bounced.iter().any(entered)),
             views: self.views,
             page_views: match definition {
                 Definition::Plan => self.pages.len() as u64,
@@ -136,7 +155,7 @@ impl SessionRule {
         for hit in &*hits {
             match hit.deed {
                 Deed::View(page) => tally.view(hit.at, hit.day, page),
-                Deed::Act { .. } => tally.act(hit.at),
+                Deed::Act { .. } => tally.act(hit.at, hit.day),
             }
         }
         visits.iter().for_each(|visit| tally.visit(self, visit));

@@ -25,7 +25,7 @@ pub struct Cell {
     pub uv: u64,
     /// Of them, those first seen in this period.
     pub new_uv: u64,
-    /// Of them, those with a visit that was a bounce.
+    /// Of them, those with a visit that was a bounce, on a day on which they were seen in this cell.
     pub bouncers: u64,
     /// Page views as the definition counts them. None of a sales channel's own: see [`pages`](Self::pages).
     pub pv: u64,
@@ -314,7 +314,7 @@ impl Filing<'_> {
                             Deed::View(page) => {
                                 own.tally.view(hit.at, hit.day, history.shown[page as usize].path);
                             }
-                            Deed::Act { .. } => own.tally.act(hit.at),
+                            Deed::Act { .. } => own.tally.act(hit.at, hit.day),
                         }
                     }
                 }

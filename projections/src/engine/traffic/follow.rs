@@ -259,7 +259,7 @@ impl<'d> Following<'d> {
             cell.part += is;
             cell.part -= was;
             put(&mut cell.visitors, visitor, is.views > 0);
-            put(&mut cell.bouncers, visitor, is.bounces > 0);
+            put(&mut cell.bouncers, visitor, is.is_of_a_bouncer());
         }
     }
 

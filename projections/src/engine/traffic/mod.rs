@@ -108,7 +108,7 @@ impl Runner for Traffic {
         self.columns().into_iter().map(|(name, columns)| (name, columns.to_vec())).collect()
     }
     fn version(&self) -> u32 {
-        4 // the lists of the channel rule are known
+        5 // who bounced on a day was seen on it
     }
     fn kinds(&self) -> KindSet {
         KINDS

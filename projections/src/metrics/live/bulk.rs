@@ -50,7 +50,7 @@ pub(crate) fn make(heard: &Heard, views: &[View], dictionary: &Dictionary, calen
             if part.views > 0 {
                 cell.visitors.insert(visitor);
             }
-            if part.bounces > 0 {
+            if part.is_of_a_bouncer() {
                 cell.bouncers.insert(visitor);
             }
         }

@@ -80,7 +80,7 @@ pub(crate) struct CellKey {
 pub(crate) struct TrafficCell {
     pub part: Part,
     pub visitors: VisitorSet,
-    /// Those with a visit that was a bounce.
+    /// Of them, those with a visit that was a bounce.
     pub bouncers: VisitorSet,
 }
 

@@ -25,6 +25,14 @@ pub(crate) struct Part {
     pub stay: i64,
 }
 
+impl Part {
+    /// Whether the visitor is one of the cell's bouncers: a visit that began on the day before and saw the cell's page after
+    /// midnight is filed here and makes no visitor.
+    pub(crate) fn is_of_a_bouncer(&self) -> bool {
+        self.views > 0 && self.bounces > 0
+    }
+}
+
 impl AddAssign for Part {
     fn add_assign(&mut self, other: Self) {
         self.views += other.views;
