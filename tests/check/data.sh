@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Imports the real data set with a release build and holds the result to the CSV files. Usage: data.sh DATA_FOLDER
+# Imports the real data set and holds the result to the CSV files. Usage: data.sh DATA_FOLDER
+# DAYBOOK names a binary to use in place of one that is built for it.
 set -euo pipefail
-cargo build --release --quiet -p daybook
-daybook="${CARGO_TARGET_DIR:-target}/release/daybook"
+[ -n "${DAYBOOK:-}" ] || cargo build --release --quiet -p daybook
+daybook=$(realpath "${DAYBOOK:-${CARGO_TARGET_DIR:-target}/release/daybook}")
 python3 tests/check/olist.py "$1" "$daybook"
 python3 tests/check/olist_figures.py "$1" "$daybook"
 folder=$(mktemp -d)
