@@ -30,7 +30,7 @@ fn files(place: &Place) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn the_example_runs_and_leaves_journal_and_read_models_as_they_are() {
     let place = market();
-    let example = include_str!("../../docs/what-if.toml");
+    let example = include_str!("../../../docs/what-if.toml");
     std::fs::write(place.path("what-if.toml"), example).unwrap();
     let digest = || place.run(&["digest", "--format", "csv"]).out;
     let (before, digests) = (files(&place), digest());
