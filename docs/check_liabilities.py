@@ -141,7 +141,7 @@ def answer(own, total, keys, **wanted):
         return False, str(wrong)
     except OSError as wrong:
         return False, f"it cannot be read: {wrong}"
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as wrong:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as wrong:
         return False, f"it is not as it is written: {wrong!r}"
 
 

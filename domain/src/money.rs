@@ -330,14 +330,7 @@ pub struct Amount(Money);
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.currency.digits() as usize;
-        let sign = if self.0.minor < 0 { "-" } else { "" };
-        let absolute = self.0.minor.unsigned_abs();
-        let scale = 10u64.pow(digits as u32);
-        if digits == 0 {
-            return f.pad(&format!("{sign}{absolute}"));
-        }
-        f.pad(&format!("{sign}{}.{:0digits$}", absolute / scale, absolute % scale))
+        f.pad(write_amount(self.0, &mut [0; 24]))
     }
 }
 

@@ -31,9 +31,31 @@ pub fn scan(
     filter: &Filter,
     visit: Visit<'_>,
 ) -> Result<Scanned, JournalError> {
+    scan_wanted(journal, (after, upto), filter, &|_| true, visit)
+}
+
+/// Whether an event is visited, asked on the thread that reads it: what is not is not copied.
+pub type Wanted<'w> = &'w (dyn Fn(&Recorded<'_>) -> bool + Sync);
+
+/// As [`scan`], of the events that are wanted.
+///
+/// # Errors
+/// As [`scan`].
+pub fn scan_wanted(
+    journal: &dyn Journal,
+    (after, upto): (Position, Option<Position>),
+    filter: &Filter,
+    wanted: Wanted<'_>,
+    visit: Visit<'_>,
+) -> Result<Scanned, JournalError> {
     let head = journal.head()?;
+    let by_turns = |visit: Visit<'_>| {
+        journal.scan(after, upto, filter, &mut |event| {
+            if wanted(&event) { visit(event) } else { ControlFlow::Continue(()) }
+        })
+    };
     if upto.unwrap_or(head).min(head).saturating_sub(after) < LEAST {
-        return journal.scan(after, upto, filter, visit);
+        return by_turns(visit);
     }
     std::thread::scope(|scope| {
         let (full, pages) = sync_channel::<Page>(PAGES);
@@ -42,9 +64,10 @@ pub fn scan(
             back.send(Page::default()).expect("invariant: it has room for all pages");
         }
         let reader = std::thread::Builder::new().name("journal-ahead".into());
-        let reader = reader.spawn_scoped(scope, move || read(journal, after, upto, filter, &full, &empty));
+        let reader =
+            reader.spawn_scoped(scope, move || read(journal, (after, upto), (filter, wanted), &full, &empty));
         let Ok(reader) = reader else {
-            return journal.scan(after, upto, filter, visit); // the system gives no thread
+            return by_turns(visit); // the system gives no thread
         };
         let stopped = visit_all(pages, &back, visit);
         drop(back); // a reader that waits for a page ends
@@ -59,14 +82,16 @@ pub fn scan(
 /// Fills pages until there is no more, or nobody takes them.
 fn read(
     journal: &dyn Journal,
-    after: Position,
-    upto: Option<Position>,
-    filter: &Filter,
+    (after, upto): (Position, Option<Position>),
+    (filter, wanted): (&Filter, Wanted<'_>),
     full: &SyncSender<Page>,
     empty: &Receiver<Page>,
 ) -> Result<Scanned, JournalError> {
     let mut filling: Option<Page> = None;
     let scanned = journal.scan(after, upto, filter, &mut |event| {
+        if !wanted(&event) {
+            return ControlFlow::Continue(());
+        }
         let mut page = match filling.take() {
             Some(page) => page,
             None => match empty.recv() {
@@ -239,6 +264,18 @@ mod tests {
                 });
                 assert_eq!(one, other, "{filter:?} {after} {upto:?}");
                 assert!(plain == ahead, "{filter:?} {after} {upto:?}");
+                let mut some = Vec::new();
+                let wanted = |event: &Recorded<'_>| event.position.is_multiple_of(7);
+                let third = scan_wanted(&journal, (after, upto), &filter, &wanted, &mut |event| {
+                    some.push(format!("{event:?}"));
+                    ControlFlow::Continue(())
+                });
+                assert_eq!(one, third, "{filter:?} {after} {upto:?}");
+                let sevenths = plain.iter().filter(|event| {
+                    let position = event.split("position: ").nth(1).and_then(|of| of.split(',').next());
+                    position.unwrap().parse::<u64>().unwrap().is_multiple_of(7)
+                });
+                assert!(sevenths.eq(&some), "{filter:?} {after} {upto:?}");
             }
         }
     }

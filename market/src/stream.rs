@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use daybook_domain::Event;
-use daybook_journal::{Filter, Journal, JournalError, Position, Recorded};
+use daybook_journal::{Filter, Journal, JournalError, Position, Recorded, ahead};
 
 use crate::MarketError;
 
@@ -34,17 +34,21 @@ pub fn visit(
     broken.map_or(Ok(()), |why| Err(MarketError::Unavailable(why)))
 }
 
-/// Passes over the journal up to a position, until `each` fails; `told` hears now and then how far it is, and of how many events.
+/// Passes over the journal up to a position, until `each` fails: over the events that are `wanted`, which is asked where they are read, on a
+/// core of its own. `told` hears now and then how far it is, and of how many events.
 pub(crate) fn pass<E: From<JournalError>>(
     journal: &dyn Journal,
     upto: Position,
-    filter: &Filter,
+    (filter, wanted): (&Filter, ahead::Wanted<'_>),
     told: &mut dyn FnMut(Position, Position),
     each: &mut dyn FnMut(&Recorded<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut failed = None;
-    journal.scan(0, Some(upto), filter, &mut |recorded| {
-        if recorded.position.is_multiple_of(4_096) {
+    /// Events between two tellings.
+    const TOLD: Position = 4_096;
+    let (mut failed, mut next) = (None, TOLD);
+    ahead::scan_wanted(journal, (0, Some(upto)), filter, wanted, &mut |recorded| {
+        if recorded.position >= next {
+            next = recorded.position + TOLD;
             told(recorded.position, upto);
         }
         match each(&recorded) {

@@ -1,14 +1,18 @@
 //! Tables as CSV: each column has a type, and what a cell says can be read back as it was.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::NaiveDate;
 use daybook_domain::{Currency, Money, Timestamp};
 
 use crate::PackError;
 
-/// Most rows of a table.
-const MOST_ROWS: u64 = 20_000_000;
+/// Most bytes that the rows of all tables of a pack may take in memory, without their texts: a row of nothing but commas takes more than its
+/// text, and a pack is anybody's.
+const MOST_TAKEN: u64 = 4 << 30;
+/// Rows after which it is asked again whether there is room for more.
+const ASKED_AFTER: usize = 1_024;
 
 /// A value that stands in a cell.
 pub trait Cell: Sized {
@@ -187,8 +191,27 @@ pub fn write<R: Row>(rows: &[R], currency: Currency, out: &mut dyn Write) -> Res
     writer.flush().map_err(|error| PackError::file(R::FILE, error))
 }
 
-/// Reads a table.
-pub fn read<R: Row>(bytes: &[u8], currency: Currency) -> Result<Vec<R>, PackError> {
+/// What is left for rows, in all tables of a pack.
+pub struct Room(AtomicU64);
+
+impl Room {
+    /// For all that a pack may have.
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(MOST_TAKEN))
+    }
+
+    /// Takes room for the next rows of a table.
+    fn take<R: Row>(&self) -> Result<(), PackError> {
+        let bytes = (ASKED_AFTER * size_of::<R>()) as u64;
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
+        taken.map(|_| ()).map_err(|_| {
+            PackError::malformed(R::FILE, format!("the rows up to here take more than {MOST_TAKEN} bytes"))
+        })
+    }
+}
+
+/// Reads a table, as far as there is room for its rows.
+pub fn read<R: Row>(bytes: &[u8], currency: Currency, room: &Room) -> Result<Vec<R>, PackError> {
     let failed = |error: csv::Error| PackError::malformed(R::FILE, error);
     let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
     let header = reader.headers().map_err(failed)?;
@@ -199,8 +222,8 @@ pub fn read<R: Row>(bytes: &[u8], currency: Currency) -> Result<Vec<R>, PackErro
     let (mut rows, mut record) = (Vec::new(), csv::StringRecord::new());
     while reader.read_record(&mut record).map_err(failed)? {
         let line = record.position().map_or(0, csv::Position::line);
-        if rows.len() as u64 >= MOST_ROWS {
-            return Err(PackError::malformed(R::FILE, format!("more than {MOST_ROWS} rows")));
+        if rows.len().is_multiple_of(ASKED_AFTER) {
+            room.take::<R>()?;
         }
         let row = R::read(&record, currency).map_err(|(column, why)| {
             PackError::malformed(R::FILE, format!("line {line}, {column}: {why}"))
@@ -221,6 +244,33 @@ pub fn file_of<R: Row>(rows: &[R], of: Currency) -> Result<(&'static str, Vec<u8
 }
 
 /// A table as its file in the pack says it.
-pub fn rows_of<R: Row>(file: File<'_, '_>, of: Currency) -> Result<Vec<R>, PackError> {
-    read(file(R::FILE)?, of)
+pub fn rows_of<R: Row>(file: File<'_, '_>, of: Currency, room: &Room) -> Result<Vec<R>, PackError> {
+    read(file(R::FILE)?, of, room)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    row! {
+        /// A row that says little and takes much.
+        Wide in "wide.csv" {
+            a: Option<u64>,
+            b: Option<u64>,
+            c: Option<u64>,
+            d: Option<u64>,
+        }
+    }
+
+    #[test]
+    fn rows_of_nothing_but_commas_are_read_as_far_as_there_is_room_in_all_tables_together() {
+        let of = Currency::new("CNY").unwrap();
+        let table = |rows: usize| format!("a,b,c,d\n{}", ",,,\n".repeat(rows)).into_bytes();
+        let room = Room(AtomicU64::new((3 * ASKED_AFTER * size_of::<Wide>()) as u64));
+        assert_eq!(read::<Wide>(&table(2 * ASKED_AFTER), of, &room).unwrap().len(), 2 * ASKED_AFTER);
+        assert_eq!(read::<Wide>(&table(ASKED_AFTER), of, &room).unwrap().len(), ASKED_AFTER);
+        let error = read::<Wide>(&table(1), of, &room).unwrap_err().to_string();
+        assert!(error.starts_with("wide.csv: the rows up to here take more than"), "{error}");
+    }
 }

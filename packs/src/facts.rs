@@ -5,8 +5,8 @@ use daybook_domain::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use crate::cell::Minor;
-use crate::cell::{File, file_of, row, rows_of};
-use crate::{PackError, SealedMonths, Zone};
+use crate::cell::{File, Room, Row as _, file_of, read, row, rows_of};
+use crate::{PackError, SealedMonths, Zone, both};
 
 /// The version of the tables.
 pub const FORMAT: u32 = 3;
@@ -405,17 +405,26 @@ impl Facts {
         if subject.from > subject.to || subject.began.is_some_and(|began| began > subject.to) {
             return Err(PackError::malformed(SUBJECT, "it ends before it begins"));
         }
-        let of = subject.currency;
-        Ok(Self {
-            standing: rows_of(file, of)?,
-            orders: rows_of(file, of)?,
-            items: rows_of(file, of)?,
-            refunds: rows_of(file, of)?,
-            disputes: rows_of(file, of)?,
-            account: rows_of(file, of)?,
-            elsewhere: rows_of(file, of)?,
-            subject,
-        })
+        let (of, room) = (subject.currency, Room::new());
+        // the two long tables beside each other
+        let (account, orders) = (file(Movement::FILE)?, file(Order::FILE)?);
+        let (account, rest) = both(
+            || read(account, of, &room),
+            || -> Result<Self, PackError> {
+                Ok(Self {
+                    standing: rows_of(file, of, &room)?,
+                    orders: read(orders, of, &room)?,
+                    items: rows_of(file, of, &room)?,
+                    refunds: rows_of(file, of, &room)?,
+                    disputes: rows_of(file, of, &room)?,
+                    account: Vec::new(),
+                    elsewhere: rows_of(file, of, &room)?,
+                    subject,
+                })
+            },
+        );
+        let rest = rest?;
+        Ok(Self { account: account?, ..rest })
     }
 
     /// The day on which the merchant began, by its standing: see [`Subject::began`].

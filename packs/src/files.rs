@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::definitions::{DEFINITIONS, Definition};
 use crate::figures::grades;
-use crate::{Facts, Figures, PackError};
+use crate::place::{MOST_BYTES, Reading};
+use crate::{Facts, Figures, PackError, both};
 
 /// The list of files.
 pub(crate) const LIST: &str = "files.json";
@@ -55,9 +56,25 @@ impl Pack {
     /// # Errors
     /// [`PackError`].
     pub fn of(facts: &Facts, figures: &Figures, more: Vec<(String, Vec<u8>)>) -> Result<Self, PackError> {
-        let mut lines = facts.write()?;
-        lines.push((GRADES, grades(facts)?));
-        Self::listed(lines, figures, DEFINITIONS, more)
+        Self::drawn(facts, || Ok((figures, more)))
+    }
+
+    /// As [`of`](Self::of), with figures and files that are made beside the lines, on a core of their own.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of), and those of `made`.
+    pub fn drawn<F: std::borrow::Borrow<Figures>, E: From<PackError>>(
+        facts: &Facts,
+        made: impl FnOnce() -> Result<(F, Vec<(String, Vec<u8>)>), E>,
+    ) -> Result<Self, E> {
+        let lines = || -> Result<Vec<(&'static str, Vec<u8>)>, PackError> {
+            let mut lines = facts.write()?;
+            lines.push((GRADES, grades(facts)?));
+            Ok(lines)
+        };
+        let (lines, made) = both(lines, made);
+        let (figures, more) = made?;
+        Ok(Self::listed(lines?, figures.borrow(), DEFINITIONS, more)?)
     }
 
     /// Lines, their figures with what they are, and more files, behind the list of them.
@@ -93,15 +110,30 @@ impl Pack {
         sha256(self.files.get(LIST).map_or(&[][..], Vec::as_slice))
     }
 
-    /// Adds what proves the list, to the pack and to where it is written already.
+    /// Adds what proves the list, to the pack and to where it is written already, in the place of what stands there under this name.
     ///
     /// # Errors
     /// [`PackError::File`].
     pub fn prove(&mut self, path: &Path, name: &str, bytes: Vec<u8>) -> Result<(), PackError> {
-        let name = format!("{PROOF}{name}");
-        crate::place::add(path, &name, &bytes)?;
-        self.files.insert(name, bytes);
-        Ok(())
+        self.set_proofs(&[name], vec![(name, bytes)]);
+        self.lay_proofs(path, &[name])
+    }
+
+    /// Makes these the proofs that it has of those named, here alone.
+    pub fn set_proofs(&mut self, named: &[&str], proofs: Vec<(&str, Vec<u8>)>) {
+        for name in named {
+            self.files.remove(&format!("{PROOF}{name}"));
+        }
+        self.files.extend(proofs.into_iter().map(|(name, bytes)| (format!("{PROOF}{name}"), bytes)));
+    }
+
+    /// Makes the proofs of these names, where it is written already, those that it has here.
+    ///
+    /// # Errors
+    /// [`PackError::File`]; what is there is as it was then, or a proof of it is.
+    pub fn lay_proofs(&self, path: &Path, named: &[&str]) -> Result<(), PackError> {
+        let names: Vec<String> = named.iter().map(|name| format!("{PROOF}{name}")).collect();
+        crate::place::lay_again(path, &self.files, &names)
     }
 
     /// A file that proves the list.
@@ -130,7 +162,27 @@ impl Pack {
     /// # Errors
     /// [`PackError`] where it cannot be read, or has more than a pack can have.
     pub fn read(path: &Path) -> Result<Self, PackError> {
-        crate::place::read(path).map(|files| Self { files })
+        Self::read_within(path, MOST_BYTES)
+    }
+
+    /// As [`read`](Self::read), of no more than so many bytes in all.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_within(path: &Path, most: u64) -> Result<Self, PackError> {
+        crate::place::read(path, &Reading { most, only: None }).map(|files| Self { files })
+    }
+
+    /// Reads of it the list of files and these proofs alone, so many bytes in all: what a signature of the list is held to, before anything
+    /// else of a pack that anybody may have made is taken into memory.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_list(path: &Path, proofs: &[&str], most: u64) -> Result<Self, PackError> {
+        let names: Vec<String> = proofs.iter().map(|name| format!("{PROOF}{name}")).collect();
+        let only: Vec<&str> = names.iter().map(String::as_str).chain([LIST]).collect();
+        let reading = Reading { most, only: Some(&only) };
+        crate::place::read(path, &reading).map(|files| Self { files })
     }
 
     /// Checks all that follows from the files themselves: the list, the lines, and every figure, which is made of the lines again.
@@ -138,15 +190,27 @@ impl Pack {
     #[must_use]
     pub fn check(&self) -> Checked {
         let mut wrong = Vec::new();
-        self.check_list(&mut wrong);
-        let facts = self.facts().map_err(|error| wrong.push(error.to_string())).ok();
+        let listed = || {
+            let mut wrong = Vec::new();
+            self.check_list(&mut wrong);
+            wrong
+        };
+        let (listed, facts) = both(listed, || self.facts());
+        wrong.extend(listed);
+        let facts = facts.map_err(|error| wrong.push(error.to_string())).ok();
         let mut figures = None;
         if let Some(facts) = &facts {
-            crate::joined::check(facts, &mut wrong);
-            match Figures::of(facts) {
-                Ok(made) => {
+            let joined = || {
+                let mut wrong = Vec::new();
+                crate::joined::check(facts, &mut wrong);
+                wrong
+            };
+            let (joined, made) = both(joined, || Figures::with_grades(facts));
+            wrong.extend(joined);
+            match made {
+                Ok((made, grades)) => {
                     if self.check_figures(facts.subject.definitions, &made, DEFINITIONS, &mut wrong)
-                        && grades(facts).ok().as_deref() != self.file(GRADES)
+                        && self.file(GRADES) != Some(&grades[..])
                     {
                         wrong.push(format!("{GRADES} does not follow from the lines"));
                     }

@@ -42,9 +42,10 @@ fn twice(facts: &Facts) -> Vec<String> {
         let mut seen = HashSet::new();
         let mut found = Vec::new();
         for key in keys {
-            let said = name(&key);
-            if !seen.insert(key) {
-                found.push(format!("{said} stands there twice"));
+            if seen.contains(&key) {
+                found.push(format!("{} stands there twice", name(&key)));
+            } else {
+                seen.insert(key);
             }
         }
         found
@@ -221,7 +222,9 @@ fn converted(facts: &Facts) -> Vec<String> {
 
 /// What was before the first day stands at its first instant, and says no more than balances.
 fn opening(facts: &Facts, zone: Zone) -> Vec<String> {
-    let Some(before) = facts.subject.from.pred_opt() else { return Vec::new() };
+    let Some(before) = facts.subject.from.pred_opt() else {
+        return vec![format!("it begins on {}, before which there is no day", facts.subject.from)];
+    };
     let from = zone.end(before);
     let rows = facts.account.iter().filter(|row| row.event == OPENING);
     let odd = rows.enumerate().filter(|(at, row)| {

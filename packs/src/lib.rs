@@ -13,6 +13,7 @@
 //!
 //! This crate knows neither journal nor network: who has to check a pack can build it alone.
 
+mod both;
 mod cell;
 mod definitions;
 mod error;
@@ -27,6 +28,7 @@ mod numbers;
 mod place;
 mod sealed;
 
+pub use both::both;
 pub use definitions::{DEFINITIONS, DEFINITIONS_VERSION, Definition, Unit};
 pub use error::PackError;
 pub use facts::{

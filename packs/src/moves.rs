@@ -64,6 +64,14 @@ pub fn fault(row: &Movement) -> Option<&'static str> {
     if even && sum(&parts) != 0 {
         return Some("an event of this type moves as much in as out");
     }
+    // a debt is paid with what is available, and nothing else is taken from that
+    let (pending, available, reserve) = (row.pending.0, row.available.0, row.reserve.0);
+    let turned = if pending > 0 { reserve != 0 } else { available < 0 };
+    if kind == EventKind::SettlementClosed && turned {
+        return Some(
+            "a settlement takes from what is available what pays a debt, and keeps back of what it settles",
+        );
+    }
     // what a deposit lost came to the pending balance whole, or went elsewhere
     let brought = i128::from(row.pending.0);
     if kind == EventKind::DepositDeducted && brought != 0 && brought + sum(&parts[5..]) != 0 {

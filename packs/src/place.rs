@@ -21,14 +21,32 @@ const MOST_LISTED: u64 = 1 << 20;
 /// Most bytes of a file that proves the list, and so is not in it: as long as a statement may be.
 pub const MOST_PROVING: u64 = 256 << 20;
 
+/// Most bytes of the directory at the end of a zip.
+const MOST_DIRECTORY: u32 = 1 << 20;
+
 /// Files by their names within the pack.
 pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// What of a pack is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'n> {
+    /// Most bytes of all files together.
+    pub most: u64,
+    /// These files alone; none: all.
+    pub only: Option<&'n [&'n str]>,
+}
+
+impl Reading<'_> {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_none_or(|only| only.contains(&name))
+    }
+}
 
 pub fn write(files: &Files, path: &Path) -> Result<(), PackError> {
     let name = path.display().to_string();
     let failed = |error| PackError::file(name.clone(), error);
     if files.values().map(|bytes| bytes.len() as u64).sum::<u64>() > MOST_BYTES {
-        return Err(too_much(&name));
+        return Err(too_much(&name, MOST_BYTES));
     }
     if is_zip(path) {
         let file = File::create_new(path).map_err(failed)?;
@@ -71,7 +89,10 @@ pub fn put(from: &Path, to: &Path) -> Result<(), PackError> {
         if from.is_dir() {
             // what is in the way of a folder: the name is taken first, and an empty folder is replaced at once
             fs::create_dir(to)?;
-            fs::rename(from, to)?;
+            fs::rename(from, to).inspect_err(|_| {
+                // the name is free again for the next try; what somebody put there meanwhile stays
+                let _ = fs::remove_dir(to);
+            })?;
         } else {
             // a second name of the file is not given over another file; where files have one name only, it is looked for
             match fs::hard_link(from, to) {
@@ -85,40 +106,66 @@ pub fn put(from: &Path, to: &Path) -> Result<(), PackError> {
     moved().map_err(|error| PackError::file(to.display().to_string(), error))
 }
 
-/// Lays a copy over what it is a copy of.
-fn replace(from: &Path, to: &Path) -> Result<(), PackError> {
-    fs::rename(from, to)
-        .and_then(|()| sync_folder_of(to))
-        .map_err(|error| PackError::file(to.display().to_string(), error))
+/// Makes these files of a pack that is written already those that it has here: new ones, others, or none. What is written is a copy
+/// beside it, which takes the place of the zip, or of the file, once it lasts: whatever comes between, each is the one before or the one after.
+pub fn lay_again(path: &Path, pack: &Files, names: &[String]) -> Result<(), PackError> {
+    let failed = |error| PackError::file(path.display().to_string(), error);
+    let beside = |n: usize| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.with_file_name(format!(".adding-{}-{n}-{name}", std::process::id()))
+    };
+    if is_zip(path) {
+        return replaced(&beside(0), path, &|file| again(path, file, pack, names)).map_err(failed);
+    }
+    for (n, name) in names.iter().enumerate() {
+        let to = path.join(name);
+        let lay = || match pack.get(name) {
+            Some(bytes) => {
+                fs::create_dir_all(to.parent().unwrap_or(path))?;
+                replaced(&beside(n), &to, &|mut file| {
+                    file.write_all(bytes)?;
+                    file.sync_all()
+                })?;
+                sync_folder_of(to.parent().unwrap_or(path))
+            }
+            None if to.exists() => fs::remove_file(&to).and_then(|()| sync_folder_of(&to)),
+            None => Ok(()),
+        };
+        lay().map_err(|error| PackError::file(to.display().to_string(), error))?;
+    }
+    Ok(())
 }
 
-/// Adds a file to a pack that is written already. A zip's directory is at its end and would be written over: the file is
-/// added to a copy, which takes the pack's place once it lasts.
-pub fn add(path: &Path, name: &str, bytes: &[u8]) -> Result<(), PackError> {
-    let failed = |error| PackError::file(path.display().to_string(), error);
-    if !is_zip(path) {
-        return lay(path, name, bytes);
-    }
-    let copy = path.with_extension("adding.zip");
-    fs::copy(path, &copy).map_err(failed)?;
-    let added = append(&copy, name, bytes).and_then(|()| replace(&copy, path));
-    added.inspect_err(|_| {
-        // the pack itself is as it was
-        let _ = fs::remove_file(&copy);
+/// Writes a copy, and lays it over what it is a copy of. It is this program's own: a file of its name is not written over.
+fn replaced(copy: &Path, to: &Path, write: &dyn Fn(File) -> std::io::Result<()>) -> std::io::Result<()> {
+    let file = File::create_new(copy)?;
+    let laid = write(file).and_then(|()| fs::rename(copy, to)).and_then(|()| sync_folder_of(to));
+    laid.inspect_err(|_| {
+        // what is there is as it was
+        let _ = fs::remove_file(copy);
     })
 }
 
-fn append(path: &Path, name: &str, bytes: &[u8]) -> Result<(), PackError> {
-    let failed = |error| PackError::file(path.display().to_string(), error);
-    let file = File::options().read(true).write(true).open(path).map_err(failed)?;
-    let append = || -> zip::result::ZipResult<()> {
-        let mut zip = ZipWriter::new_append(file)?;
-        zip.start_file(name, SimpleFileOptions::default())?;
-        zip.write_all(bytes)?;
-        zip.finish()?.sync_all()?;
+/// The zip at a place with these files as they are here; the others as they are there.
+fn again(path: &Path, to: File, pack: &Files, names: &[String]) -> std::io::Result<()> {
+    let copied = || -> zip::result::ZipResult<()> {
+        let mut old = ZipArchive::new(File::open(path)?)?;
+        let mut zip = ZipWriter::new(std::io::BufWriter::with_capacity(1 << 20, to));
+        for at in 0..old.len() {
+            let entry = old.by_index_raw(at)?;
+            let name = entry.name()?.into_owned();
+            if !names.contains(&name) {
+                zip.raw_copy_file(entry)?;
+            }
+        }
+        for (name, bytes) in names.iter().filter_map(|name| Some((name, pack.get(name)?))) {
+            zip.start_file(name.as_str(), SimpleFileOptions::default())?;
+            zip.write_all(bytes)?;
+        }
+        zip.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
         Ok(())
     };
-    append().map_err(|error| failed(std::io::Error::other(error)))
+    copied().map_err(std::io::Error::other)
 }
 
 fn zip(files: &Files, file: File) -> zip::result::ZipResult<()> {
@@ -136,7 +183,7 @@ fn zip(files: &Files, file: File) -> zip::result::ZipResult<()> {
     Ok(())
 }
 
-pub fn read(path: &Path) -> Result<Files, PackError> {
+pub fn read(path: &Path, reading: &Reading<'_>) -> Result<Files, PackError> {
     let name = path.display().to_string();
     let failed = |error| PackError::file(name.clone(), error);
     let kind = fs::metadata(path).map_err(failed)?;
@@ -144,33 +191,31 @@ pub fn read(path: &Path) -> Result<Files, PackError> {
         let list = path.join(LIST);
         let list =
             if list.exists() { bounded(&mut plain(&list, LIST)?, LIST, MOST_LISTED)? } else { Vec::new() };
-        let mut limits = Limits::of(&list);
+        let mut limits = Limits::of(&list, reading);
         let mut files = Files::new();
         folder(path, "", &mut limits, &mut files)?;
+        files.retain(|name, _| reading.wants(name));
         return Ok(files);
     }
     if !kind.is_file() {
         return Err(PackError::malformed(name, "it is neither a folder nor a file"));
     }
     let broken = |error: zip::result::ZipError| PackError::malformed(name.clone(), error);
-    few(path).map_err(failed)??;
+    directory(path).map_err(failed)??;
     let mut zip = ZipArchive::new(File::open(path).map_err(failed)?).map_err(broken)?;
     // of two entries of one name, or an entry that its directory does not list, others would open what was not checked here
     zip.validate_header_consistency().map_err(broken)?;
-    if zip.len() > MOST_FILES {
-        return Err(PackError::malformed(name, format!("it has more than {MOST_FILES} files")));
-    }
     let list = match zip.by_name(LIST) {
         Ok(mut list) => bounded(&mut list, LIST, MOST_LISTED)?,
         Err(zip::result::ZipError::FileNotFound) => Vec::new(),
         Err(error) => return Err(broken(error)),
     };
-    let mut limits = Limits::of(&list);
+    let mut limits = Limits::of(&list, reading);
     let mut files = Files::new();
     for at in 0..zip.len() {
         let mut entry = zip.by_index(at).map_err(broken)?;
         let inner = entry.name().map_err(broken)?.into_owned();
-        if entry.is_dir() {
+        if entry.is_dir() || !reading.wants(&inner) {
             continue;
         }
         let bytes = limits.take(&mut entry, &inner)?;
@@ -179,43 +224,60 @@ pub fn read(path: &Path) -> Result<Files, PackError> {
     Ok(files)
 }
 
-/// Whether a zip says that it has no more files than a pack may have: before its directory is read, which is work too.
-fn few(path: &Path) -> std::io::Result<Result<(), PackError>> {
-    /// The end of the directory, and the longest comment that may stand behind it.
-    const END: u64 = 22 + 65_535;
+/// Whether a zip ends with a directory that is no longer than a pack's can be: before that is read, which is work too. It is the file's last
+/// bytes, without a comment behind it in which another could stand.
+fn directory(path: &Path) -> std::io::Result<Result<(), PackError>> {
+    /// Bytes of the end of the directory.
+    const END: u64 = 22;
+    let bad = |why: &str| Ok(Err(PackError::malformed(path.display().to_string(), why)));
+    let none = || bad("it does not end with a zip's directory and nothing else: zip the pack's folder again");
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
-    let mut end = Vec::new();
-    file.take(END).read_to_end(&mut end)?;
-    let at = end.windows(4).rposition(|four| four == b"PK\x05\x06");
-    let count = at.and_then(|at| Some(u16::from_le_bytes([*end.get(at + 10)?, *end.get(at + 11)?])));
-    if count.is_some_and(|count| usize::from(count) > MOST_FILES) {
-        let why = format!("it has more than {MOST_FILES} files");
-        return Ok(Err(PackError::malformed(path.display().to_string(), why)));
+    let Some(at) = length.checked_sub(END) else { return none() };
+    let (mut end, mut first) = ([0; END as usize], [0; 4]);
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(&mut end)?;
+    let two = |at: usize| u16::from_le_bytes([end[at], end[at + 1]]);
+    let four = |at: usize| u32::from_le_bytes([end[at], end[at + 1], end[at + 2], end[at + 3]]);
+    let (count, bytes, begins) = (two(10), four(12), u64::from(four(16)));
+    if end[..4] != *b"PK\x05\x06" || begins + u64::from(bytes) != at {
+        return none();
+    }
+    if usize::from(count) > MOST_FILES {
+        return bad(&format!("it has more than {MOST_FILES} files"));
+    }
+    file.seek(SeekFrom::Start(begins))?;
+    file.read_exact(&mut first)?;
+    // of one disk, without a comment
+    let one = [two(4), two(6), two(20)] == [0; 3] && two(8) == count && four(16) < u32::MAX;
+    if !one || bytes > MOST_DIRECTORY || first != *b"PK\x01\x02" {
+        return none();
     }
     Ok(Ok(()))
 }
 
 /// How much of each file is read.
-struct Limits {
+struct Limits<'n> {
     /// As much as the list says, by name.
     listed: BTreeMap<String, u64>,
-    /// What is left of all that a pack may have.
+    /// What is left of all that is read.
     room: u64,
+    reading: Reading<'n>,
 }
 
-impl Limits {
-    fn of(list: &[u8]) -> Self {
+impl<'n> Limits<'n> {
+    fn of(list: &[u8], reading: &Reading<'n>) -> Self {
         // a list that cannot be read lists nothing; the check says so
         let listed: Vec<Listed> = serde_json::from_slice(list).unwrap_or_default();
-        Self { listed: listed.into_iter().map(|file| (file.name, file.bytes)).collect(), room: MOST_BYTES }
+        let listed = listed.into_iter().map(|file| (file.name, file.bytes)).collect();
+        Self { listed, room: reading.most, reading: *reading }
     }
 
     /// Reads a file, and a byte more than it may have at most: it is not the one that was listed then, which the check says.
     /// Of what is neither listed nor a proof only the name is of interest.
     fn take(&mut self, from: &mut dyn std::io::Read, name: &str) -> Result<Vec<u8>, PackError> {
         let most = match self.listed.get(name) {
+            _ if !self.reading.wants(name) => 0,
             Some(listed) => listed.saturating_add(1),
             None if name == LIST => MOST_LISTED,
             None if name.starts_with(PROOF) => MOST_PROVING + 1,
@@ -231,13 +293,24 @@ impl Limits {
                 format!("it is longer than the {MOST_PROVING} bytes that a proof may have"),
             ));
         }
-        self.room = self.room.checked_sub(bytes.len() as u64).ok_or_else(|| too_much(name))?;
+        self.room =
+            self.room.checked_sub(bytes.len() as u64).ok_or_else(|| too_much(name, self.reading.most))?;
         Ok(bytes)
     }
 }
 
-fn too_much(name: &str) -> PackError {
-    PackError::malformed(name, format!("a pack has no more than {MOST_BYTES} bytes: take fewer months"))
+fn too_much(name: &str, most: u64) -> PackError {
+    PackError::malformed(
+        name,
+        if most < MOST_BYTES {
+            format!(
+                "the pack has more than {most} bytes, and no signature that was asked for says that the market issued it: name the market's public \
+                 key with --key, or check lines and figures alone with --unsigned"
+            )
+        } else {
+            format!("a pack has no more than {MOST_BYTES} bytes: take fewer months")
+        },
+    )
 }
 
 fn is_zip(path: &Path) -> bool {
@@ -265,7 +338,7 @@ fn plain(path: &Path, inner: &str) -> Result<File, PackError> {
     File::open(path).map_err(failed)
 }
 
-fn folder(root: &Path, below: &str, limits: &mut Limits, files: &mut Files) -> Result<(), PackError> {
+fn folder(root: &Path, below: &str, limits: &mut Limits<'_>, files: &mut Files) -> Result<(), PackError> {
     let at = root.join(below);
     let failed = |error| PackError::file(at.display().to_string(), error);
     for entry in fs::read_dir(&at).map_err(failed)? {

@@ -92,7 +92,7 @@ fn said_of(facts: &MarketFacts) -> String {
 #[test]
 fn lines_that_contradict_each_other_are_found_though_figures_and_list_were_made_anew() {
     type Change = fn(&mut MarketFacts);
-    let cases: [(&str, Change); 44] = [
+    let cases: [(&str, Change); 49] = [
         ("GMV of 2024-01: sales.csv comes to 9000, days.csv to 8000", |f| f.sales[0].paid = Minor(70_00)),
         ("buyers.csv to 8000", |f| f.sales[0].paid = Minor(70_00)),
         ("orders placed of 2024-01", |f| f.sales[1].placed = 9),
@@ -167,6 +167,16 @@ fn lines_that_contradict_each_other_are_found_though_figures_and_list_were_made_
         ("more chargebacks were closed by 2024-02 than opened, or they ended", |f| {
             (f.cases[1].closed, f.cases[1].for_buyer, f.cases[1].split) = (1, 0, 1);
         }),
+        ("or amounts are of none", |f| (f.cases[1].claimed, f.cases[1].opened) = (Minor(6_00), 0)),
+        ("or amounts are of none", |f| {
+            (f.cases[1].claimed, f.cases[1].closed_claims) = (Minor(6_00), Minor(6_00))
+        }),
+        ("or amounts are of none", |f| f.cases[1].lost = Minor(1)),
+        // who is new in a month is new in all days
+        ("the months of all channels do not come to all days", |f| {
+            (f.traffic[0].new_visitors, f.traffic[1].new_visitors) = (29, 29);
+        }),
+        ("the channels of 2024-01 do not come to all of them", |f| f.traffic[3].new_visitors = 19),
         ("something stands there from before 2024-01-02", |f| f.subject.began = day("2024-01-02")),
         ("something stands there from before 2024-01-01", |f| f.subject.began = day("2024-01-01")),
     ];

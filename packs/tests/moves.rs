@@ -95,3 +95,26 @@ fn rows_that_move_nothing_or_are_of_no_such_event_are_found() {
     }
     assert_eq!(said_of(moved(7, "2024-02-20T00:00:00Z", "SettlementClosed", [0; 7])), Vec::<String>::new());
 }
+
+#[test]
+fn a_settlement_does_not_turn_what_is_available_into_a_reserve() {
+    // pending, available, held, reserve
+    let settled = |[pending, available, reserve]: [i64; 3]| {
+        said_of(moved(
+            7,
+            "2024-02-20T00:00:00Z",
+            "SettlementClosed",
+            [pending, available, 0, reserve, 0, 0, 0],
+        ))
+    };
+    for honest in [[-100, 60, 40], [-100, 100, 0], [-100, 0, 100], [50, -50, 0], [0, 0, 0]] {
+        assert_eq!(settled(honest), Vec::<String>::new(), "{honest:?}");
+    }
+    // a debt is paid with what is available, and nothing is kept back of it
+    for turned in [[-50, -50, 100], [50, -100, 50]] {
+        assert!(
+            settled(turned)[0].contains("a settlement takes from what is available what pays"),
+            "{turned:?}"
+        );
+    }
+}

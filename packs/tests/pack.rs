@@ -264,6 +264,47 @@ fn what_stands_where_a_pack_is_put_is_not_replaced() {
     }
 }
 
+#[test]
+fn a_folder_that_cannot_be_moved_leaves_no_empty_one_in_its_place() {
+    let place = tempfile::tempdir().unwrap();
+    let from = place.path().join("part");
+    pack().write(&from).unwrap();
+    let within = from.join("pack");
+    assert!(daybook_packs::put(&from, &within).is_err(), "a folder is not moved into itself");
+    assert!(!within.exists(), "the next try finds the place free");
+    assert_eq!(Pack::read(&from).unwrap(), pack());
+}
+
+#[test]
+fn proofs_are_laid_anew_in_the_place_of_those_that_stand_there_and_over_nobodys_file() {
+    let place = tempfile::tempdir().unwrap();
+    for name in ["pack", "pack.zip"] {
+        let path = place.path().join(name);
+        let beside = path.with_extension("adding.zip");
+        std::fs::write(&beside, "somebody's").unwrap();
+        let mut pack = pack();
+        pack.write(&path).unwrap();
+        for (proof, text) in [("a", "first"), ("b", "stays"), ("a", "second"), ("c", "goes")] {
+            pack.prove(&path, proof, text.as_bytes().to_vec()).unwrap();
+        }
+        pack.set_proofs(&["a", "c"], vec![("a", b"third".to_vec())]);
+        pack.lay_proofs(&path, &["a", "c"]).unwrap();
+        let read = Pack::read(&path).unwrap();
+        assert_eq!(read, pack, "{name}");
+        assert_eq!(["a", "b", "c"].map(|of| read.proof(of)), [Some(&b"third"[..]), Some(b"stays"), None]);
+        assert_eq!(std::fs::read(&beside).unwrap(), b"somebody's");
+        let names = std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(!names.into_iter().any(|name| name.to_string_lossy().starts_with(".adding")), "{name}");
+        // the list and its proofs are read alone, before the lines
+        let list = Pack::read_list(&path, &["a"], 1 << 20).unwrap();
+        assert_eq!((list.digest(), list.proof("a")), (pack.digest(), pack.proof("a")));
+        assert!(list.file("orders.csv").is_none() && list.proof("b").is_none());
+        let error = Pack::read_within(&path, 1_000).unwrap_err().to_string();
+        assert!(error.contains("more than 1000 bytes, and no signature"), "{error}");
+        std::fs::remove_file(&beside).unwrap();
+    }
+}
+
 /// A zip in which a file of this name stands before the pack's own.
 fn zipped_behind(first: &str, pack: &std::path::Path) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -318,6 +359,42 @@ fn a_zip_with_more_files_than_a_pack_has_is_not_looked_into() {
     std::fs::write(&path, bytes).unwrap();
     let error = Pack::read(&path).unwrap_err().to_string();
     assert!(error.contains("it has more than 1000 files"), "{error}");
+}
+
+#[test]
+fn a_zip_ends_with_its_directory_and_nothing_else() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("pack.zip");
+    pack().write(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let says = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        Pack::read(&path).unwrap_err().to_string()
+    };
+    let end = whole.len() - 22;
+    // a comment in which the end of another directory could stand, which says that it is short
+    let mut commented = whole.clone();
+    commented.extend_from_slice(&whole[end..]);
+    commented[end + 20..end + 22].copy_from_slice(&22u16.to_le_bytes());
+    let before: Vec<u8> = [b"before it", &whole[..]].concat();
+    let behind: Vec<u8> = [&whole[..], b"behind it"].concat();
+    let mut long = whole.clone();
+    long[end + 12..end + 16].copy_from_slice(&u32::MAX.to_le_bytes());
+    for bytes in [&commented, &before, &behind, &long, &whole[..10].to_vec(), &Vec::new()] {
+        let error = says(bytes);
+        assert!(error.contains("does not end with a zip's directory and nothing else"), "{error}");
+    }
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(Pack::read(&path).unwrap(), pack());
+}
+
+#[test]
+fn a_pack_that_begins_on_the_first_day_of_all_is_refused_and_not_passed_over() {
+    let mut facts = facts();
+    (facts.subject.from, facts.subject.to) = (chrono::NaiveDate::MIN, chrono::NaiveDate::MIN);
+    facts.subject.began = None;
+    let wrong = Pack::of(&facts, &Figures::of(&facts).unwrap(), Vec::new()).unwrap().check().wrong;
+    assert!(wrong.iter().any(|what| what.contains("before which there is no day")), "{wrong:?}");
 }
 
 #[test]

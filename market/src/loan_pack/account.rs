@@ -84,7 +84,7 @@ impl Account {
         {
             self.settle(e, booked_at);
         }
-        let mut movement = nothing(event.kind().as_str(), booked_at);
+        let mut movement = nothing("", booked_at);
         movement.converted = self.converted(event, refs, booked_at);
         // a settlement stands there also where it moved nothing, and so does the end of a payout in another currency
         let settled = matches!(event, Event::SettlementClosed(e) if e.currency == self.currency);
@@ -130,6 +130,7 @@ impl Account {
             add(&mut self.before, &movement);
             return booked_at;
         }
+        event.kind().as_str().clone_into(&mut movement.event);
         movement.order = refs.order.map(|order| order.to_string());
         movement.reference = reference(event);
         self.movements.push(movement);

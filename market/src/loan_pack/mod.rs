@@ -118,12 +118,8 @@ pub fn draw(
     };
     let name = format!("\"merchant\":\"{}\"", asked.merchant);
     let foreign: Vec<&str> = FOREIGN.iter().map(|kind| kind.as_str()).collect();
-    crate::stream::pass(journal, head, &kinds(), told, &mut |recorded| {
-        if !recorded.refs.contains(&name) && !foreign.contains(&recorded.kind) {
-            return Ok(());
-        }
-        drawing.see(recorded)
-    })?;
+    let wanted = |recorded: &Recorded<'_>| recorded.refs.contains(&name) || foreign.contains(&recorded.kind);
+    crate::stream::pass(journal, head, (&kinds(), &wanted), told, &mut |recorded| drawing.see(recorded))?;
     if drawing.standing.is_empty() {
         return Err(LoanPackError::Unknown(format!("the journal knows no merchant {}", asked.merchant)));
     }

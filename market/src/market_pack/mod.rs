@@ -101,7 +101,7 @@ pub fn draw_market(
     };
     let kinds = EventKind::ALL.iter().filter(|kind| kind.posts() || KINDS.contains(kind));
     let filter = Filter { kinds: Some(kinds.map(|kind| kind.as_str().into()).collect()), categories: None };
-    crate::stream::pass(journal, head, &filter, told, &mut |recorded| drawing.see(recorded))?;
+    crate::stream::pass(journal, head, (&filter, &|_| true), told, &mut |recorded| drawing.see(recorded))?;
     let traffic = traffic::draw(journal, asked, window, (currency, head), told)?;
     let drawn = drawing.sold.finish()?;
     let began = calendar.day(drawing.began);

@@ -153,8 +153,8 @@ pub(crate) fn decode(recorded: &Recorded<'_>) -> Result<(Event, Refs), VerifyErr
         .ok_or_else(unknown)
         .and_then(|kind| Event::decode_kind(kind, recorded.schema, recorded.data))
         .map_err(|source| VerifyError::Decode { position, source })?;
-    let refs = serde_json::from_str(recorded.refs)
-        .map_err(|error| VerifyError::Refs { position, why: error.to_string() })?;
+    let refs =
+        Refs::parse(recorded.refs).map_err(|error| VerifyError::Refs { position, why: error.to_string() })?;
     Ok((event, refs))
 }
 

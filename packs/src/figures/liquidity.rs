@@ -1,20 +1,21 @@
 //! What the merchant has with the market, day by day, and how long its money takes.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use daybook_domain::{Currency, Money, Timestamp};
 
 use super::Out;
 use super::months::{Balances, Months, OPENING};
 use super::scope::Scope;
-use crate::Movement;
 use crate::estimates::survived;
 use crate::numbers::{days, decimals, money, money_each, rank, ratio};
+use crate::{Movement, PackError};
 
-pub fn tell(scope: &Scope<'_>, months: &Months, out: &mut Out) {
+pub fn tell(scope: &Scope<'_>, months: &Months, out: &mut Out) -> Result<(), PackError> {
     balances(scope, months, out);
-    waiting(scope, out);
+    waiting(scope, out)?;
     payouts(scope, out);
+    Ok(())
 }
 
 fn balances(scope: &Scope<'_>, months: &Months, out: &mut Out) {
@@ -58,7 +59,7 @@ struct Arrived {
     left: i128,
 }
 
-fn waiting(scope: &Scope<'_>, out: &mut Out) {
+fn waiting(scope: &Scope<'_>, out: &mut Out) -> Result<(), PackError> {
     let settlements: HashMap<&str, Timestamp> = scope
         .facts
         .account
@@ -91,11 +92,12 @@ fn waiting(scope: &Scope<'_>, out: &mut Out) {
     out.count("orders.unsettled", waits.iter().filter(|(_, over)| !over).count());
     out.figure("days.to_available", told(survived(&waits, 50)));
     out.figure("days.to_available_p95", told(survived(&waits, 95)));
-    out.figure("days.to_paid_out", to_paid_out(&scope.facts.account));
+    out.figure("days.to_paid_out", to_paid_out(&scope.facts.account)?);
+    Ok(())
 }
 
-/// Parts of what became available, those that did so first in front.
-type Parts = VecDeque<Arrived>;
+/// What became available, by when, those that did so first in front: of one time it is one part, since all of it has waited as long.
+type Parts = BTreeMap<Option<Timestamp>, i128>;
 
 /// What became available, where it stands now.
 #[derive(Default)]
@@ -112,14 +114,17 @@ struct Queues<'f> {
 
 /// The mean wait of what became available until it was paid out, by amount: what came first goes first. What is held, or comes
 /// back from a bank, has waited all the while.
-fn to_paid_out(account: &[Movement]) -> Option<String> {
+fn to_paid_out(account: &[Movement]) -> Result<Option<String>, PackError> {
     let mut queues = Queues::default();
-    account.iter().for_each(|movement| queues.see(movement));
-    decimals(queues.waited, queues.amount * (i128::from(daybook_domain::time::DAY) / MILLIS), 1)
+    let beyond = || PackError::Overflow("how long payouts took, by their amounts,");
+    account.iter().try_for_each(|movement| queues.see(movement)).ok_or_else(beyond)?;
+    let days = queues.amount.checked_mul(i128::from(daybook_domain::time::DAY) / MILLIS);
+    Ok(decimals(queues.waited, days.ok_or_else(beyond)?, 1))
 }
 
 impl<'f> Queues<'f> {
-    fn see(&mut self, movement: &'f Movement) {
+    /// Takes a row; none where its waits are beyond what can be reckoned in.
+    fn see(&mut self, movement: &'f Movement) -> Option<()> {
         let (change, held) = (i128::from(movement.available.0), i128::from(movement.held.0));
         let payout = movement.reference.as_deref().unwrap_or_default();
         match movement.event.as_str() {
@@ -129,7 +134,7 @@ impl<'f> Queues<'f> {
             }
             "PayoutConfirmed" => {
                 let parts = self.asked.remove(payout).unwrap_or_default();
-                self.count(&parts, movement.at, 1);
+                self.count(&parts, movement.at, 1)?;
                 self.paid.insert(payout, (movement.at, parts));
             }
             // as if it had never been asked for; what is another currency's now does not come back to this one's
@@ -141,7 +146,7 @@ impl<'f> Queues<'f> {
             }
             "PayoutReturned" => {
                 let (at, parts) = self.paid.remove(payout).unwrap_or((movement.at, Vec::new()));
-                self.count(&parts, at, -1);
+                self.count(&parts, at, -1)?;
                 if movement.converted.is_none() {
                     // of what was paid before the first day it is not known since when
                     let known: i128 = parts.iter().map(|part| part.left).sum();
@@ -168,24 +173,26 @@ impl<'f> Queues<'f> {
                 }
             }
         }
+        Some(())
     }
 
     /// Counts what parts have waited, or takes it off again where the money came back.
-    fn count(&mut self, parts: &[Arrived], until: Timestamp, sign: i128) {
+    fn count(&mut self, parts: &[Arrived], until: Timestamp, sign: i128) -> Option<()> {
         for part in parts {
             if let Some(at) = part.at {
-                self.waited += sign * ((i128::from(until.0) - i128::from(at.0)) / MILLIS * part.left);
-                self.amount += sign * part.left;
+                let waited = ((i128::from(until.0) - i128::from(at.0)) / MILLIS).checked_mul(part.left)?;
+                self.waited = self.waited.checked_add(sign * waited)?;
+                self.amount = self.amount.checked_add(sign * part.left)?;
             }
         }
+        Some(())
     }
 }
 
 /// Puts parts where their time puts them.
 fn put(to: &mut Parts, parts: Vec<Arrived>) {
     for part in parts.into_iter().filter(|part| part.left > 0) {
-        let place = to.partition_point(|other| other.at <= part.at);
-        to.insert(place, part);
+        *to.entry(part.at).or_default() += part.left;
     }
 }
 
@@ -196,14 +203,14 @@ const MILLIS: i128 = 1_000;
 fn take(queue: &mut Parts, mut amount: i128) -> Vec<Arrived> {
     let mut taken = Vec::new();
     while amount > 0
-        && let Some(first) = queue.front_mut()
+        && let Some(mut first) = queue.first_entry()
     {
-        let part = first.left.min(amount);
-        taken.push(Arrived { at: first.at, left: part });
-        first.left -= part;
+        let part = (*first.get()).min(amount);
+        taken.push(Arrived { at: *first.key(), left: part });
         amount -= part;
-        if first.left == 0 {
-            queue.pop_front();
+        *first.get_mut() -= part;
+        if *first.get() == 0 {
+            first.remove();
         }
     }
     taken
@@ -249,4 +256,22 @@ fn payouts(scope: &Scope<'_>, out: &mut Out) {
     out.figure("payouts.returned_amount", amount(amounts[3]));
     let residual = left.values().filter(|(_, ended)| *ended).map(|(rest, _)| rest.abs()).sum();
     out.figure("payouts.residual", amount(residual));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_of_more_money_than_can_be_reckoned_in_are_told_apart_from_those_that_can() {
+        let waited = |left| {
+            let mut queues = Queues::default();
+            let told = queues.count(&[Arrived { at: Some(Timestamp(0)), left }], Timestamp(20_000), 1);
+            told.map(|()| (queues.waited, queues.amount))
+        };
+        assert_eq!(waited(5), Some((100, 5)));
+        assert_eq!(waited(i128::MAX / 10), None);
+        let mut queues = Queues { waited: i128::MAX - 50, ..Queues::default() };
+        assert_eq!(queues.count(&[Arrived { at: Some(Timestamp(0)), left: 5 }], Timestamp(20_000), 1), None);
+    }
 }

@@ -62,19 +62,29 @@ impl Figures {
     /// # Errors
     /// [`PackError`] where the lines do not belong together, or a sum is beyond what can be reckoned in.
     pub fn of(facts: &Facts) -> Result<Self, PackError> {
+        Self::of_scope(&Scope::of(facts)?)
+    }
+
+    /// The figures, and the grade of each order as CSV.
+    pub(crate) fn with_grades(facts: &Facts) -> Result<(Self, Vec<u8>), PackError> {
         let scope = Scope::of(facts)?;
+        Ok((Self::of_scope(&scope)?, corroboration::grades(&scope)?))
+    }
+
+    fn of_scope(scope: &Scope<'_>) -> Result<Self, PackError> {
+        let facts = scope.facts;
         let mut out = Out::default();
-        let months = months::Months::of(&scope)?;
+        let months = months::Months::of(scope)?;
         out.figure("measured.from", (scope.began <= scope.to).then(|| scope.began.to_string()));
         out.count("measured.days", scope.measured());
-        months.tell(&scope, &mut out);
-        rates::tell(&scope, &months, &mut out);
-        traffic::tell(&scope, &mut out);
-        concentration::tell(&scope, &mut out);
-        course::tell(&scope, &months, &mut out);
-        liquidity::tell(&scope, &months, &mut out);
-        corroboration::tell(&scope, &mut out);
-        patterns::tell(&scope, &mut out);
+        months.tell(scope, &mut out);
+        rates::tell(scope, &months, &mut out);
+        traffic::tell(scope, &mut out);
+        concentration::tell(scope, &mut out);
+        course::tell(scope, &months, &mut out);
+        liquidity::tell(scope, &months, &mut out)?;
+        corroboration::tell(scope, &mut out);
+        patterns::tell(scope, &mut out);
         elsewhere(facts, &mut out);
         Ok(Self {
             definitions: DEFINITIONS_VERSION,

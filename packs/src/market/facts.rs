@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use daybook_domain::{Currency, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::cell::{Cell, File, Minor, file_of, row, rows_of};
+use crate::cell::{Cell, File, Minor, Room, file_of, row, rows_of};
 use crate::facts::{ToldBy, as_text, read_subject, write_subject};
 use crate::numbers::{month_name, month_of};
 use crate::{PackError, Zone};
@@ -333,17 +333,17 @@ impl MarketFacts {
             return Err(PackError::malformed(SUBJECT, format!("it tells of more than {MOST_MONTHS} months")));
         }
         Zone::of(&subject.time_zone).map_err(|why| PackError::malformed(SUBJECT, why))?;
-        let of = subject.currency;
+        let (of, room) = (subject.currency, Room::new());
         Ok(Self {
-            members: rows_of(file, of)?,
-            sales: rows_of(file, of)?,
-            owed: rows_of(file, of)?,
-            days: rows_of(file, of)?,
-            buyers: rows_of(file, of)?,
-            traffic: rows_of(file, of)?,
-            books: rows_of(file, of)?,
-            cases: rows_of(file, of)?,
-            sizes: rows_of(file, of)?,
+            members: rows_of(file, of, &room)?,
+            sales: rows_of(file, of, &room)?,
+            owed: rows_of(file, of, &room)?,
+            days: rows_of(file, of, &room)?,
+            buyers: rows_of(file, of, &room)?,
+            traffic: rows_of(file, of, &room)?,
+            books: rows_of(file, of, &room)?,
+            cases: rows_of(file, of, &room)?,
+            sizes: rows_of(file, of, &room)?,
             subject,
         })
     }

@@ -107,8 +107,8 @@ fn owed(facts: &MarketFacts, wrong: &mut Vec<String>) {
 struct Parts<'f> {
     /// What adds up.
     sums: [i128; 4],
-    /// Of people the sum and the most.
-    people: [(i128, i128); 2],
+    /// Of people (visitors, buyers, new visitors) the sum and the most.
+    people: [(i128, i128); 3],
     whole: Option<&'f Traffic>,
 }
 
@@ -119,8 +119,8 @@ impl<'f> Parts<'f> {
     }
 
     /// People: they count once in each row.
-    fn people(row: &Traffic) -> [i128; 2] {
-        [row.visitors.unwrap_or_default().into(), row.buyers.into()]
+    fn people(row: &Traffic) -> [i128; 3] {
+        [row.visitors.unwrap_or_default().into(), row.buyers.into(), row.new_visitors.into()]
     }
 
     fn take(&mut self, row: &'f Traffic, part: bool) {
@@ -135,12 +135,24 @@ impl<'f> Parts<'f> {
         }
     }
 
-    /// Whether they come to the whole; of people it has no fewer than any part, and no more than all of them.
-    fn fit(&self, people: bool) -> bool {
-        let own = self.whole.map(Self::adds).unwrap_or_default();
+    /// Whether channels come to the whole; of people it has no fewer than any of them, and no more than all.
+    fn fit(&self) -> bool {
         let all = self.whole.map(Self::people).unwrap_or_default();
-        let within = self.people.iter().zip(all).all(|((sum, most), of)| *most <= of && of <= *sum);
-        self.sums == own && (within || !people)
+        self.add_up() && self.people.iter().zip(all).all(|((sum, most), of)| *most <= of && of <= *sum)
+    }
+
+    /// Whether months come to the whole, likewise; but new is each visitor in one month alone. Whom channels report of a month nobody
+    /// counts once.
+    fn fit_months(&self, people: bool) -> bool {
+        let all = self.whole.map(Self::people).unwrap_or_default();
+        let [visitors, buyers, new] = self.people;
+        let within = |(sum, most): (i128, i128), of: i128| most <= of && of <= sum;
+        let fits = within(visitors, all[0]) && within(buyers, all[1]) && new.0 <= all[2];
+        self.add_up() && (fits || !people)
+    }
+
+    fn add_up(&self) -> bool {
+        self.sums == self.whole.map(Self::adds).unwrap_or_default()
     }
 }
 
@@ -166,15 +178,14 @@ fn visits(facts: &MarketFacts, wrong: &mut Vec<String>) {
         }
     }
     for ((counted, channel), parts) in &months {
-        // whom channels report of a month nobody counts once
-        if !parts.fit(*counted == "recorded") {
+        if !parts.fit_months(*counted == "recorded") {
             wrong.push(format!(
                 "traffic.csv: the months of {} do not come to all days ({counted})",
                 channel.unwrap_or("all channels")
             ));
         }
     }
-    for (month, _) in channels.iter().filter(|(_, parts)| !parts.fit(true)) {
+    for (month, _) in channels.iter().filter(|(_, parts)| !parts.fit()) {
         let named = month.map_or_else(|| "all days".to_owned(), |month| month.to_string());
         wrong.push(format!("traffic.csv: the channels of {named} do not come to all of them"));
     }
@@ -238,13 +249,18 @@ fn cases(facts: &MarketFacts, wrong: &mut Vec<String>) {
         let (count, claims) = open.entry(&row.kind).or_default();
         *count += i128::from(row.opened) - i128::from(row.closed);
         *claims += i128::from(row.claimed.0) - i128::from(row.closed_claims.0);
+        // a bank ends a case for one of the two, and keeps money where it ends for the buyer: more than it claimed, if it says so
         let chargeback = row.kind == "chargeback";
         let odd = if chargeback { row.split > 0 } else { row.lost.0 > 0 };
+        let of_none = (row.opened == 0 && row.claimed.0 > 0)
+            || (row.closed == 0 && row.closed_claims.0 > 0)
+            || (row.for_buyer == 0 && row.lost.0 > 0);
+        let odd = odd || of_none;
         if *count < 0 || *claims < 0 || odd {
             let named =
                 row.month.map_or_else(|| "before the first month".to_owned(), |month| month.to_string());
             wrong.push(format!(
-                "cases.csv: more {}s were closed by {named} than opened, or they ended as none of them does",
+                "cases.csv: more {}s were closed by {named} than opened, or they ended as none of them does, or amounts are of none",
                 row.kind
             ));
         }

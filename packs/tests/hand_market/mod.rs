@@ -95,6 +95,7 @@ pub fn facts() -> MarketFacts {
     later.refunded = Minor(15_00);
     // some came in both months
     let all = |channel| Traffic { visits: 32, views: 96, orders: 3, ..seen(None, channel, 30, 2, 70_00) };
+    let back = |channel| Traffic { new_visitors: 10, ..seen(feb, channel, 12, 1, 20_00) };
     MarketFacts {
         subject: MarketSubject {
             format: MARKET_FORMAT,
@@ -134,8 +135,8 @@ pub fn facts() -> MarketFacts {
             all(Some("direct")),
             seen(jan, None, 20, 2, 50_00),
             seen(jan, Some("direct"), 20, 2, 50_00),
-            seen(feb, None, 12, 1, 20_00),
-            seen(feb, Some("direct"), 12, 1, 20_00),
+            back(None),
+            back(Some("direct")),
         ],
         books: vec![
             booked(None, "Assets:Provider", 8_00),

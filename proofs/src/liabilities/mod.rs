@@ -128,6 +128,30 @@ impl Blinding {
     }
 }
 
+/// The nodes over some, two by two.
+fn above(below: &[Sum]) -> Result<Vec<Sum>, ProofError> {
+    let over = |two: &[Sum]| match two {
+        [left, right] => Sum::over(*left, *right),
+        // one that is left over goes up as it is: the shape of RFC 6962
+        rest => Ok(rest[0]),
+    };
+    below.chunks(2).map(over).collect()
+}
+
+/// Makes both halves of so many nodes: beside each other where they are many, since hashing is most of the work and each node's is its own.
+fn beside<T: Send>(nodes: usize, first: impl FnOnce() -> T, second: impl FnOnce() -> T + Send) -> (T, T) {
+    /// Below, a thread is not worth its start.
+    const FEW: usize = 10_000;
+    if nodes < FEW {
+        return (first(), second());
+    }
+    std::thread::scope(|scope| {
+        let second = scope.spawn(second);
+        let first = first();
+        (first, second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
 /// What is owed in one currency: all levels of the tree, the leaves first.
 #[derive(Clone, Debug)]
 pub struct SumTree(Vec<Vec<Sum>>);
@@ -143,14 +167,11 @@ impl SumTree {
         }
         let mut levels = vec![leaves];
         while let Some(below) = levels.last().filter(|level| level.len() > 1) {
-            let mut level = Vec::with_capacity(below.len().div_ceil(2));
-            for two in below.chunks(2) {
-                level.push(match two {
-                    [left, right] => Sum::over(*left, *right)?,
-                    // one that is left over goes up as it is: the shape of RFC 6962
-                    rest => rest[0],
-                });
-            }
+            // pairs stay together
+            let (first, second) = below.split_at((below.len() / 4) * 2);
+            let (level, rest) = beside(below.len(), || above(first), || above(second));
+            let mut level = level?;
+            level.extend(rest?);
             levels.push(level);
         }
         Ok(Self(levels))
@@ -204,21 +225,25 @@ impl OwedTree {
         currency: &str,
         owed: &[(String, u64)],
     ) -> Result<Self, ProofError> {
-        let place = |(to, minor): &(String, u64)| (who(&blinding.nonce(through, currency, to), to), *minor);
-        // hashing is most of the work, and each leaf's is its own
+        let leaf = |(to, owed): &(String, u64)| {
+            let who = who(&blinding.nonce(through, currency, to), to);
+            (who, Sum::leaf(who, *owed))
+        };
+        let sorted = |owed: &[(String, u64)]| {
+            let mut leaves: Vec<_> = owed.iter().map(leaf).collect();
+            leaves.sort_unstable_by_key(|(who, _)| who.0);
+            leaves
+        };
         let (first, second) = owed.split_at(owed.len() / 2);
-        let mut leaves = std::thread::scope(|scope| {
-            let other = scope.spawn(|| second.iter().map(place).collect::<Vec<_>>());
-            let mut all: Vec<_> = first.iter().map(place).collect();
-            all.extend(other.join().expect("invariant: hashing does not panic"));
-            all
-        });
-        leaves.sort_unstable_by_key(|(who, _)| who.0);
+        let (mut leaves, rest) = beside(owed.len(), || sorted(first), || sorted(second));
+        leaves.extend(rest);
+        // a stable sort merges two sorted halves in one pass
+        leaves.sort_by_key(|(who, _)| who.0);
         if leaves.windows(2).any(|two| two[0].0 == two[1].0) {
             return Err(ProofError::broken("somebody comes twice among those who are owed"));
         }
-        let tree = SumTree::of(leaves.iter().map(|(who, owed)| Sum::leaf(*who, *owed)).collect())?;
-        let places = leaves.into_iter().map(|(who, _)| who).collect();
+        let (places, leaves) = leaves.into_iter().unzip();
+        let tree = SumTree::of(leaves)?;
         Ok(Self { tree, through, currency: currency.to_owned(), blinding: blinding.clone(), places })
     }
 

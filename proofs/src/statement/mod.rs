@@ -24,7 +24,7 @@ pub use chapter::{Chapter, Line, MerchantLeaf, Record, decimal};
 pub(crate) use chapter::{amount as read_amount, is_currency, number};
 pub use files::StatementFiles;
 pub(crate) use verify::hex;
-pub use verify::{Expected, ProvenStatement, Sealed, verify_statement};
+pub use verify::{Balance, Expected, ProvenStatement, Sealed, verify_statement};
 
 /// Files by name, as they stand in a folder or an archive.
 pub type Files = BTreeMap<String, Vec<u8>>;

@@ -132,8 +132,11 @@ fn a_pack_is_issued_under_a_consent_proved_and_checked_elsewhere() {
     fs::remove_file(&proof).unwrap();
     says(&check(true), 1, "no proof");
     says(&check(false), 1, "no proof");
-    fs::write(&proof, own).unwrap();
+    fs::write(&proof, &own).unwrap();
     assert_eq!(check(true).code, 0);
+    fs::write(&proof, [&b"net turnover 9,999,999.00\n"[..], &own].concat()).unwrap();
+    says(&check(true), 1, "the proof cannot be read");
+    fs::write(&proof, &own).unwrap();
     let consented = folder.join("proof/consent.tlog-proof");
     let granted = fs::read(&consented).unwrap();
     fs::write(&consented, fs::read(&proof).unwrap()).unwrap();
@@ -146,9 +149,26 @@ fn a_pack_is_issued_under_a_consent_proved_and_checked_elsewhere() {
     says(&check(true), 1, "proof/read-first.html does not belong to a pack");
     fs::remove_file(&beside).unwrap();
     forged_page(&place, &elsewhere, public);
+    of_a_stranger(&place, &elsewhere, public);
 
     consent(&place, r#"{"action":"revoke_lender_consent","consent_ref":"vault:c-3"}"#);
     says(&issue(&place, "late"), 3, "consent_missing");
+}
+
+/// What anybody can make takes no more memory than a small pack does where the market's signature is asked for.
+fn of_a_stranger(place: &Place, elsewhere: &Place, public: &str) {
+    let own = Pack::read(&place.path("pack")).unwrap();
+    let facts = own.facts().unwrap();
+    let more = vec![("orders.csv".to_owned(), vec![b','; 65 << 20])];
+    let bomb = place.path("bomb.zip");
+    let mut pack = Pack::of(&facts, &Figures::of(&facts).unwrap(), more).unwrap();
+    pack.write(&bomb).unwrap();
+    pack.prove(&bomb, "issued.tlog-proof", own.proof("issued.tlog-proof").unwrap().to_vec()).unwrap();
+    let bomb = bomb.to_str().unwrap();
+    let why = "more than 67108864 bytes, and no signature that was asked for says that the market issued it";
+    says(&elsewhere.run(&["loan-pack", "verify", bomb, "--key", public]), 3, why);
+    says(&elsewhere.run(&["loan-pack", "verify", bomb]), 3, why);
+    says(&elsewhere.run(&["loan-pack", "verify", bomb, "--unsigned"]), 1, "orders.csv");
 }
 
 /// A market that writes something else on the page, and lists that page.

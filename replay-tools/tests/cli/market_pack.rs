@@ -113,6 +113,33 @@ fn unnamed(place: &Place, (own, path): (&Pack, &std::path::Path), verify: &dyn F
     assert!(path.join("proof/statement.zip").exists());
 }
 
+/// What stands there and does not hold is made again; what holds is left, and what would not hold is not laid into a pack.
+fn proofs_that_do_not_hold(place: &Place, path: &std::path::Path, verify: &dyn Fn(&str) -> Ran) {
+    let (own, prove) =
+        (path.to_str().unwrap(), ["loan-pack", "prove", "own", "--key", "newer", "--key", "secret"]);
+    done(&place.run(&["statement", "merchant", "m-002", "--period", "2025-09", "--prove", "others.zip"]));
+    for stale in ["statement.zip", "issued.tlog-proof", "consent.tlog-proof", "unsealed.tlog-proof"] {
+        fs::copy(place.path("others.zip"), path.join("proof").join(stale)).unwrap();
+        assert_eq!(verify(own).code, 1, "{stale}");
+        done(&place.run(&prove));
+        done(&verify(own));
+        assert!(!path.join("proof/unsealed.tlog-proof").exists(), "none of its own is left behind");
+    }
+    let whole = Pack::read(path).unwrap();
+    let ran = place.run(&prove);
+    done(&ran);
+    assert!(!ran.out.contains("statement.zip"), "{ran:?}");
+    assert_eq!(Pack::read(path).unwrap(), whole, "what holds is left as it is");
+    let beside = path.join("proof/read-first.html");
+    fs::write(&beside, "net turnover 9,999,999.00").unwrap();
+    fs::remove_file(path.join("proof/statement.zip")).unwrap();
+    let ran = place.run(&prove);
+    done(&ran);
+    says(&verify(own), 1, "proof/read-first.html does not belong to a pack");
+    fs::remove_file(&beside).unwrap();
+    done(&verify(own));
+}
+
 fn of_merchant(place: &Place, elsewhere: &Place, public: &str) {
     let grant = r#"{"category":"merchant","id":"m-001","command":{"action":"grant_lender_consent","consent_ref":"c-3","recipient":"icbc","through":"2099-01-31T16:00:00Z"}}"#;
     done(&place.run(&["command", "--by", "li", grant]));
@@ -193,6 +220,7 @@ fn of_merchant(place: &Place, elsewhere: &Place, public: &str) {
     assert_eq!(Pack::read(&path).unwrap(), whole);
     let never = place.run(&["loan-pack", "prove", "left-out", "--key", "secret", "--key", "newer"]);
     says(&never, 3, "the journal has no event that issued left-out");
+    proofs_that_do_not_hold(place, &path, &verify);
     let ran = place.run(&["loan-pack", "redraw", "own"]);
     assert!(ran.out.contains("issued at  "), "{ran:?}");
     fs::write(&statement, bytes).unwrap();

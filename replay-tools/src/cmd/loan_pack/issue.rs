@@ -153,9 +153,18 @@ pub fn closed(
 
 /// The pack of lines.
 pub fn made(facts: &Facts) -> Result<(Pack, Figures), Failure> {
-    let figures = Figures::of(facts)?;
-    let pack = Pack::of(facts, &figures, loan_pack::files(facts, &figures)?)?;
+    let mut figures = None;
+    let pack = Pack::drawn(facts, || -> Result<_, Failure> {
+        let of = figures.insert(Figures::of(facts)?);
+        Ok((of.clone(), loan_pack::files(facts, of)?))
+    })?;
+    let figures = figures.expect("invariant: the pack was drawn with them");
     Ok((pack, figures))
+}
+
+/// The pack of lines whose figures were made already.
+pub fn made_with(facts: &Facts, figures: &Figures) -> Result<Pack, Failure> {
+    Pack::drawn(facts, || Ok((figures, loan_pack::files(facts, figures)?)))
 }
 
 /// What issues it.

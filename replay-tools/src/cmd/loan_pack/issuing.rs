@@ -8,7 +8,7 @@ use daybook_domain::{Code, Currency, PartyId, Reference, Timestamp};
 use daybook_journal::{Journal, Position};
 use daybook_market::transparency::{folder, grow, sign};
 use daybook_market::{AnyCommand, Calendar, Market};
-use daybook_packs::{Figures, MOST_PROVING, Pack, put};
+use daybook_packs::{Figures, MOST_PROVING, Pack, both, put};
 use daybook_projections::metrics::Sites;
 use daybook_proofs::{Checkpoint, Log, MarketKey};
 
@@ -272,9 +272,14 @@ impl Issuing<'_> {
 
 /// Writes a pack, and reads it back: it must hold as whoever gets it will find it.
 fn written(pack: &Pack, part: &Path) -> Result<(), Failure> {
-    pack.write(part)?;
-    stands(pack, part)?;
-    let wrong = if pack.is_of_market() { pack.check_market().wrong } else { pack.check().wrong };
+    let check = || if pack.is_of_market() { pack.check_market().wrong } else { pack.check().wrong };
+    let write = || -> Result<(), Failure> {
+        pack.write(part)?;
+        stands(pack, part)
+    };
+    // what is checked here is what stands there, byte by byte
+    let (wrong, written) = both(check, write);
+    written?;
     match wrong.first() {
         None => Ok(()),
         Some(wrong) => Err(Failure::Refused(format!("the pack does not hold, and is not made: {wrong}"))),
@@ -290,20 +295,26 @@ pub fn sign_log(journal: &dyn Journal, log: &mut Log, keys: &[MarketKey]) -> Res
 
 /// Lays proofs into a pack, there and where it is written.
 pub fn prove_with(pack: &mut Pack, at: &Path, proofs: Vec<(&'static str, Vec<u8>)>) -> Result<(), Failure> {
-    for (name, bytes) in proofs {
-        if bytes.len() as u64 > MOST_PROVING {
-            return Err(Failure::Refused(format!(
-                "proof/{name} would have {} bytes, and {MOST_PROVING} are read: take fewer months",
-                bytes.len()
-            )));
-        }
-        pack.prove(at, name, bytes)?;
-    }
+    within(&proofs)?;
+    let names: Vec<&str> = proofs.iter().map(|(name, _)| *name).collect();
+    pack.set_proofs(&names, proofs);
+    pack.lay_proofs(at, &names)?;
     stands(pack, at)
 }
 
+/// Refuses proofs that nobody would read.
+pub fn within(proofs: &[(&'static str, Vec<u8>)]) -> Result<(), Failure> {
+    match proofs.iter().find(|(_, bytes)| bytes.len() as u64 > MOST_PROVING) {
+        None => Ok(()),
+        Some((name, bytes)) => Err(Failure::Refused(format!(
+            "proof/{name} would have {} bytes, and {MOST_PROVING} are read: take fewer months",
+            bytes.len()
+        ))),
+    }
+}
+
 /// Whether a pack reads back as it was written.
-fn stands(pack: &Pack, at: &Path) -> Result<(), Failure> {
+pub fn stands(pack: &Pack, at: &Path) -> Result<(), Failure> {
     if Pack::read(at)? == *pack {
         return Ok(());
     }

@@ -4,26 +4,27 @@
 use std::path::PathBuf;
 
 use daybook_domain::{Code, MerchantId, Reference};
-use daybook_journal::Journal;
+use daybook_journal::{Journal, Position};
 use daybook_market::loan_pack::consent_position;
 use daybook_market::transparency::{folder, prove};
 use daybook_packs::{Facts, Pack};
-use daybook_proofs::{Checkpoint, Log};
+use daybook_proofs::{Checkpoint, Log, MarketKey, PublicKey};
 
 use super::issue;
-use super::issuing::{Proofs, prove_with, sign_log};
+use super::issuing::{Proofs, sign_log, stands, within};
 use super::redraw::issued_at;
-use super::sealed::Close;
-use super::verify::{CONSENT, PROOF};
+use super::sealed::{Close, STATEMENT, UNSEALED};
+use super::verify::{CONSENT, PROOF, faults};
 use crate::cli::Global;
 use crate::cmd::log::market_key;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::value::Table;
 
-/// Lay the proofs into a pack that the journal has as issued, and that stands without them
+/// Lay the proofs into a pack that the journal has as issued, and that stands without them, or with some that do not hold
 ///
-/// Signs the log and adds what the pack lacks. That helps a merchant's pack until the books are closed the next time: the proofs stand under
+/// Signs the log and makes all proofs of the pack again, unless it holds as it stands, for who has the key that is named last. They are laid
+/// into it where the pack holds with them. That helps a merchant's pack until the books are closed the next time: the proofs stand under
 /// a checkpoint of now, which names a close that the pack does not know. After that it is refused, and the pack has to be issued anew. The
 /// market's own pack can be proved at any time.
 #[derive(Debug, clap::Args)]
@@ -47,29 +48,69 @@ pub fn run(global: &Global, args: &Prove) -> Result<(), Failure> {
             args.pack.display()
         )));
     };
-    let facts = if pack.is_of_market() { None } else { Some(pack.facts()?) };
-    let mut log = Log::open(&folder(&global.file()?))?;
-    let checkpoint = sign_log(&journal, &mut log, &keys)?;
-    if let Some(facts) = &facts {
-        before_the_next_close(facts, &checkpoint)?;
-    }
-    let proof = |position| -> Result<Vec<u8>, Failure> {
-        Ok(prove(&journal, &log, position, &checkpoint)?.to_text().into_bytes())
+    // as who has the last key will see it: its statement stands under that one
+    let last = keys.last().ok_or_else(|| Failure::Usage("name the market's key with --key".to_owned()))?;
+    let public = PublicKey::parse(last.public()).map_err(|error| Failure::Refused(error.to_string()))?;
+    let told = if faults(&pack, &args.pack, Some(&public))?.is_empty() {
+        String::new()
+    } else {
+        let proofs = proofs(global, &journal, &pack, (&keys[..], position))?;
+        within(&proofs)?;
+        let told = proofs.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
+        pack.set_proofs(&ALL, proofs);
+        must_hold(&pack, args, &public)?;
+        pack.lay_proofs(&args.pack, &ALL)?;
+        stands(&pack, &args.pack)?;
+        told
     };
-    let mut proofs = vec![(PROOF, proof(position)?)];
-    if let Some(facts) = &facts {
-        proofs.extend(consent(&journal, facts, &proof)?);
-        proofs.extend(issue::closed(global, &journal, facts, keys.last(), (&log, &checkpoint))?);
-    }
-    proofs.retain(|(name, _)| pack.proof(name).is_none());
-    let added: Vec<&str> = proofs.iter().map(|(name, _)| *name).collect();
-    let told = added.join(" ");
-    prove_with(&mut pack, &args.pack, proofs)?;
     let mut table = Table::new(&["file", "digest", "position", "added"]);
     table.push(vec![args.pack.display().to_string().into(), digest.into(), position.into(), told.into()]);
     let mut out = Output::new(global.format);
     out.record(&table.without_empty())?;
     out.finish()
+}
+
+/// All that prove a pack: others that stand there under these names are not its own.
+const ALL: [&str; 4] = [PROOF, CONSENT, STATEMENT, UNSEALED];
+
+/// Refuses proofs with which a pack does not hold. What is wrong with its lines they do not help: another version of the program may have
+/// drawn its page.
+fn must_hold(pack: &Pack, args: &Prove, public: &PublicKey) -> Result<(), Failure> {
+    let wrong = faults(pack, &args.pack, Some(public))?;
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let of_lines = faults(pack, &args.pack, None)?;
+    match wrong.iter().find(|fault| !of_lines.contains(fault)) {
+        None => Ok(()),
+        Some(fault) => Err(Failure::Refused(format!(
+            "nothing was changed: with the proofs of now the pack would not hold either: {fault}"
+        ))),
+    }
+}
+
+/// The proofs of a pack that was issued at a position, of now.
+fn proofs(
+    global: &Global,
+    journal: &dyn Journal,
+    pack: &Pack,
+    (keys, position): (&[MarketKey], Position),
+) -> Proofs {
+    let facts = if pack.is_of_market() { None } else { Some(pack.facts()?) };
+    let mut log = Log::open(&folder(&global.file()?))?;
+    let checkpoint = sign_log(journal, &mut log, keys)?;
+    if let Some(facts) = &facts {
+        before_the_next_close(facts, &checkpoint)?;
+    }
+    let proof = |position| -> Result<Vec<u8>, Failure> {
+        Ok(prove(journal, &log, position, &checkpoint)?.to_text().into_bytes())
+    };
+    let mut proofs = vec![(PROOF, proof(position)?)];
+    if let Some(facts) = &facts {
+        proofs.extend(consent(journal, facts, &proof)?);
+        proofs.extend(issue::closed(global, journal, facts, keys.last(), (&log, &checkpoint))?);
+    }
+    Ok(proofs)
 }
 
 /// Refuses what no proof of now can help: whoever checks a pack asks for every month that was closed when it was proved.

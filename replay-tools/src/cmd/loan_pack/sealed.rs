@@ -13,10 +13,10 @@ use daybook_market::proven::Prover;
 use daybook_packs::{Facts, MOST_PROVING, Pack, Sealed, SealedLine, SealedMonths};
 use daybook_projections::ReadModels;
 use daybook_proofs::statement::archive;
-use daybook_proofs::{Checkpoint, Expected, Proof, ProofError, ProvenStatement, PublicKey, verify_statement};
+use daybook_proofs::{Checkpoint, Expected, ProofError, ProvenStatement, PublicKey, verify_statement};
 use serde_json::Value;
 
-use super::verify::PROOF;
+use super::verify::{PROOF, proof_of};
 use crate::failure::Failure;
 
 /// The statement's name among the pack's proofs.
@@ -82,17 +82,23 @@ fn unsealed(pack: &Pack, mut position: u64, keys: &[PublicKey]) -> Result<String
     let bytes = pack.proof(UNSEALED).ok_or_else(|| {
         format!("proof/{UNSEALED} is missing, which would show that the close at {position} sealed none")
     })?;
-    let text = String::from_utf8_lossy(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|_| broken("it is not as it is written"))?;
     let starts: Vec<usize> = text.match_indices("c2sp.org/tlog-proof@").map(|(at, _)| at).collect();
+    if starts.first() != Some(&0) {
+        return Err(broken("it does not begin with the proof of an event"));
+    }
     for (n, at) in starts.iter().enumerate() {
         let end = starts.get(n + 1).copied().unwrap_or(text.len());
-        let proof = Proof::parse(&text[*at..end]).map_err(|error| broken(&error.to_string()))?;
+        let proof = proof_of(&text.as_bytes()[*at..end]).map_err(|error| broken(&error.to_string()))?;
         let (event, _) = proof.verify(keys).map_err(|error| broken(&error.to_string()))?;
         if event.position != position || event.kind != "PeriodClosed" || !event.stream.starts_with("books-") {
             return Err(broken(&format!("it has none of the close of the books at {position}")));
         }
         let data: Value = event.says().map_err(|error| broken(&error.to_string()))?;
         match (&data["seal"], data["period"].as_str()) {
+            (Value::Null, Some(_)) if end < text.len() => {
+                return Err(broken("something stands behind the close that sealed no statements"));
+            }
             (Value::Null, Some(period)) => return Ok(period.to_owned()),
             (seal, _) => {
                 let follows = seal["follows"].as_u64();
@@ -109,14 +115,15 @@ fn next(month: &str) -> Option<String> {
     Some(Month::parse(Code::new(month).ok()?).ok()?.next().to_string())
 }
 
-/// Whether the pack names every month that was closed and sealed when it was issued; what is wrong otherwise.
+/// Whether the pack names every month that was closed and sealed when it was issued; what is wrong otherwise. It is told whether a close
+/// that sealed nothing had to be shown for that.
 fn all_named(
     pack: &Pack,
     facts: &Facts,
     issued: &Checkpoint,
     proven: Option<&ProvenStatement>,
     keys: &[PublicKey],
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let subject = &facts.subject;
     let (first, last) = (subject.from.format("%Y-%m").to_string(), subject.to.format("%Y-%m").to_string());
     let close = Close::of(issued)?;
@@ -128,7 +135,7 @@ fn all_named(
     }
     let named = subject.sealed.as_ref();
     let Some(Close { period, position }) = close.filter(|close| close.period >= first) else {
-        return named.map_or(Ok(()), |months| {
+        return named.map_or(Ok(false), |months| {
             Err(format!("{} is said to be sealed, and no books of the pack's days were closed", months.from))
         });
     };
@@ -136,7 +143,7 @@ fn all_named(
     let Some(months) = named else {
         let told = format!("the books were closed through {period}, and the pack shows no statement of them");
         let closed = unsealed(pack, position, keys).map_err(|why| format!("{told}: {why}"))?;
-        return if closed >= through { Ok(()) } else { Err(told) };
+        return if closed >= through { Ok(true) } else { Err(told) };
     };
     if months.through != through {
         return Err(format!(
@@ -150,12 +157,12 @@ fn all_named(
             months.from
         ));
     }
-    let Some(proven) = proven else { return Ok(()) };
+    let Some(proven) = proven else { return Ok(true) };
     if Close::of(&proven.checkpoint)?.is_none_or(|its| its.position != position) {
         return Err("the statement stands under another close of the books than the pack's issue".to_owned());
     }
     if months.from == first {
-        return Ok(());
+        return Ok(false);
     }
     // months that the first close did not seal are those of the close before it, which sealed none
     let seal = proven.closes.first().map(|close| &close.seal);
@@ -165,7 +172,7 @@ fn all_named(
         return Err(format!("{told}: the close that it shows first sealed months before"));
     };
     let closed = unsealed(pack, follows, keys).map_err(|why| format!("{told}: {why}"))?;
-    if closed == after { Ok(()) } else { Err(format!("{told}: the close at {follows} is of {closed}")) }
+    if closed == after { Ok(true) } else { Err(format!("{told}: the close at {follows} is of {closed}")) }
 }
 
 /// Holds a pack's account to the statement in it: in a few words, what of it is proved to be complete.
@@ -176,7 +183,7 @@ pub fn held(pack: &Pack, facts: Option<&Facts>, keys: &[PublicKey], wrong: &mut 
         return "not checked: name the market's public key with --key".to_owned();
     }
     let issued = pack.proof(PROOF).and_then(|bytes| {
-        let proof = Proof::parse(&String::from_utf8_lossy(bytes)).ok()?;
+        let proof = proof_of(bytes).ok()?;
         proof.verify(keys).is_ok().then_some(proof.checkpoint)
     });
     let Some(issued) = issued else {
@@ -220,8 +227,14 @@ pub fn held(pack: &Pack, facts: Option<&Facts>, keys: &[PublicKey], wrong: &mut 
             }
         }
     };
-    if let Err(why) = all_named(pack, facts, &issued, proven.as_ref(), keys) {
-        wrong.push(why);
+    match all_named(pack, facts, &issued, proven.as_ref(), keys) {
+        Ok(false) if pack.proof(UNSEALED).is_some() => {
+            wrong.push(format!(
+                "proof/{UNSEALED} shows what nothing asks for, and nothing holds it: it was added"
+            ));
+        }
+        Ok(_) => {}
+        Err(why) => wrong.push(why),
     }
     match &subject.sealed {
         _ if wrong.len() > before => "no".to_owned(),

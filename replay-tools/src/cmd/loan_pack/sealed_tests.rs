@@ -1,5 +1,5 @@
 use daybook_packs::{DEFINITIONS_VERSION, FORMAT, Figures, Movement, OPENING, Subject, ToldBy};
-use daybook_proofs::statement::{Seal, Sealed as SealedClose};
+use daybook_proofs::statement::{Balance, Chapter, Line, Seal, Sealed as SealedClose};
 use daybook_proofs::{Entry, Log, MarketKey, SignedBy};
 
 use super::*;
@@ -114,7 +114,7 @@ impl Market {
             pack.prove(&at, UNSEALED, proofs.into_bytes()).unwrap();
         }
         let keys = [self.key.clone()];
-        all_named(&pack, facts, &self.checkpoint, proven, &keys).map_or_else(|why| why, |()| String::new())
+        all_named(&pack, facts, &self.checkpoint, proven, &keys).map_or_else(|why| why, |_| String::new())
     }
 
     /// A statement of February alone, whose close follows the one at a position.
@@ -196,4 +196,63 @@ fn a_checkpoint_that_says_nothing_of_the_books_does_not_say_that_none_was_closed
     for closed in ["", "none\nclosed none", "none\nclosed 2018-02 3", "None", "none 3", "2018-02"] {
         assert!(says(closed).contains("does not say which books were closed last"), "{closed:?}");
     }
+}
+
+/// A pack of January, which was closed and not sealed, that shows this of it.
+fn shows(market: &Market, change: impl Fn(String) -> String) -> String {
+    let facts = facts("2018-01-01", "2018-01-31", None);
+    let mut pack = Pack::of(&facts, &Figures::of(&facts).unwrap(), Vec::new()).unwrap();
+    let text = change(format!("{}{}", market.proofs[2], market.proofs[1]));
+    pack.set_proofs(&[UNSEALED], vec![(UNSEALED, text.into_bytes())]);
+    let keys = [market.key.clone()];
+    all_named(&pack, &facts, &market.checkpoint, None, &keys).map_or_else(|why| why, |_| String::new())
+}
+
+#[test]
+fn what_shows_a_close_holds_nothing_that_is_not_looked_at() {
+    let market = market("2018-02 3");
+    assert_eq!(shows(&market, |text| text), "");
+    let before = shows(&market, |text| format!("net turnover 9,999,999.00\n{text}"));
+    assert!(before.contains("it does not begin with the proof of an event"), "{before}");
+    let behind = shows(&market, |text| format!("{text}{}", market.proofs[3]));
+    assert!(behind.contains("something stands behind the close that sealed no statements"), "{behind}");
+    let within = shows(&market, |text| text.replacen("index 2\n", "index 2 \n", 1));
+    assert!(within.contains("does not hold: "), "{within}");
+}
+
+#[test]
+fn what_was_sealed_in_the_packs_currency_is_held_to_its_rows_and_no_other() {
+    let (market, drawn) = (market("2018-02 3"), facts("2018-01-01", "2018-02-28", None));
+    let mut proven = market.statement("2018-01", 2);
+    let line = |position: u64| Line {
+        number: 1,
+        day: "2018-02-10".to_owned(),
+        booked_at: "2018-02-10T00:00:00Z".to_owned(),
+        occurred_at: "2018-02-10T00:00:00Z".to_owned(),
+        position,
+        event: "EscrowReleased".to_owned(),
+        order: Some(format!("o-{position}")),
+        amount: 8_000,
+        within: 0,
+        balance: 8_000,
+    };
+    let chapter = |currency: &str, position| Chapter {
+        currency: currency.to_owned(),
+        month: "2018-02".to_owned(),
+        digits: 2,
+        opening: 0,
+        lines: vec![line(position)],
+    };
+    let balance = |opening| Balance { digits: 2, opening, closing: opening + 8_000, lines: 1 };
+    proven.chapters = vec![chapter("CNY", 7), chapter("USD", 8)];
+    let months = SealedMonths { from: "2018-02".to_owned(), through: "2018-02".to_owned() };
+    // a statement tells no opening of what did not move and was zero
+    let of = sealed(&months, &drawn, &proven).unwrap();
+    assert_eq!((of.opening, of.lines.len(), of.elsewhere.len()), (0, 1, 1));
+    assert_eq!(of.lines[0].order.as_deref(), Some("o-7"));
+    assert_eq!(of.elsewhere[0].1, "EscrowReleased");
+    proven.balances.insert("USD".to_owned(), balance(500));
+    assert_eq!(sealed(&months, &drawn, &proven).unwrap().opening, 0, "another currency's is not this one's");
+    proven.balances.insert("CNY".to_owned(), balance(700));
+    assert_eq!(sealed(&months, &drawn, &proven).unwrap().opening, 700);
 }

@@ -1,10 +1,10 @@
 //! Checking a pack, without journal and network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use daybook_domain::Timestamp;
-use daybook_packs::{Facts, Handed, Issued, MarketFacts, Pack};
+use daybook_packs::{Facts, Handed, Issued, MOST_BYTES, MarketFacts, Pack};
 use daybook_proofs::{Entry, Proof, ProofError, PublicKey};
 
 use super::sealed::{STATEMENT, UNSEALED, held};
@@ -19,6 +19,10 @@ use crate::value::Table;
 pub const PROOF: &str = "issued.tlog-proof";
 /// The proof that the merchant's consent was recorded, and by whom.
 pub const CONSENT: &str = "consent.tlog-proof";
+
+/// Most bytes of a pack that are read where no signature says that the market issued it: enough for a small one, to say all that is wrong with
+/// it, and no more than anybody may have a reader take into memory.
+const MOST_UNPROVED: u64 = 64 << 20;
 
 /// Said where no signature was asked for.
 const UNSIGNED: &str = "not checked: --unsigned";
@@ -74,7 +78,7 @@ impl Verify {
             found.push(format!("its last day is {to}, and one through {asked} was asked for"));
         }
         if let Some(known) = self.events {
-            let proof = pack.proof(PROOF).and_then(|of| Proof::parse(&String::from_utf8_lossy(of)).ok());
+            let proof = pack.proof(PROOF).and_then(|of| proof_of(of).ok());
             let size = proof.map_or(0, |proof| proof.checkpoint.size);
             if size < known {
                 found.push(format!(
@@ -94,13 +98,53 @@ pub fn run(global: &Global, args: &Verify) -> Result<(), Failure> {
             visible(witness.name())
         )));
     }
-    let pack = Pack::read(&args.pack)?;
-    let (table, wrong) =
-        if pack.is_of_market() { of_market(&pack, args)? } else { of_merchant(&pack, args)? };
+    let most = if args.unsigned || proved(args)? { MOST_BYTES } else { MOST_UNPROVED };
+    let pack = Pack::read_within(&args.pack, most)?;
+    let (table, wrong) = of_any(&pack, args)?;
     let mut out = Output::new(global.format);
     unheard(out.record(&table.without_empty()).and_then(|()| out.finish()))?;
     wrong.iter().for_each(|what| say!("{}", visible(what)));
     if wrong.is_empty() { Ok(()) } else { Err(Failure::Found) }
+}
+
+/// Whether the market's signature says that it issued a pack with this list of files: asked of the list and its proof alone, before lines are
+/// read of what anybody may have made. What is wrong otherwise is said later.
+fn proved(args: &Verify) -> Result<bool, Failure> {
+    let list = Pack::read_list(&args.pack, &[PROOF], MOST_UNPROVED)?;
+    let digest = list.proof(PROOF).and_then(|bytes| {
+        let proof = proof_of(bytes).ok()?;
+        let (event, _) = proof.verify(&args.key).ok()?;
+        let issued = matches!(event.kind, "LoanPackIssued" | "MarketPackIssued");
+        let data: serde_json::Value = event.says().ok().filter(|_| issued)?;
+        data["digest"].as_str().map(str::to_owned)
+    });
+    Ok(digest == Some(list.digest()))
+}
+
+/// The proof of an event, as it is written and with nothing beside it.
+pub fn proof_of(bytes: &[u8]) -> Result<Proof, ProofError> {
+    let broken = |why: &str| ProofError::Broken(why.to_owned());
+    let text = std::str::from_utf8(bytes).map_err(|_| broken("it is not as it is written"))?;
+    let proof = Proof::parse(text)?;
+    if proof.to_text() == text { Ok(proof) } else { Err(broken("it is not as it is written")) }
+}
+
+/// What is wrong with a pack for who has this key; with its lines and figures alone where none is named.
+pub fn faults(pack: &Pack, path: &Path, key: Option<&PublicKey>) -> Result<Vec<String>, Failure> {
+    let args = Verify {
+        pack: path.to_owned(),
+        key: key.cloned().into_iter().collect(),
+        unsigned: key.is_none(),
+        recipient: None,
+        merchant: None,
+        until: None,
+        events: None,
+    };
+    of_any(pack, &args).map(|(_, wrong)| wrong)
+}
+
+fn of_any(pack: &Pack, args: &Verify) -> Verdict {
+    if pack.is_of_market() { of_market(pack, args) } else { of_merchant(pack, args) }
 }
 
 /// What is unlike what is drawn of the lines; lines of which nothing can be drawn do not hold.
@@ -119,9 +163,9 @@ type Verdict = Result<(Table, Vec<String>), Failure>;
 
 fn of_merchant(pack: &Pack, args: &Verify) -> Verdict {
     let mut checked = pack.check();
-    if let (Some(facts), true) = (&checked.facts, checked.wrong.is_empty()) {
+    if let (Some(facts), Some(figures), true) = (&checked.facts, &checked.figures, checked.wrong.is_empty()) {
         let proofs = [PROOF, CONSENT, STATEMENT, UNSEALED];
-        checked.wrong.extend(drawn(issue::made(facts), |made| pack.unlike(&made.0, &proofs)));
+        checked.wrong.extend(drawn(issue::made_with(facts, figures), |made| pack.unlike(&made, &proofs)));
     }
     let facts = checked.facts.as_ref();
     if let Some(subject) = facts.map(|facts| &facts.subject) {
@@ -303,7 +347,7 @@ fn signed(
         ));
         return (what.to_owned(), None);
     };
-    let proof = match Proof::parse(&String::from_utf8_lossy(bytes)) {
+    let proof = match proof_of(bytes) {
         Ok(proof) => proof,
         Err(error) => {
             wrong.push(format!("the proof cannot be read: {error}"));
@@ -327,7 +371,7 @@ fn signed(
 fn consented(pack: &Pack, facts: Option<&Facts>, keys: &[PublicKey]) -> Result<String, String> {
     let broken = |why: &str| format!("the proof of the merchant's consent does not hold: {why}");
     let bytes = pack.proof(CONSENT).ok_or_else(|| broken("it is not in the pack"))?;
-    let proof = Proof::parse(&String::from_utf8_lossy(bytes)).map_err(|error| broken(&error.to_string()))?;
+    let proof = proof_of(bytes).map_err(|error| broken(&error.to_string()))?;
     let (event, _) = proof.verify(keys).map_err(|error| broken(&error.to_string()))?;
     let data: serde_json::Value = event.says().map_err(|error| broken(&error.to_string()))?;
     let subject = facts.map(|facts| &facts.subject);
@@ -340,7 +384,7 @@ fn consented(pack: &Pack, facts: Option<&Facts>, keys: &[PublicKey]) -> Result<S
     if !its {
         return Err(broken("it is of another event"));
     }
-    let issue = pack.proof(PROOF).and_then(|bytes| Proof::parse(&String::from_utf8_lossy(bytes)).ok());
+    let issue = pack.proof(PROOF).and_then(|bytes| proof_of(bytes).ok());
     let issue = issue.as_ref().and_then(|proof| Entry::decode(&proof.entry).ok());
     let issue = issue.ok_or_else(|| broken("nothing says when the pack was issued"))?;
     let until = data["through"].as_str().unwrap_or_default();
