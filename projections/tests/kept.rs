@@ -298,6 +298,37 @@ fn channels_are_told_by_the_lists_that_are_named_and_by_those_of_the_file_where_
     assert_eq!(uv_by_channel(&opened(None)), uv_by_channel(&old));
 }
 
+/// Visitors and bouncers of each cell, in the kept figures as in the journal.
+fn bouncers(models: &ReadModels, days: (i64, i64), by: Vec<Dimension>) -> Vec<String> {
+    let days = Days { from: day(days.0), to: day(days.1) };
+    let currency = Currency::new("CNY").unwrap();
+    let question = Question { days, by, sessions: SessionRule::default(), currency };
+    let kept = models.kept_cells(&question).unwrap().unwrap();
+    let told = models.journal_cells(&question, AsOf::HEAD, Vec::new(), Most::default()).unwrap();
+    assert!(same(&kept, &told), "{kept:#?} {told:#?}");
+    let of = |(words, cell): &(Vec<String>, _)| {
+        let cell: &daybook_projections::metrics::Cell = cell;
+        format!("{} {} {}", words.join(" "), cell.uv, cell.bouncers)
+    };
+    kept.cells.iter().map(of).collect()
+}
+
+#[test]
+fn who_came_to_a_cell_on_the_day_after_the_visit_began_bounced_where_it_began() {
+    let room = tempfile::tempdir().unwrap();
+    let (journal, path) = (memory(), room.path().join("views.db"));
+    // one path, shown by nobody's shop before midnight and by m0's after it
+    let view = |at, page| Told::View { visitor: 1, at, page, way: 7 };
+    tell(journal.as_ref(), &view(FROM + DAY - MINUTE, 0));
+    tell(journal.as_ref(), &view(FROM + DAY + MINUTE, 4));
+    let models = open(&path, &journal);
+    let merchants = |days| bouncers(&models, days, vec![Dimension::Merchant]);
+    assert_eq!(merchants((0, 1)), [" 1 1", "m0 1 0"]);
+    assert_eq!(merchants((0, 0)), [" 1 1"]);
+    assert_eq!(merchants((1, 1)), ["m0 1 0"]);
+    assert_eq!(bouncers(&models, (0, 1), Vec::new()), [" 1 1"]);
+}
+
 #[test]
 fn lists_that_cannot_be_read_are_an_error_with_its_cure_and_no_other_lists() {
     let room = tempfile::tempdir().unwrap();

@@ -71,9 +71,9 @@ impl Figures {
 #[derive(Clone, Debug)]
 pub struct Tally<P> {
     views: u64,
-    /// The days on which pages were shown, and on which something else was done.
-    shown: Vec<Day>,
+    /// The days on which something else was done than to see a page.
     acted: Vec<Day>,
+    /// Pages that were shown, by the day.
     pages: BTreeSet<(Day, P)>,
     utc_days: BTreeSet<i64>,
     visits: u64,
@@ -93,8 +93,8 @@ fn note(days: &mut Vec<Day>, day: Day) {
 impl<P> Default for Tally<P> {
     fn default() -> Self {
         let (pages, utc_days) = (BTreeSet::new(), BTreeSet::new());
-        let (shown, acted, bounced) = (Vec::new(), Vec::new(), Vec::new());
-        Self { views: 0, shown, acted, pages, utc_days, visits: 0, bounces: 0, bounced, stay: 0 }
+        let (acted, bounced) = (Vec::new(), Vec::new());
+        Self { views: 0, acted, pages, utc_days, visits: 0, bounces: 0, bounced, stay: 0 }
     }
 }
 
@@ -102,7 +102,6 @@ impl<P: Ord> Tally<P> {
     /// A page was shown.
     pub fn view(&mut self, at: Timestamp, day: Day, page: P) {
         self.views += 1;
-        note(&mut self.shown, day);
         self.pages.insert((day, page));
         self.utc_days.insert(at.0.div_euclid(DAY));
     }
@@ -128,7 +127,7 @@ impl<P: Ord> Tally<P> {
     pub fn figures(&self, definition: Definition) -> Figures {
         let acts: &[Day] = if definition == Definition::Plan { &[] } else { &self.acted };
         let seen = self.views > 0 || !acts.is_empty();
-        let entered = |day: &Day| self.shown.contains(day) || acts.contains(day);
+        let entered = |day: &Day| self.pages.iter().any(|(shown, _)| shown == day) || acts.contains(day);
         Figures {
             visitors: match definition {
                 Definition::Plausible => self.utc_days.len() as u64,
