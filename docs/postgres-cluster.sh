@@ -19,7 +19,8 @@ die() { echo "$*" >&2; exit 1; }
 [ $# -ge 2 ] || die "usage: postgres-cluster.sh start|status|kill|promote|rejoin|stop DIR [--async]"
 [ "$(id -u)" != 0 ] || die "PostgreSQL does not run as root: run this as another user"
 what=$1
-dir=$2
+# servers work in folders of their own
+case $2 in /*) dir=$2 ;; *) dir=$PWD/$2 ;; esac
 bin=${DAYBOOK_POSTGRES:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -t/ -k5 -n | tail -n 1)}
 [ -n "$bin" ] || bin=$(dirname "$(command -v initdb || echo /nowhere/initdb)")
 [ -x "$bin/initdb" ] || die "PostgreSQL's programs are not found: name their folder in DAYBOOK_POSTGRES"

@@ -41,7 +41,7 @@ impl Target {
     /// Reads `postgres://user:password@host:port,host:port/database`. What it leaves out is as libpq has it: `PGHOST`,
     /// `PGUSER`, `PGPASSWORD`, `~/.pgpass` and so on.
     pub(super) fn parse(url: &str) -> Result<Self, JournalError> {
-        let servers = each(url).iter().map(|url| server(url)).collect::<Result<Vec<_>, _>>()?;
+        let servers = each_server(url).iter().map(|url| server(url)).collect::<Result<Vec<_>, _>>()?;
         let places: Vec<String> = servers.iter().map(place).collect();
         let database =
             servers.first().map(|of| of.get_database().unwrap_or(of.get_username())).unwrap_or_default();
@@ -170,8 +170,9 @@ impl Target {
     }
 }
 
-/// The URLs of the servers that one URL names.
-fn each(url: &str) -> Vec<String> {
+/// The URLs of the servers that one URL names: `postgres://user@one:1,two:2/database` those of `one` and of `two`.
+#[must_use]
+pub fn each_server(url: &str) -> Vec<String> {
     let Some((scheme, rest)) = url.split_once("://") else { return vec![url.to_owned()] };
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
@@ -231,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_url_names_one_server_or_several() {
-        let of = |url: &str| each(url);
+        let of = |url: &str| each_server(url);
         assert_eq!(of("postgres://ann:s@db:1/books?x=a,b"), ["postgres://ann:s@db:1/books?x=a,b"]);
         assert_eq!(
             of("postgres://ann:s@a:1,b:2,c/books?sslmode=require"),

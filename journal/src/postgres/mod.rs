@@ -15,6 +15,7 @@
 
 pub mod baseline;
 mod batch;
+pub mod cluster;
 mod connect;
 mod doubt;
 mod explain;
@@ -31,6 +32,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub use self::connect::each_server;
 use self::connect::{PATIENCE, Target};
 use self::doubt::Doubt;
 use self::explain::set_back;

@@ -60,9 +60,16 @@ impl Server {
     /// # Errors
     /// Why there is none, with the cure.
     pub fn start(settings: &[&str]) -> Result<Self, String> {
+        Self::start_in(scratch()?, settings)
+    }
+
+    /// The same in an empty folder that is [theirs](scratch), which goes with it.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_in(folder: PathBuf, settings: &[&str]) -> Result<Self, String> {
         let programs = programs()?;
         let owner = owner()?;
-        let folder = folder(owner)?;
         let told = |error: std::io::Error| format!("cannot run PostgreSQL's programs: {error}");
         let password = folder.join("password");
         std::fs::write(&password, USER).map_err(told)?;

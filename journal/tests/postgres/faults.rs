@@ -34,7 +34,7 @@ fn insist(journal: &PostgresJournal, what: &daybook_journal::Append) -> (Receipt
 }
 
 /// Each command once, positions dense, versions in order.
-fn whole(journal: &dyn Journal, acknowledged: &HashMap<u128, Receipt>) {
+pub fn whole(journal: &dyn Journal, acknowledged: &HashMap<u128, Receipt>) {
     let events = log(journal);
     let mut versions: HashMap<String, u64> = HashMap::new();
     let mut found = HashMap::new();

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqlx::ConnectOptions as _;
+use daybook_journal::postgres::each_server;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions as _, Row as _};
 
 use super::explain::{Explained, explain};
 use super::{Error, Result};
@@ -22,7 +24,8 @@ const SCHEMA: &str = "daybook_views";
 pub enum Place {
     /// In a SQLite file.
     File(PathBuf),
-    /// In a schema of a PostgreSQL database: `postgres://USER@HOST/DATABASE?schema=NAME`. It may hold a password.
+    /// In a schema of a PostgreSQL database: `postgres://USER@HOST/DATABASE?schema=NAME`, of a primary and its standbys
+    /// `HOST:PORT,HOST:PORT`. It may hold a password.
     Database(String),
 }
 
@@ -74,7 +77,10 @@ impl Seat {
 /// How to get to a schema, and its name without a password.
 #[derive(Clone)]
 pub(crate) struct Target {
-    options: Box<PgConnectOptions>,
+    /// One, or a primary and its standbys.
+    servers: Arc<[PgConnectOptions]>,
+    /// Which of them was the primary when it was last asked.
+    primary: Arc<AtomicUsize>,
     pub(crate) name: Arc<str>,
     pub(crate) schema: Arc<str>,
 }
@@ -84,7 +90,7 @@ impl Target {
         let wrong = |why: &dyn std::fmt::Display| {
             ReadModelError::BadQuestion(format!(
                 "the URL of the read models cannot be read ({why}); write postgres://USER:PASSWORD@HOST:PORT/DATABASE, \
-                 with ?schema=NAME behind it where they are not to lie in {SCHEMA}"
+                 with ?schema=NAME behind it where they are not to lie in {SCHEMA}; of a primary and its standbys HOST:PORT,HOST:PORT"
             ))
         };
         // the driver knows no such word: it is ours
@@ -109,51 +115,104 @@ impl Target {
         if schema == "daybook_journal" {
             return Err(wrong(&"schema=daybook_journal is where a journal lies"));
         }
-        let mut options = PgConnectOptions::from_str(&plain).map_err(|e| wrong(&e))?;
-        if options.get_username() == "anonymous" {
-            // what the driver makes of a user that it could not find out
-            let user = std::env::var("USER").unwrap_or_else(|_| "postgres".to_owned());
-            options = options.username(&user);
-        }
-        let database = options.get_database().unwrap_or(options.get_username()).to_owned();
-        let place = match options.get_socket() {
-            Some(folder) => folder.display().to_string(),
-            None => options.get_host().to_owned(),
-        };
+        let servers = each_server(&plain)
+            .iter()
+            .map(|url| PgConnectOptions::from_str(url).map(|options| of_session(options, &schema)))
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(|e| wrong(&e))?;
+        let database = servers.first().map(|of| of.get_database().unwrap_or(of.get_username()));
+        let places: Vec<_> = servers.iter().map(at).collect();
         let shown = if schema == SCHEMA { String::new() } else { format!("?schema={schema}") };
-        let name = format!("postgres://{place}:{}/{database}{shown}", options.get_port());
-        let options = options
-            .application_name(&format!("daybook {}", std::process::id()))
-            .options([
-                // whoever is cut off must not hold the others up for long
-                ("idle_in_transaction_session_timeout", "10min"),
-                ("lock_timeout", "20s"),
-                ("tcp_keepalives_idle", "10"),
-                ("tcp_keepalives_interval", "5"),
-                ("tcp_keepalives_count", "3"),
-                ("jit", "off"),
-                // what is lost with the machine is followed again: position and rows are lost together
-                ("synchronous_commit", "off"),
-                ("maintenance_work_mem", "256MB"),
-                ("search_path", &schema),
-                ("client_min_messages", "warning"),
-            ])
-            .statement_cache_capacity(256)
-            .disable_statement_logging();
-        Ok(Self { options: Box::new(options), name: name.into(), schema: schema.into() })
+        let name = format!("postgres://{}/{}{shown}", places.join(","), database.unwrap_or_default());
+        Ok(Self {
+            servers: servers.into(),
+            primary: Arc::default(),
+            name: name.into(),
+            schema: schema.into(),
+        })
     }
 
-    /// A session.
+    /// A session: of several servers on the one that takes writes, beginning with the one that did so last. A standby may be
+    /// behind what was followed, and nobody can follow there.
     pub(super) async fn connect(self) -> Result<PgConnection> {
-        match tokio::time::timeout(PATIENCE, self.options.connect()).await {
-            Ok(Ok(conn)) => Ok(conn),
-            Ok(Err(error)) => Err(Error::Postgres(explain(&self.name, &error))),
-            Err(_) => {
-                let why = format!("no answer within {} seconds", PATIENCE.as_secs());
-                Err(Error::Postgres(Explained::lost(&self.name, &why)))
+        if let [only] = &*self.servers {
+            return match tokio::time::timeout(PATIENCE, only.connect()).await {
+                Ok(Ok(conn)) => Ok(conn),
+                Ok(Err(error)) => Err(Error::Postgres(explain(&self.name, &error))),
+                Err(_) => {
+                    let why = format!("no answer within {} seconds", PATIENCE.as_secs());
+                    Err(Error::Postgres(Explained::lost(&self.name, &why)))
+                }
+            };
+        }
+        let (count, last) = (self.servers.len(), self.primary.load(Ordering::Relaxed));
+        let (mut why, mut lasting) = (Vec::new(), 0);
+        for n in (0..count).map(|n| (last + n) % count) {
+            let server = &self.servers[n];
+            match tokio::time::timeout(PATIENCE / 4, primary(server)).await {
+                Ok(Ok(Some(conn))) => {
+                    self.primary.store(n, Ordering::Relaxed);
+                    return Ok(conn);
+                }
+                Ok(Ok(None)) => why.push(format!("{} is a standby", at(server))),
+                Ok(Err(error)) => {
+                    let explained = explain(&self.name, &error);
+                    lasting += usize::from(!explained.transient);
+                    why.push(format!("{} {}", at(server), explained.why));
+                }
+                Err(_) => why.push(format!("{} does not answer", at(server))),
             }
         }
+        let none = format!("no server of them takes writes: {}", why.join("; "));
+        // whom all servers refuse is refused again
+        let wrong = lasting == count;
+        let none =
+            if wrong { Explained::lasting(&self.name, none) } else { Explained::lost(&self.name, &none) };
+        Err(Error::Postgres(none))
     }
+}
+
+/// Nothing where the server is a standby.
+async fn primary(server: &PgConnectOptions) -> std::result::Result<Option<PgConnection>, sqlx::Error> {
+    let mut conn = server.connect().await?;
+    let standby: bool = sqlx::query("SELECT pg_is_in_recovery()").fetch_one(&mut conn).await?.try_get(0)?;
+    Ok((!standby).then_some(conn))
+}
+
+/// Where a server is.
+fn at(server: &PgConnectOptions) -> String {
+    match server.get_socket() {
+        Some(folder) => format!("{}:{}", folder.display(), server.get_port()),
+        None => format!("{}:{}", server.get_host(), server.get_port()),
+    }
+}
+
+/// How each session is set.
+fn of_session(options: PgConnectOptions, schema: &str) -> PgConnectOptions {
+    let mut options = options;
+    if options.get_username() == "anonymous" {
+        // what the driver makes of a user that it could not find out
+        let user = std::env::var("USER").unwrap_or_else(|_| "postgres".to_owned());
+        options = options.username(&user);
+    }
+    options
+        .application_name(&format!("daybook {}", std::process::id()))
+        .options([
+            // whoever is cut off must not hold the others up for long
+            ("idle_in_transaction_session_timeout", "10min"),
+            ("lock_timeout", "20s"),
+            ("tcp_keepalives_idle", "10"),
+            ("tcp_keepalives_interval", "5"),
+            ("tcp_keepalives_count", "3"),
+            ("jit", "off"),
+            // what is lost with the machine is followed again: position and rows are lost together
+            ("synchronous_commit", "off"),
+            ("maintenance_work_mem", "256MB"),
+            ("search_path", schema),
+            ("client_min_messages", "warning"),
+        ])
+        .statement_cache_capacity(256)
+        .disable_statement_logging()
 }
 
 #[cfg(test)]
@@ -169,6 +228,8 @@ mod tests {
         assert_eq!(&*target.schema, "north");
         assert_eq!(&*target.name, "postgres://db.example:5432/books?schema=north");
         assert!(!format!("{:?}", Place::Database(url.to_owned())).contains("secret"));
+        let target = Target::parse("postgres://me:secret@a:1,b:2/books?schema=north").unwrap();
+        assert_eq!(&*target.name, "postgres://a:1,b:2/books?schema=north");
     }
 
     #[test]
