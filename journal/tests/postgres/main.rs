@@ -8,6 +8,7 @@ mod copies;
 mod doubt;
 mod failover;
 mod faults;
+mod full;
 mod opening;
 mod proxy;
 mod reading;
