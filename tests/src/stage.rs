@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use daybook_commands::{Clock, Executed};
@@ -74,9 +74,20 @@ impl Stage {
         Timestamp::parse(START).expect("the start is a time")
     }
 
+    /// A market in the database of a URL, its own files in `folder`.
+    #[must_use]
+    pub fn in_database(url: &str, folder: &Path) -> Self {
+        Self::with(url, Self::start(), Some(folder.join("story.db")))
+    }
+
     fn at(url: &str, now: Timestamp) -> Self {
+        Self::with(url, now, None)
+    }
+
+    fn with(url: &str, now: Timestamp, own: Option<PathBuf>) -> Self {
         let clock = Arc::new(ManualClock::at(now.0));
         let options = Options {
+            own,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             opening: Opening { name: "Stage".to_owned(), ..Options::default().opening },
             ..Options::default()
@@ -188,6 +199,17 @@ impl Stage {
     pub async fn deliver(&mut self, order: &str) {
         self.ask("order", order, json!({"action": "ship", "shipment": "s-1", "mode": "parcel"})).await;
         self.ask("order", order, json!({"action": "deliver", "shipment": "s-1"})).await;
+    }
+
+    /// A new merchant `m1` sells and delivers `o1` of 100.00 and `o2` of 50.00: received, and 135.00 earned.
+    pub async fn sell_two(&mut self) {
+        self.merchant("m1", "0.00").await;
+        self.basket("c1", &[("o1", "m1", "100.00"), ("o2", "m1", "50.00")]).await;
+        self.pay("c1", "p1", "150.00").await;
+        for order in ["o1", "o2"] {
+            self.deliver(order).await;
+            self.ask("order", order, json!({"action": "confirm_receipt", "by": "buyer"})).await;
+        }
     }
 
     /// The events of a stream, by type.

@@ -15,13 +15,6 @@ fn json(place: &Place, url: &str, args: &[&str]) -> serde_json::Value {
     place.json(&[args, &["--journal", url], &MODELS].concat())
 }
 
-fn digest(place: &Place, journal: &str, models: &str) -> String {
-    let of = ["digest", "--journal", journal, "--read-models", models, "--format", "csv", "--no-progress"];
-    let ran = place.run(&of);
-    assert_eq!(ran.code, 0, "{}", ran.err);
-    ran.out
-}
-
 #[test]
 fn a_demo_of_a_seed_has_the_same_digests_in_sqlite_and_in_kurrentdb() {
     let standin = Standin::start(3);
@@ -30,15 +23,15 @@ fn a_demo_of_a_seed_has_the_same_digests_in_sqlite_and_in_kurrentdb() {
     let demo = ["demo", "--days", "2", "--orders-per-day", "10", "--seed", "11"];
     json(&place, &url, &demo);
     place.json(&demo);
-    let expected = digest(&place, "sqlite:daybook.db", "sqlite:daybook.views.db");
+    let expected = place.digest("sqlite:daybook.db", "sqlite:daybook.views.db");
     assert!(expected.lines().count() > 10);
-    assert_eq!(digest(&place, &url, "sqlite:kdb.views.db"), expected);
+    assert_eq!(place.digest(&url, "sqlite:kdb.views.db"), expected);
     assert_eq!(json(&place, &url, &["verify"])["clean"], true);
     // another leader, and the models made again from it
     standin.lead(1);
     standin.crash(0);
     assert_eq!(place.run(&[&["rebuild", "--journal", &url][..], &MODELS].concat()).code, 0);
-    assert_eq!(digest(&place, &url, "sqlite:kdb.views.db"), expected, "rebuilt");
+    assert_eq!(place.digest(&url, "sqlite:kdb.views.db"), expected, "rebuilt");
     assert_eq!(json(&place, &url, &["status"])["lag"], 0);
 
     let url_of_else = "sqlite:else.db";

@@ -1,10 +1,7 @@
 //! The command line over a journal in PostgreSQL: the same history has the same digests, whatever it lies in.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::Stdio;
-
 use crate::place::Place;
+use crate::server::Server as Service;
 use daybook_journal::postgres::server::{Server, sql};
 
 const MODELS: [&str; 2] = ["--read-models", "sqlite:pg.views.db"];
@@ -12,13 +9,6 @@ const MODELS: [&str; 2] = ["--read-models", "sqlite:pg.views.db"];
 /// Runs on a database; what it must answer in JSON.
 fn json(place: &Place, url: &str, args: &[&str]) -> serde_json::Value {
     place.json(&[args, &["--journal", url], &MODELS].concat())
-}
-
-fn digest(place: &Place, journal: &str, models: &str) -> String {
-    let of = ["digest", "--journal", journal, "--read-models", models, "--format", "csv", "--no-progress"];
-    let ran = place.run(&of);
-    assert_eq!(ran.code, 0, "{}", ran.err);
-    ran.out
 }
 
 #[test]
@@ -29,12 +19,12 @@ fn a_demo_of_a_seed_has_the_same_digests_in_sqlite_and_in_postgres() {
     let there = json(&place, &url, &demo);
     let here = place.json(&demo);
     assert_eq!(there["head"], here["head"]);
-    let expected = digest(&place, "sqlite:daybook.db", "sqlite:daybook.views.db");
+    let expected = place.digest("sqlite:daybook.db", "sqlite:daybook.views.db");
     assert!(expected.lines().count() > 10);
-    assert_eq!(digest(&place, &url, "sqlite:pg.views.db"), expected);
+    assert_eq!(place.digest(&url, "sqlite:pg.views.db"), expected);
     assert_eq!(json(&place, &url, &["verify"])["clean"], true);
     assert_eq!(place.run(&[&["rebuild", "--journal", &url][..], &MODELS].concat()).code, 0);
-    assert_eq!(digest(&place, &url, "sqlite:pg.views.db"), expected, "rebuilt");
+    assert_eq!(place.digest(&url, "sqlite:pg.views.db"), expected, "rebuilt");
     let status = json(&place, &url, &["status"]);
     assert_eq!((&status["lag"], &status["bytes"]), (&0.into(), &serde_json::Value::Null));
     assert!(!status.to_string().contains("daybook:daybook"), "a password was shown: {status}");
@@ -50,8 +40,8 @@ fn a_demo_of_a_seed_has_the_same_digests_in_sqlite_and_in_postgres() {
         assert_eq!((&again["kept"], &again["copied"]), (&there["head"], &0.into()));
         assert_eq!(again["digest"], copied["digest"]);
     }
-    assert_eq!(digest(&place, back, "sqlite:back.views.db"), expected);
-    assert_eq!(digest(&place, &second, "sqlite:second.views.db"), expected);
+    assert_eq!(place.digest(back, "sqlite:back.views.db"), expected);
+    assert_eq!(place.digest(&second, "sqlite:second.views.db"), expected);
     // The signed log has the same leaves.
     assert_eq!(place.run(&["log", "key", "demo.example/log", "--out", "log.key"]).code, 0);
     let root = |journal: &str, models: &str| {
@@ -84,7 +74,7 @@ fn a_demo_of_a_seed_has_the_same_digests_in_sqlite_and_in_postgres() {
         assert_eq!(refused.code, 3, "{}", refused.err);
         assert!(refused.err.contains("it is not a copy of it"), "{}", refused.err);
     }
-    assert_eq!(digest(&place, &second, "sqlite:second.views.db"), expected);
+    assert_eq!(place.digest(&second, "sqlite:second.views.db"), expected);
 }
 
 /// Rows that say where something lies, how long it took or when.
@@ -208,49 +198,19 @@ fn is_served(place: &Place, url: &str, models: &[&str]) {
     json(&["demo", "--days", "1", "--orders-per-day", "5"]);
     let key = json(&["key", "create", "--role", "admin"]);
     let token = key["key"].as_str().unwrap().to_owned();
-    let mut child = place
-        .command(
-            &[&["serve", "--listen", "127.0.0.1:0", "--no-progress", "--journal", url][..], models].concat(),
-        )
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    let address = loop {
-        line.clear();
-        assert!(said.read_line(&mut line).unwrap() > 0, "it ended before it listened");
-        if let Some(rest) = line.trim().strip_prefix("listening on ") {
-            break rest.split("://").nth(1).unwrap().to_owned();
-        }
-    };
-    let get = |path: &str| {
-        let mut stream = TcpStream::connect(&address).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
-    };
-    let began = std::time::Instant::now();
-    while !get("/readyz").starts_with("HTTP/1.1 200 ") {
-        assert!(began.elapsed().as_secs() < 60, "{}", get("/readyz"));
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    let answer = get("/v1/orders/o-000001");
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let served = Service::start(place, &[&["--journal", url][..], models].concat());
+    served.ready();
+    let (status, order) = served.ask(&token, "GET", "/v1/orders/o-000001", "");
+    assert_eq!(status, 200, "{order}");
     // Another market is told who is there; a reader is let in.
     let second =
         place.run(&[&["settle"][..], &["--journal", url, "--read-models", "sqlite:else.views.db"]].concat());
     assert_eq!(second.code, 4, "{}", second.err);
-    assert!(second.err.contains(&format!("daybook {}", child.id())), "{}", second.err);
+    assert!(second.err.contains(&format!("daybook {}", served.id())), "{}", second.err);
     assert_eq!(json(&["verify"])["clean"], true);
     assert!(json(&["digest"]).as_array().is_some_and(|tables| tables.len() > 10));
-    assert!(std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
-    assert!(child.wait().unwrap().success());
+    let (code, said) = served.stop();
+    assert_eq!(code, 0, "{said}");
     json(&["verify"]);
 }
 

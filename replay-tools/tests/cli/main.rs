@@ -21,6 +21,7 @@ mod plan;
 mod replay;
 mod report;
 mod serve;
+mod server;
 mod settlements;
 mod statements;
 mod whole_markets;

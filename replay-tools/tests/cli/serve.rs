@@ -1,80 +1,9 @@
 //! The running service as who operates it meets it: settings, TLS, signals, backups while it works.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::place::Place;
-
-/// A server that runs, and what it says.
-struct Server {
-    child: Child,
-    said: BufReader<std::process::ChildStderr>,
-    address: String,
-    begun: Instant,
-}
-
-impl Server {
-    fn start(place: &Place, args: &[&str]) -> Self {
-        let begun = Instant::now();
-        let args = [&["serve", "--listen", "127.0.0.1:0", "--no-progress"], args].concat();
-        let mut child = place.command(&args).stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            assert!(said.read_line(&mut line).unwrap() > 0, "it ended before it listened");
-            if let Some(rest) = line.trim().strip_prefix("listening on ") {
-                break rest.split("://").nth(1).unwrap().to_owned();
-            }
-        };
-        Self { child, said, address, begun }
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let ask = format!("GET {path} HTTP/1.1\r\nHost: t\r\nX-Request-Id: r-1\r\nConnection: close\r\n\r\n");
-        stream.write_all(ask.as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
-    }
-
-    /// Asks with a key, with a body of JSON where there is one; the status and the body of the answer.
-    fn ask(&self, key: &str, method: &str, path: &str, body: &str) -> (u16, serde_json::Value) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let ask = format!(
-            "{method} {path} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\
-             Idempotency-Key: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            path.len(),
-            body.len()
-        );
-        stream.write_all(ask.as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or_default())
-    }
-
-    fn ready(&self) -> Duration {
-        while !self.get("/readyz").starts_with("HTTP/1.1 200 ") {
-            assert!(self.begun.elapsed() < Duration::from_secs(60), "{}", self.get("/readyz"));
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self.begun.elapsed()
-    }
-
-    /// Asks it to stop; what it said until then.
-    fn stop(mut self) -> (i32, String) {
-        let pid = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let mut rest = String::new();
-        self.said.read_to_string(&mut rest).unwrap();
-        (self.child.wait().unwrap().code().unwrap_or(-1), rest)
-    }
-}
+use crate::server::Server;
 
 fn market() -> Place {
     let place = Place::empty();
@@ -150,7 +79,7 @@ fn a_setting_that_is_unknown_or_makes_no_sense_is_named() {
 fn it_listens_before_its_stores_are_open_logs_each_request_and_stops_in_order() {
     let place = market();
     let server = Server::start(&place, &["--log-format", "json"]);
-    let listened = server.begun.elapsed();
+    let listened = server.runs();
     assert!(listened < Duration::from_secs(2), "{listened:?}");
     assert!(server.get("/healthz").starts_with("HTTP/1.1 200 "));
     server.ready();
@@ -279,7 +208,7 @@ fn a_market_that_runs_signs_its_log_and_once_more_when_it_stops() {
     let server = Server::start(&place, &["--log-key", "secret", "--log-interval", "50ms"]);
     server.ready();
     while !signed.exists() {
-        assert!(server.begun.elapsed() < Duration::from_secs(30), "nothing was signed");
+        assert!(server.runs() < Duration::from_secs(30), "nothing was signed");
         std::thread::sleep(Duration::from_millis(5));
     }
     // it is not held while nothing is signed: others may add signatures

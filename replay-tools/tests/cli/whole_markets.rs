@@ -1,10 +1,7 @@
 //! Whole markets by the command line: imported, simulated, served.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::Stdio;
-
 use crate::place::Place;
+use crate::server::Server;
 use serde_json::Value;
 
 /// A data set of two orders, in the folder `olist`.
@@ -219,36 +216,14 @@ fn a_market_is_served_read_beside_and_stopped_without_harm() {
     let made = place.run(&["key", "create", "--role", "storefront", "--format", "json"]);
     let made: serde_json::Value = serde_json::from_str(&made.out).unwrap();
     let key = made["key"].as_str().unwrap();
-    let serve = ["serve", "--listen", "127.0.0.1:0", "--log-level", "warn"];
-    let mut child = place.command(&serve).stderr(Stdio::piped()).spawn().unwrap();
-    let mut messages = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    messages.read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
-    let ask = |header: &str| {
-        let mut stream = TcpStream::connect(address).unwrap();
-        let request = format!("GET /v1/orders/a-1 HTTP/1.1\r\nHost: x\r\n{header}Connection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    };
-    let answer = loop {
-        let answer = ask(&format!("Authorization: Bearer {key}\r\n"));
-        if !answer.contains("\"starting\"") {
-            break answer;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    };
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert!(ask("").starts_with("HTTP/1.1 401"), "nobody reads without a key");
+    let served = Server::start(&place, &["--log-level", "warn"]);
+    served.ready();
+    let (status, order) = served.ask(key, "GET", "/v1/orders/a-1", "");
+    assert_eq!(status, 200, "{order}");
+    assert!(served.get("/v1/orders/a-1").starts_with("HTTP/1.1 401"), "nobody reads without a key");
     let beside = place.run(&["order", "a-1"]);
     assert_eq!(beside.code, 0, "{beside:?}");
-    let stop = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
-    assert!(stop.success());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    let mut rest = String::new();
-    messages.read_to_string(&mut rest).unwrap();
-    assert_eq!(rest.trim(), "stopped");
+    let (code, said) = served.stop();
+    assert_eq!((code, said.trim()), (0, "stopped"));
     assert_eq!(place.run(&["verify"]).code, 0);
 }

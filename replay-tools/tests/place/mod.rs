@@ -60,6 +60,15 @@ impl Place {
         serde_json::from_str(&ran.out).unwrap()
     }
 
+    /// The digests of a journal's read models.
+    pub fn digest(&self, journal: &str, models: &str) -> String {
+        let of =
+            ["digest", "--journal", journal, "--read-models", models, "--format", "csv", "--no-progress"];
+        let ran = self.run(&of);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out
+    }
+
     pub fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
         self.command(args).envs(env.iter().copied()).output().unwrap().into()
     }

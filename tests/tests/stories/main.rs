@@ -4,7 +4,9 @@
 mod after_sales;
 mod campaigns;
 mod cuts;
+mod everywhere;
 mod explained;
+mod failover;
 mod finance;
 mod histories;
 mod http;

@@ -150,14 +150,7 @@ fn voucher(voucher: &str) -> Value {
 /// Two orders of March, received in March: 100.00 and 50.00, 10 % commission.
 async fn march() -> Books {
     let mut books = Books::open();
-    let stage = &mut books.stage;
-    stage.merchant("m1", "0.00").await;
-    stage.basket("c1", &[("o1", "m1", "100.00"), ("o2", "m1", "50.00")]).await;
-    stage.pay("c1", "p1", "150.00").await;
-    for order in ["o1", "o2"] {
-        stage.deliver(order).await;
-        stage.ask("order", order, json!({"action": "confirm_receipt", "by": "buyer"})).await;
-    }
+    books.stage.sell_two().await;
     books
 }
 

@@ -30,13 +30,7 @@ use uuid::Uuid;
 /// A market in which `m1` earned 135.00 in March; it is the second of April.
 async fn april() -> Stage {
     let mut stage = Stage::in_memory();
-    stage.merchant("m1", "0.00").await;
-    stage.basket("c1", &[("o1", "m1", "100.00"), ("o2", "m1", "50.00")]).await;
-    stage.pay("c1", "p1", "150.00").await;
-    for order in ["o1", "o2"] {
-        stage.deliver(order).await;
-        stage.ask("order", order, json!({"action": "confirm_receipt", "by": "buyer"})).await;
-    }
+    stage.sell_two().await;
     stage.clock.set(Timestamp::parse("2026-04-02T02:00:00Z").unwrap().0);
     stage.settle().await;
     stage
