@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::place::Place;
+use daybook_journal::postgres::server::{Server, sql};
 use serde_json::Value;
 
 #[test]
@@ -66,4 +67,28 @@ fn figures_can_be_chosen_and_printed_as_rows() {
     assert_eq!(lines.next(), None);
     let ran = place.run(&["bench", "--quick", "--only", "b"]);
     assert!(ran.out.contains("(b) bulk import") && ran.out.contains("limited by"), "{ran:?}");
+}
+
+#[test]
+fn one_journal_in_postgres_is_measured_from_one_process_and_from_several() {
+    let Some(server) = Server::shared() else { return };
+    let (place, url) = (Place::empty(), server.database());
+    let answer = place.json(&["bench", "--quick", "--only", "a", "--journal", &url]);
+    let figure = &answer["figures"][0];
+    let rows = figure["rows"].as_array().unwrap();
+    for (processes, expected) in [(2, [2, 16, 64, 256, 1_024]), (4, [4, 16, 64, 256, 1_024])] {
+        let name = format!("from {processes} processes");
+        let of: Vec<_> = rows.iter().filter(|row| row["what"].as_str().unwrap().contains(&name)).collect();
+        let in_flight: Vec<_> = of.iter().map(|row| row["in_flight"].as_u64().unwrap()).collect();
+        assert_eq!(in_flight, expected);
+        for row in of {
+            assert!(row["value"].as_f64().unwrap() > 0.0 && row["batch"].as_f64().unwrap() >= 1.0, "{row}");
+            assert_eq!(row["against"], "the same from one process", "{row}");
+        }
+    }
+    // the databases that were measured are gone, and so are the processes: each holds a connection
+    let left = "SELECT count(*) FROM pg_database WHERE datname LIKE 'daybook\\_bench%'";
+    assert_eq!(sql(&server.url("postgres"), left).unwrap(), [["0"]]);
+    let ran = place.run(&["bench", "--process", "0..10"]);
+    assert!(ran.code == 2 && ran.err.contains("PostgreSQL"), "{ran:?}");
 }

@@ -1,5 +1,6 @@
 //! Commands one by one: merchants pay into deposits that exist, at random.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,11 +25,11 @@ fn cny(minor: u64) -> Money {
     Money::new(minor as i64, Currency::new("CNY").expect("invariant: in ISO 4217"))
 }
 
-/// So many deposits, each with the event that asks for it.
-pub fn prepare(runtime: &Runtime, commands: &Arc<Commands>, streams: u64) -> Result<(), Failure> {
-    let mut dice = Dice::new(streams);
+/// These deposits, each with the event that asks for it.
+pub fn prepare(runtime: &Runtime, commands: &Arc<Commands>, streams: Range<u64>) -> Result<(), Failure> {
+    let mut dice = Dice::new(streams.end);
     let mut batch = commands.batch();
-    for n in 0..streams {
+    for n in streams {
         let command = DepositCommand::Require { amount: cny(100_000) };
         let request = Request::<Deposit>::new(name(n), command, Uuid::from_u128(dice.wide()), actor());
         batch.add(&request).map_err(failed)?;
@@ -40,11 +41,11 @@ pub fn prepare(runtime: &Runtime, commands: &Arc<Commands>, streams: u64) -> Res
 }
 
 /// So many payments into random deposits of `streams`. The same for the same arguments.
-pub fn payments(seed: u64, count: usize, streams: u64) -> Vec<Request<Deposit>> {
+pub fn payments(seed: u64, count: usize, streams: Range<u64>) -> Vec<Request<Deposit>> {
     let mut dice = Dice::new(seed);
     let provider = ProviderId::new("alipay").expect("invariant: visible ASCII");
     let mut one = |_| {
-        let merchant = dice.roll() % streams.max(1);
+        let merchant = streams.start + dice.roll() % (streams.end - streams.start).max(1);
         let command = DepositCommand::Pay {
             amount: cny(1 + dice.roll() % 1_000_000),
             provider,

@@ -30,12 +30,12 @@ pub fn measure(room: &Room, runtime: &Runtime, size: &Size) -> Result<(Figure, F
     for run in 0..size.runs {
         let path = room.file("commands.db");
         let ground = Ground::open(&path)?;
-        deposits::prepare(runtime, &ground.commands, size.streams)?;
+        deposits::prepare(runtime, &ground.commands, 0..size.streams)?;
         let prepared = ground.journal.head()?;
         // The most in flight comes first: the raw limit starts from the same rows, and each limit is measured
         // right behind what stands beside it.
         for (n, (in_flight, count)) in size.in_flight.iter().enumerate().rev() {
-            let requests = deposits::payments(run * 100 + n as u64 + 1, *count, size.streams);
+            let requests = deposits::payments(run * 100 + n as u64 + 1, *count, 0..size.streams);
             let commits = ground.clock.commits();
             let watch = Watch::start();
             let (latencies, took) = deposits::execute(runtime, &ground.commands, requests, *in_flight)?;

@@ -16,6 +16,7 @@ mod models;
 mod postgres;
 mod room;
 mod scan;
+mod several;
 mod signed;
 mod what_if;
 
@@ -38,7 +39,8 @@ const WORTH_READING: u64 = 10_000;
 ///
 /// Works on files of its own, which it removes. Figures that read a journal read the one named by --journal,
 /// if that holds at least 10,000 events, and change nothing in it. With --journal postgres://... the figures a, c and e of
-/// that server, in a database of its own that is removed (its user must be allowed to make one).
+/// that server, in a database of its own that is removed (its user must be allowed to make one); (a) from one process, and
+/// from two and four that write one journal at once.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Small amounts of work: seconds, and figures that say little
@@ -53,6 +55,9 @@ pub struct Args {
     /// Hits and orders that figures are kept of in (g)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(40_000..=100_000_000))]
     mixed_events: Option<u64>,
+    /// One of the processes that another one measures: the streams that are its own, as FIRST..END
+    #[arg(long, hide = true, value_name = "STREAMS", value_parser = several::streams)]
+    process: Option<std::ops::Range<u64>>,
 }
 
 /// How much is done.
@@ -110,6 +115,9 @@ const QUICK: Size = Size {
 };
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    if let Some(streams) = &args.process {
+        return several::serve(global, streams.clone());
+    }
     let size = if args.quick { QUICK } else { DEFAULT };
     let size = Size { mixed: args.mixed_events.unwrap_or(size.mixed), ..size };
     let beside = || match &global.journal {
@@ -137,7 +145,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     }
     if let Url::Postgres(url) = &global.journal {
         progress.phase("a journal in PostgreSQL");
-        figures.extend(postgres::measure(url, &runtime, &size)?);
+        figures.extend(postgres::measure(url, &runtime, &size, wanted('a'))?);
         return print(global, &size, &dir, watch, progress, figures, wanted);
     }
     let given = journal_to_read(global);

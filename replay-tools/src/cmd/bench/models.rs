@@ -68,8 +68,8 @@ fn all(room: &Room, size: &Size, path: &Path, figure: &mut Figure) -> Result<(),
 /// One model of a journal of ten events to a row, stored and held in memory.
 fn simple(room: &Room, runtime: &Runtime, size: &Size, figure: &mut Figure) -> Result<(), Failure> {
     let ground = Ground::open(&room.file("simple.db"))?;
-    deposits::prepare(runtime, &ground.commands, size.deposits)?;
-    let payments = deposits::payments(3, size.deposits as usize * 9, size.deposits);
+    deposits::prepare(runtime, &ground.commands, 0..size.deposits)?;
+    let payments = deposits::payments(3, size.deposits as usize * 9, 0..size.deposits);
     deposits::fill(runtime, &ground.commands, &payments)?;
     drop(payments);
     let journal = Arc::clone(&ground.journal);

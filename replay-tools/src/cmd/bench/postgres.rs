@@ -13,9 +13,10 @@ use super::deposits;
 use super::figure::{Figure, Row};
 use super::load::{Load, Watch};
 use super::room::{Ground, median, per_second, percentile, rows};
+use super::several::Several;
 use crate::failure::Failure;
 
-const SYNCED: &str = "by the server, before answers";
+pub const SYNCED: &str = "by the server, before answers";
 const BATCHES: &str = "raw UNNEST batches of 100, one connection";
 const SINGLES: &str = "16 connections that commit single rows";
 const SCAN: &str = "raw scan that touches every column, one connection";
@@ -30,18 +31,24 @@ struct Level {
     load: Load,
 }
 
-/// Measures all three on the server of `url`.
-pub fn measure(url: &str, runtime: &Runtime, size: &Size) -> Result<Vec<Figure>, Failure> {
+/// Measures all three on the server of `url`; the first also from several processes, where that is wanted.
+pub fn measure(
+    url: &str,
+    runtime: &Runtime,
+    size: &Size,
+    from_several: bool,
+) -> Result<Vec<Figure>, Failure> {
+    let mut several = Several::default();
     let mut levels: Vec<Level> = size.in_flight.iter().map(|_| Level::default()).collect();
     let (mut batches, mut singles, mut raws, mut scans) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut scanning = Load::default();
     for run in 0..size.runs {
         let scratch = Scratch::on(url)?;
         let ground = Ground::in_postgres(&scratch.url)?;
-        deposits::prepare(runtime, &ground.commands, size.streams)?;
+        deposits::prepare(runtime, &ground.commands, 0..size.streams)?;
         let prepared = ground.journal.head()?;
         for (n, (in_flight, count)) in size.in_flight.iter().enumerate().rev() {
-            let requests = deposits::payments(run * 100 + n as u64 + 1, *count, size.streams);
+            let requests = deposits::payments(run * 100 + n as u64 + 1, *count, 0..size.streams);
             let commits = ground.clock.commits();
             let watch = Watch::start();
             let (latencies, took) = deposits::execute(runtime, &ground.commands, requests, *in_flight)?;
@@ -73,6 +80,10 @@ pub fn measure(url: &str, runtime: &Runtime, size: &Size) -> Result<Vec<Figure>,
         })?;
         scans.push(per_second(seen, began.elapsed()));
         scanning = scanning.and(&watch.stop());
+        drop((ground, scratch));
+        if from_several {
+            several.measure(url, run, size)?;
+        }
     }
     levels.iter_mut().for_each(|level| level.latencies.sort_unstable());
     let scan = Row::rate("the journal, every column borrowed", "events/s", median(scans));
@@ -82,7 +93,10 @@ pub fn measure(url: &str, runtime: &Runtime, size: &Size) -> Result<Vec<Figure>,
         rows: vec![scan.against(SCAN, median(raws)).at_least(0.6)],
         limited_by: vec![scanning.limit()],
     };
-    Ok(vec![throughput(&levels, size, median(batches), median(singles)), scan, latency(&levels, size)])
+    let mut throughput = throughput(&levels, size, median(batches), median(singles));
+    let alone: Vec<_> = levels.iter().map(|level| median(level.rates.clone())).collect();
+    several.show(&alone, size, &mut throughput);
+    Ok(vec![throughput, scan, latency(&levels, size)])
 }
 
 fn throughput(levels: &[Level], size: &Size, batches: f64, singles: f64) -> Figure {

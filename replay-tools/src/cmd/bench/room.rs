@@ -110,28 +110,33 @@ impl Ground {
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let clock = Arc::new(CountingClock::default());
         let options = sqlite::Options { clock: Arc::clone(&clock) as _, ..sqlite::Options::default() };
-        Ok(Self::on(Arc::new(SqliteJournal::open(path, options)?), clock))
+        Ok(Self::on(Arc::new(SqliteJournal::open(path, options)?), clock, true))
     }
 
-    /// A new journal in a database of PostgreSQL.
+    /// A new journal in a database of PostgreSQL, that no other process writes.
     pub fn in_postgres(url: &str) -> Result<Self, Failure> {
-        let clock = Arc::new(CountingClock::default());
-        let options =
-            postgres::Options { clock: Arc::clone(&clock) as _, alone: true, ..postgres::Options::default() };
-        let journal = PostgresJournal::open(url, options)?;
-        let head = journal.head()?;
+        let ground = Self::shared_in_postgres(url, true)?;
+        let (journal, head) = (&ground.journal, ground.journal.head()?);
         if head != 0 {
             return Err(Failure::Unavailable(format!(
                 "{} holds {head} events: nothing is measured where something is kept",
                 journal.describe()
             )));
         }
-        Ok(Self::on(Arc::new(journal), clock))
+        Ok(ground)
     }
 
-    fn on(journal: Arc<dyn Journal>, clock: Arc<CountingClock>) -> Self {
+    /// A journal in a database of PostgreSQL, which others write too unless it is wanted `alone`.
+    pub fn shared_in_postgres(url: &str, alone: bool) -> Result<Self, Failure> {
+        let clock = Arc::new(CountingClock::default());
+        let options =
+            postgres::Options { clock: Arc::clone(&clock) as _, alone, ..postgres::Options::default() };
+        Ok(Self::on(Arc::new(PostgresJournal::open(url, options)?), clock, alone))
+    }
+
+    fn on(journal: Arc<dyn Journal>, clock: Arc<CountingClock>, exclusive: bool) -> Self {
         let market = MarketId::new("bench").expect("invariant: visible ASCII");
-        let commands = Commands::new(Arc::clone(&journal), Options::new(market));
+        let commands = Commands::new(Arc::clone(&journal), Options { exclusive, ..Options::new(market) });
         Self { journal, commands: Arc::new(commands), clock }
     }
 }

@@ -40,10 +40,10 @@ pub fn measure(room: &Room, runtime: &Runtime, size: &Size) -> Result<Figure, Fa
         for half in [run % 2, 1 - run % 2] {
             let path = room.file("signed.db");
             let ground = Ground::open(&path)?;
-            deposits::prepare(runtime, &ground.commands, size.streams)?;
+            deposits::prepare(runtime, &ground.commands, 0..size.streams)?;
             // goes with the room: files that are made soon after as many were removed cost the file system more
             let tlog = room.kept(&format!("signed-{run}.tlog"));
-            let requests = deposits::payments(1_000 + run * 2 + half, count, size.streams);
+            let requests = deposits::payments(1_000 + run * 2 + half, count, 0..size.streams);
             let logging = (half == 1)
                 .then(|| {
                     let (journal, market) = (Arc::clone(&ground.journal), Options::default().market);
