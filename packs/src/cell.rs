@@ -203,9 +203,10 @@ impl Room {
     /// Takes room for the next rows of a table.
     fn take<R: Row>(&self) -> Result<(), PackError> {
         let bytes = (ASKED_AFTER * size_of::<R>()) as u64;
+        // two tables are read beside each other: which of them meets the end of the room first says nothing of it
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
         taken.map(|_| ()).map_err(|_| {
-            PackError::malformed(R::FILE, format!("the rows up to here take more than {MOST_TAKEN} bytes"))
+            PackError::malformed("the pack", format!("its rows take more than {MOST_TAKEN} bytes"))
         })
     }
 }
