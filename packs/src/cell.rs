@@ -142,7 +142,7 @@ pub trait Row: Sized {
     /// Hands each cell over, in the order of the columns.
     fn cells(&self, currency: Currency, cell: &mut String, each: &mut dyn FnMut(&str));
     /// Reads a row; what is wrong, with the column.
-    fn read(record: &csv::StringRecord, currency: Currency) -> Result<Self, (&'static str, String)>;
+    fn read(cells: &mut Cells<'_>, currency: Currency) -> Result<Self, (&'static str, String)>;
 }
 
 /// Makes a row of a struct's fields: each is a column of the same name.
@@ -163,10 +163,9 @@ macro_rules! row {
                 )*
             }
             fn read(
-                record: &csv::StringRecord,
+                cells: &mut $crate::cell::Cells<'_>,
                 currency: daybook_domain::Currency,
             ) -> Result<Self, (&'static str, String)> {
-                let mut cells = record.iter();
                 Ok(Self { $(
                     $field: $crate::cell::Cell::take(cells.next().unwrap_or_default(), currency)
                         .map_err(|why| (stringify!($field), why))?
@@ -203,35 +202,107 @@ impl Room {
     /// Takes room for the next rows of a table.
     fn take<R: Row>(&self) -> Result<(), PackError> {
         let bytes = (ASKED_AFTER * size_of::<R>()) as u64;
-        // two tables are read beside each other: which of them meets the end of the room first says nothing of it
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
+        // two tables are read beside each other: which of them meets the end of the room first says nothing of it
         taken.map(|_| ()).map_err(|_| {
             PackError::malformed("the pack", format!("its rows take more than {MOST_TAKEN} bytes"))
         })
     }
 }
 
+/// A record's cells, in the order of the columns.
+pub struct Cells<'r> {
+    text: &'r str,
+    ends: std::slice::Iter<'r, usize>,
+    at: usize,
+}
+
+impl<'r> Iterator for Cells<'r> {
+    type Item = &'r str;
+
+    fn next(&mut self) -> Option<&'r str> {
+        let from = std::mem::replace(&mut self.at, *self.ends.next()?);
+        self.text.get(from..self.at)
+    }
+}
+
+/// The records of a table. One with more cells than the table has columns is not read to its end: where each cell ends takes eight times what a
+/// comma does, and a file can be one line of them.
+struct Records<'a> {
+    core: csv_core::Reader,
+    rest: &'a [u8],
+    /// The cells of the last one, one behind the other.
+    text: Vec<u8>,
+    /// Where each of them ends; there is room for one more than there are columns.
+    ends: Vec<usize>,
+}
+
+impl<'a> Records<'a> {
+    fn of(bytes: &'a [u8], columns: usize) -> Self {
+        Self {
+            core: csv_core::Reader::new(),
+            rest: bytes,
+            text: vec![0; 4 << 10],
+            ends: vec![0; columns + 1],
+        }
+    }
+
+    /// The line that the next one begins at.
+    fn line(&self) -> u64 {
+        self.core.line()
+    }
+
+    /// The next one, where there is one; what is wrong with it.
+    fn record(&mut self) -> Result<Option<Cells<'_>>, String> {
+        use csv_core::ReadRecordResult::{End, InputEmpty, OutputEndsFull, OutputFull, Record};
+        let columns = self.ends.len() - 1;
+        let (mut length, mut cells) = (0, 0);
+        loop {
+            let (text, ends) = (&mut self.text[length..], &mut self.ends[cells..]);
+            let (result, read, written, ended) = self.core.read_record(self.rest, text, ends);
+            self.rest = &self.rest[read..];
+            (length, cells) = (length + written, cells + ended);
+            match result {
+                InputEmpty => {}
+                OutputFull => self.text.resize(self.text.len() * 2, 0),
+                End => return Ok(None),
+                OutputEndsFull => break,
+                Record if cells != columns => break,
+                Record => {
+                    let text = std::str::from_utf8(&self.text[..length]).ok();
+                    // halves of a letter in two cells are no letter
+                    let ends = &self.ends[..cells];
+                    let text = text.filter(|text| ends.iter().all(|end| text.is_char_boundary(*end)));
+                    let text = text.ok_or_else(|| "it is not UTF-8".to_owned())?;
+                    return Ok(Some(Cells { text, ends: ends.iter(), at: 0 }));
+                }
+            }
+        }
+        let told = if cells > columns { "more".to_owned() } else { cells.to_string() };
+        Err(format!("it has {told} cells, and its table {columns} columns"))
+    }
+}
+
 /// Reads a table, as far as there is room for its rows.
 pub fn read<R: Row>(bytes: &[u8], currency: Currency, room: &Room) -> Result<Vec<R>, PackError> {
-    let failed = |error: csv::Error| PackError::malformed(R::FILE, error);
-    let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
-    let header = reader.headers().map_err(failed)?;
-    if header.iter().ne(R::COLUMNS.iter().copied()) {
-        let why = format!("its columns are not {}", R::COLUMNS.join(", "));
-        return Err(PackError::malformed(R::FILE, why));
+    let malformed = |why: String| PackError::malformed(R::FILE, why);
+    let mut records = Records::of(bytes, R::COLUMNS.len());
+    let header = records.record().ok().flatten();
+    if !header.is_some_and(|header| header.eq(R::COLUMNS.iter().copied())) {
+        return Err(malformed(format!("its columns are not {}", R::COLUMNS.join(", "))));
     }
-    let (mut rows, mut record) = (Vec::new(), csv::StringRecord::new());
-    while reader.read_record(&mut record).map_err(failed)? {
-        let line = record.position().map_or(0, csv::Position::line);
+    let mut rows = Vec::new();
+    loop {
+        let line = records.line();
+        let record = records.record().map_err(|why| malformed(format!("line {line}: {why}")))?;
+        let Some(mut cells) = record else { return Ok(rows) };
         if rows.len().is_multiple_of(ASKED_AFTER) {
             room.take::<R>()?;
         }
-        let row = R::read(&record, currency).map_err(|(column, why)| {
-            PackError::malformed(R::FILE, format!("line {line}, {column}: {why}"))
-        })?;
+        let row = R::read(&mut cells, currency)
+            .map_err(|(column, why)| malformed(format!("line {line}, {column}: {why}")))?;
         rows.push(row);
     }
-    Ok(rows)
 }
 
 /// The files of a pack, one at a time.
@@ -272,6 +343,53 @@ mod tests {
         assert_eq!(read::<Wide>(&table(2 * ASKED_AFTER), of, &room).unwrap().len(), 2 * ASKED_AFTER);
         assert_eq!(read::<Wide>(&table(ASKED_AFTER), of, &room).unwrap().len(), ASKED_AFTER);
         let error = read::<Wide>(&table(1), of, &room).unwrap_err().to_string();
-        assert!(error.starts_with("wide.csv: the rows up to here take more than"), "{error}");
+        assert!(error.contains("its rows take more than"), "{error}");
+        assert!(!error.contains("wide.csv"), "which table is met first is chance: {error}");
+    }
+
+    fn read_alone(text: &[u8]) -> Result<Vec<Wide>, String> {
+        read(text, Currency::new("CNY").unwrap(), &Room::new()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_line_of_nothing_but_commas_is_not_read_to_its_end() {
+        let commas = ",".repeat(1 << 20);
+        let header = read_alone(commas.as_bytes()).unwrap_err();
+        assert_eq!(header, "wide.csv: its columns are not a, b, c, d");
+        let row = format!("a,b,c,d\n1,2,3,4\n{commas}\n");
+        let error = read_alone(row.as_bytes()).unwrap_err();
+        assert_eq!(error, "wide.csv: line 3: it has more cells, and its table 4 columns");
+        // what it is read into has no more room than that, and most of it is still unread
+        let mut records = Records::of(commas.as_bytes(), 4);
+        assert!(records.record().is_err());
+        assert_eq!((records.ends.capacity(), records.text.len()), (5, 4 << 10));
+        assert!(records.rest.len() > (1 << 20) - 10, "{}", records.rest.len());
+    }
+
+    #[test]
+    fn records_are_those_of_any_reader_of_such_tables() {
+        let row = |of: [u64; 4]| {
+            let [a, b, c, d] = of.map(Some);
+            Wide { a, b, c, d }
+        };
+        for text in ["a,b,c,d\n1,2,3,4", "\u{feff}a,b,c,d\r\n1,\"2\",3,4\r\n", "a,\"b\",c,d\n\n1,2,3,4\n\n"] {
+            assert_eq!(read_alone(text.as_bytes()).unwrap(), [row([1, 2, 3, 4])], "{text:?}");
+        }
+        assert_eq!(read_alone(b"a,b,c,d\n").unwrap(), []);
+        let wrong: [(&[u8], &str); 5] = [
+            (b"1,2,3", "line 2: it has 3 cells, and its table 4 columns"),
+            (b"1,2,3,4,5", "line 2: it has more cells, and its table 4 columns"),
+            (b"1,2,3,4\n1,x,3,4", "line 3, b: not a number"),
+            (b"1,2,3,\xff", "line 2: it is not UTF-8"),
+            // a letter of two bytes, one in each of two cells
+            (b"1,2,\xc3,\xa4", "line 2: it is not UTF-8"),
+        ];
+        for (rows, why) in wrong {
+            let told = read_alone(&[&b"a,b,c,d\n"[..], rows].concat()).unwrap_err();
+            assert_eq!(told, format!("wide.csv: {why}"));
+        }
+        // longer than what it is read into at first
+        let long = format!("a,b,c,d\n1,2,3,{}\n", "9".repeat(10_000));
+        assert_eq!(read_alone(long.as_bytes()).unwrap_err(), "wide.csv: line 2, d: not a number");
     }
 }
