@@ -23,6 +23,8 @@ const GRADES: &str = "grades.csv";
 pub(crate) const PROOF: &str = "proof/";
 /// Most faults of one kind that are told one by one.
 const MOST_TOLD: usize = 20;
+/// Most bytes of figures that do not follow from any line, and are told one by one all the same.
+const MOST_STRANGE: usize = 64 << 10;
 
 /// A file in the list.
 #[derive(Debug, Serialize, Deserialize)]
@@ -312,6 +314,11 @@ impl Pack {
         if told == made {
             return true;
         }
+        // as values it takes many times its length: what can only be other figures is not taken apart
+        if told.len() > 2 * made.len() + MOST_STRANGE {
+            wrong.push(format!("{FIGURES} is far longer than the figures that its lines give"));
+            return true;
+        }
         let before = wrong.len();
         let (told, made) = (named(told), named(&made));
         for (id, value) in &made {
@@ -347,8 +354,9 @@ fn named(json: &[u8]) -> BTreeMap<String, String> {
     for table in list("tables") {
         let columns = table["columns"].as_array().map_or(&[][..], Vec::as_slice);
         for (at, row) in table["rows"].as_array().map_or(&[][..], Vec::as_slice).iter().enumerate() {
-            for (n, column) in columns.iter().enumerate() {
-                all.insert(format!("{}[{}].{}", text(&table["id"]), at + 1, text(column)), text(&row[n]));
+            // as many as there are of both: many columns over many empty rows would be far more than the file has
+            for (column, cell) in columns.iter().zip(row.as_array().map_or(&[][..], Vec::as_slice)) {
+                all.insert(format!("{}[{}].{}", text(&table["id"]), at + 1, text(column)), text(cell));
             }
         }
     }

@@ -77,6 +77,23 @@ fn a_figure_that_does_not_follow_from_its_lines_is_named_though_the_list_fits() 
     assert!(error.contains("refunds.csv: order x does not stand in orders.csv"), "{error}");
 }
 
+#[test]
+fn figures_that_follow_from_no_line_take_no_more_than_they_are_long() {
+    let facts = facts();
+    let says = |figures: String| {
+        let more = vec![("figures.json".to_owned(), figures.into_bytes())];
+        Pack::of(&facts, &Figures::of(&facts).unwrap(), more).unwrap().check().wrong
+    };
+    // many columns over many empty rows
+    let columns = (0..1_000).map(|n| format!("\"c{n}\"")).collect::<Vec<_>>().join(",");
+    let rows = ["[]"; 5_000].join(",");
+    let wrong = says(format!(r#"{{"tables":[{{"id":"t","columns":[{columns}],"rows":[{rows}]}}]}}"#));
+    let more = wrong.last().and_then(|what| what.strip_prefix("and ")?.strip_suffix(" more figures"));
+    assert!(more.unwrap().parse::<usize>().unwrap() < 5_000, "{more:?}");
+    let wrong = says("[".repeat(1 << 20));
+    assert_eq!(wrong, ["figures.json is far longer than the figures that its lines give"]);
+}
+
 /// What is said of lines that somebody changed, and made figures and list of anew.
 fn contradiction(change: impl Fn(&mut Facts)) -> Vec<String> {
     let mut facts = facts();
@@ -351,7 +368,6 @@ fn a_zip_of_which_another_program_could_open_something_else_is_refused() {
 #[test]
 fn a_zip_with_more_files_than_a_pack_has_is_not_looked_into() {
     let place = tempfile::tempdir().unwrap();
-    let figures = Figures::of(&facts).unwrap();
     let path = place.path().join("pack.zip");
     pack().write(&path).unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
@@ -392,6 +408,7 @@ fn a_zip_ends_with_its_directory_and_nothing_else() {
 #[test]
 fn a_pack_that_begins_on_the_first_day_of_all_is_refused_and_not_passed_over() {
     let mut facts = facts();
+    let figures = Figures::of(&facts).unwrap();
     (facts.subject.from, facts.subject.to) = (chrono::NaiveDate::MIN, chrono::NaiveDate::MIN);
     facts.subject.began = None;
     let wrong = Pack::of(&facts, &figures, Vec::new()).unwrap().check().wrong;
