@@ -21,6 +21,21 @@ const DEFINED: &str = "definitions.json";
 const GRADES: &str = "grades.csv";
 /// What stands below is not in the list: it proves the list.
 pub(crate) const PROOF: &str = "proof/";
+
+/// The proofs that a pack can have, by their names. What else stands beside them is not read.
+pub mod proof {
+    /// That the pack's digest was recorded.
+    pub const ISSUED: &str = "issued.tlog-proof";
+    /// That the merchant's consent was recorded, and by whom.
+    pub const CONSENT: &str = "consent.tlog-proof";
+    /// That the account of the sealed months is complete.
+    pub const STATEMENT: &str = "statement.zip";
+    /// The close that sealed no statements, where there is one in the pack's days; behind those of the closes since where no statement
+    /// shows them.
+    pub const UNSEALED: &str = "unsealed.tlog-proof";
+    /// All of them.
+    pub const ALL: [&str; 4] = [ISSUED, CONSENT, STATEMENT, UNSEALED];
+}
 /// Most faults of one kind that are told one by one.
 const MOST_TOLD: usize = 20;
 /// Most bytes of figures that do not follow from any line, and are told one by one all the same.
@@ -112,7 +127,8 @@ impl Pack {
         sha256(self.files.get(LIST).map_or(&[][..], Vec::as_slice))
     }
 
-    /// Adds what proves the list, to the pack and to where it is written already, in the place of what stands there under this name.
+    /// Adds what proves the list, to the pack and to where it is written already, in the place of what stands there under this name: one of
+    /// [`proof::ALL`].
     ///
     /// # Errors
     /// [`PackError::File`].
@@ -158,8 +174,8 @@ impl Pack {
         crate::place::write(&self.files, path)
     }
 
-    /// Reads it, whether folder or zip: the files that its list names, as far as the list says, and what stands beside them as
-    /// far as a proof may be long.
+    /// Reads it, whether folder or zip: the files that its list names, as far as the list says, and its proofs as far as a proof may be long.
+    /// What else stands beside them is known by its name alone.
     ///
     /// # Errors
     /// [`PackError`] where it cannot be read, or has more than a pack can have.

@@ -36,7 +36,7 @@ pub use facts::{
     STORE_OPENED, Standing, Subject, ToldBy,
 };
 pub use figures::{Figure, Figures, OPENING, Series};
-pub use files::{Checked, Pack};
+pub use files::{Checked, Pack, proof};
 pub use market::{
     Booked, Case, Cohort, Day, Handed, MARKET_DEFINITIONS_VERSION, MARKET_FORMAT, MarketFacts, MarketSubject,
     Member, Month, Owed, Sales, Size, Traffic, market_definitions,

@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::PackError;
-use crate::files::{LIST, Listed, PROOF};
+use crate::files::{LIST, Listed, PROOF, proof};
 
 /// Most bytes that a pack's files may have together.
 pub const MOST_BYTES: u64 = 2 << 30;
@@ -274,20 +274,21 @@ impl<'n> Limits<'n> {
     }
 
     /// Reads a file, and a byte more than it may have at most: it is not the one that was listed then, which the check says.
-    /// Of what is neither listed nor a proof only the name is of interest.
+    /// Of what is neither listed nor a proof that a pack can have only the name is of interest: no signature of the list holds for how long it is.
     fn take(&mut self, from: &mut dyn std::io::Read, name: &str) -> Result<Vec<u8>, PackError> {
+        let proves = name.strip_prefix(PROOF).is_some_and(|name| proof::ALL.contains(&name));
         let most = match self.listed.get(name) {
             _ if !self.reading.wants(name) => 0,
+            _ if proves => MOST_PROVING + 1,
             Some(listed) => listed.saturating_add(1),
             None if name == LIST => MOST_LISTED,
-            None if name.starts_with(PROOF) => MOST_PROVING + 1,
             None => 0,
         };
         let mut bytes = Vec::new();
         from.take(most.min(self.room + 1))
             .read_to_end(&mut bytes)
             .map_err(|error| PackError::file(name, error))?;
-        if name.starts_with(PROOF) && bytes.len() as u64 > MOST_PROVING {
+        if proves && bytes.len() as u64 > MOST_PROVING {
             return Err(PackError::malformed(
                 name,
                 format!("it is longer than the {MOST_PROVING} bytes that a proof may have"),

@@ -7,13 +7,14 @@ use daybook_journal::Journal;
 use daybook_market::loan_pack::{Asked, consent_position, draw, unsealed_closes};
 use daybook_market::transparency::{folder, prove};
 use daybook_market::{AnyCommand, Calendar};
+use daybook_packs::proof::{CONSENT, STATEMENT, UNSEALED};
 use daybook_packs::{DEFINITIONS_VERSION, Facts, Figures, Issued, Pack};
 use daybook_proofs::{Checkpoint, Log, MarketKey, PublicKey};
 use daybook_reports::loan_pack;
 
 use super::issuing::{Drawn, Handing, Issuing, Proofs, Proving, To, code, currency, digest, draft, record};
-use super::sealed::{self, STATEMENT, UNSEALED};
-use super::verify::{CONSENT, PROOF};
+use super::sealed;
+use super::verify::PROOF;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::progress::Progress;

@@ -7,14 +7,15 @@ use daybook_domain::{Code, MerchantId, Reference};
 use daybook_journal::{Journal, Position};
 use daybook_market::loan_pack::consent_position;
 use daybook_market::transparency::{folder, prove};
+use daybook_packs::proof::{self, CONSENT};
 use daybook_packs::{Facts, Pack};
 use daybook_proofs::{Checkpoint, Log, MarketKey, PublicKey};
 
 use super::issue;
 use super::issuing::{Proofs, sign_log, stands, within};
 use super::redraw::issued_at;
-use super::sealed::{Close, STATEMENT, UNSEALED};
-use super::verify::{CONSENT, PROOF, faults};
+use super::sealed::Close;
+use super::verify::{PROOF, faults};
 use crate::cli::Global;
 use crate::cmd::log::market_key;
 use crate::failure::Failure;
@@ -57,9 +58,10 @@ pub fn run(global: &Global, args: &Prove) -> Result<(), Failure> {
         let proofs = proofs(global, &journal, &pack, (&keys[..], position))?;
         within(&proofs)?;
         let told = proofs.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
-        pack.set_proofs(&ALL, proofs);
+        // others that stand there under these names are not its own
+        pack.set_proofs(&proof::ALL, proofs);
         must_hold(&pack, args, &public)?;
-        pack.lay_proofs(&args.pack, &ALL)?;
+        pack.lay_proofs(&args.pack, &proof::ALL)?;
         stands(&pack, &args.pack)?;
         told
     };
@@ -69,9 +71,6 @@ pub fn run(global: &Global, args: &Prove) -> Result<(), Failure> {
     out.record(&table.without_empty())?;
     out.finish()
 }
-
-/// All that prove a pack: others that stand there under these names are not its own.
-const ALL: [&str; 4] = [PROOF, CONSENT, STATEMENT, UNSEALED];
 
 /// Refuses proofs with which a pack does not hold. What is wrong with its lines they do not help: another version of the program may have
 /// drawn its page.

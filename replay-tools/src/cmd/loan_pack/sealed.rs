@@ -10,6 +10,7 @@ use daybook_domain::books::Month;
 use daybook_domain::{Code, Timestamp};
 use daybook_journal::Journal;
 use daybook_market::proven::Prover;
+use daybook_packs::proof::{STATEMENT, UNSEALED};
 use daybook_packs::{Facts, MOST_PROVING, Pack, Sealed, SealedLine, SealedMonths};
 use daybook_projections::ReadModels;
 use daybook_proofs::statement::archive;
@@ -18,12 +19,6 @@ use serde_json::Value;
 
 use super::verify::{PROOF, proof_of};
 use crate::failure::Failure;
-
-/// The statement's name among the pack's proofs.
-pub const STATEMENT: &str = "statement.zip";
-/// The proof of the close that sealed no statements, where there is one in the pack's days; behind those of the closes since where no
-/// statement shows them.
-pub const UNSEALED: &str = "unsealed.tlog-proof";
 
 const _: () = assert!(MOST_PROVING == archive::MOST_BYTES, "a pack takes what a statement may be");
 

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use daybook_domain::Timestamp;
+use daybook_packs::proof::{self, CONSENT};
 use daybook_packs::{Facts, Handed, Issued, MOST_BYTES, MarketFacts, Pack};
 use daybook_proofs::{Entry, Proof, ProofError, PublicKey};
 
-use super::sealed::{STATEMENT, UNSEALED, held};
+use super::sealed::held;
 use super::{issue, market};
 use crate::cli::Global;
 use crate::cmd::log::visible;
@@ -16,9 +17,7 @@ use crate::output::{Output, say};
 use crate::value::Table;
 
 /// The proof that the pack's digest was recorded, among the pack's proofs.
-pub const PROOF: &str = "issued.tlog-proof";
-/// The proof that the merchant's consent was recorded, and by whom.
-pub const CONSENT: &str = "consent.tlog-proof";
+pub const PROOF: &str = proof::ISSUED;
 
 /// Most bytes of a pack that are read where no signature says that the market issued it: enough for a small one, to say all that is wrong with
 /// it, and no more than anybody may have a reader take into memory.
@@ -164,8 +163,7 @@ type Verdict = Result<(Table, Vec<String>), Failure>;
 fn of_merchant(pack: &Pack, args: &Verify) -> Verdict {
     let mut checked = pack.check();
     if let (Some(facts), Some(figures), true) = (&checked.facts, &checked.figures, checked.wrong.is_empty()) {
-        let proofs = [PROOF, CONSENT, STATEMENT, UNSEALED];
-        checked.wrong.extend(drawn(issue::made_with(facts, figures), |made| pack.unlike(&made, &proofs)));
+        checked.wrong.extend(drawn(issue::made_with(facts, figures), |made| pack.unlike(&made, &proof::ALL)));
     }
     let facts = checked.facts.as_ref();
     if let Some(subject) = facts.map(|facts| &facts.subject) {
