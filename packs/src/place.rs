@@ -108,13 +108,16 @@ pub fn put(from: &Path, to: &Path) -> Result<(), PackError> {
 
 /// Makes these files of a pack that is written already those that it has here: new ones, others, or none. What is written is a copy
 /// beside it, which takes the place of the zip, or of the file, once it lasts: whatever comes between, each is the one before or the one after.
+/// Where nothing can stand beside a folder a file is written over, and is not whole until then.
 pub fn lay_again(path: &Path, pack: &Files, names: &[String]) -> Result<(), PackError> {
     let failed = |error| PackError::file(path.display().to_string(), error);
+    // beside the pack itself: a link to it may stand on another file system, and beside `.` is within it
+    let path = &fs::canonicalize(path).map_err(failed)?;
     let beside = |n: usize| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         path.with_file_name(format!(".adding-{}-{n}-{name}", std::process::id()))
     };
-    if is_zip(path) {
+    if path.is_file() {
         return replaced(&beside(0), path, &|file| again(path, file, pack, names)).map_err(failed);
     }
     for (n, name) in names.iter().enumerate() {
@@ -122,10 +125,7 @@ pub fn lay_again(path: &Path, pack: &Files, names: &[String]) -> Result<(), Pack
         let lay = || match pack.get(name) {
             Some(bytes) => {
                 fs::create_dir_all(to.parent().unwrap_or(path))?;
-                replaced(&beside(n), &to, &|mut file| {
-                    file.write_all(bytes)?;
-                    file.sync_all()
-                })?;
+                laid_over(&beside(n), &to, bytes)?;
                 sync_folder_of(to.parent().unwrap_or(path))
             }
             None if to.exists() => fs::remove_file(&to).and_then(|()| sync_folder_of(&to)),
@@ -136,14 +136,40 @@ pub fn lay_again(path: &Path, pack: &Files, names: &[String]) -> Result<(), Pack
     Ok(())
 }
 
+/// Lays a file over another by a copy, or in its place where no copy of it can be moved there: its folder may be all that is its owner's of
+/// where it stands, such as a disk of its own.
+fn laid_over(copy: &Path, to: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let write = |mut file: File| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    let apart = [ErrorKind::CrossesDevices, ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem];
+    match replaced(copy, to, &write) {
+        Err(error) if apart.contains(&error.kind()) => {
+            write(File::create(to)?).and_then(|()| sync_folder_of(to))
+        }
+        laid => laid,
+    }
+}
+
 /// Writes a copy, and lays it over what it is a copy of. It is this program's own: a file of its name is not written over.
 fn replaced(copy: &Path, to: &Path, write: &dyn Fn(File) -> std::io::Result<()>) -> std::io::Result<()> {
     let file = File::create_new(copy)?;
-    let laid = write(file).and_then(|()| fs::rename(copy, to)).and_then(|()| sync_folder_of(to));
-    laid.inspect_err(|_| {
+    let laid = || {
+        // before there is anything to read in it: who may read what is there may read what comes
+        match fs::metadata(to) {
+            Ok(there) => file.set_permissions(there.permissions())?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        write(file)?;
+        fs::rename(copy, to)
+    };
+    laid().inspect_err(|_| {
         // what is there is as it was
         let _ = fs::remove_file(copy);
-    })
+    })?;
+    sync_folder_of(to)
 }
 
 /// The zip at a place with these files as they are here; the others as they are there.
@@ -362,4 +388,29 @@ fn folder(root: &Path, below: &str, limits: &mut Limits<'_>, files: &mut Files) 
         files.insert(inner, bytes);
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_is_laid_also_where_no_copy_of_it_can_be_moved_there() {
+        let place = tempfile::tempdir().unwrap();
+        let to = place.path().join("proof");
+        fs::write(&to, "before").unwrap();
+        laid_over(&place.path().join("copy"), &to, b"after").unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"after");
+        // a folder that is a disk of its own, where there is one
+        let Ok(apart) = tempfile::tempdir_in("/dev/shm") else { return };
+        let copy = apart.path().join("copy");
+        laid_over(&copy, &to, b"later").unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"later");
+        assert!(!copy.exists(), "nothing is left of the copy");
+        fs::write(&copy, "somebody's").unwrap();
+        let error = laid_over(&copy, &to, b"last").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&copy).unwrap(), b"somebody's");
+    }
 }

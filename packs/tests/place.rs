@@ -130,3 +130,48 @@ fn what_stands_among_the_proofs_under_a_name_of_none_is_not_read_and_named_all_t
         assert_eq!(unlike, ["proof/x does not belong to a pack: it was added"]);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn who_may_read_a_pack_may_read_it_when_it_is_proved_and_nobody_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = tempfile::tempdir().unwrap();
+    let (folder, path) = (place.path().join("pack"), place.path().join("pack.zip"));
+    for (at, file) in [(&folder, folder.join("proof").join(ISSUED)), (&path, path.clone())] {
+        let mut pack = pack();
+        pack.write(at).unwrap();
+        pack.prove(at, ISSUED, b"first".to_vec()).unwrap();
+        for mode in [0o600, 0o640, 0o400] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            pack.prove(at, ISSUED, format!("by {mode:o}").into_bytes()).unwrap();
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, mode, "{file:?}");
+            assert_eq!(Pack::read(at).unwrap(), pack);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pack_is_proved_by_a_link_to_it_wherever_it_stands() {
+    let place = tempfile::tempdir().unwrap();
+    // where there is another file system, it stands there
+    let apart = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    for name in ["pack", "pack.zip"] {
+        let (written, real) = (apart.path().join(name), apart.path().join(format!("{name}-of-m-1")));
+        let link = place.path().join(name);
+        let mut pack = pack();
+        pack.write(&written).unwrap();
+        std::fs::rename(&written, &real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        for text in ["first", "second"] {
+            pack.prove(&link, ISSUED, text.as_bytes().to_vec()).unwrap();
+            assert_eq!(Pack::read(&real).unwrap(), pack);
+            assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink(), "the link is one still");
+        }
+    }
+    // as `.` is one, it has no name of its own
+    let mut pack = pack();
+    let within = apart.path().join("pack-of-m-1/proof/..");
+    pack.prove(&within, ISSUED, b"third".to_vec()).unwrap();
+    assert_eq!(Pack::read(&within).unwrap(), pack);
+}
