@@ -118,8 +118,13 @@ fn to_paid_out(account: &[Movement]) -> Result<Option<String>, PackError> {
     let mut queues = Queues::default();
     let beyond = || PackError::Overflow("how long payouts took, by their amounts,");
     account.iter().try_for_each(|movement| queues.see(movement)).ok_or_else(beyond)?;
-    let days = queues.amount.checked_mul(i128::from(daybook_domain::time::DAY) / MILLIS);
-    Ok(decimals(queues.waited, days.ok_or_else(beyond)?, 1))
+    mean(queues.waited, queues.amount).ok_or_else(beyond)
+}
+
+/// Days waited by each part of an amount; no days of no amount, and none at all where that is beyond what can be reckoned in.
+fn mean(waited: i128, amount: i128) -> Option<Option<String>> {
+    let days = amount.checked_mul(i128::from(daybook_domain::time::DAY) / MILLIS)?;
+    if days <= 0 { Some(None) } else { decimals(waited, days, 1).map(Some) }
 }
 
 impl<'f> Queues<'f> {
@@ -273,5 +278,18 @@ mod tests {
         assert_eq!(waited(i128::MAX / 10), None);
         let mut queues = Queues { waited: i128::MAX - 50, ..Queues::default() };
         assert_eq!(queues.count(&[Arrived { at: Some(Timestamp(0)), left: 5 }], Timestamp(20_000), 1), None);
+    }
+
+    #[test]
+    fn a_mean_wait_that_cannot_be_reckoned_is_not_told_as_that_of_nothing() {
+        let day = i128::from(daybook_domain::time::DAY) / MILLIS;
+        assert_eq!(mean(3 * day, 2), Some(Some("1.5".to_owned())));
+        assert_eq!(mean(0, 0), Some(None));
+        // a tenth of the most is told with a decimal, and more is not
+        assert!(mean(i128::MAX / 10, 1).is_some());
+        for waited in [i128::MAX / 10 + 1, i128::MAX] {
+            assert_eq!(mean(waited, 1), None);
+        }
+        assert_eq!(mean(1, i128::MAX / 1_000), None);
     }
 }
