@@ -5,6 +5,7 @@
 //! time, and visits them where they lie. A short scan is not worth a thread, and is read where it is visited.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use uuid::Uuid;
@@ -19,6 +20,8 @@ const EVENTS: usize = 1_024;
 const BYTES: usize = 256 << 10;
 /// Pages under way: one being filled, one being visited, one between.
 const PAGES: usize = 3;
+/// Positions after which a page goes on its way that is not full, to tell how far the reading is.
+const TOLD: Position = 16_384;
 
 /// As [`Journal::scan`], read on a thread of its own where there is much to read.
 ///
@@ -31,13 +34,16 @@ pub fn scan(
     filter: &Filter,
     visit: Visit<'_>,
 ) -> Result<Scanned, JournalError> {
-    scan_wanted(journal, (after, upto), filter, &|_| true, visit)
+    scan_wanted(journal, (after, upto), filter, &|_| true, &mut |_| {}, visit)
 }
 
 /// Whether an event is visited, asked on the thread that reads it: what is not is not copied.
 pub type Wanted<'w> = &'w (dyn Fn(&Recorded<'_>) -> bool + Sync);
 
-/// As [`scan`], of the events that are wanted.
+/// Hears now and then how far a scan is: all that is wanted through there has been visited.
+pub type Told<'t> = &'t mut dyn FnMut(Position);
+
+/// As [`scan`], of the events that are wanted; `told` hears how far it is also where none is.
 ///
 /// # Errors
 /// As [`scan`].
@@ -46,17 +52,26 @@ pub fn scan_wanted(
     (after, upto): (Position, Option<Position>),
     filter: &Filter,
     wanted: Wanted<'_>,
+    told: Told<'_>,
     visit: Visit<'_>,
 ) -> Result<Scanned, JournalError> {
     let head = journal.head()?;
-    let by_turns = |visit: Visit<'_>| {
+    let by_turns = |told: Told<'_>, visit: Visit<'_>| {
+        let mut heard = after;
         journal.scan(after, upto, filter, &mut |event| {
-            if wanted(&event) { visit(event) } else { ControlFlow::Continue(()) }
+            let position = event.position;
+            let going = if wanted(&event) { visit(event) } else { ControlFlow::Continue(()) };
+            if going.is_continue() && position.saturating_sub(heard) >= TOLD {
+                heard = position;
+                told(position);
+            }
+            going
         })
     };
     if upto.unwrap_or(head).min(head).saturating_sub(after) < LEAST {
-        return by_turns(visit);
+        return by_turns(told, visit);
     }
+    let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let (full, pages) = sync_channel::<Page>(PAGES);
         let (back, empty) = sync_channel::<Page>(PAGES);
@@ -64,12 +79,16 @@ pub fn scan_wanted(
             back.send(Page::default()).expect("invariant: it has room for all pages");
         }
         let reader = std::thread::Builder::new().name("journal-ahead".into());
-        let reader =
-            reader.spawn_scoped(scope, move || read(journal, (after, upto), (filter, wanted), &full, &empty));
+        let until = Until { upto, ended: &ended };
+        let reader = reader
+            .spawn_scoped(scope, move || read(journal, (after, until), (filter, wanted), &full, &empty));
         let Ok(reader) = reader else {
-            return by_turns(visit); // the system gives no thread
+            return by_turns(told, visit); // the system gives no thread
         };
-        let stopped = visit_all(pages, &back, visit);
+        let stopped = {
+            let _ended = Ended(&ended);
+            visit_all(pages, &back, told, visit)
+        };
         drop(back); // a reader that waits for a page ends
         let scanned = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match stopped {
@@ -79,17 +98,39 @@ pub fn scan_wanted(
     })
 }
 
+/// Until when is read.
+#[derive(Clone, Copy)]
+struct Until<'e> {
+    upto: Option<Position>,
+    /// Nobody visits any more. A page that cannot be sent says so too, but where nothing is wanted there is none for long.
+    ended: &'e AtomicBool,
+}
+
+/// Says that nobody visits any more, also where the visitor panics: the scope waits for the reader.
+struct Ended<'e>(&'e AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Fills pages until there is no more, or nobody takes them.
 fn read(
     journal: &dyn Journal,
-    (after, upto): (Position, Option<Position>),
+    (after, until): (Position, Until<'_>),
     (filter, wanted): (&Filter, Wanted<'_>),
     full: &SyncSender<Page>,
     empty: &Receiver<Page>,
 ) -> Result<Scanned, JournalError> {
     let mut filling: Option<Page> = None;
-    let scanned = journal.scan(after, upto, filter, &mut |event| {
-        if !wanted(&event) {
+    let mut sent = after;
+    let scanned = journal.scan(after, until.upto, filter, &mut |event| {
+        if until.ended.load(Ordering::Relaxed) {
+            return ControlFlow::Break(());
+        }
+        let (wanted, due) = (wanted(&event), event.position.saturating_sub(sent) >= TOLD);
+        if !wanted && !due {
             return ControlFlow::Continue(());
         }
         let mut page = match filling.take() {
@@ -99,11 +140,17 @@ fn read(
                 Err(_) => return ControlFlow::Break(()),
             },
         };
-        page.put(&event);
-        if !page.full() {
+        if wanted {
+            page.put(&event);
+        }
+        page.through = event.position;
+        if !due && !page.full() {
             filling = Some(page);
-        } else if full.send(page).is_err() {
-            return ControlFlow::Break(());
+        } else {
+            sent = event.position;
+            if full.send(page).is_err() {
+                return ControlFlow::Break(());
+            }
         }
         ControlFlow::Continue(())
     });
@@ -115,11 +162,17 @@ fn read(
 }
 
 /// Visits what comes; where the visitor stopped, if it did.
-fn visit_all(pages: Receiver<Page>, back: &SyncSender<Page>, visit: Visit<'_>) -> Option<Position> {
+fn visit_all(
+    pages: Receiver<Page>,
+    back: &SyncSender<Page>,
+    told: Told<'_>,
+    visit: Visit<'_>,
+) -> Option<Position> {
     for mut page in pages {
         if let Some(at) = page.visit(visit) {
             return Some(at);
         }
+        told(page.through);
         page.clear();
         let _ = back.send(page); // a reader that has ended needs none
     }
@@ -131,6 +184,8 @@ fn visit_all(pages: Receiver<Page>, back: &SyncSender<Page>, visit: Visit<'_>) -
 struct Page {
     text: String,
     events: Vec<Header>,
+    /// What is wanted through here is in it, or in one before.
+    through: Position,
 }
 
 /// What an event is without its texts.
@@ -210,13 +265,23 @@ impl Page {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::AtomicU64;
+
     use super::*;
     use crate::conformance::tools::block_on;
     use crate::{Expected, MemoryJournal, NewEvent};
 
     const EVENTS_IN_ALL: u64 = LEAST + 3 * EVENTS as u64 + 17;
 
+    /// Events of a journal in which a reader that goes on alone goes far.
+    const LONG: u64 = 120_000;
+
     fn journal() -> MemoryJournal {
+        of_events(EVENTS_IN_ALL)
+    }
+
+    fn of_events(all: u64) -> MemoryJournal {
         let journal = MemoryJournal::default();
         let of = |n: u64| NewEvent {
             id: Uuid::from_u128(n.into()),
@@ -226,7 +291,7 @@ mod tests {
             refs: format!("{{\"order\":\"ö{n}\"}}"),
             data: format!("{{\"n\":{n}}}"),
         };
-        for first in (0..EVENTS_IN_ALL).step_by(500) {
+        for first in (0..all).step_by(500) {
             let append = crate::Append {
                 stream: format!("order-{first}"),
                 expected: Expected::NoStream,
@@ -236,7 +301,7 @@ mod tests {
                     correlation: Uuid::from_u128(1),
                     actor: "tester".into(),
                 },
-                events: (first..(first + 500).min(EVENTS_IN_ALL)).map(of).collect(),
+                events: (first..(first + 500).min(all)).map(of).collect(),
             };
             for result in block_on(journal.append(vec![append])) {
                 result.unwrap();
@@ -266,10 +331,11 @@ mod tests {
                 assert!(plain == ahead, "{filter:?} {after} {upto:?}");
                 let mut some = Vec::new();
                 let wanted = |event: &Recorded<'_>| event.position.is_multiple_of(7);
-                let third = scan_wanted(&journal, (after, upto), &filter, &wanted, &mut |event| {
-                    some.push(format!("{event:?}"));
-                    ControlFlow::Continue(())
-                });
+                let third =
+                    scan_wanted(&journal, (after, upto), &filter, &wanted, &mut |_| {}, &mut |event| {
+                        some.push(format!("{event:?}"));
+                        ControlFlow::Continue(())
+                    });
                 assert_eq!(one, third, "{filter:?} {after} {upto:?}");
                 let sevenths = plain.iter().filter(|event| {
                     let position = event.split("position: ").nth(1).and_then(|of| of.split(',').next());
@@ -292,6 +358,76 @@ mod tests {
             assert_eq!(scanned.unwrap(), Scanned { through: stop, head: EVENTS_IN_ALL });
             assert_eq!(seen, stop);
         }
+    }
+
+    /// Counts how many events a reader asks for, and how many are visited until the visitor ends with one.
+    fn asked_for(
+        journal: &MemoryJournal,
+        wanted: impl Fn(Position) -> bool + Sync,
+        end: impl Fn() -> ControlFlow<()>,
+    ) -> (u64, u64, std::thread::Result<Scanned>) {
+        let (asked, mut seen) = (AtomicU64::new(0), 0);
+        let wanted = |event: &Recorded<'_>| {
+            // whoever visits comes to it while this one reads
+            if asked.fetch_add(1, Ordering::Relaxed) > 20_000 && event.position.is_multiple_of(100) {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            wanted(event.position)
+        };
+        let scanned = catch_unwind(AssertUnwindSafe(|| {
+            let of = (0, None);
+            scan_wanted(journal, of, &Filter::default(), &wanted, &mut |_| {}, &mut |_| {
+                seen += 1;
+                end()
+            })
+            .unwrap()
+        }));
+        (asked.load(Ordering::Relaxed), seen, scanned)
+    }
+
+    #[test]
+    fn a_reader_ends_with_its_visitor_also_where_nothing_more_is_wanted() {
+        let journal = of_events(LONG);
+        // the first alone is wanted: it is on its way when the reader tells how far it is, long before the end
+        let far = |asked: u64| assert!(asked < LONG / 2, "{asked} of {LONG} were asked for");
+        let (asked, seen, scanned) = asked_for(&journal, |at| at == 1, || ControlFlow::Break(()));
+        assert_eq!((seen, scanned.unwrap()), (1, Scanned { through: 1, head: LONG }));
+        far(asked);
+        let (asked, seen, scanned) = asked_for(&journal, |at| at == 1, || panic!("a visitor's"));
+        assert_eq!((seen, *scanned.unwrap_err().downcast_ref::<&str>().unwrap()), (1, "a visitor's"));
+        far(asked);
+        // and the last is not missed
+        let (asked, seen, scanned) = asked_for(&journal, |at| at == LONG, || ControlFlow::Break(()));
+        assert_eq!((asked, seen), (LONG, 1));
+        assert_eq!(scanned.unwrap(), Scanned { through: LONG, head: LONG });
+    }
+
+    #[test]
+    fn where_nothing_is_wanted_nothing_is_visited_and_it_is_told_how_far_it_is() {
+        for (journal, head) in [(journal(), EVENTS_IN_ALL), (of_events(LEAST - 1), LEAST - 1)] {
+            let mut heard = Vec::new();
+            let mut told = |at| heard.push(at);
+            let scanned =
+                scan_wanted(&journal, (0, None), &Filter::default(), &|_| false, &mut told, &mut |_| {
+                    panic!("nothing is wanted")
+                });
+            assert_eq!(scanned.unwrap(), Scanned { through: head, head });
+            let every: Vec<Position> = (1..=head / TOLD).map(|n| n * TOLD).collect();
+            assert_eq!(heard, every);
+        }
+    }
+
+    #[test]
+    fn what_asks_whether_an_event_is_wanted_may_panic_and_nobody_waits() {
+        let journal = journal();
+        let wanted = |at: Position| if at == 40_000 { panic!("not to be asked") } else { true };
+        let (asked, seen, scanned) = asked_for(&journal, wanted, || ControlFlow::Continue(()));
+        assert_eq!(*scanned.unwrap_err().downcast_ref::<&str>().unwrap(), "not to be asked");
+        assert_eq!(
+            (asked, seen / EVENTS as u64),
+            (40_000, 40_000 / EVENTS as u64),
+            "pages before it are visited"
+        );
     }
 
     /// Fails in the middle of a scan, as a disk may.

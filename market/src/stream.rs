@@ -43,20 +43,15 @@ pub(crate) fn pass<E: From<JournalError>>(
     told: &mut dyn FnMut(Position, Position),
     each: &mut dyn FnMut(&Recorded<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    /// Events between two tellings.
-    const TOLD: Position = 4_096;
-    let (mut failed, mut next) = (None, TOLD);
-    ahead::scan_wanted(journal, (0, Some(upto)), filter, wanted, &mut |recorded| {
-        if recorded.position >= next {
-            next = recorded.position + TOLD;
-            told(recorded.position, upto);
-        }
-        match each(&recorded) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
+    let mut failed = None;
+    let mut told = |at| told(at, upto);
+    ahead::scan_wanted(journal, (0, Some(upto)), filter, wanted, &mut told, &mut |recorded| match each(
+        &recorded,
+    ) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
         }
     })?;
     failed.map_or(Ok(()), Err)
