@@ -149,6 +149,7 @@ fn a_pack_is_issued_under_a_consent_proved_and_checked_elsewhere() {
     says(&check(true), 1, "proof/read-first.html does not belong to a pack");
     fs::remove_file(&beside).unwrap();
     forged_page(&place, &elsewhere, public);
+    proved_once(&place, &elsewhere.path("other"));
     of_a_stranger(&place, &elsewhere, public);
 
     consent(&place, r#"{"action":"revoke_lender_consent","consent_ref":"vault:c-3"}"#);
@@ -169,6 +170,37 @@ fn of_a_stranger(place: &Place, elsewhere: &Place, public: &str) {
     says(&elsewhere.run(&["loan-pack", "verify", bomb, "--key", public]), 3, why);
     says(&elsewhere.run(&["loan-pack", "verify", bomb]), 3, why);
     says(&elsewhere.run(&["loan-pack", "verify", bomb, "--unsigned"]), 1, "orders.csv");
+}
+
+/// A pack whose page this version draws otherwise gets proofs, and keeps them while they hold for who has one of the keys.
+fn proved_once(place: &Place, other: &std::path::Path) {
+    let path = place.path("forged");
+    let forged = Pack::read(&path).unwrap();
+    let subject = forged.facts().unwrap().subject;
+    let issue = serde_json::json!({"category": "merchant", "id": "m-001", "command": {
+        "action": "issue_loan_pack", "digest": forged.digest(), "recipient": "icbc", "consent_ref": "vault:c-3",
+        "purpose": "working capital", "from": subject.from.to_string(), "to": subject.to.to_string(),
+        "through": subject.through, "definitions": subject.definitions}});
+    let ran = place.run(&["command", "--by", "li", &issue.to_string()]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let prove = |more: &[&str]| {
+        let told = place.json(&[&["loan-pack", "prove", "forged", "--key", "secret"], more].concat());
+        let proofs = ["issued", "consent"]
+            .map(|name| fs::read(path.join(format!("proof/{name}.tlog-proof"))).unwrap());
+        (told["added"].as_str().map(str::to_owned), proofs)
+    };
+    let (added, proofs) = prove(&[]);
+    assert_eq!(added.as_deref(), Some("issued.tlog-proof consent.tlog-proof"));
+    assert_eq!(prove(&[]), (None, proofs.clone()));
+    assert_eq!(
+        prove(&["--key", other.to_str().unwrap()]),
+        (None, proofs.clone()),
+        "they hold for the first key"
+    );
+    // one that holds for nobody is made again
+    fs::write(path.join("proof/consent.tlog-proof"), &proofs[0]).unwrap();
+    let (added, again) = prove(&[]);
+    assert!(added.is_some() && again[1] != proofs[0]);
 }
 
 /// A market that writes something else on the page, and lists that page.

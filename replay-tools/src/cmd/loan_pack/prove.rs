@@ -24,8 +24,8 @@ use crate::value::Table;
 
 /// Lay the proofs into a pack that the journal has as issued, and that stands without them, or with some that do not hold
 ///
-/// Signs the log and makes all proofs of the pack again, unless it holds as it stands, for who has the key that is named last. They are laid
-/// into it where the pack holds with them. That helps a merchant's pack until the books are closed the next time: the proofs stand under
+/// Signs the log and makes all proofs of the pack again, for who has the key that is named last, unless those that stand there hold for who has one
+/// of the keys. They are laid into it where they hold; what is wrong with its lines no proof helps. That helps a merchant's pack until the books are closed the next time: the proofs stand under
 /// a checkpoint of now, which names a close that the pack does not know. After that it is refused, and the pack has to be issued anew. The
 /// market's own pack can be proved at any time.
 #[derive(Debug, clap::Args)]
@@ -49,18 +49,30 @@ pub fn run(global: &Global, args: &Prove) -> Result<(), Failure> {
             args.pack.display()
         )));
     };
-    // as who has the last key will see it: its statement stands under that one
-    let last = keys.last().ok_or_else(|| Failure::Usage("name the market's key with --key".to_owned()))?;
-    let public = PublicKey::parse(last.public()).map_err(|error| Failure::Refused(error.to_string()))?;
-    let told = if faults(&pack, &args.pack, Some(&public))?.is_empty() {
+    let unproved = Unproved { args, of_lines: faults(&pack, &args.pack, None)? };
+    let public =
+        |key: &MarketKey| PublicKey::parse(key.public()).map_err(|error| Failure::Refused(error.to_string()));
+    let publics = keys.iter().map(public).collect::<Result<Vec<_>, _>>()?;
+    let mut holds = false;
+    for key in &publics {
+        holds = holds || unproved.first(&pack, key)?.is_none();
+    }
+    let told = if holds {
         String::new()
     } else {
+        // as who has the last key will see it: its statement stands under that one
+        let last =
+            publics.last().ok_or_else(|| Failure::Usage("name the market's key with --key".to_owned()))?;
         let proofs = proofs(global, &journal, &pack, (&keys[..], position))?;
         within(&proofs)?;
         let told = proofs.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
         // others that stand there under these names are not its own
         pack.set_proofs(&proof::ALL, proofs);
-        must_hold(&pack, args, &public)?;
+        if let Some(fault) = unproved.first(&pack, last)? {
+            return Err(Failure::Refused(format!(
+                "nothing was changed: with the proofs of now the pack would not hold either: {fault}"
+            )));
+        }
         pack.lay_proofs(&args.pack, &proof::ALL)?;
         stands(&pack, &args.pack)?;
         told
@@ -72,19 +84,18 @@ pub fn run(global: &Global, args: &Prove) -> Result<(), Failure> {
     out.finish()
 }
 
-/// Refuses proofs with which a pack does not hold. What is wrong with its lines they do not help: another version of the program may have
-/// drawn its page.
-fn must_hold(pack: &Pack, args: &Prove, public: &PublicKey) -> Result<(), Failure> {
-    let wrong = faults(pack, &args.pack, Some(public))?;
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    let of_lines = faults(pack, &args.pack, None)?;
-    match wrong.iter().find(|fault| !of_lines.contains(fault)) {
-        None => Ok(()),
-        Some(fault) => Err(Failure::Refused(format!(
-            "nothing was changed: with the proofs of now the pack would not hold either: {fault}"
-        ))),
+/// What proofs do not prove.
+struct Unproved<'a> {
+    args: &'a Prove,
+    /// What is wrong with its lines and what is drawn of them: another version of the program may have drawn its page, and no proof helps that.
+    of_lines: Vec<String>,
+}
+
+impl Unproved<'_> {
+    /// What is wrong with the proofs of a pack first, for who has this key.
+    fn first(&self, pack: &Pack, key: &PublicKey) -> Result<Option<String>, Failure> {
+        let wrong = faults(pack, &self.args.pack, Some(key))?;
+        Ok(wrong.into_iter().find(|fault| !self.of_lines.contains(fault)))
     }
 }
 
