@@ -138,10 +138,11 @@ fn above(below: &[Sum]) -> Result<Vec<Sum>, ProofError> {
     below.chunks(2).map(over).collect()
 }
 
+/// Nodes below which a thread is not worth its start.
+const FEW: usize = 10_000;
+
 /// Makes both halves of so many nodes: beside each other where they are many, since hashing is most of the work and each node's is its own.
 fn beside<T: Send>(nodes: usize, first: impl FnOnce() -> T, second: impl FnOnce() -> T + Send) -> (T, T) {
-    /// Below, a thread is not worth its start.
-    const FEW: usize = 10_000;
     if nodes < FEW {
         return (first(), second());
     }

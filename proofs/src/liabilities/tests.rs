@@ -73,6 +73,53 @@ fn whose_amount_stands_beside_ones_own_cannot_be_guessed_from_a_proof() {
     assert!(beside_next < 10 && same_again < 10, "{beside_next}, {same_again} of 64");
 }
 
+/// Leaves in their order, each with what it says is owed.
+fn leaves(owed: impl Iterator<Item = u64>) -> Vec<Sum> {
+    let leaf = |(n, owed): (usize, u64)| Sum::leaf(who(&[5; 32], &n.to_string()), owed);
+    owed.enumerate().map(leaf).collect()
+}
+
+#[test]
+fn many_come_to_the_same_root_as_one_after_the_other() {
+    for size in [FEW - 1, FEW, FEW + 1, FEW + 3, 2 * FEW + 2] {
+        let leaves = leaves(0..size as u64);
+        let mut level = leaves.clone();
+        while level.len() > 1 {
+            let mut over = Vec::new();
+            for two in level.chunks(2) {
+                over.push(if let [left, right] = two {
+                    Sum::over(*left, *right).expect("a sum")
+                } else {
+                    two[0]
+                });
+            }
+            level = over;
+        }
+        let tree = SumTree::of(leaves).expect("a tree");
+        assert_eq!((tree.root(), tree.leaves()), (level[0], size as u64));
+    }
+}
+
+#[test]
+fn what_is_wrong_in_either_half_of_many_is_found() {
+    let size = FEW + 1;
+    for at in [0, FEW - 2] {
+        let much = |n| if n == at { u64::MAX } else { u64::from(n == at + 1) };
+        let error = SumTree::of(leaves((0..size).map(much))).expect_err("too much");
+        assert!(error.to_string().contains("too much to be added up"), "{at}: {error}");
+    }
+    let whole = OwedTree::of(&blinding(), 8, "CNY", &owed(size as u64)).expect("a tree");
+    let proof = whole.prove(9, 2, &format!("merchant m-{FEW}")).expect("a leaf");
+    assert_eq!(proof.verify(&stated(&whole)).expect("it holds").leaves, size as u64);
+    // in one half, in the other, and once in each
+    for (one, other) in [(0, FEW / 2 - 1), (FEW - 1, FEW), (0, FEW)] {
+        let mut owed = owed(size as u64);
+        owed[other].0 = owed[one].0.clone();
+        let error = OwedTree::of(&blinding(), 8, "CNY", &owed).expect_err("it comes twice");
+        assert!(error.to_string().contains("comes twice"), "{one}, {other}: {error}");
+    }
+}
+
 #[test]
 #[ignore = "measures: cargo test --release -p daybook-proofs -- --ignored --nocapture million"]
 fn a_million_merchants_are_added_up_within_a_second_and_a_proof_is_below_two_thousand_bytes() {
