@@ -12,3 +12,52 @@ pub fn both<A: Send, B>(one: impl Fn() -> A + Sync, other: impl FnOnce() -> B) -
         (one, other)
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_in_either_comes_out_and_the_other_ends() {
+        let (done, ended) = channel();
+        let other_ends = catch_unwind(AssertUnwindSafe(|| {
+            both(|| -> u8 { panic!("the first") }, || done.send(()).unwrap())
+        }));
+        let said = |panic: Result<_, Box<dyn std::any::Any + Send>>| {
+            panic.map(|_: (u8, ())| ()).unwrap_err().downcast_ref::<&str>().unwrap().to_string()
+        };
+        assert_eq!(said(other_ends), "the first");
+        ended.try_recv().unwrap();
+
+        let (done, ended) = channel();
+        let one_ends = catch_unwind(AssertUnwindSafe(|| {
+            let one = || {
+                done.send(()).unwrap();
+                1
+            };
+            both(one, || panic!("the other"))
+        }));
+        assert_eq!(said(one_ends), "the other");
+        ended.try_recv().unwrap();
+    }
+
+    #[test]
+    fn an_error_of_one_comes_out_when_the_other_has_ended() {
+        let (begin, begun) = channel::<()>();
+        let begun = std::sync::Mutex::new(begun);
+        // the first goes on only when the other has failed
+        let one =
+            || begun.lock().unwrap().recv_timeout(Duration::from_secs(60)).map_err(|error| error.to_string());
+        let other = || -> Result<u8, &str> {
+            begin.send(()).unwrap();
+            Err("failed at once")
+        };
+        assert_eq!(both(one, other), (Ok(()), Err("failed at once")));
+        assert_eq!(both(|| Err::<u8, _>("failed at once"), || 2), (Err("failed at once"), 2));
+    }
+}
