@@ -29,7 +29,8 @@ const UNSIGNED: &str = "not checked: --unsigned";
 /// Check a pack: every file against the list, every figure against its lines, the list against the market's signed log
 ///
 /// Page and workbook are drawn again from the lines, and must be the same. Needs neither journal nor network. Exits with 1 when something
-/// does not hold, and where no signature says that the market issued it, unless --unsigned does not ask for one.
+/// does not hold, and where no signature says that the market issued it, unless --unsigned does not ask for one. Exits with 3 where it is no
+/// pack that can be read: without such a signature also where it has more than 64 MiB.
 #[derive(Debug, clap::Args)]
 pub struct Verify {
     /// The pack: a folder or a .zip
