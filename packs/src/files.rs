@@ -148,7 +148,7 @@ impl Pack {
     /// Makes the proofs of these names, where it is written already, those that it has here.
     ///
     /// # Errors
-    /// [`PackError::File`]; what is there is as it was then, or a proof of it is.
+    /// [`PackError::File`]; each proof that is there is then the one before or the one after.
     pub fn lay_proofs(&self, path: &Path, named: &[&str]) -> Result<(), PackError> {
         let names: Vec<String> = named.iter().map(|name| format!("{PROOF}{name}")).collect();
         crate::place::lay_again(path, &self.files, &names)
