@@ -24,10 +24,10 @@ use crate::value::Table;
 
 /// Lay the proofs into a pack that the journal has as issued, and that stands without them, or with some that do not hold
 ///
-/// Signs the log and makes all proofs of the pack again, for who has the key that is named last, unless those that stand there hold for who has one
-/// of the keys. They are laid into it where they hold; what is wrong with its lines no proof helps. That helps a merchant's pack until the books are closed the next time: the proofs stand under
-/// a checkpoint of now, which names a close that the pack does not know. After that it is refused, and the pack has to be issued anew. The
-/// market's own pack can be proved at any time.
+/// Signs the log and makes all proofs of the pack again, for who has the key that is named last, unless those that stand there hold for who
+/// has one of the keys. They are laid into it where they hold; what is wrong with its lines no proof helps. That helps a merchant's pack until
+/// the books are closed the next time: the proofs stand under a checkpoint of now, which names a close that the pack does not know. After that
+/// it is refused, and the pack has to be issued anew. The market's own pack can be proved at any time.
 #[derive(Debug, clap::Args)]
 pub struct Prove {
     /// The pack: a folder or a .zip
