@@ -512,7 +512,7 @@ proptest! {
 
 #[test]
 fn kept_figures_are_the_same_in_postgres() {
-    if Server::shared().is_none() {
+    if Server::left_out() {
         return;
     }
     let server = Server::start(&["fsync = off"]).unwrap();

@@ -33,17 +33,11 @@ fn at(url: &str, journal: &Arc<dyn Journal>) -> ReadModels {
 /// A server that does not wait for its disk: what a crash leaves has a test of its own.
 fn server() -> Option<&'static Server> {
     static QUICK: OnceLock<Server> = OnceLock::new();
-    if left_out() {
+    if Server::left_out() {
         return None;
     }
     let settings = ["fsync = off", "full_page_writes = off"];
     Some(QUICK.get_or_init(|| Server::start(&settings).unwrap_or_else(|why| panic!("{why}"))))
-}
-
-/// Whether tests without a server are wanted, which is said loudly.
-fn left_out() -> bool {
-    let wanted = std::env::var("DAYBOOK_WITHOUT_POSTGRES").is_ok_and(|value| value == "yes");
-    wanted && Server::shared().is_none()
 }
 
 /// A schema of its own in one database: quicker than a database.
@@ -324,7 +318,7 @@ fn readers_see_one_moment_while_all_is_made_anew_under_them() {
 
 #[test]
 fn a_server_that_goes_away_is_waited_for_and_nothing_is_lost_or_doubled() {
-    if left_out() {
+    if Server::left_out() {
         return;
     }
     let server = Server::start(&[]).unwrap();

@@ -44,15 +44,25 @@ impl Server {
     /// When no server can be started, with the cure.
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Server> = OnceLock::new();
+        if Self::left_out() {
+            return None;
+        }
+        Some(SHARED.get_or_init(|| Self::start(&[]).unwrap_or_else(|why| panic!("{why}"))))
+    }
+
+    /// Whether tests without a server are wanted (`DAYBOOK_WITHOUT_POSTGRES=yes`), which this says loudly. For tests that
+    /// start servers of their own.
+    #[must_use]
+    pub fn left_out() -> bool {
         static SAID: Once = Once::new();
-        if std::env::var("DAYBOOK_WITHOUT_POSTGRES").is_ok_and(|value| value == "yes") {
+        let wanted = std::env::var("DAYBOOK_WITHOUT_POSTGRES").is_ok_and(|value| value == "yes");
+        if wanted {
             // Not by a macro: what those print in a test that passes is shown to nobody.
             let said =
                 b"\nLEFT OUT: DAYBOOK_WITHOUT_POSTGRES=yes, so nothing that needs PostgreSQL is tested here\n";
             SAID.call_once(|| drop(std::io::Write::write_all(&mut std::io::stderr(), said)));
-            return None;
         }
-        Some(SHARED.get_or_init(|| Self::start(&[]).unwrap_or_else(|why| panic!("{why}"))))
+        wanted
     }
 
     /// A server of one's own, with settings beside those of all (`"max_connections=5"`).

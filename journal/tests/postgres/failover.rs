@@ -56,7 +56,7 @@ fn load(journal: &PostgresJournal, thread: u128, stop: &AtomicBool, acknowledged
 
 #[test]
 fn a_primary_that_is_lost_under_load_takes_nothing_along_that_was_acknowledged() {
-    if Server::shared().is_none() {
+    if Server::left_out() {
         return;
     }
     let cluster = Cluster::start(&[]);
@@ -126,7 +126,7 @@ fn whole_of_two(journal: &PostgresJournal, acknowledged: &HashMap<u128, Receipt>
 /// The same, where commits do not wait for a standby: so the test above can fail.
 #[test]
 fn without_waiting_for_a_standby_a_lost_primary_takes_along_what_was_acknowledged() {
-    if Server::shared().is_none() {
+    if Server::left_out() {
         return;
     }
     let cluster = Cluster::start(&["--async"]);
