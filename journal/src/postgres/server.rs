@@ -70,14 +70,15 @@ impl Server {
     /// # Errors
     /// Why there is none, with the cure.
     pub fn start(settings: &[&str]) -> Result<Self, String> {
-        Self::start_in(scratch()?, settings)
+        Self::start_in(scratch()?, settings, None)
     }
 
-    /// The same in an empty folder that is [theirs](scratch), which goes with it.
+    /// The same in an empty folder that is [theirs](scratch), which goes with it; with its write-ahead log in `wal`, which
+    /// it makes, where that is to lie on another disk.
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub fn start_in(folder: PathBuf, settings: &[&str]) -> Result<Self, String> {
+    pub fn start_in(folder: PathBuf, settings: &[&str], wal: Option<&Path>) -> Result<Self, String> {
         let programs = programs()?;
         let owner = owner()?;
         let told = |error: std::io::Error| format!("cannot run PostgreSQL's programs: {error}");
@@ -89,6 +90,9 @@ impl Server {
             .args(["--auth-local=scram-sha-256", "--auth-host=scram-sha-256"])
             .arg("--pwfile")
             .arg(&password);
+        if let Some(wal) = wal {
+            initdb.arg("--waldir").arg(wal);
+        }
         let made = initdb.current_dir(&folder).output().map_err(told)?;
         if !made.status.success() {
             return Err(format!("initdb failed: {}", String::from_utf8_lossy(&made.stderr)));
@@ -148,6 +152,16 @@ impl Server {
         let name = format!("d{}", self.databases.fetch_add(1, Ordering::Relaxed));
         sql(&self.url("postgres"), &format!("CREATE DATABASE {name}")).unwrap_or_else(|why| panic!("{why}"));
         self.url(&name)
+    }
+
+    /// What the server has said so far, which it keeps in a file.
+    ///
+    /// # Panics
+    /// When that cannot be read.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let said = std::fs::read(self.folder.join("log")).unwrap_or_else(|why| panic!("{why}"));
+        String::from_utf8_lossy(&said).into_owned()
     }
 
     /// Stops the server as a crash would and starts it again; returns when it takes connections.
