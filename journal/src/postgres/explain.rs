@@ -5,6 +5,9 @@ use sqlx::postgres::PgDatabaseError;
 
 use crate::{JournalError, Position};
 
+/// The code of a disk that is full.
+const NO_ROOM: &str = "53100";
+
 /// Says it for the database at `at` (never with a password). Nothing was written, unless the caller knows better.
 pub(super) fn explain(at: &str, error: &Error) -> JournalError {
     if let Some(error) = server_says(error) {
@@ -40,6 +43,11 @@ pub(super) fn server_says(error: &Error) -> Option<&PgDatabaseError> {
     }
 }
 
+/// Whether the disk had no room for it. A session of that server may begin and commit what needs none all the same.
+pub(super) fn no_room(error: &Error) -> bool {
+    server_says(error).is_some_and(|error| error.code() == NO_ROOM)
+}
+
 fn by_code(at: &str, error: &PgDatabaseError) -> JournalError {
     let says = error.message();
     let why = match error.code() {
@@ -51,7 +59,7 @@ fn by_code(at: &str, error: &PgDatabaseError) -> JournalError {
             "{at} has no connection left ({says}); raise max_connections, or stop what holds them. The journal goes on \
              by itself"
         ),
-        "53100" => {
+        NO_ROOM => {
             format!("no room on the disk of {at} ({says}); make room, the journal goes on by itself")
         }
         "53000" | "53200" | "53400" => {

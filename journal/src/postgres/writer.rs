@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 use super::batch::{Batch, Bounds, HeadRow, Ledger};
 use super::connect::{LOCK_CLASS, WRITING};
-use super::explain::{explain, set_back};
+use super::explain::{explain, no_room, set_back};
 use super::{Options, Shared, schema};
 use crate::queue::{Entry, Waited};
 use crate::{JournalError, Position};
@@ -63,6 +63,8 @@ pub(super) struct Writer {
     ledger: Ledger,
     /// Everything up to here this process has found written or acknowledged.
     seen: Position,
+    /// The last events found no room on the disk.
+    no_room: bool,
 }
 
 struct Session {
@@ -92,8 +94,16 @@ impl Writer {
         schema::migrate(target, &mut conn).await?;
         let me = target.new_name(&mut conn).await?;
         let ledger = Ledger::new(me, options.stream_cache_entries);
-        let mut writer =
-            Self { shared: Arc::clone(&shared), options, me, session: None, before: None, ledger, seen: 0 };
+        let mut writer = Self {
+            shared: Arc::clone(&shared),
+            options,
+            me,
+            session: None,
+            before: None,
+            ledger,
+            seen: 0,
+            no_room: false,
+        };
         // Behind the lock: who is alone finds it as it stays.
         let head = writer.begin_session(conn).await?;
         writer.seen = head.last;
@@ -137,7 +147,7 @@ impl Writer {
         let mut batch = Batch::default();
         let error = match self.write(pending, &mut batch).await {
             Ok(events) => {
-                self.shared.counters.committed(events);
+                self.writes(events);
                 self.seen = self.ledger.last();
                 self.shared.head.publish(self.seen);
                 return batch.finished;
@@ -180,7 +190,10 @@ impl Writer {
         });
         let done = match filled.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(explain(&target.name, &error)),
+            Ok(Err(error)) => {
+                self.no_room = no_room(&error);
+                Err(explain(&target.name, &error))
+            }
             Err(_) => Err(target.silent()),
         };
         if let Err(error) = done {
@@ -252,11 +265,20 @@ impl Writer {
             return;
         }
         match self.connect().await {
-            Ok(()) => self.shared.counters.committed(0),
+            Ok(()) => self.writes(0),
             Err(error) => {
                 tracing::warn!(%error, "the journal cannot be written");
                 self.shared.counters.failed(error.to_string());
             }
+        }
+    }
+
+    /// So many events are committed, or none are and a session is there: it can be written again. A disk that is full takes
+    /// sessions too, so of its end nothing tells but events.
+    fn writes(&mut self, events: u64) {
+        self.no_room &= events == 0;
+        if !self.no_room {
+            self.shared.counters.committed(events);
         }
     }
 
