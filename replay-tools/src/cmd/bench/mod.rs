@@ -39,8 +39,8 @@ const WORTH_READING: u64 = 10_000;
 ///
 /// Works on files of its own, which it removes. Figures that read a journal read the one named by --journal,
 /// if that holds at least 10,000 events, and change nothing in it. With --journal postgres://... the figures a, c and e of
-/// that server, in a database of its own that is removed (its user must be allowed to make one); (a) from one process, and
-/// from two and four that write one journal at once.
+/// that server, in a database of its own that is removed (its user must be allowed to make one); (a) from a process
+/// that has the journal to itself, and from one, two and four that share it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Small amounts of work: seconds, and figures that say little

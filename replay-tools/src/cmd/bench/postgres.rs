@@ -94,8 +94,7 @@ pub fn measure(
         limited_by: vec![scanning.limit()],
     };
     let mut throughput = throughput(&levels, size, median(batches), median(singles));
-    let alone: Vec<_> = levels.iter().map(|level| median(level.rates.clone())).collect();
-    several.show(&alone, size, &mut throughput);
+    several.show(size, &mut throughput);
     Ok(vec![throughput, scan, latency(&levels, size)])
 }
 

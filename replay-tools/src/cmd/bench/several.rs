@@ -20,9 +20,10 @@ use super::room::{Ground, failed, median, per_second};
 use crate::cli::{Global, Url};
 use crate::failure::Failure;
 
-/// How many at once.
-const PROCESSES: [usize; 2] = [2, 4];
-const ALONE: &str = "the same from one process";
+/// How many at once. The first is what the others stand beside: it shares the journal as they do, and does without what only a
+/// process that has it alone may rest on.
+const PROCESSES: [usize; 3] = [1, 2, 4];
+const ONE: &str = "one process that shares the journal";
 
 /// Reads `FIRST..END`.
 pub fn streams(text: &str) -> Result<Range<u64>, String> {
@@ -131,7 +132,10 @@ impl Several {
             let mut started = (0..processes).map(start).collect::<Result<Vec<_>, _>>()?;
             started.iter_mut().try_for_each(|process| process.hear().map(drop))?;
             for (n, (in_flight, count)) in size.in_flight.iter().enumerate().rev() {
-                let (each, share) = ((in_flight / processes).max(1), count / processes);
+                if *in_flight < processes {
+                    continue;
+                }
+                let (each, share) = (in_flight / processes, count / processes);
                 for (at, process) in started.iter_mut().enumerate() {
                     let seed = run * 100 + (n as u64 + 1) * 10 + at as u64;
                     process.tell(&format!("{seed} {share} {each}"))?;
@@ -152,21 +156,31 @@ impl Several {
         Ok(())
     }
 
-    /// Adds its rows beside those of one process, whose commands per second are `alone`.
-    pub fn show(&self, alone: &[f64], size: &Size, figure: &mut Figure) {
+    /// Adds its rows: of each number of processes beside those of one, with as many commands in flight.
+    pub fn show(&self, size: &Size, figure: &mut Figure) {
+        let ones: Vec<_> = self.0[0].iter().map(|level| median(level.rates.clone())).collect();
         for (levels, processes) in self.0.iter().zip(PROCESSES) {
-            for ((level, (in_flight, _)), alone) in levels.iter().zip(size.in_flight).zip(alone) {
-                let all = (in_flight / processes).max(1) * processes;
+            for ((level, (in_flight, _)), one) in levels.iter().zip(size.in_flight).zip(&ones) {
+                if *in_flight < processes {
+                    continue;
+                }
                 let batch = level.commands as f64 / level.commits.max(1) as f64;
-                let what = format!("the same from {processes} processes, each with streams of its own");
+                let all = in_flight / processes * processes;
+                let what = if processes == 1 {
+                    format!("the same from {ONE}")
+                } else {
+                    format!("the same from {processes} processes, each with streams of its own")
+                };
                 let row = Row::rate(what, "commands/s", median(level.rates.clone()));
-                figure.rows.push(row.under(batch, all as u64, SYNCED).against(ALONE, *alone));
+                let row = row.under(batch, all as u64, SYNCED);
+                figure.rows.push(if processes == 1 { row } else { row.against(ONE, *one) });
             }
             if let Some(level) = levels.last() {
                 let cores = level.load.others();
+                let who = if processes == 1 { ONE.to_owned() } else { format!("{processes} processes") };
                 figure.limited_by.push(format!(
-                    "{processes} processes, most in flight: they and the server used {cores:.1} cores, and one transaction at a \
-                     time holds the head"
+                    "{who}, most in flight: {cores:.1} cores in use, the server's among them, and one transaction at a time \
+                     holds the head"
                 ));
             }
         }
