@@ -22,9 +22,9 @@ use proptest::test_runner::TestRunner;
 use support::{Happening, shown};
 use uuid::Uuid;
 
-/// Eight in `./check`, two hundred with `DAYBOOK_LONG=yes`, as many as `HISTORIES` says.
+/// Eight in `./check`, two hundred with `DAYBOOK_LONG=yes`, as many as `HISTORIES_EVERYWHERE` says.
 fn histories() -> u32 {
-    let asked = std::env::var("HISTORIES").ok().and_then(|n| n.parse().ok());
+    let asked = std::env::var("HISTORIES_EVERYWHERE").ok().and_then(|n| n.parse().ok());
     let long = std::env::var("DAYBOOK_LONG").is_ok_and(|value| value == "yes");
     asked.unwrap_or(if long { 200 } else { 8 })
 }
