@@ -76,6 +76,8 @@ fn read_models_go_on_on_the_standby_that_took_over() {
         told.contains("takes writes") && told.contains(&format!("{} is a standby", standbys[0])),
         "{told}"
     );
+    // a first connection has nothing to lose
+    assert!(told.contains("Start or promote one") && !told.contains("lost"), "{told}");
     assert!(!told.contains("daybook:daybook"), "a password was shown: {told}");
     let told = connect("postgres://me:secret@127.0.0.1:1,127.0.0.1:2/d", &journal).err().unwrap().to_string();
     assert!(

@@ -163,11 +163,12 @@ impl Target {
                 Err(_) => why.push(format!("{} does not answer", at(server))),
             }
         }
-        let none = format!("no server of them takes writes: {}", why.join("; "));
-        // whom all servers refuse is refused again
-        let wrong = lasting == count;
-        let none =
-            if wrong { Explained::lasting(&self.name, none) } else { Explained::lost(&self.name, &none) };
+        // whom all servers refuse is refused again; else one may come, or be promoted
+        let transient = lasting < count;
+        let cure =
+            if transient { ". Start or promote one: the read models go on by themselves then" } else { "" };
+        let none = format!("no server of them takes writes: {}{cure}", why.join("; "));
+        let none = Explained { transient, connected: false, ..Explained::lasting(&self.name, none) };
         Err(Error::Postgres(none))
     }
 }
