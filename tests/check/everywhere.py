@@ -27,9 +27,18 @@ class Server:
     """PostgreSQL in a folder that goes with it, run as a user who is not root."""
 
     def __init__(self):
-        found = os.environ.get("DAYBOOK_POSTGRES") or max(glob.glob("/usr/lib/postgresql/*/bin"), default=None)
+        version = lambda folder: [int(part) for part in folder.split("/")[4].split(".")]
+        newest = max(glob.glob("/usr/lib/postgresql/[0-9]*/bin"), key=version, default=None)
+        found = os.environ.get("DAYBOOK_POSTGRES") or newest
         self.programs = found or os.path.dirname(shutil.which("initdb") or sys.exit("no PostgreSQL: set DAYBOOK_POSTGRES"))
         self.folder = tempfile.mkdtemp(prefix="daybook-everywhere-")
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start(self):
         self.user = None
         if os.getuid() == 0:
             self.user = "postgres" if any(u.pw_name == "postgres" for u in pwd.getpwall()) else "nobody"
@@ -51,13 +60,15 @@ class Server:
         return f"postgres://daybook@127.0.0.1:{self.port}/{name}"
 
     def stop(self):
-        self.run("pg_ctl", "-D", f"{self.folder}/data", "-m", "fast", "-w", "stop")
+        # one that did not start whole may run all the same
+        if os.path.exists(f"{self.folder}/data/postmaster.pid"):
+            self.run("pg_ctl", "-D", f"{self.folder}/data", "-m", "fast", "-w", "stop")
         shutil.rmtree(self.folder)
 
 
 def main(daybook, olist, cluster=None):
-    folder = tempfile.mkdtemp(prefix="daybook-everywhere-")
     server = Server()
+    folder = tempfile.mkdtemp(prefix="daybook-everywhere-")
 
     def run(journal, models, *args):
         command = [daybook, "--journal", journal, "--read-models", models, "--no-progress", *args]
@@ -75,8 +86,10 @@ def main(daybook, olist, cluster=None):
         ]:
             journals = {"SQLite": f"sqlite:{history}.db", "PostgreSQL": server.database(history)}
             if cluster:
-                journals["KurrentDB"] = f"{cluster}{'&' if '?' in cluster else '?'}journal={history}"
-            found = {}
+                # a cluster keeps what earlier runs left there
+                name = f"{history}_{os.getpid()}"
+                journals["KurrentDB"] = f"{cluster}{'&' if '?' in cluster else '?'}journal={name}"
+            found, events = {}, None
             for name, journal in journals.items():
                 plain = name.lower()
                 # the market's own files lie beside this one
@@ -89,8 +102,10 @@ def main(daybook, olist, cluster=None):
                 for place, models in places.items():
                     run(journal, models, "digest")
                     ran, _ = run(journal, models, "rebuild")
-                    events, took = re.search(r"from (\d+) events in ([\d.]+) s", ran.stderr).groups()
-                    rate = int(events) / max(float(took), 0.05)
+                    counted, took = re.search(r"from (\d+) events in ([\d.]+) s", ran.stderr).groups()
+                    # SQLite's comes first: where positions are not dense, what is told is a position
+                    events = events or int(counted)
+                    rate = events / max(float(took), 0.05)
                     print(f"  {name} journal, read models in {place}: made anew in {took} s, {rate:,.0f} events/s", flush=True)
                     ran, _ = run(journal, models, "digest", "--format", "csv")
                     rows = csv.DictReader(io.StringIO(ran.stdout))
