@@ -78,8 +78,8 @@ fn one_journal_in_postgres_is_measured_from_one_process_and_from_several() {
     let rows = figure["rows"].as_array().unwrap();
     for (name, expected) in [
         ("from one process that shares the journal", &[1, 16, 64, 256, 1_024][..]),
-        ("from 2 processes", &[16, 64, 256, 1_024]),
-        ("from 4 processes", &[16, 64, 256, 1_024]),
+        ("from 2 processes", &[16, 64, 256, 1_024][..]),
+        ("from 4 processes", &[16, 64, 256, 1_024][..]),
     ] {
         let of: Vec<_> = rows.iter().filter(|row| row["what"].as_str().unwrap().contains(name)).collect();
         let in_flight: Vec<_> = of.iter().map(|row| row["in_flight"].as_u64().unwrap()).collect();
