@@ -22,11 +22,11 @@ use proptest::test_runner::TestRunner;
 use support::{Happening, shown};
 use uuid::Uuid;
 
-/// Eight in `./check`, two hundred with `DAYBOOK_LONG=yes`, as many as `HISTORIES_EVERYWHERE` says.
+/// Three in `./check`, two hundred with `DAYBOOK_LONG=yes`, as many as `HISTORIES_EVERYWHERE` says.
 fn histories() -> u32 {
     let asked = std::env::var("HISTORIES_EVERYWHERE").ok().and_then(|n| n.parse().ok());
     let long = std::env::var("DAYBOOK_LONG").is_ok_and(|value| value == "yes");
-    asked.unwrap_or(if long { 200 } else { 8 })
+    asked.unwrap_or(if long { 200 } else { 3 })
 }
 
 fn history() -> impl Strategy<Value = Vec<Happening>> {

@@ -21,11 +21,11 @@ use daybook_tests::stage::Stage;
 /// Acts of a history.
 const ACTS: usize = 60;
 
-/// Histories: some in `./check`, two hundred with `DAYBOOK_LONG=yes`, as many as `HISTORIES_EVERYWHERE` says.
+/// Histories: three in `./check`, two hundred with `DAYBOOK_LONG=yes`, as many as `HISTORIES_EVERYWHERE` says.
 fn histories() -> u64 {
     let asked = std::env::var("HISTORIES_EVERYWHERE").ok().and_then(|n| n.parse().ok());
     let long = std::env::var("DAYBOOK_LONG").is_ok_and(|value| value == "yes");
-    asked.unwrap_or(if long { 200 } else { 5 })
+    asked.unwrap_or(if long { 200 } else { 3 })
 }
 
 /// Table, rows and digest of each table of the read models that are made there.
