@@ -186,7 +186,8 @@ fn who_came_to_a_cell_on_the_day_after_the_visit_began_bounced_where_it_began() 
     // the visit is one of m0, whom nobody saw on that day
     assert_eq!(merchants((0, 0)), [" 1 1", "m0 0 0"]);
     assert_eq!(merchants((1, 1)), ["m0 1 0"]);
-    assert_eq!(bouncers(&models, (0, 1), Vec::new()), [" 1 1"]);
+    let by_day = bouncers(&models, (0, 1), vec![Dimension::Day]);
+    assert_eq!(by_day, ["2025-10-29 1 1", "2025-10-30 1 0"]);
 }
 
 #[test]
