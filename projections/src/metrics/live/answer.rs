@@ -22,8 +22,10 @@ const MOST_THREADS: usize = 4;
 const LEAST_OF_A_THREAD: usize = 1 << 20;
 /// Bytes of a day as a word.
 const DAY_WORD: usize = "2026-01-01".len();
-/// Most cells that a thread takes at once.
-const TAKEN: usize = 8;
+/// Most cells that a thread takes at once: small ones are not worth a lock each.
+const MOST_TAKEN: usize = 8;
+/// How often each thread takes some, at least, where there are few: then they are large, and the last ones are waited for.
+const LEAST_TURNS: usize = 4;
 
 /// Rows between two looks at the time.
 const EVERY: usize = 1_024;
@@ -317,11 +319,12 @@ fn on_all_cores<T: Send, R: Send>(
 ) -> Result<Vec<R>, ReadModelError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let others = cores.min(MOST_THREADS).min(bytes / LEAST_OF_A_THREAD).saturating_sub(1);
+    let at_once = (all.len() / ((others + 1) * LEAST_TURNS)).clamp(1, MOST_TAKEN);
     let waiting = Mutex::new(all.into_iter());
     let take = || -> Result<Vec<R>, ReadModelError> {
         let (mut made, mut room) = (Vec::new(), Room::default());
         loop {
-            let taken: Vec<T> = waiting.lock().by_ref().take(TAKEN).collect();
+            let taken: Vec<T> = waiting.lock().by_ref().take(at_once).collect();
             if taken.is_empty() {
                 return Ok(made);
             }
