@@ -20,6 +20,9 @@ const BUSY_TIMEOUT_MS: u64 = 10_000;
 /// Page cache of the one writer, KiB.
 const CACHE_KIB: i64 = 64 << 10;
 
+/// How much of the file a reader maps instead of copying it page by page.
+const MAPPED: i64 = 1 << 30;
+
 /// The engine's own tables.
 const TABLES: &str = include_str!("../../../migrations/sqlite/read_models/0001_engine.sql");
 
@@ -101,6 +104,7 @@ pub(crate) fn open_reader(path: &Path) -> Result<Db, ReadModelError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(|e| at(path, &e))?;
     configure(&db)?;
+    db.pragma_update(None, "mmap_size", MAPPED)?;
     Ok(Db::Sqlite(db))
 }
 

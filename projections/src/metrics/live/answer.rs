@@ -1,7 +1,6 @@
 //! Kept figures put together to an answer.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use daybook_domain::Currency;
 use daybook_metrics::counting::{Counter, KeptSets, Within};
@@ -30,8 +29,42 @@ const LEAST_TURNS: usize = 4;
 /// Rows between two looks at the time.
 const EVERY: usize = 1_024;
 
+/// Bytes of sets that lie in one piece, at least: what grew would be copied again and again.
+const PIECE: usize = 4 << 20;
+
 /// Where the bytes of a set lie.
-pub(crate) type Set = Range<usize>;
+#[derive(Clone, Copy)]
+pub(crate) struct Set {
+    piece: usize,
+    from: usize,
+    to: usize,
+}
+
+/// The bytes of sets.
+#[derive(Default)]
+struct Sets {
+    pieces: Vec<Vec<u8>>,
+    len: usize,
+}
+
+impl Sets {
+    fn take(&mut self, bytes: &[u8]) -> Set {
+        let room = |piece: &Vec<u8>| piece.capacity() - piece.len();
+        if self.pieces.last().is_none_or(|last| room(last) < bytes.len()) {
+            self.pieces.push(Vec::with_capacity(PIECE.max(bytes.len())));
+        }
+        self.len += bytes.len();
+        let piece = self.pieces.len() - 1;
+        let last = &mut self.pieces[piece];
+        let from = last.len();
+        last.extend_from_slice(bytes);
+        Set { piece, from, to: last.len() }
+    }
+
+    fn get(&self, Set { piece, from, to }: Set) -> &[u8] {
+        &self.pieces[piece][from..to]
+    }
+}
 
 /// A kept cell of traffic.
 pub(crate) struct KeptTraffic {
@@ -63,16 +96,13 @@ pub(crate) struct Kept {
     /// How many of these, from the first on, tell what all cells come to and no cell: months, where the cells are days. None
     /// where the cells' own rows tell that too.
     pub apart: Option<(usize, usize)>,
-    /// The bytes of all sets, one behind the other.
-    sets: Vec<u8>,
+    sets: Sets,
 }
 
 impl Kept {
     /// Takes the bytes of a set.
     pub(crate) fn set(&mut self, bytes: &[u8]) -> Set {
-        let from = self.sets.len();
-        self.sets.extend_from_slice(bytes);
-        from..self.sets.len()
+        self.sets.take(bytes)
     }
 
     /// Refuses more than one question may rest on; once in a while looks at the time.
@@ -83,7 +113,7 @@ impl Kept {
         }
         let of = |rows: usize, row: usize, sets: usize| rows * (row + sets * size_of::<Set>());
         let traffic = of(self.traffic.len(), size_of::<KeptTraffic>(), 2);
-        let bytes = self.sets.len() + traffic + of(self.sales.len(), size_of::<KeptSales>(), 1);
+        let bytes = self.sets.len + traffic + of(self.sales.len(), size_of::<KeptSales>(), 1);
         if bytes <= most.bytes {
             return Ok(());
         }
@@ -100,7 +130,7 @@ impl Kept {
     fn sets<'k>(&'k self, all: &[Set]) -> Result<KeptSets<'k>, ReadModelError> {
         let mut sets = KeptSets::default();
         for set in all {
-            sets.add(&self.sets[set.clone()]).map_err(|why| bad_set(&why))?;
+            sets.add(self.sets.get(*set)).map_err(|why| bad_set(&why))?;
         }
         Ok(sets)
     }
@@ -183,9 +213,9 @@ impl Asked {
             match row.group {
                 Group::First => {
                     if asked && self.time.is_some() {
-                        first.entry(key.0).or_default().push(row.visitors.clone());
+                        first.entry(key.0).or_default().push(row.visitors);
                     }
-                    first.entry(None).or_default().push(row.visitors.clone());
+                    first.entry(None).or_default().push(row.visitors);
                 }
                 Group::All => {
                     if asked && every_day && at >= seen_apart {
@@ -225,7 +255,7 @@ impl Asked {
         let mut counting: Vec<(Option<u32>, Counted)> = vec![(None, Counted::Total(total))];
         counting.extend(sums.into_iter().map(|(key, sum)| (key.0, Counted::Cell(key, sum))));
         let nobody = Vec::new();
-        let mut counted = on_all_cores(counting, kept.sets.len(), &|room: &mut Room, (period, of)| {
+        let mut counted = on_all_cores(counting, kept.sets.len, &|room: &mut Room, (period, of)| {
             if most.is_late() {
                 return Err(late(kept.rows()));
             }
@@ -297,7 +327,7 @@ fn shared(kept: &Kept, named: &BTreeMap<u32, String>) -> Result<bool, ReadModelE
     let mut several: BTreeMap<(Day, &str), Vec<Set>> = BTreeMap::new();
     for row in kept.traffic.iter().filter(|row| row.group == Group::Campaign && row.word != NONE) {
         let Some(name) = named.get(&row.word).filter(|name| words[name.as_str()] > 1) else { continue };
-        several.entry((row.day, name)).or_default().push(row.visitors.clone());
+        several.entry((row.day, name)).or_default().push(row.visitors);
     }
     let mut counter = Counter::default();
     for sets in several.values() {
@@ -347,8 +377,8 @@ fn on_all_cores<T: Send, R: Send>(
 impl Sum {
     fn see(&mut self, cell: &KeptTraffic) {
         self.part += cell.part;
-        self.visitors.push(cell.visitors.clone());
-        self.bouncers.push(cell.bouncers.clone());
+        self.visitors.push(cell.visitors);
+        self.bouncers.push(cell.bouncers);
     }
 
     fn sell(&mut self, cell: &KeptSales) -> Result<(), ReadModelError> {
@@ -359,7 +389,7 @@ impl Sum {
         self.order_value += i128::from(cell.order_value);
         self.gmv += i128::from(cell.gmv);
         self.refunded += i128::from(cell.refunded);
-        self.buyers.push(cell.buyers.clone());
+        self.buyers.push(cell.buyers);
         Ok(())
     }
 

@@ -86,8 +86,9 @@ fn asked(models: &ReadModels, what: &str, days: Days) -> Result<Row, Failure> {
         &[Dimension::Month, Dimension::Channel],
     ];
     let currency = Currency::new("CNY").map_err(failed)?;
-    let mut took = Vec::new();
+    let (mut took, mut slowest) = (Vec::new(), (0, String::new()));
     for by in groups {
+        let of_this = took.len();
         let question = Question::new(days, by.to_vec(), Definition::Plan, currency);
         for _ in 0..ASKED {
             let began = Instant::now();
@@ -97,11 +98,15 @@ fn asked(models: &ReadModels, what: &str, days: Days) -> Result<Row, Failure> {
                 return Err(failed(format!("{what} by {by:?} has no answer")));
             }
         }
+        took[of_this..].sort_unstable();
+        let half = percentile(&took[of_this..], 0.5).unwrap_or_default();
+        let by: Vec<&str> = question.by.iter().map(|dimension| dimension.as_str()).collect();
+        slowest = slowest.max((half, by.join(" and ")));
     }
     took.sort_unstable();
     let p95 = percentile(&took, 0.95).unwrap_or_default();
-    let mut row =
-        Row::rate(format!("kept figures of {what}, by each dimension: 95 of 100"), "ms", p95 as f64 / 1e3);
+    let what = format!("kept figures of {what}, by each dimension (longest by {}): 95 of 100", slowest.1);
+    let mut row = Row::rate(what, "ms", p95 as f64 / 1e3);
     row.below = Some(50.0);
     (row.p50_us, row.p99_us) = (percentile(&took, 0.5), percentile(&took, 0.99));
     Ok(row)
