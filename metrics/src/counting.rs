@@ -233,10 +233,12 @@ impl Container<'_> {
             let all = self.bytes.as_chunks::<2>().0;
             // neighbours are often bits of one word, where each waits for the one before it: so by turns from four places
             let (even, rest) = all.split_at(all.len() / 4 * 4);
-            let quarter = even.len() / 4;
-            for at in 0..quarter {
-                (0..4).for_each(|part| one(&even[part * quarter + at]));
-            }
+            let (front, back) = even.split_at(even.len() / 2);
+            let (front, back) = (front.split_at(front.len() / 2), back.split_at(back.len() / 2));
+            let halves = front.0.iter().zip(front.1).zip(back.0.iter().zip(back.1));
+            halves.for_each(|((first, second), (third, fourth))| {
+                [first, second, third, fourth].into_iter().for_each(&mut one);
+            });
             rest.iter().for_each(one);
         } else {
             let _counted = self.put(bits, &NOBODY);
