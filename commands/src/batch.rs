@@ -147,6 +147,12 @@ impl Batch {
         self.items.len()
     }
 
+    /// How many events each append that waits has, in their order.
+    #[must_use]
+    pub fn lengths(&self) -> Vec<u64> {
+        self.items.iter().map(|item| item.events.len() as u64).collect()
+    }
+
     /// Whether nothing waits.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -173,6 +173,11 @@ impl Global {
     }
 }
 
+/// What positions of a journal count.
+pub fn unit(journal: &dyn Journal) -> &'static str {
+    if journal.dense() { "events" } else { "positions" }
+}
+
 /// Shows how far a job of the read models has come.
 pub fn told(progress: &Progress) -> impl FnMut(daybook_projections::Progress) + '_ {
     |at| {

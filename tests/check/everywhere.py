@@ -102,7 +102,7 @@ def main(daybook, olist, cluster=None):
                 for place, models in places.items():
                     run(journal, models, "digest")
                     ran, _ = run(journal, models, "rebuild")
-                    counted, took = re.search(r"from (\d+) events in ([\d.]+) s", ran.stderr).groups()
+                    counted, took = re.search(r"from (\d+) (?:events|positions) in ([\d.]+) s", ran.stderr).groups()
                     # SQLite's comes first: where positions are not dense, what is told is a position
                     events = events or int(counted)
                     rate = events / max(float(took), 0.05)

@@ -344,14 +344,15 @@ impl From<Done> for Answer {
             let data = RawValue::from_string(event.encode()).expect("invariant: the codec writes JSON");
             Said { kind: event.kind().as_str(), data }
         });
-        let receipt = executed.receipt;
+        let (receipt, said) = (executed.receipt, executed.events.len() as u64);
         Self {
             id,
             stream,
             version: executed.version,
             position: executed.position,
             events: events.collect(),
-            new: receipt.is_some_and(|receipt| receipt.version == receipt.last - receipt.first + 1),
+            // by versions: positions do not count events everywhere
+            new: receipt.is_some_and(|receipt| receipt.version == said),
             replayed: receipt.is_some_and(|receipt| receipt.replayed),
         }
     }
@@ -375,5 +376,29 @@ impl IntoResponse for Answer {
             headers.insert(REPLAYED, HeaderValue::from_static("true"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test may panic
+    use daybook_domain::Event;
+    use daybook_journal::Receipt;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_is_new_where_all_its_events_are_the_commands_wherever_they_stand_in_the_journal() {
+        let event = || Event::decode("CheckoutExpired", 1, r#"{"due_at":"2026-01-01T00:00:00Z"}"#).unwrap();
+        let status = |version: u64, (first, last): (u64, u64)| {
+            let receipt = Receipt { first, last, version, replayed: false };
+            let (receipt, events) = (Some(receipt), vec![event(), event()]);
+            let executed = Executed { receipt, events, already: false, version, position: last };
+            Answer::from(Done { id: "c1".to_owned(), stream: "checkout-c1".to_owned(), executed }).status()
+        };
+        for positions in [(7, 8), (1_000, 1_900)] {
+            assert_eq!(status(2, positions), StatusCode::CREATED);
+            assert_eq!(status(3, positions), StatusCode::OK);
+        }
     }
 }

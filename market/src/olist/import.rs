@@ -113,7 +113,8 @@ pub(super) enum Halt {
 pub(super) struct Writer {
     commands: Arc<Commands>,
     batch: Batch,
-    under_way: VecDeque<(Submitted, u64)>,
+    /// Batches, behind each the steps that it decides and how many events each of its commands has.
+    under_way: VecDeque<(Submitted, u64, Vec<u64>)>,
     actor: PartyId,
     /// Steps decided, not all of them written.
     decided: u64,
@@ -163,18 +164,18 @@ impl Writer {
     }
 
     fn submit(&mut self) {
-        let submitted = self.batch.submit();
-        self.under_way.push_back((submitted, self.decided));
+        // not from positions, which do not count events everywhere
+        let lengths = self.batch.lengths();
+        self.under_way.push_back((self.batch.submit(), self.decided, lengths));
     }
 
     /// Waits until no more than `most` batches are under way.
     async fn wait(&mut self, most: usize) -> Result<(), CommandError> {
         while self.under_way.len() > most {
-            let Some((submitted, decided)) = self.under_way.pop_front() else { break };
-            for result in submitted.await {
-                let receipt = result?;
-                if !receipt.replayed {
-                    self.report.events += receipt.last - receipt.first + 1;
+            let Some((submitted, decided, lengths)) = self.under_way.pop_front() else { break };
+            for (result, events) in submitted.await.into_iter().zip(lengths) {
+                if !result?.replayed {
+                    self.report.events += events;
                 }
             }
             self.report.done = decided;

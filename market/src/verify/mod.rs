@@ -102,6 +102,7 @@ pub fn verify(journal: &dyn Journal, told: Told<'_>) -> Result<Report, VerifyErr
     ];
     let mut failed = None;
     let mut visit = |recorded: Recorded<'_>| {
+        report.events += 1;
         match one(&recorded, &mut books, &mut groups, &mut streams) {
             Ok(()) => {}
             Err(error) => {

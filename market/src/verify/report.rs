@@ -118,6 +118,9 @@ impl Check {
 pub struct Report {
     /// The events up to this position were checked.
     pub head: Position,
+    /// How many events were gone through; not more than positions, and as many where these are dense.
+    #[serde(skip)]
+    pub events: u64,
     /// The checks, by invariant.
     pub checks: Vec<Check>,
 }
@@ -126,7 +129,7 @@ impl Report {
     /// An empty report over the events up to `head`.
     #[must_use]
     pub fn new(head: Position) -> Self {
-        Self { head, checks: Vec::new() }
+        Self { head, events: 0, checks: Vec::new() }
     }
 
     /// Whether nothing was violated.

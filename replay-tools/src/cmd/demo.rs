@@ -17,6 +17,7 @@ use crate::cli::Global;
 use crate::cmd::{key, verify};
 use crate::failure::{Failure, unheard};
 use crate::figures::ratio;
+use crate::open::unit;
 use crate::output::{Format, Output, say};
 use crate::progress::Progress;
 use crate::value::{Table, grouped};
@@ -47,7 +48,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let options = Options { clock: Arc::clone(&clock) as _, ..Options::default() };
     let market = global.market_with(options)?;
     let head = market.journal().head()?;
-    let unit = if market.journal().dense() { "events" } else { "positions" };
+    let unit = unit(market.journal().as_ref());
     if head > 0 {
         return Err(Failure::Refused(format!(
             "{} holds {} {unit} already, and a simulation is not mixed with them: name a new journal, such as \
@@ -164,8 +165,9 @@ fn stories(report: &Report) -> Table {
 
 /// What there is to look at.
 fn tour(out: &mut Output, global: &Global, report: &Report, models: &ReadModels) -> Result<(), Failure> {
+    let unit = unit(models.journal().as_ref());
     out.heading(&format!(
-        "{} merchants, {} baskets, {} orders, {} events in {}",
+        "{} merchants, {} baskets, {} orders, {} {unit} in {}",
         report.merchants,
         grouped(&report.baskets.to_string()),
         grouped(&report.orders.to_string()),

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::open::told;
+use crate::open::{told, unit};
 use crate::output::say;
 use crate::progress::Progress;
 
@@ -25,6 +25,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     drop(progress);
     let seconds = started.elapsed().as_secs_f64();
     let what = if names.is_empty() { "all read models".to_owned() } else { names.join(", ") };
-    say!("rebuilt {what} from {} events in {seconds:.1} s", fresh.applied);
+    let unit = unit(models.journal().as_ref());
+    say!("rebuilt {what} from {} {unit} in {seconds:.1} s", fresh.applied);
     Ok(())
 }

@@ -125,7 +125,7 @@ pub fn print(out: &mut Output, report: &Report) -> Result<(), Failure> {
         }
     }
     out.line("")?;
-    let events = grouped(&report.head.to_string());
+    let events = grouped(&report.events.to_string());
     match report.violated() {
         0 => {
             let short = if report.covered() { "" } else { "; clients' money is not covered" };

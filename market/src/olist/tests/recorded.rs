@@ -2,11 +2,13 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use daybook_commands::{Commands, Options};
 use daybook_domain::posting::{Entry, post};
 use daybook_domain::{Event, MarketId, Rate, Refs};
-use daybook_journal::{Filter, MemoryJournal};
+use daybook_journal::kurrentdb::standin::Standin;
+use daybook_journal::{Filter, MemoryJournal, kurrentdb};
 
 use super::Folder;
 use crate::olist::import::record as record_plan;
@@ -167,6 +169,19 @@ async fn importing_again_adds_no_event_and_answers_with_the_same_findings() {
     assert_eq!((again.events, again.complete), (0, true));
     assert_eq!(commands.journal().head().expect("readable"), head);
     assert_eq!((again.findings, again.totals, again.done), (first.findings, first.totals, first.done));
+}
+
+#[tokio::test]
+async fn as_many_events_are_told_where_positions_do_not_count_them() {
+    let standin = Standin::start(1);
+    standin.faults().system_events.store(true, Ordering::SeqCst);
+    let journal = kurrentdb::open(&standin.url(), kurrentdb::Options::default()).expect("opens");
+    let there = Arc::new(Commands::new(journal, Options::new(MarketId::new("olist").expect("an id"))));
+    let (folder, here) = (Folder::new(), commands());
+    let expected = record(&here, folder.path()).await.events;
+    assert_eq!(record(&there, folder.path()).await.events, expected);
+    assert!(there.journal().head().expect("readable") > expected, "positions that count");
+    assert_eq!(record(&there, folder.path()).await.events, 0);
 }
 
 #[tokio::test]
