@@ -19,8 +19,7 @@ const LAYOUT: i32 = 1;
 const BUSY_TIMEOUT_MS: u64 = 10_000;
 /// Page cache of the one writer, KiB.
 const CACHE_KIB: i64 = 64 << 10;
-
-/// How much of the file a reader maps instead of copying it page by page.
+/// Bytes of the file that a reader maps, at most, instead of copying it page by page.
 const MAPPED: i64 = 1 << 30;
 
 /// The engine's own tables.

@@ -44,14 +44,16 @@ pub(crate) struct Set {
 #[derive(Default)]
 struct Sets {
     pieces: Vec<Vec<u8>>,
+    /// What they take, with the ends of pieces that the next set had no room in.
     len: usize,
 }
 
 impl Sets {
     fn take(&mut self, bytes: &[u8]) -> Set {
-        let room = |piece: &Vec<u8>| piece.capacity() - piece.len();
-        if self.pieces.last().is_none_or(|last| room(last) < bytes.len()) {
+        let room = self.pieces.last().map_or(0, |last| last.capacity() - last.len());
+        if self.pieces.is_empty() || room < bytes.len() {
             self.pieces.push(Vec::with_capacity(PIECE.max(bytes.len())));
+            self.len += room;
         }
         self.len += bytes.len();
         let piece = self.pieces.len() - 1;
@@ -431,4 +433,23 @@ impl Sum {
 
 fn late(rows: usize) -> ReadModelError {
     ReadModelError::LateKept { rows: rows as u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_come_back_whichever_piece_they_lie_in_and_all_that_they_take_is_counted() {
+        let mut sets = Sets::default();
+        let lengths = [3, 0, PIECE / 2 + 1, PIECE / 2 + 1, PIECE + 7, 5];
+        let all: Vec<Vec<u8>> = lengths.into_iter().zip(0u8..).map(|(len, n)| vec![n; len]).collect();
+        let taken: Vec<Set> = all.iter().map(|bytes| sets.take(bytes)).collect();
+        for (bytes, set) in all.iter().zip(taken) {
+            assert!(sets.get(set) == bytes.as_slice());
+        }
+        assert_eq!(sets.pieces.len(), 4);
+        let held: usize = sets.pieces.iter().map(Vec::capacity).sum();
+        assert!(held - sets.len < PIECE, "{} of {held}", sets.len);
+    }
 }
