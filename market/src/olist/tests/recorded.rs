@@ -171,17 +171,20 @@ async fn importing_again_adds_no_event_and_answers_with_the_same_findings() {
     assert_eq!((again.findings, again.totals, again.done), (first.findings, first.totals, first.done));
 }
 
-#[tokio::test]
-async fn as_many_events_are_told_where_positions_do_not_count_them() {
+#[test]
+fn as_many_events_are_told_where_positions_do_not_count_them() {
+    // it has a runtime of its own, and so is not begun in another
     let standin = Standin::start(1);
     standin.faults().system_events.store(true, Ordering::SeqCst);
     let journal = kurrentdb::open(&standin.url(), kurrentdb::Options::default()).expect("opens");
     let there = Arc::new(Commands::new(journal, Options::new(MarketId::new("olist").expect("an id"))));
     let (folder, here) = (Folder::new(), commands());
-    let expected = record(&here, folder.path()).await.events;
-    assert_eq!(record(&there, folder.path()).await.events, expected);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let told = |commands| runtime.block_on(record(commands, folder.path())).events;
+    let expected = told(&here);
+    assert_eq!(told(&there), expected);
     assert!(there.journal().head().expect("readable") > expected, "positions that count");
-    assert_eq!(record(&there, folder.path()).await.events, 0);
+    assert_eq!(told(&there), 0);
 }
 
 #[tokio::test]
