@@ -23,6 +23,18 @@ const TOGETHER: bool = cfg!(target_os = "linux");
 /// Longest note that is read.
 const MOST_NOTE: u64 = 1_000_000;
 
+/// Holding this is being the one who writes the log. Released on drop.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would do, unless this process is just starting another one, which has a copy of the file for
+        // the moment between fork and exec.
+        let _ = self.0.unlock();
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     folder: PathBuf,
@@ -47,12 +59,12 @@ impl Files {
         }
     }
 
-    pub fn lock(&self) -> Result<File, ProofError> {
+    pub fn lock(&self) -> Result<Lock, ProofError> {
         self.make(&self.folder).map_err(ProofError::file(&self.folder))?;
         let path = self.folder.join("lock");
         let file = File::options().create(true).append(true).open(&path).map_err(ProofError::file(&path))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(fs::TryLockError::WouldBlock) => Err(ProofError::Busy(self.folder.display().to_string())),
             Err(fs::TryLockError::Error(error)) => Err(ProofError::file(&path)(error)),
         }
@@ -184,7 +196,7 @@ impl Files {
     /// Makes all tiles last that were written. One call for all of them: each that is synced alone makes those who append to
     /// the journal beside wait for the disk, once for every 256 events. `lock` was opened before they were written: a failure since then is
     /// told through it, also where another process was told first. After a failure what was written may be gone, so all of it is written again.
-    pub fn settle(&self, lock: &File) -> Result<(), ProofError> {
+    pub fn settle(&self, lock: &Lock) -> Result<(), ProofError> {
         #[cfg(test)]
         {
             let mut failing = self.failing.borrow_mut();
@@ -195,7 +207,7 @@ impl Files {
             }
         }
         #[cfg(target_os = "linux")]
-        rustix::fs::syncfs(lock).map_err(|error| ProofError::file(&self.folder)(error.into()))?;
+        rustix::fs::syncfs(&lock.0).map_err(|error| ProofError::file(&self.folder)(error.into()))?;
         #[cfg(not(target_os = "linux"))]
         let _ = lock; // each tile was synced alone
         Ok(())

@@ -1,13 +1,12 @@
 //! The log in its folder: it grows with the journal, and checkpoints of it are signed.
 
-use std::fs::File;
 use std::path::Path;
 
 use tlog_tiles::{
     EMPTY_HASH, Hash, HashReader as _, TileHashReader, prove_record, prove_tree, stored_hash_index, tree_hash,
 };
 
-use crate::files::{Files, tile_name};
+use crate::files::{Files, Lock, tile_name};
 use crate::tree::{Full, TILE, Tree, became_full};
 use crate::{Checkpoint, Consistency, Entry, MarketKey, Proof, ProofError, PublicKey};
 
@@ -32,7 +31,7 @@ pub struct Log {
     /// Of one that is read: the newest checkpoint, from before the tree was read, so that the tree reaches it.
     newest: Option<Checkpoint>,
     /// Held while it is written.
-    lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 impl Log {
