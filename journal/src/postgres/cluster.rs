@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
-use super::server::{as_owner, scratch, sql};
+use super::server::{PORTS, TAKEN, as_owner, free_ports, scratch, sql};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/postgres-cluster.sh");
 /// Stops the servers when the process that wanted them ends, however it does: its end of the pipe closes then.
@@ -32,16 +33,35 @@ impl Cluster {
     pub fn start(more: &[&str]) -> Self {
         let folder = must(scratch());
         must(std::fs::copy(SCRIPT, folder.join("cluster.sh")));
-        let free: Vec<_> = (0..3).map(|_| must(std::net::TcpListener::bind("127.0.0.1:0"))).collect();
-        let ports = free.iter().map(|free| must(free.local_addr()).port().to_string()).collect();
-        drop(free);
         let mut keeper = must(as_owner("sh"));
         keeper.args(["-c", KEEPER, "keeper"]).arg(&folder).current_dir(&folder);
         let keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let keeper = must(keeper);
-        let mut cluster = Self { folder, ports, url: String::new(), keeper };
-        cluster.url = cluster.does("start", more);
-        cluster
+        let mut cluster = Self { folder, ports: Vec::new(), url: String::new(), keeper };
+        let mut tries = PORTS;
+        loop {
+            cluster.ports = must(free_ports(3)).iter().map(u16::to_string).collect();
+            match cluster.asked("start", more) {
+                Ok(url) => {
+                    cluster.url = url;
+                    return cluster;
+                }
+                Err(_) if tries > 1 && cluster.found_a_port_taken() => {
+                    tries -= 1;
+                    cluster.does("stop", &[]);
+                    must(std::fs::remove_dir_all(cluster.folder.join("servers")));
+                }
+                Err(why) => panic!("start: {why}"),
+            }
+        }
+    }
+
+    /// Whether a server could not start since its port was somebody's.
+    fn found_a_port_taken(&self) -> bool {
+        (1..=3).any(|server| {
+            let said = std::fs::read(self.folder.join(format!("servers/{server}.log"))).unwrap_or_default();
+            String::from_utf8_lossy(&said).contains(TAKEN)
+        })
     }
 
     /// The URL of the journal on them.
@@ -55,12 +75,19 @@ impl Cluster {
     /// # Panics
     /// When that fails.
     pub fn does(&self, what: &str, more: &[&str]) -> String {
+        self.asked(what, more).unwrap_or_else(|why| panic!("{what}: {why}"))
+    }
+
+    /// What the script says, or why it has not done it.
+    fn asked(&self, what: &str, more: &[&str]) -> Result<String, String> {
         let mut script = must(as_owner("sh"));
         script.arg(self.folder.join("cluster.sh")).arg(what).arg(self.folder.join("servers")).args(more);
         let said = script.env("CLUSTER_PORTS", self.ports.join(" ")).current_dir(&self.folder).output();
         let said = must(said);
-        assert!(said.status.success(), "{what}: {}", String::from_utf8_lossy(&said.stderr));
-        must(String::from_utf8(said.stdout)).trim().to_owned()
+        if !said.status.success() {
+            return Err(String::from_utf8_lossy(&said.stderr).into_owned());
+        }
+        Ok(must(String::from_utf8(said.stdout)).trim().to_owned())
     }
 
     /// The primary's processes that send to standbys.
@@ -76,10 +103,17 @@ impl Cluster {
     /// Nothing reaches a standby any more.
     ///
     /// # Panics
-    /// When there is none.
+    /// When the two are not there within half a minute: one that comes later would not be cut off.
     pub fn cut_off_standbys(&self) {
-        let senders = self.senders();
-        assert!(!senders.is_empty(), "no standby is there");
+        let began = Instant::now();
+        let senders = loop {
+            let senders = self.senders();
+            if senders.len() >= 2 {
+                break senders;
+            }
+            assert!(began.elapsed().as_secs() < 30, "of two standbys {} are there", senders.len());
+            std::thread::sleep(Duration::from_millis(50));
+        };
         let stopped = must(as_owner("kill")).arg("-STOP").args(senders).status();
         assert!(stopped.is_ok_and(|status| status.success()));
     }

@@ -25,6 +25,11 @@ cat >/dev/null
 cd / && rm -rf "$2"
 "#;
 
+/// How many ports are tried: one that was free a moment ago may be somebody's by the time a server binds it.
+pub(super) const PORTS: u32 = 3;
+/// What a server says of a port that is somebody's.
+pub(super) const TAKEN: &str = "Address already in use";
+
 /// A running server.
 pub struct Server {
     programs: PathBuf,
@@ -97,13 +102,8 @@ impl Server {
         if !made.status.success() {
             return Err(format!("initdb failed: {}", String::from_utf8_lossy(&made.stderr)));
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|free| free.local_addr())
-            .map_err(told)?
-            .port();
         let mut lines = vec![
             "listen_addresses = '127.0.0.1'".to_owned(),
-            format!("port = {port}"),
             format!("unix_socket_directories = '{}'", folder.display()),
             "max_connections = 100".to_owned(),
             "shared_buffers = 64MB".to_owned(),
@@ -111,25 +111,25 @@ impl Server {
         ];
         lines.extend(settings.iter().map(|setting| (*setting).to_owned()));
         let conf = folder.join("data/postgresql.auto.conf");
-        std::fs::write(conf, lines.join("\n") + "\n").map_err(told)?;
-        let mut keeper = command("sh".into(), owner);
-        keeper.args(["-c", KEEPER, "keeper"]).arg(&programs).arg(&folder).current_dir(&folder);
-        let mut keeper = keeper
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(told)?;
-        let mut said = [0; 7];
-        let started = keeper.stdout.as_mut().map(|out| std::io::Read::read_exact(out, &mut said));
-        if !matches!(started, Some(Ok(()))) {
-            let mut why = String::new();
-            if let Some(err) = &mut keeper.stderr {
-                let _ = std::io::Read::read_to_string(err, &mut why);
+        let mut tries = PORTS;
+        loop {
+            let port = free_ports(1).map_err(told)?[0];
+            let settings = format!("{}\nport = {port}\n", lines.join("\n"));
+            std::fs::write(&conf, settings).map_err(told)?;
+            let mut keeper = command("sh".into(), owner);
+            keeper.args(["-c", KEEPER, "keeper"]).arg(&programs).arg(&folder).current_dir(&folder);
+            match started(&mut keeper).map_err(told)? {
+                Ok(keeper) => {
+                    return Ok(Self { programs, folder, port, owner, databases: AtomicU32::new(0), keeper });
+                }
+                Err(why) if tries > 1 && why.contains(TAKEN) => {
+                    tries -= 1;
+                    // What it said of that port is not to be read as said of the next one.
+                    std::fs::remove_file(folder.join("log")).map_err(told)?;
+                }
+                Err(why) => return Err(format!("PostgreSQL did not start: {why}")),
             }
-            return Err(format!("PostgreSQL did not start: {why}"));
         }
-        Ok(Self { programs, folder, port, owner, databases: AtomicU32::new(0), keeper })
     }
 
     /// The port on 127.0.0.1.
@@ -175,6 +175,30 @@ impl Server {
         let done = restart.stdout(Stdio::null()).stderr(Stdio::null()).status();
         assert!(done.is_ok_and(|status| status.success()), "PostgreSQL did not come back");
     }
+}
+
+/// Ports of 127.0.0.1 that are nobody's at this moment, no two the same.
+pub(super) fn free_ports(many: usize) -> std::io::Result<Vec<u16>> {
+    let held: Vec<_> =
+        (0..many).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
+    held.iter().map(|free| Ok(free.local_addr()?.port())).collect()
+}
+
+/// The keeper of a server that has started, or why it has not.
+fn started(keeper: &mut Command) -> std::io::Result<Result<Child, String>> {
+    let keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut keeper = keeper.spawn()?;
+    let mut said = [0; 7];
+    let started = keeper.stdout.as_mut().map(|out| std::io::Read::read_exact(out, &mut said));
+    if matches!(started, Some(Ok(()))) {
+        return Ok(Ok(keeper));
+    }
+    let mut why = String::new();
+    if let Some(err) = &mut keeper.stderr {
+        let _ = std::io::Read::read_to_string(err, &mut why);
+    }
+    keeper.wait()?;
+    Ok(Err(why))
 }
 
 /// A program, to be run as whoever a server may run as, that finds the server's programs by `DAYBOOK_POSTGRES`.

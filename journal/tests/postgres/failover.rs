@@ -12,7 +12,7 @@ use daybook_journal::postgres::server::Server;
 use daybook_journal::{Expected, PostgresJournal, Receipt};
 
 use crate::faults::tries;
-use crate::open;
+use crate::{Stop, open};
 
 const THREADS: u128 = 4;
 
@@ -23,12 +23,12 @@ fn count(acknowledged: &Acknowledged) -> usize {
     acknowledged.lock().unwrap().len()
 }
 
-/// Who appends stops, also when the test fails.
-struct Stop<'s>(&'s AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+/// Waits until so many are acknowledged.
+fn reaches(acknowledged: &Acknowledged, least: usize) {
+    let began = Instant::now();
+    while count(acknowledged) < least {
+        assert!(began.elapsed().as_secs() < 60, "no load: {} of {least}", count(acknowledged));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -70,12 +70,7 @@ fn a_primary_that_is_lost_under_load_takes_nothing_along_that_was_acknowledged()
         }
         let _stop = Stop(&stop);
         for round in 0..tries(2, 20) {
-            let began = Instant::now();
-            let before = count(&acknowledged);
-            while count(&acknowledged) < before + 200 {
-                assert!(began.elapsed().as_secs() < 60, "round {round}: no load");
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            reaches(&acknowledged, count(&acknowledged) + 200);
             // every other time the standbys do not hear the last of it
             if round % 2 == 1 {
                 cluster.cut_off_standbys();
@@ -138,14 +133,9 @@ fn without_waiting_for_a_standby_a_lost_primary_takes_along_what_was_acknowledge
             scope.spawn(move || load(journal, thread, stop, acknowledged));
         }
         let _stop = Stop(&stop);
-        while count(&acknowledged) < 100 {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        reaches(&acknowledged, 100);
         cluster.cut_off_standbys();
-        let before = count(&acknowledged);
-        while count(&acknowledged) < before + 100 {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        reaches(&acknowledged, count(&acknowledged) + 100);
     });
     cluster.does("kill", &[]);
     cluster.does("promote", &[]);

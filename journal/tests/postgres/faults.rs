@@ -11,7 +11,7 @@ use daybook_journal::postgres::server::{Server, sql};
 use daybook_journal::{Expected, Filter, Journal, JournalError, PostgresJournal, Receipt};
 
 use crate::proxy::{Cut, Proxy};
-use crate::{alone, open};
+use crate::{Stop, alone, open};
 
 /// How often, in the short form and where `DAYBOOK_LONG=yes` asks for the long one.
 pub fn tries(short: u64, long: u64) -> u64 {
@@ -227,7 +227,7 @@ fn a_crash_right_after_a_receipt_takes_nothing_back_though_the_database_is_set_t
     let set = format!("ALTER DATABASE {name} SET synchronous_commit = off");
     sql(&server.url("postgres"), &set).unwrap();
     let journal = open(&url).unwrap();
-    let mut written = 0;
+    let (mut written, mut lost) = (0, 0);
     for round in 0..3 {
         for n in 0..5_u128 {
             fill(&journal, [item("order-1", round * 100 + n, Expected::At(written), &["{}"])]);
@@ -242,12 +242,14 @@ fn a_crash_right_after_a_receipt_takes_nothing_back_though_the_database_is_set_t
         )
         .unwrap();
         server.crash();
-        let slack =
-            sql(&url, "SELECT count(*) FROM public.slack").map_or(0_u64, |rows| rows[0][0].parse().unwrap());
-        assert_eq!(slack, 0, "commits were not slack: the test has tested nothing");
+        // The server may write its log out meanwhile for a reason of its own: not every round loses it.
+        let slack = sql(&url, &format!("SELECT n FROM public.slack WHERE n = {round}"));
+        let kept = slack.is_ok_and(|rows| !rows.is_empty());
+        lost += u32::from(!kept);
         insist(&journal, &item("order-2", round * 100 + 50, Expected::Any, &["{}"]));
         assert_eq!(log(&journal).iter().filter(|kept| kept.stream == "order-1").count() as u64, written);
     }
+    assert!(lost > 0, "commits were not slack: the test has tested nothing");
 }
 
 #[test]
@@ -285,17 +287,22 @@ fn a_server_that_crashes_under_load_loses_and_doubles_nothing() {
                 }
             });
         }
+        let _stop = Stop(&stop);
+        let count = || acknowledged.lock().unwrap().len();
         for _ in 0..tries(3, 20) {
-            std::thread::sleep(Duration::from_millis(400));
-            let before = acknowledged.lock().unwrap().len();
+            let (began, before) = (Instant::now(), count());
+            while count() < before + 40 {
+                assert!(began.elapsed().as_secs() < 60, "no load");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let before = count();
             server.crash();
             let back = Instant::now();
-            while acknowledged.lock().unwrap().len() <= before {
+            while count() <= before {
                 assert!(back.elapsed().as_secs() < 60, "it did not go on");
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
     let acknowledged = acknowledged.into_inner().unwrap();
     assert!(acknowledged.len() > 100, "only {}", acknowledged.len());

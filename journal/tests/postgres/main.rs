@@ -15,6 +15,7 @@ mod reading;
 mod several;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use daybook_journal::conformance::{self, Backend, Place};
 use daybook_journal::postgres::Options;
@@ -67,6 +68,15 @@ fn open(url: &str) -> Result<PostgresJournal, JournalError> {
 /// A journal of this process alone.
 fn alone(url: &str) -> Result<PostgresJournal, JournalError> {
     PostgresJournal::open(url, Options { alone: true, ..Options::default() })
+}
+
+/// Who appends stops, also when the test fails.
+struct Stop<'s>(&'s AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn refusal(result: Result<PostgresJournal, JournalError>) -> String {
