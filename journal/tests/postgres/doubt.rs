@@ -46,12 +46,34 @@ fn what_is_read_after_an_answer_is_what_became_of_a_commit_that_took_its_time() 
     }
 }
 
-/// Makes every commit wait for a standby that is not there, or for none.
+/// Makes every commit wait for a standby that is not there, or for none; returns when it is so.
 fn wait_for(server: &Server, standby: &str) {
     let url = server.url("postgres");
     sql(&url, &format!("ALTER SYSTEM SET synchronous_standby_names = '{standby}'")).unwrap();
     sql(&url, "SELECT pg_reload_conf()").unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    let began = Instant::now();
+    while commits_wait(&url) == standby.is_empty() {
+        assert!(began.elapsed().as_secs() < 30, "the server does not take the setting");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether commits wait for a standby now: tries with one that leaves nothing behind but a record in the server's log.
+fn commits_wait(url: &str) -> bool {
+    let own = url.to_owned();
+    let commit =
+        std::thread::spawn(move || sql(&own, "SELECT pg_logical_emit_message(true, 'daybook', 'a test')"));
+    // Who waits is let go: its commit stands.
+    let let_go = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = 'postgres' \
+        AND wait_event = 'SyncRep'";
+    let (began, mut waits) = (Instant::now(), false);
+    while !commit.is_finished() {
+        assert!(began.elapsed().as_secs() < 30, "a commit neither ends nor waits for a standby");
+        waits |= !sql(url, let_go).unwrap().is_empty();
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    commit.join().unwrap().unwrap();
+    waits
 }
 
 #[test]
@@ -62,7 +84,7 @@ fn without_its_standby_a_commit_is_not_acknowledged_by_any_detour_and_nothing_is
     let server = Server::start(&[]).unwrap();
     for (exclusive, crash) in [(true, false), (false, false), (true, true)] {
         let url = server.database();
-        let options = Options { alone: exclusive, patience: Duration::from_secs(1), ..Options::default() };
+        let options = Options { alone: exclusive, patience: Duration::from_secs(3), ..Options::default() };
         let journal = PostgresJournal::open(&url, options).unwrap();
         fill(&journal, [item("order-0", 1, Expected::NoStream, &["{}"])]);
         wait_for(&server, "nobody");
@@ -85,11 +107,12 @@ fn without_its_standby_a_commit_is_not_acknowledged_by_any_detour_and_nothing_is
         wait_for(&server, "");
         // Nobody asks the writer: it finds out by itself.
         let began = Instant::now();
-        while version(&journal, "payout-1") != Ok(1) {
-            assert!(began.elapsed().as_secs() < 30, "it is still in doubt");
+        // It can be read a moment before the writer says that it writes again.
+        while version(&journal, "payout-1") != Ok(1) || journal.load().failing.is_some() {
+            let failing = journal.load().failing;
+            assert!(began.elapsed().as_secs() < 30, "it is still in doubt, or failing: {failing:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
-        assert_eq!(journal.load().failing, None);
         let receipt = append(&journal, payout()).unwrap();
         assert!(receipt.replayed && receipt.first == 2, "{receipt:?}");
     }

@@ -84,7 +84,8 @@ fn run(writers: u128, readers: usize, time: Duration) {
         std::thread::sleep(time);
         // A machine that has much else to do takes longer.
         let began = Instant::now();
-        while acknowledged.load(Ordering::Relaxed) <= 200 && began.elapsed().as_secs() < 60 {
+        let little = || acknowledged.load(Ordering::Relaxed) <= 200 || refused.load(Ordering::Relaxed) <= 10;
+        while little() && began.elapsed().as_secs() < 60 {
             std::thread::sleep(Duration::from_millis(20));
         }
         done.store(true, Ordering::Relaxed);
@@ -174,15 +175,18 @@ fn a_follower_in_another_process_is_woken_long_before_it_would_look() {
     for n in 0..10_u64 {
         let ready = Barrier::new(2);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let appending = scope.spawn(|| {
                 ready.wait();
                 std::thread::sleep(Duration::from_millis(20));
                 append(&writer, item("order-1", n.into(), Expected::Any, &["{}"])).unwrap();
+                Instant::now()
             });
             ready.wait();
-            let began = Instant::now();
             assert_eq!(reader.wait_beyond(n, Duration::from_secs(60)), Ok(n + 1));
-            quick += u32::from(began.elapsed() < Duration::from_millis(150));
+            let woken = Instant::now();
+            // From when it was written: how long that takes is another matter.
+            let late = woken.saturating_duration_since(appending.join().unwrap());
+            quick += u32::from(late < Duration::from_millis(200));
         });
     }
     assert!(quick >= 6, "only {quick} of 10 were woken: it is polling");
