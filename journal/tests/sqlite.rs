@@ -216,7 +216,8 @@ fn dropping_the_journal_finishes_what_it_accepted_and_empties_the_log() {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     for n in 0..100 {
         let mut call = journal.append(vec![item("order-1", n, Expected::Any, &["{}"])]);
-        assert!(call.as_mut().poll(&mut context).is_pending() || n > 0);
+        // Asked once and then dropped: accepted, whether the writer has answered by then or not.
+        let _ = call.as_mut().poll(&mut context);
     }
     drop(journal);
     assert!(!dir.path().join("daybook.db-wal").exists(), "everything is in the file");

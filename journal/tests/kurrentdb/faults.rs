@@ -70,7 +70,7 @@ fn an_append_whose_answer_is_lost_takes_effect_once() {
 #[test]
 fn nothing_is_written_before_it_is_known_what_became_of_an_append() {
     let standin = Standin::start(1);
-    let options = Options { patience: Duration::from_millis(400), lease: Duration::from_secs(4), ..quick() };
+    let options = Options { patience: Duration::from_secs(2), lease: Duration::from_secs(4), ..quick() };
     let journal = KurrentJournal::open(&standin.url(), options).unwrap();
     fill(&journal, [item("order-1", 1, Expected::NoStream, &["{}"])]);
     *standin.faults().only.lock() = "daybook/order".to_owned();
