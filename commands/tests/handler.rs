@@ -236,7 +236,7 @@ impl Journal for Failing {
     fn append(&self, items: Vec<Append>) -> Appending<'_> {
         Box::pin(async move {
             if self.slow.load(Ordering::SeqCst) {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
             if self.fail.load(Ordering::SeqCst) {
                 return vec![Err(JournalError::Unavailable("disk full".into())); items.len()];
@@ -316,7 +316,7 @@ async fn a_caller_that_goes_away_leaves_nobody_waiting() {
     journal.slow.store(true, Ordering::SeqCst);
     let gone = tokio::time::timeout(Duration::from_millis(5), commands.execute(request("a", Close, 2))).await;
     assert!(gone.is_err(), "the caller gave up");
-    let next = tokio::time::timeout(Duration::from_secs(5), commands.execute(request("a", Close, 3))).await;
+    let next = tokio::time::timeout(Duration::from_secs(30), commands.execute(request("a", Close, 3))).await;
     assert!(next.unwrap().is_ok());
 }
 

@@ -289,28 +289,32 @@ fn readers_see_one_moment_while_all_is_made_anew_under_them() {
     }
     let models = at(&url, &journal);
     let expected = shown(&models.digests().unwrap());
-    let over = AtomicBool::new(false);
+    let (over, reads) = (AtomicBool::new(false), [const { AtomicU32::new(0) }; 3]);
+    let each_read = || reads.iter().all(|reads| reads.load(Ordering::Relaxed) > 3);
     std::thread::scope(|scope| {
-        let reading: Vec<_> = (0..3)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut reads = 0;
-                    while !over.load(Ordering::Relaxed) {
-                        assert_eq!(shown(&models.digests().unwrap()), expected);
-                        reads += 1;
-                    }
-                    reads
-                })
-            })
-            .collect();
-        for names in [&[][..], &["orders"], &[], &["book_accounts", "traffic_days"]] {
-            models.rebuild(names, &mut |_| {}).unwrap();
+        let (models, expected, over) = (&models, &expected, &over);
+        for reads in &reads {
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    assert_eq!(shown(&models.digests().unwrap()), *expected);
+                    reads.fetch_add(1, Ordering::Relaxed);
+                }
+            });
         }
+        let began = Instant::now();
+        let rebuilt = loop {
+            let rebuilt = [&[][..], &["orders"], &[], &["book_accounts", "traffic_days"]]
+                .into_iter()
+                .try_for_each(|names| models.rebuild(names, &mut |_| {}).map(drop));
+            // On a machine that has much else to do once is too soon: a reader had hardly a turn.
+            if rebuilt.is_err() || each_read() || began.elapsed().as_secs() >= 60 {
+                break rebuilt;
+            }
+        };
         over.store(true, Ordering::Relaxed);
-        for reader in reading {
-            assert!(reader.join().unwrap() > 3, "it hardly came to read");
-        }
+        rebuilt.unwrap();
     });
+    assert!(each_read(), "it hardly came to read: {reads:?}");
     let left = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = \
                 'daybook_views' AND c.relname ~ '^orders__r[0-9]+$'";
     assert_eq!(sql(&url, left).unwrap(), [["1".to_owned()]], "what was shown before is gone");
