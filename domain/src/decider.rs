@@ -225,13 +225,14 @@ pub fn not_negative(field: &'static str, amount: Money) -> Result<(), Rejection>
     Err(Rejection::new("amount_negative", format!("{field} is {amount}: it must not be below zero")))
 }
 
+/// Longest free text in a command, in bytes.
+const MAX_TEXT: usize = 2_000;
+
 /// Refuses a text that says nothing, or more than a note should.
 ///
 /// # Errors
 /// `text_empty` or `text_too_long`, naming the field.
 pub fn said(field: &'static str, text: &str) -> Result<(), Rejection> {
-    /// Longest free text in a command, in bytes.
-    const MAX_TEXT: usize = 2_000;
     if text.trim().is_empty() {
         return Err(Rejection::new("text_empty", format!("{field} is empty: say it in a few words")));
     }
@@ -240,6 +241,19 @@ pub fn said(field: &'static str, text: &str) -> Result<(), Rejection> {
         return Err(Rejection::new("text_too_long", message));
     }
     Ok(())
+}
+
+/// Text that a follow-up command passes on with words of its own before it, cut to what a command may say: money must
+/// not stay where it is because somebody explained at length why it moves.
+#[must_use]
+pub fn passed_on(mut text: String) -> String {
+    /// Says that there was more.
+    const MORE: char = '…';
+    if text.len() > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(MAX_TEXT - MORE.len_utf8()));
+        text.push(MORE);
+    }
+    text
 }
 
 /// Refuses what is no day of the calendar.

@@ -1,6 +1,6 @@
 //! What may be asked of a checkout, and what it answers.
 
-use crate::decider::{Aggregate, Context, not_negative, positive};
+use crate::decider::{Aggregate, Context, not_negative, positive, said};
 use crate::order::events::ReviewPosted;
 use crate::time::SECOND;
 use crate::{CheckoutId, Event, Money, MoneyError, OrderId, Refs, Rejection, Timestamp};
@@ -41,6 +41,13 @@ impl Aggregate for Checkout {
                 "checkout_unknown",
                 "the checkout was never opened: open it first, without orders if it has none",
             ));
+        }
+        // what a bank or a provider said is a fact and taken as it came
+        if let C::AcceptShortfall { reason, .. }
+        | C::RefundUnallocated { reason, .. }
+        | C::Cancel { reason } = command
+        {
+            said("reason", reason)?;
         }
         match command {
             C::Open { .. } => Ok(Vec::new()), // answered above

@@ -1,7 +1,7 @@
 //! What may be asked of a deposit, and what it answers.
 
 use crate::books::Policy;
-use crate::decider::{Aggregate, Context, Read, not_negative, positive};
+use crate::decider::{Aggregate, Context, Read, not_negative, positive, said};
 use crate::posting::STORED_VALUE_PROVIDER;
 use crate::{
     DisputeId, Event, HoldId, MerchantId, Money, MoneyError, OrderId, ProviderId, Reference, Refs, Rejection,
@@ -27,6 +27,9 @@ impl Aggregate for Deposit {
 
     fn decide(&self, command: &DepositCommand, context: &Context<'_>) -> Decision {
         use DepositCommand as C;
+        if let C::Freeze { reason, .. } | C::Deduct { reason, .. } | C::Restore { reason, .. } = command {
+            said("reason", reason)?;
+        }
         match command {
             C::Require { amount } => self.require(*amount),
             C::Pay { amount, provider, provider_ref } => self.pay(*amount, *provider, *provider_ref, context),

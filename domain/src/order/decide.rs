@@ -4,7 +4,7 @@ use super::commands::OrderCommand as C;
 use super::events::{ChargebackOutcome, LineQuantity};
 use super::line::Line;
 use super::state::Order;
-use crate::decider::Aggregate;
+use crate::decider::{Aggregate, said};
 use crate::{Context, Event, HoldId, LineId, Money, OrderId, Read, Refs, Rejection, Timestamp};
 
 /// What a decision ends in.
@@ -13,6 +13,32 @@ pub(super) type Decision = Result<Vec<Event>, Rejection>;
 /// Why, with what to do about it.
 pub(super) fn refuse<T>(code: &'static str, message: impl Into<String>) -> Result<T, Rejection> {
     Err(Rejection::new(code, message.into()))
+}
+
+/// Refuses free text that says nothing or too much. What a bank or a provider said is a fact and taken as it came.
+fn check_text(command: &C) -> Result<(), Rejection> {
+    match command {
+        C::Hold { reason }
+        | C::Cancel { reason, .. }
+        | C::RefuseReceipt { reason, .. }
+        | C::RefundEscrow { reason, .. }
+        | C::IssueRefund { reason, .. }
+        | C::RerouteRefund { reason, .. }
+        | C::RequestReturn { reason, .. }
+        | C::RefuseReturn { reason, .. }
+        | C::RequestExchange { reason, .. }
+        | C::RefuseExchange { reason, .. }
+        | C::RuleDispute { reason, .. }
+        | C::AppealDispute { reason, .. }
+        | C::UpholdRuling { reason, .. }
+        | C::ReverseRuling { reason, .. } => said("reason", reason),
+        C::ResolveException { resolution, .. } => said("resolution", resolution),
+        C::ReportException { detail: Some(detail), .. } | C::OpenDispute { detail: Some(detail), .. } => {
+            said("detail", detail)
+        }
+        C::AnswerDispute { answer: Some(answer), .. } => said("answer", answer),
+        _ => Ok(()),
+    }
 }
 
 /// Events decided so far, and the order as it stands after them: what follows from a step (commission, release,
@@ -53,6 +79,7 @@ impl Aggregate for Order {
         if !self.placed() && !matches!(command, C::Place(_)) {
             return refuse("order_unknown", "the order was never placed: place it first");
         }
+        check_text(command)?;
         match command {
             C::Place(place) => self.place(place, context),
             C::Hold { reason } => self.hold(reason),

@@ -3,6 +3,7 @@
 use daybook_commands::{CommandError, Commands};
 use daybook_domain::account::commands::AccountCommand;
 use daybook_domain::checkout::events::ChargebackPart;
+use daybook_domain::decider::passed_on;
 use daybook_domain::deposit::commands::DepositCommand;
 use daybook_domain::deposit::events::DeductedTo;
 use daybook_domain::order::Order;
@@ -108,7 +109,7 @@ impl Case<'_> {
                     out.push(Reaction::new("restore", self.deposit(restore)));
                 }
                 if let Some(amount) = e.penalty_back {
-                    let reason = format!("dispute {} reversed: {}", e.dispute, e.reason);
+                    let reason = passed_on(format!("dispute {} reversed: {}", e.dispute, e.reason));
                     let waive = self.account(AccountCommand::WaiveFee { amount, reason });
                     out.push(Reaction::new("waive", waive));
                 }
@@ -181,7 +182,7 @@ impl Case<'_> {
 
     fn ruled(&self, e: &DisputeRuled) -> Vec<Reaction> {
         let mut out = Vec::new();
-        let reason = format!("dispute {} ruled: {}", e.dispute, e.reason);
+        let reason = passed_on(format!("dispute {} ruled: {}", e.dispute, e.reason));
         if e.from_deposit.minor > 0 {
             let instead = issue(
                 self.order,
