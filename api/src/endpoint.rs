@@ -82,7 +82,6 @@ impl Doc {
     }
 
     /// Adds schemas that it refers to.
-    #[allow(dead_code)]
     pub fn with(mut self, components: Components) -> Self {
         self.components.extend(components);
         self
