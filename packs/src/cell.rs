@@ -285,24 +285,57 @@ impl<'a> Records<'a> {
 
 /// Reads a table, as far as there is room for its rows.
 pub fn read<R: Row>(bytes: &[u8], currency: Currency, room: &Room) -> Result<Vec<R>, PackError> {
+    let mut rows = Vec::new();
+    each(bytes, currency, room, &mut |row| {
+        rows.push(row);
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Holds a table to the rows that it was written of: each is read as whoever gets it reads it, and none is kept.
+pub fn hold<R: Row + PartialEq>(
+    bytes: &[u8],
+    currency: Currency,
+    room: &Room,
+    written: &[R],
+) -> Result<(), PackError> {
+    let mut left = written.iter();
+    each(bytes, currency, room, &mut |row| match left.next() {
+        Some(written) if *written == row => Ok(()),
+        _ => Err("it does not read as what it was written of".to_owned()),
+    })?;
+    match left.len() {
+        0 => Ok(()),
+        _ => Err(PackError::malformed(R::FILE, "it has fewer rows than it was written of")),
+    }
+}
+
+/// Reads a table row by row, as far as there is room for them; `take` says what is wrong with one.
+fn each<R: Row>(
+    bytes: &[u8],
+    currency: Currency,
+    room: &Room,
+    take: &mut dyn FnMut(R) -> Result<(), String>,
+) -> Result<(), PackError> {
     let malformed = |why: String| PackError::malformed(R::FILE, why);
     let mut records = Records::of(bytes, R::COLUMNS.len());
     let header = records.record().ok().flatten();
     if !header.is_some_and(|header| header.eq(R::COLUMNS.iter().copied())) {
         return Err(malformed(format!("its columns are not {}", R::COLUMNS.join(", "))));
     }
-    let mut rows = Vec::new();
-    loop {
+    for rows in 0usize.. {
         let line = records.line();
         let record = records.record().map_err(|why| malformed(format!("line {line}: {why}")))?;
-        let Some(mut cells) = record else { return Ok(rows) };
-        if rows.len().is_multiple_of(ASKED_AFTER) {
+        let Some(mut cells) = record else { break };
+        if rows.is_multiple_of(ASKED_AFTER) {
             room.take::<R>()?;
         }
         let row = R::read(&mut cells, currency)
             .map_err(|(column, why)| malformed(format!("line {line}, {column}: {why}")))?;
-        rows.push(row);
+        take(row).map_err(|why| malformed(format!("line {line}: {why}")))?;
     }
+    Ok(())
 }
 
 /// The files of a pack, one at a time.
@@ -310,9 +343,25 @@ pub type File<'f, 'a> = &'f dyn Fn(&str) -> Result<&'a [u8], PackError>;
 
 /// A table as the pack's file of it.
 pub fn file_of<R: Row>(rows: &[R], of: Currency) -> Result<(&'static str, Vec<u8>), PackError> {
+    let first = &rows[..rows.len().min(ASKED_AFTER)];
     let mut bytes = Vec::new();
-    write(rows, of, &mut bytes)?;
+    write(first, of, &mut bytes)?;
+    if first.len() < rows.len() {
+        // a long table is as long as its first rows say, about: growing to that it would be copied again and again
+        bytes = Vec::with_capacity(bytes.len().div_ceil(first.len()) * rows.len() / 8 * 9);
+        write(rows, of, &mut bytes)?;
+    }
     Ok((R::FILE, bytes))
+}
+
+/// Holds a table's file in the pack to the rows that it was written of.
+pub fn holds<R: Row + PartialEq>(
+    file: File<'_, '_>,
+    of: Currency,
+    room: &Room,
+    written: &[R],
+) -> Result<(), PackError> {
+    hold(file(R::FILE)?, of, room, written)
 }
 
 /// A table as its file in the pack says it.

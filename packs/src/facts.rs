@@ -5,7 +5,7 @@ use daybook_domain::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use crate::cell::Minor;
-use crate::cell::{File, Room, Row as _, file_of, read, row, rows_of};
+use crate::cell::{File, Room, Row as _, file_of, hold, holds, read, row, rows_of};
 use crate::{PackError, SealedMonths, Zone, both};
 
 /// The version of the tables.
@@ -425,6 +425,31 @@ impl Facts {
         );
         let rest = rest?;
         Ok(Self { account: account?, ..rest })
+    }
+
+    /// Whether the files read as these lines.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and where a file says something else.
+    pub(crate) fn held_by(&self, file: File<'_, '_>) -> Result<(), PackError> {
+        let subject: Subject = read_subject(SUBJECT, file(SUBJECT)?, FORMAT)?;
+        if subject != self.subject {
+            return Err(PackError::malformed(SUBJECT, "it does not read as what it was written of"));
+        }
+        let (of, room) = (self.subject.currency, Room::new());
+        let account = file(Movement::FILE)?;
+        let (account, rest) = both(
+            || hold(account, of, &room, &self.account),
+            || -> Result<(), PackError> {
+                holds(file, of, &room, &self.standing)?;
+                holds(file, of, &room, &self.orders)?;
+                holds(file, of, &room, &self.items)?;
+                holds(file, of, &room, &self.refunds)?;
+                holds(file, of, &room, &self.disputes)?;
+                holds(file, of, &room, &self.elsewhere)
+            },
+        );
+        rest.and(account)
     }
 
     /// The day on which the merchant began, by its standing: see [`Subject::began`].

@@ -174,6 +174,14 @@ impl Pack {
         crate::place::write(&self.files, path)
     }
 
+    /// Whether it stands there as it is here: these files and no others, byte by byte.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn stands(&self, path: &Path) -> Result<bool, PackError> {
+        crate::place::stands(path, &self.files)
+    }
+
     /// Reads it, whether folder or zip: the files that its list names, as far as the list says, and its proofs as far as a proof may be long.
     /// What else stands beside them is known by its name alone.
     ///
@@ -240,6 +248,20 @@ impl Pack {
         Checked { facts, figures, wrong }
     }
 
+    /// What of it would not hold for whoever gets it, each a sentence, by the lines that it was drawn of: whether they read back as they are, and
+    /// agree. The list and the figures were made of the same files and lines by this program, and are not made again.
+    #[must_use]
+    pub fn check_drawn(&self, facts: &Facts) -> Vec<String> {
+        let joined = || {
+            let mut wrong = Vec::new();
+            crate::joined::check(facts, &mut wrong);
+            wrong
+        };
+        let (mut wrong, held) = both(joined, || facts.held_by(&|name| self.of_lines(name)));
+        wrong.extend(held.err().map(|error| error.to_string()));
+        wrong
+    }
+
     /// What of it is not as in the pack that was made of its lines again, each a sentence. Of proofs only those named belong
     /// to it.
     #[must_use]
@@ -270,9 +292,11 @@ impl Pack {
     /// # Errors
     /// [`PackError`].
     pub fn facts(&self) -> Result<Facts, PackError> {
-        Facts::read(&|name| {
-            self.file(name).ok_or_else(|| PackError::malformed(name, "the pack does not have it"))
-        })
+        Facts::read(&|name| self.of_lines(name))
+    }
+
+    fn of_lines(&self, name: &str) -> Result<&[u8], PackError> {
+        self.file(name).ok_or_else(|| PackError::malformed(name, "the pack does not have it"))
     }
 
     /// Holds each file to the list.

@@ -250,6 +250,40 @@ pub fn read(path: &Path, reading: &Reading<'_>) -> Result<Files, PackError> {
     Ok(files)
 }
 
+/// Whether these files stand there and no others, byte by byte, as whoever gets them will find them.
+pub fn stands(path: &Path, files: &Files) -> Result<bool, PackError> {
+    let name = path.display().to_string();
+    let failed = |error| PackError::file(name.clone(), error);
+    if fs::metadata(path).map_err(failed)?.is_dir() {
+        return Ok(read(path, &Reading { most: MOST_BYTES, only: None })? == *files);
+    }
+    let broken = |error: zip::result::ZipError| PackError::malformed(name.clone(), error);
+    directory(path).map_err(failed)??;
+    let mut zip = ZipArchive::new(File::open(path).map_err(failed)?).map_err(broken)?;
+    zip.validate_header_consistency().map_err(broken)?;
+    // held to each other as they are read: a second copy of them all would only be made to be compared
+    let mut buffer = vec![0; 64 << 10];
+    for at in 0..zip.len() {
+        let mut entry = zip.by_index(at).map_err(broken)?;
+        let inner = entry.name().map_err(broken)?.into_owned();
+        let Some(mut rest) = files.get(&inner).map(Vec::as_slice) else { return Ok(false) };
+        loop {
+            let read = entry.read(&mut buffer).map_err(|error| PackError::file(inner.clone(), error))?;
+            match rest.strip_prefix(&buffer[..read]) {
+                Some(after) => rest = after,
+                None => return Ok(false),
+            }
+            if read == 0 {
+                break;
+            }
+        }
+        if !rest.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(zip.len() == files.len())
+}
+
 /// Whether a zip ends with a directory that is no longer than a pack's can be: before that is read, which is work too. It is the file's last
 /// bytes, without a comment behind it in which another could stand.
 fn directory(path: &Path) -> std::io::Result<Result<(), PackError>> {

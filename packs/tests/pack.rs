@@ -44,7 +44,51 @@ fn a_pack_reads_back_as_it_was_from_a_folder_and_from_a_zip() {
         assert_eq!(checked.wrong, Vec::<String>::new());
         assert_eq!(checked.facts, Some(facts()));
         assert!(pack.write(&path).is_err(), "what is there is not written over");
+        assert!(pack.stands(&path).unwrap());
+        // a file more or less, or a byte of one
+        let mut other = pack.clone();
+        other.set_proofs(&[], vec![("issued.tlog-proof", b"one".to_vec())]);
+        assert!(!other.stands(&path).unwrap());
+        other.prove(&path, "issued.tlog-proof", b"one".to_vec()).unwrap();
+        assert!(other.stands(&path).unwrap() && !pack.stands(&path).unwrap());
+        for unlike in [&b"onx"[..], b"on", b"ones"] {
+            other.set_proofs(&[], vec![("issued.tlog-proof", unlike.to_vec())]);
+            assert!(!other.stands(&path).unwrap());
+        }
     }
+}
+
+#[test]
+fn a_pack_that_was_drawn_reads_as_the_lines_that_it_was_drawn_of_and_as_no_others() {
+    type Change = fn(&mut Facts);
+    let pack = pack();
+    assert_eq!(pack.check_drawn(&facts()), Vec::<String>::new());
+    let changes: [(&str, Change); 8] = [
+        ("subject.json: it does not read", |of| of.subject.drawn_at.0 += 1_000),
+        ("standing.csv: line 2: it does not read", |of| of.standing[0].value.push('x')),
+        ("orders.csv: line 4: it does not read", |of| of.orders[2].views += 1),
+        ("items.csv: line 2: it does not read", |of| of.items[0].product.push('x')),
+        ("items.csv: it has fewer rows", |of| of.items.push(of.items[0].clone())),
+        ("refunds.csv: line 2: it does not read", |of| of.refunds[0].at.0 += 1_000),
+        ("disputes.csv: line 2: it does not read", |of| of.disputes[0].about.push('x')),
+        ("account.csv: line 3: it does not read", |of| of.account[1].event.push('x')),
+    ];
+    for (expected, change) in changes {
+        let mut others = facts();
+        change(&mut others);
+        let wrong = pack.check_drawn(&others);
+        assert!(wrong.iter().any(|what| what.starts_with(expected)), "{expected}: {wrong:?}");
+    }
+    // rows beyond those that it was drawn of
+    let mut fewer = facts();
+    fewer.account.pop();
+    assert!(pack.check_drawn(&fewer).iter().any(|what| what.starts_with("account.csv: line ")));
+    // read back as they are, and in contradiction to each other
+    let mut odd = facts();
+    odd.orders[2].paid = Minor(11_00);
+    let figures = Figures::of(&odd).unwrap();
+    let wrong = Pack::of(&odd, &figures, Vec::new()).unwrap().check_drawn(&odd);
+    assert!(wrong.iter().any(|what| what.contains("items of order c")), "{wrong:?}");
 }
 
 /// A pack whose files were changed by somebody who knows how the list is made.

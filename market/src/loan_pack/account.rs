@@ -203,11 +203,11 @@ impl Account {
         // in the order of the books, as statements have them: what was recorded late stands where it is booked
         let mut movements = self.movements;
         movements.sort_by_key(|movement| movement.at);
-        all.extend(movements);
-        for (at, movement) in all.iter_mut().enumerate() {
+        movements.splice(0..0, all);
+        for (at, movement) in movements.iter_mut().enumerate() {
             movement.number = at as u64 + 1;
         }
-        (all, self.elsewhere)
+        (movements, self.elsewhere)
     }
 }
 

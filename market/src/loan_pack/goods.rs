@@ -1,7 +1,5 @@
 //! Where an order's pieces are: when all that were not cancelled have left, and have arrived.
 
-use std::collections::HashMap;
-
 use daybook_domain::order::events::LineQuantity;
 use daybook_domain::{ShipmentId, Timestamp};
 use daybook_packs::Order;
@@ -10,8 +8,8 @@ use daybook_packs::Order;
 #[derive(Default)]
 pub(super) struct Goods {
     cancelled: u64,
-    /// Pieces of each shipment that has not arrived.
-    under_way: HashMap<ShipmentId, u64>,
+    /// Pieces of each shipment that has not arrived: a few, of one order among very many.
+    under_way: Vec<(ShipmentId, u64)>,
     shipped: u64,
     arrived: u64,
     last_shipped: Option<Timestamp>,
@@ -37,13 +35,15 @@ impl Goods {
         order.shipped_at.get_or_insert(at);
         let pieces = pieces(lines);
         self.shipped += pieces;
-        self.under_way.insert(shipment, pieces);
+        self.under_way.retain(|(id, _)| *id != shipment);
+        self.under_way.push((shipment, pieces));
         self.last_shipped = self.last_shipped.max(Some(at));
         self.tell(order);
     }
 
     pub(super) fn arrived(&mut self, order: &mut Order, shipment: ShipmentId, at: Timestamp) {
-        let pieces = self.under_way.remove(&shipment).unwrap_or_else(|| {
+        let left = self.under_way.iter().position(|(id, _)| *id == shipment);
+        let pieces = left.map(|place| self.under_way.swap_remove(place).1).unwrap_or_else(|| {
             // history may know when it arrived and not when it was sent: it brought what had not been sent
             let rest = u64::from(order.pieces).saturating_sub(self.cancelled + self.shipped);
             self.shipped += rest;

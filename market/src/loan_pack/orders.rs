@@ -17,18 +17,23 @@ use crate::Calendar;
 /// How far back an order's visitor is looked for.
 const LOOK_BACK: i64 = 30 * DAY;
 
+/// What is known of things by their ids.
+type Known<K, V> = HashMap<K, V, ahash::RandomState>;
+
 /// Orders so far.
 pub(super) struct Orders {
     calendar: Calendar,
     cut: Cut,
     currency: Currency,
-    places: HashMap<OrderId, usize>,
-    checkouts: HashMap<CheckoutId, Vec<usize>>,
-    drafts: Vec<Draft>,
+    places: Known<OrderId, usize>,
+    checkouts: Known<CheckoutId, Vec<usize>>,
+    /// Each by itself: growing, a vector would copy all that is known so far.
+    #[expect(clippy::vec_box, reason = "a draft has hundreds of bytes")]
+    drafts: Vec<Box<Draft>>,
     /// The first day on which each buyer paid.
-    since: HashMap<BuyerId, Timestamp>,
+    since: Known<BuyerId, Timestamp>,
     /// When each terminal saw a page of the merchant, as far back as any order of the days could ask.
-    views: HashMap<VisitorId, Vec<Timestamp>>,
+    views: Known<VisitorId, Vec<Timestamp>>,
     /// The first payment, and its currency.
     first_sale: Option<(Timestamp, Currency)>,
 }
@@ -69,11 +74,11 @@ impl Orders {
             calendar,
             cut,
             currency,
-            places: HashMap::new(),
-            checkouts: HashMap::new(),
+            places: Known::default(),
+            checkouts: Known::default(),
             drafts: Vec::new(),
-            since: HashMap::new(),
-            views: HashMap::new(),
+            since: Known::default(),
+            views: Known::default(),
             first_sale: None,
         }
     }
@@ -191,7 +196,7 @@ impl Orders {
         };
         self.checkouts.entry(e.checkout).or_default().push(self.drafts.len());
         self.places.insert(id, self.drafts.len());
-        self.drafts.push(Draft {
+        self.drafts.push(Box::new(Draft {
             buyer: e.buyer,
             currency: e.total.currency,
             visitor: e.visitor,
@@ -202,14 +207,14 @@ impl Orders {
             cases: Cases::default(),
             goods: Goods::default(),
             within: at >= self.cut.from,
-        });
+        }));
         Ok(())
     }
 
     pub(super) fn finish(mut self) -> Drawn {
         let mut drawn = Drawn {
-            orders: Vec::new(),
-            items: Vec::new(),
+            orders: Vec::with_capacity(self.drafts.len()),
+            items: Vec::with_capacity(self.drafts.iter().map(|draft| draft.items.len()).sum()),
             refunds: Vec::new(),
             disputes: Vec::new(),
             elsewhere: BTreeMap::new(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::scope::Scope;
 use super::{Out, Series};
 use crate::PackError;
-use crate::cell::{row, write};
+use crate::cell::{file_of, row};
 use crate::facts::Order;
 use crate::numbers::{money, ratio};
 
@@ -167,7 +167,5 @@ pub fn grades(scope: &Scope<'_>) -> Result<Vec<u8>, PackError> {
             }
         })
         .collect();
-    let mut csv = Vec::new();
-    write(&graded, scope.currency(), &mut csv)?;
-    Ok(csv)
+    Ok(file_of(&graded, scope.currency())?.1)
 }

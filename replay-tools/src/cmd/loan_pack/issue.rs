@@ -43,7 +43,7 @@ pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
     let (drawn, issued_at) = match args.handing.to().zip(args.consent) {
         None => {
             let drawn = drawn(global, args, &global.read_journal()?, None)?;
-            draft(&drawn.pack, &part)?;
+            draft(&drawn.pack, &part, &|pack| pack.check_drawn(&drawn.facts))?;
             (drawn, None)
         }
         Some((to, consent)) => {
@@ -52,7 +52,8 @@ pub fn run(global: &Global, args: &Merchant) -> Result<(), Failure> {
             let journal = market.journal().as_ref();
             let Drawn { mut pack, facts, figures } = drawn(global, args, journal, Some((&to, consent)))?;
             let granted = || consent_position(journal, args.id, consent, to.recipient);
-            let issuing = Issuing { global, journal, part: &part, keys: &keys };
+            let check = |pack: &Pack| pack.check_drawn(&facts);
+            let issuing = Issuing { global, journal, part: &part, keys: &keys, check: &check };
             let position = issuing.issue(
                 &mut pack,
                 |pack| {

@@ -212,6 +212,8 @@ pub struct Issuing<'a> {
     pub part: &'a Path,
     /// What signs the log; none: nothing is proved.
     pub keys: &'a [MarketKey],
+    /// What is asked of it before it is recorded.
+    pub check: Check<'a>,
 }
 
 /// The proofs of a pack, by their names.
@@ -241,7 +243,7 @@ impl Issuing<'_> {
             _ => Some(Log::open(&folder(&self.global.file()?))?),
         };
         let before = || -> Result<(), Failure> {
-            written(pack, self.part)?;
+            written(pack, self.part, self.check)?;
             let Some(log) = &mut log else { return Ok(()) };
             let checkpoint = sign_log(self.journal, log, self.keys)?;
             prove_with(pack, self.part, (proving.before)(log, &checkpoint)?)
@@ -270,15 +272,17 @@ impl Issuing<'_> {
     }
 }
 
+/// What of a pack would not hold for whoever gets it, each a sentence.
+pub type Check<'c> = &'c (dyn Fn(&Pack) -> Vec<String> + Sync);
+
 /// Writes a pack, and reads it back: it must hold as whoever gets it will find it.
-fn written(pack: &Pack, part: &Path) -> Result<(), Failure> {
-    let check = || if pack.is_of_market() { pack.check_market().wrong } else { pack.check().wrong };
+fn written(pack: &Pack, part: &Path, check: Check<'_>) -> Result<(), Failure> {
     let write = || -> Result<(), Failure> {
         pack.write(part)?;
         stands(pack, part)
     };
     // what is checked here is what stands there, byte by byte
-    let (wrong, written) = both(check, write);
+    let (wrong, written) = both(|| check(pack), write);
     written?;
     match wrong.first() {
         None => Ok(()),
@@ -315,15 +319,15 @@ pub fn within(proofs: &[(&'static str, Vec<u8>)]) -> Result<(), Failure> {
 
 /// Whether a pack reads back as it was written.
 pub fn stands(pack: &Pack, at: &Path) -> Result<(), Failure> {
-    if Pack::read(at)? == *pack {
+    if pack.stands(at)? {
         return Ok(());
     }
     Err(Failure::Unavailable(format!("{} does not read back as it was written", at.display())))
 }
 
 /// Writes a draft as whoever gets it will find it, or nothing of it.
-pub fn draft(pack: &Pack, part: &Path) -> Result<(), Failure> {
-    written(pack, part).inspect_err(|_| drop_part(part))
+pub fn draft(pack: &Pack, part: &Path, check: Check<'_>) -> Result<(), Failure> {
+    written(pack, part, check).inspect_err(|_| drop_part(part))
 }
 
 /// Takes back what was written of a pack that was not issued; what is in the way of that is left.

@@ -47,7 +47,7 @@ pub fn run(global: &Global, args: &Market) -> Result<(), Failure> {
     let (drawn, issued_at) = match args.handing.to() {
         None => {
             let drawn = drawn(global, args, &global.read_journal()?, size.as_ref(), None)?;
-            draft(&drawn.pack, &part)?;
+            draft(&drawn.pack, &part, &CHECK)?;
             (drawn, None)
         }
         Some(to) => {
@@ -55,7 +55,7 @@ pub fn run(global: &Global, args: &Market) -> Result<(), Failure> {
             let market = global.market()?;
             let journal = market.journal().as_ref();
             let Drawn { mut pack, facts, figures } = drawn(global, args, journal, size.as_ref(), Some(&to))?;
-            let issuing = Issuing { global, journal, part: &part, keys: &keys };
+            let issuing = Issuing { global, journal, part: &part, keys: &keys, check: &CHECK };
             let position = issuing.issue(
                 &mut pack,
                 |pack| {
@@ -95,6 +95,9 @@ pub fn run(global: &Global, args: &Market) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// Whether it holds for whoever gets it.
+const CHECK: fn(&Pack) -> Vec<String> = |pack| pack.check_market().wrong;
 
 /// The file that states the size, by its name.
 fn stated(path: &Path) -> Result<(String, Vec<u8>), Failure> {
