@@ -1,6 +1,8 @@
 //! The public keys of an issuer: a JWK set in a file, or at a URL that is read from time to time and whenever a token
 //! names a key that is not there; never more often than the floor allows, whoever asks.
 
+use std::fs::Metadata;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,8 +76,28 @@ pub(super) struct Kept {
 }
 
 enum From {
-    File { path: PathBuf, changed_at: Mutex<SystemTime> },
+    File { path: PathBuf, read: Mutex<Stamp> },
     Url(Reader),
+}
+
+/// By what a file is known to be the one that was read. Its time alone does not tell: of two changes within a tick of the
+/// clock that files are stamped with, both bear the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    changed_at: SystemTime,
+    length: u64,
+    /// Another file where one is laid in the place of the other; 0 where files have no numbers.
+    number: u64,
+}
+
+impl Stamp {
+    fn of(about: &Metadata) -> io::Result<Self> {
+        #[cfg(unix)]
+        let number = std::os::unix::fs::MetadataExt::ino(about);
+        #[cfg(not(unix))]
+        let number = 0;
+        Ok(Self { changed_at: about.modified()?, length: about.len(), number })
+    }
 }
 
 impl Kept {
@@ -83,9 +105,9 @@ impl Kept {
     pub fn open(source: &KeySource) -> Result<Self, AccessError> {
         match source {
             KeySource::File(path) => {
-                let (set, changed_at) = read(path)?;
+                let (set, stamp) = read(path)?;
                 let keys = Arc::new(RwLock::new(Keys { set, reading: 0 }));
-                Ok(Self { keys, from: From::File { path: path.clone(), changed_at: Mutex::new(changed_at) } })
+                Ok(Self { keys, from: From::File { path: path.clone(), read: Mutex::new(stamp) } })
             }
             KeySource::Url { url, ca, every, floor } => {
                 let refuse = |why: String| AccessError::Refused { field: "jwks", why };
@@ -103,12 +125,12 @@ impl Kept {
 
     /// Reads a file again where it has changed. One that cannot be read leaves those in force that there were.
     pub fn refresh(&self) -> Result<(), AccessError> {
-        let From::File { path, changed_at: last } = &self.from else { return Ok(()) };
-        let changed_at = std::fs::metadata(path).and_then(|file| file.modified());
-        let changed_at = changed_at.map_err(|error| unavailable(path, &error))?;
-        if changed_at != *last.lock() {
-            let (set, changed_at) = read(path)?;
-            *last.lock() = changed_at;
+        let From::File { path, read: last } = &self.from else { return Ok(()) };
+        let stamp = std::fs::metadata(path).and_then(|about| Stamp::of(&about));
+        let stamp = stamp.map_err(|error| unavailable(path, &error))?;
+        if stamp != *last.lock() {
+            let (set, stamp) = read(path)?;
+            *last.lock() = stamp;
             put(&self.keys, set);
         }
         Ok(())
@@ -142,14 +164,14 @@ fn parse(bytes: &[u8]) -> Result<Vec<Jwk>, String> {
     }
 }
 
-fn read(file: &Path) -> Result<(Vec<Jwk>, SystemTime), AccessError> {
+fn read(file: &Path) -> Result<(Vec<Jwk>, Stamp), AccessError> {
     let about = std::fs::metadata(file).map_err(|error| unavailable(file, &error))?;
     if about.len() > LARGEST as u64 {
         return Err(unavailable(file, &"it is larger than a set of keys can be"));
     }
-    let changed_at = about.modified().map_err(|error| unavailable(file, &error))?;
+    let stamp = Stamp::of(&about).map_err(|error| unavailable(file, &error))?;
     let bytes = std::fs::read(file).map_err(|error| unavailable(file, &error))?;
-    Ok((parse(&bytes).map_err(|why| unavailable(file, &why))?, changed_at))
+    Ok((parse(&bytes).map_err(|why| unavailable(file, &why))?, stamp))
 }
 
 fn unavailable(file: &Path, error: &dyn std::fmt::Display) -> AccessError {

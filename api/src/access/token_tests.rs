@@ -173,7 +173,6 @@ fn keys_are_read_again_when_their_file_changes() {
     };
     let (old, new) = (outside.ed("ed", &claims(&[])), outside.ed("ed-2", &claims(&[])));
     assert!(let_in(&old) && let_in(&old) && !let_in(&new));
-    std::thread::sleep(std::time::Duration::from_millis(20));
     outside.publish("ed-2");
     access.tidy().unwrap();
     assert!(!let_in(&old), "also where it was let in before");
