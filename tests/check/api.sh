@@ -18,8 +18,8 @@ finish() {
 trap finish EXIT
 
 python=
-if python3 -m venv "$folder/venv" 2>/dev/null && "$folder/venv/bin/pip" install -q \
-    schemathesis==4.32.5 openapi-python-client==0.29.1 2>"$folder/pip.log"; then
+if python3 -m venv "$folder/venv" 2>/dev/null && "$folder/venv/bin/pip" install -q --retries 10 --timeout 60 \
+    -r "$checks/requirements-api.txt" 2>"$folder/pip.log"; then
     python="$folder/venv/bin"
 else
     echo "LEFT OUT: the generated client and schemathesis (no python3-venv here, or PyPI is out of reach)"
@@ -42,11 +42,16 @@ rates = { merchant = "0/0", analyst = "0/0", finance = "0/0", operator = "0/0", 
 TOML
 "$daybook" --no-progress serve --config "$folder/daybook.toml" 2>"$folder/serve.log" &
 server=$!
-for _ in $(seq 100); do
+ready='' until=$((SECONDS + 60))
+while [ -z "$ready" ] && [ $SECONDS -lt $until ]; do
     url=$(sed -n 's/^listening on //p' "$folder/serve.log" 2>/dev/null || true)
-    [ -n "$url" ] && [ "$(curl -s -o /dev/null -w '%{http_code}' "$url/readyz")" = 200 ] && break
-    sleep 0.1
+    if [ -n "$url" ] && [ "$(curl -s -m 5 -o /dev/null -w '%{http_code}' "$url/readyz")" = 200 ]; then ready=yes; else sleep 0.1; fi
 done
+if [ -z "$ready" ]; then
+    echo "api: the market is not ready after 60 seconds; it said:" >&2
+    cat "$folder/serve.log" >&2
+    exit 1
+fi
 
 echo "the quick start of the README:"
 # all blocks but the first, which makes the market and serves it

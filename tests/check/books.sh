@@ -11,7 +11,8 @@ trap 'rm -rf "$folder"' EXIT
 # DuckDB comes from PyPI. Without it neither the figures of traffic and sales nor the Parquet files are held to anything
 # that is not Daybook, so that is no pass unless somebody says that it is to be left out.
 duckdb=
-if python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install -q duckdb; then
+if python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install -q --retries 10 --timeout 60 \
+    -r tests/check/requirements-duckdb.txt; then
     duckdb="$folder/venv/bin/python"
 elif [ "${DAYBOOK_WITHOUT_DUCKDB:-}" = yes ]; then
     left_out="LEFT OUT, as DAYBOOK_WITHOUT_DUCKDB says: every figure of traffic and sales beside DuckDB's, and its reading of the Parquet files"

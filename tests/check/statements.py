@@ -63,20 +63,28 @@ def spoil(path):
 
 
 def recalculated(path, folder):
-    profile = os.path.join(folder, "profile")
+    sheets, said = converted(path, folder, os.path.join(folder, "profile"))
+    if not sheets:
+        # the call before may still have held the profile, and this one was then left to it: once more, in another
+        sheets, said = converted(path, folder, tempfile.mkdtemp(dir=folder))
+    if not sheets:
+        fail(f"LibreOffice opened nothing: {said}")
+    return sheets
+
+
+def converted(path, folder, profile):
+    """The sheets of a workbook as LibreOffice reckons them, and what it said."""
     os.makedirs(os.path.join(profile, "user"), exist_ok=True)
     with open(os.path.join(profile, "user", "registrymodifications.xcu"), "w") as file:
         file.write(ALWAYS_RECALCULATE)
-    command = ["soffice", f"-env:UserInstallation=file://{profile}", "--headless", "--convert-to", CSV, "--outdir", folder, path]
-    ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     sheets = {}
-    for file in glob.glob(os.path.join(folder, "*.csv")):
-        with open(file, newline="", encoding="utf-8") as sheet:
-            sheets[file.rsplit("-", 1)[1][:-4]] = list(csv.reader(sheet))
-        os.remove(file)
-    if not sheets:
-        fail(f"LibreOffice opened nothing: {ran.stdout}")
-    return sheets
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        command = ["soffice", f"-env:UserInstallation=file://{profile}", "--headless", "--convert-to", CSV, "--outdir", out, path]
+        ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for file in glob.glob(os.path.join(out, "*.csv")):
+            with open(file, newline="", encoding="utf-8") as sheet:
+                sheets[file.rsplit("-", 1)[1][:-4]] = list(csv.reader(sheet))
+    return sheets, ran.stdout
 
 
 def compare(drawn, sheets):
