@@ -28,7 +28,12 @@ export PGUSER=daybook PGPASSWORD=daybook PGHOST=127.0.0.1 PGCONNECT_TIMEOUT=5 LC
 
 port() { cut -d' ' -f"$1" "$dir/ports"; }
 ask() { "$bin/psql" -AtXq -p "$(port "$1")" -d postgres -c "$2"; }
-up() { "$bin/pg_ctl" -D "$dir/$1" status >/dev/null 2>&1; }
+# Whether a process is there. One that was killed keeps its number until it was asked how it ended, and where PID 1 is no
+# init nobody asks.
+lives() {
+    case $(ps -o stat= -p "$1" 2>/dev/null) in '' | Z*) return 1 ;; esac
+}
+up() { "$bin/pg_ctl" -D "$dir/$1" status >/dev/null 2>&1 && lives "$(head -n 1 "$dir/$1/postmaster.pid" 2>/dev/null)"; }
 start() { "$bin/pg_ctl" -D "$dir/$1" -l "$dir/$1.log" -w -t 60 start >/dev/null || die "server $1 did not start: see $dir/$1.log"; }
 
 primary() {
@@ -109,7 +114,7 @@ kill)
     children=$(ps -o pid= --ppid "$pid")
     kill -9 "$pid"
     kill -9 $children 2>/dev/null || true
-    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+    while lives "$pid"; do sleep 0.05; done
     echo "killed $p"
     ;;
 promote)
