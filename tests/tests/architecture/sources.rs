@@ -35,7 +35,7 @@ fn walk(root: &Path, folder: &Path, endings: &[&str], found: &mut Vec<Source>) {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         if path.is_dir() {
-            if name != "target" && name != ".git" {
+            if name != "target" && name != ".git" && !made(&path) {
                 walk(root, &path, endings, found);
             }
         } else if endings.iter().any(|ending| name.ends_with(ending))
@@ -45,6 +45,11 @@ fn walk(root: &Path, folder: &Path, endings: &[&str], found: &mut Vec<Source>) {
             found.push(Source { path: path.to_string_lossy().replace('\\', "/"), text });
         }
     }
+}
+
+/// Whether a folder is some program's own: one of things that can be made again, such as cargo's, or of a Python.
+fn made(folder: &Path) -> bool {
+    ["CACHEDIR.TAG", "pyvenv.cfg"].iter().any(|tag| folder.join(tag).exists())
 }
 
 /// The crates, by folder.
@@ -131,6 +136,23 @@ pub fn words_in(code: &str, words: &[&str]) -> Vec<String> {
 #[track_caller]
 pub fn none(law: &str, findings: &[String]) {
     assert!(findings.is_empty(), "{law}\n  {}", findings.join("\n  "));
+}
+
+#[test]
+fn what_programs_made_is_left_out() {
+    let root = tempfile::tempdir().unwrap();
+    for (folder, tag) in
+        [("ours", "a.md"), ("built", "CACHEDIR.TAG"), ("python", "pyvenv.cfg"), ("target", "a.md")]
+    {
+        fs::create_dir(root.path().join(folder)).unwrap();
+        fs::write(root.path().join(folder).join(tag), "").unwrap();
+        fs::write(root.path().join(folder).join("b.md"), "").unwrap();
+    }
+    let mut found = Vec::new();
+    walk(root.path(), root.path(), &[".md"], &mut found);
+    let mut paths: Vec<_> = found.into_iter().map(|source| source.path).collect();
+    paths.sort();
+    assert_eq!(paths, ["ours/a.md", "ours/b.md"]);
 }
 
 #[test]
