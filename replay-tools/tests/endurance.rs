@@ -203,11 +203,42 @@ impl Seen {
     }
 }
 
-fn start(place: &Place, address: SocketAddr) -> Child {
-    let said = File::options().create(true).append(true).open(place.path("said")).unwrap();
+/// Starts it and waits until it listens; `None`: another has its port.
+fn start(place: &Place, address: SocketAddr) -> Option<Child> {
+    let path = place.path("said");
+    let before = std::fs::metadata(&path).map_or(0, |file| file.len() as usize);
+    let file = File::options().create(true).append(true).open(&path).unwrap();
     let listen = address.to_string();
     let args = ["serve", "--listen", &listen, "--no-progress", "--log-level", "warn"];
-    place.command(&args).stderr(Stdio::from(said)).spawn().unwrap()
+    let mut child = place.command(&args).stderr(Stdio::from(file)).spawn().unwrap();
+    let begun = Instant::now();
+    loop {
+        // asked before what it said is read: then that is all of it
+        let ended = child.try_wait().unwrap();
+        let said = std::fs::read_to_string(&path).unwrap();
+        let said = &said[before..];
+        if let Some(ended) = ended {
+            assert!(said.contains("cannot listen on "), "{ended}: {said}");
+            return None;
+        }
+        if said.contains("listening on ") {
+            return Some(child);
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not listen: {said}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Starts it where it was. A client that asks for it while it is away may come upon its port, and lets go of it soon.
+fn again(place: &Place, address: SocketAddr) -> Child {
+    let begun = Instant::now();
+    loop {
+        if let Some(child) = start(place, address) {
+            return child;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "another keeps {address}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Memory of its own in MiB: pages of files that it maps come and go with the files.
@@ -237,8 +268,12 @@ fn a_served_market_that_is_killed_again_and_again_loses_and_doubles_nothing() {
     let Size { kills, life, pause } = size();
     let place = Place::with_a_sale();
     let key = place.json(&["key", "create", "--role", "admin"]);
-    // free now, and again each time the service is gone
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // a port that is free now, and again each time the service is gone; another may be quicker to take it
+    let begun = (0..10).find_map(|_| {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        start(&place, address).map(|child| (address, child))
+    });
+    let (address, mut child) = begun.unwrap();
     let over = AtomicBool::new(false);
     let load = Load {
         address,
@@ -252,7 +287,6 @@ fn a_served_market_that_is_killed_again_and_again_loses_and_doubles_nothing() {
     };
     let mut seen = Seen::default();
     let mut sizes = Vec::new();
-    let mut child = start(&place, address);
     let last = std::thread::scope(|scope| {
         for client in 0..SELLERS {
             let load = &load;
@@ -273,7 +307,7 @@ fn a_served_market_that_is_killed_again_and_again_loses_and_doubles_nothing() {
                     child.kill().unwrap();
                     child.wait().unwrap();
                     let answered = std::mem::take(&mut *load.answered.lock().unwrap());
-                    child = start(&place, address);
+                    child = again(&place, address);
                     seen.find(&place, answered);
                 }
                 println!(

@@ -15,6 +15,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use daybook_domain::{PartyId, Rate};
@@ -127,18 +128,24 @@ fn basket(round: u64, task: u64, n: u64) -> Vec<AnyRequest> {
     requests.collect()
 }
 
-/// What one child had acknowledged when it died.
-fn acknowledged(mut child: Child, life: Duration) -> Vec<(String, Uuid)> {
+/// What one child had acknowledged when it died; its life begins with the process, or with the first that it acknowledges.
+fn acknowledged(mut child: Child, life: Duration, with_the_first: bool) -> Vec<(String, Uuid)> {
     let out = BufReader::new(child.stdout.take().unwrap());
+    let (first, came) = sync_channel(1);
     let reader = std::thread::spawn(move || {
         let lines = out.split(b'\n').map(|line| String::from_utf8(line.unwrap()).unwrap());
         let acked = lines.filter_map(|line| {
             // The last line may be cut off: then its id is no UUID.
             let (stream, id) = line.split_once("ack ")?.1.split_once(' ')?;
-            Some((stream.to_owned(), id.parse().ok()?))
+            let one = (stream.to_owned(), id.parse().ok()?);
+            let _ = first.try_send(()); // the others are not waited for
+            Some(one)
         });
         acked.collect()
     });
+    if with_the_first {
+        came.recv_timeout(Duration::from_secs(60)).expect("a command is acknowledged");
+    }
     std::thread::sleep(life);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -154,7 +161,9 @@ fn no_acknowledged_command_is_lost_or_doubled_when_the_process_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let mut total = 0;
     for round in 0..kills() {
-        let acked = acknowledged(spawn(test, folder.path(), round), life(round, 150, 500));
+        // every other dies at work, however long it takes to come to it; the others may while they still begin
+        let at_work = round % 2 == 1;
+        let acked = acknowledged(spawn(test, folder.path(), round), life(round, 150, 500), at_work);
         total += acked.len();
         let market = market(folder.path());
         runtime().block_on(market.run_until_quiet()).unwrap();
