@@ -139,18 +139,22 @@ mod tests {
 
     #[tokio::test]
     async fn who_takes_enough_may_be_slow_and_quiet_between() {
+        // a reader that a busy machine forgets for a while still takes enough in a window of this length
+        let patience = Patience { window: Duration::from_secs(2), least: 2_000 };
         let (near, mut far) = duplex(1_000);
-        let mut near = Patient::new(near, SHORT);
+        let mut near = Patient::new(near, patience);
         let reading = tokio::spawn(async move {
             while far.read_exact(&mut [0; 500]).await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
-        for _ in 0..2 {
-            near.write_all(&[0; 15_000]).await.unwrap();
-            near.flush().await.unwrap();
-            tokio::time::sleep(SHORT.window * 2).await;
-        }
+        // less than is to be taken in a window, and then nothing for longer than one
+        near.write_all(&[0; 1_500]).await.unwrap();
+        near.flush().await.unwrap();
+        tokio::time::sleep(patience.window + Duration::from_millis(100)).await;
+        // takes longer than a window
+        near.write_all(&[0; 60_000]).await.unwrap();
+        near.flush().await.unwrap();
         drop(near);
         reading.await.unwrap();
     }

@@ -150,7 +150,7 @@ impl Site {
         let head = stage.market.journal().head().expect("a head");
         let models = self.models.clone();
         let wait =
-            move || models.wait_at_least(head, std::time::Duration::from_secs(20)).expect("they follow");
+            move || models.wait_at_least(head, std::time::Duration::from_secs(30)).expect("they follow");
         tokio::task::spawn_blocking(wait).await.expect("the waiting thread lives");
     }
 

@@ -335,7 +335,7 @@ async fn a_stream_ends_when_the_service_stops() {
     let asked = Instant::now();
     site.stop().await;
     assert_eq!(listening.await.unwrap(), None);
-    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -359,7 +359,8 @@ async fn a_stream_ends_when_its_key_is_revoked() {
     let asked = Instant::now();
     site.access.revoke(&made.id, by).unwrap();
     listening.await.unwrap();
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    // before the next heartbeat
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     site.stop().await;
 }
 

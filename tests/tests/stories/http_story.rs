@@ -32,7 +32,7 @@ impl Story {
     /// A read of all that has been written.
     async fn ask(&self, who: &str, path: &str) -> Answer {
         let head = self.stage.market.journal().head().unwrap();
-        self.site.models.wait_at_least(head, Duration::from_secs(5)).unwrap();
+        self.site.models.wait_at_least(head, Duration::from_secs(30)).unwrap();
         self.site.get(who, path).await
     }
 

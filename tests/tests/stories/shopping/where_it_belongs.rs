@@ -259,19 +259,10 @@ async fn a_sale_belongs_to_the_region_of_the_first_hit_of_its_visit_which_may_be
     assert_eq!(sold(Definition::Ga4), ["Hunan 500", "Sichuan 0"]);
 }
 
-/// The least time that something takes of three turns.
-fn least(mut turn: impl FnMut()) -> Duration {
-    let one = |_| {
-        let began = Instant::now();
-        turn();
-        began.elapsed()
-    };
-    (0..3).map(one).min().unwrap()
-}
-
 #[tokio::test]
 async fn one_visitor_with_tens_of_thousands_of_hits_costs_what_as_many_visitors_would() {
-    let mut took = Vec::new();
+    let asked = question("03", "03", &[Dimension::Page]);
+    let mut histories = Vec::new();
     for pages in [4_000usize, 32_000] {
         let mut stage = Stage::in_memory();
         stage.merchant("m1", "0.00").await;
@@ -296,11 +287,19 @@ async fn one_visitor_with_tens_of_thousands_of_hits_costs_what_as_many_visitors_
             record_hits(&stage, part.to_vec()).await;
         }
         let history = history(&stage);
-        let asked = question("03", "03", &[Dimension::Page]);
         let found = history.funnel(&asked).unwrap();
         assert_eq!((found.cells.len(), steps(&found.total)), (pages, [1; 4]));
-        took.push(least(|| drop(history.funnel(&asked).unwrap())));
+        histories.push(history);
+    }
+    // in turns, and the quickest of each: what else the machine does meets both
+    let mut took = [Duration::MAX; 2];
+    for _ in 0..5 {
+        for (history, least) in histories.iter().zip(&mut took) {
+            let began = Instant::now();
+            drop(history.funnel(&asked).unwrap());
+            *least = began.elapsed().min(*least);
+        }
     }
     // eight times as much: 64 times as long where each page looks at each cart
-    assert!(took[1] < took[0] * 24, "{took:?}");
+    assert!(took[1] < took[0] * 40, "{took:?}");
 }
