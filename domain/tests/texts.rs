@@ -4,7 +4,8 @@ mod support;
 
 use std::fmt::Debug;
 
-use daybook_domain::checkout::{Checkout, CheckoutCommand};
+use daybook_domain::checkout::Checkout;
+use daybook_domain::checkout::commands::CheckoutCommand;
 use daybook_domain::decider::passed_on;
 use daybook_domain::deposit::Deposit;
 use daybook_domain::{Aggregate, Event};
