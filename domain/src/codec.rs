@@ -101,6 +101,19 @@ macro_rules! registry {
             pub const fn posts(self) -> bool {
                 match self { $($(Self::$name => registry!(@money $($money)?)),*),* }
             }
+            /// Whether its payload names positions of the journal that it stands in: in one that numbers its events otherwise it would tell
+            /// of others.
+            #[must_use]
+            pub const fn names_positions(self) -> bool {
+                matches!(
+                    self,
+                    Self::LoanPackIssued
+                        | Self::PeriodClosed
+                        | Self::LiabilitiesStated
+                        | Self::MarketPackIssued
+                        | Self::StatementRegistered
+                )
+            }
             /// The JSON Schema of its payload: a reference to the component that the generator keeps.
             pub(crate) fn payload_schema(self, to: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 match self { $($(Self::$name => to.subschema_for::<$name>()),*),* }

@@ -382,13 +382,14 @@ pub trait Journal: Send + Sync + 'static {
     }
 }
 
-/// Takes events as another journal has them: position, version and time are kept, nothing is decided. For copies; who
-/// holds one keeps every other writer out.
+/// Takes events as another journal has them: position, version and time are kept, nothing is decided. A backend that gives
+/// positions of its own ([`Journal::dense`]) keeps all but these. For copies; who holds one keeps every other writer out.
 pub trait Restore: Send {
     /// The journal that is written, for reading.
     fn journal(&self) -> &dyn Journal;
 
-    /// Appends the events behind its last one; durable when this returns, all of them or none.
+    /// Appends the events behind its last one; durable when this returns, all of them or none. Of a backend that appends to one
+    /// stream at a time, after an error those before it are there.
     ///
     /// # Errors
     /// [`JournalError::Malformed`] when the first does not follow the last one that is there, or one not the one before

@@ -27,6 +27,8 @@ mod marks;
 #[cfg(feature = "kurrentdb")]
 mod read;
 #[cfg(feature = "kurrentdb")]
+mod restore;
+#[cfg(feature = "kurrentdb")]
 mod session;
 #[cfg(feature = "standin")]
 pub mod standin;
@@ -38,10 +40,12 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Clock, Journal, JournalError, SystemClock};
+use crate::{Clock, Journal, JournalError, Restore, SystemClock};
 
 #[cfg(feature = "kurrentdb")]
 pub use self::journal::KurrentJournal;
+#[cfg(feature = "kurrentdb")]
+pub use self::restore::KurrentRestore;
 
 /// Bounds and ports of a journal in KurrentDB.
 #[derive(Clone)]
@@ -117,6 +121,20 @@ pub fn open_read_only(url: &str) -> Result<Arc<dyn Journal>, JournalError> {
     return Ok(Arc::new(KurrentJournal::open_read_only(url)?));
     #[cfg(not(feature = "kurrentdb"))]
     Err(not_built(url))
+}
+
+/// Opens a journal to take the events of another one, or makes it.
+///
+/// # Errors
+/// As [`open`].
+pub fn restore(url: &str, options: Options) -> Result<Box<dyn Restore>, JournalError> {
+    #[cfg(feature = "kurrentdb")]
+    return Ok(Box::new(KurrentRestore::open(url, options)?));
+    #[cfg(not(feature = "kurrentdb"))]
+    {
+        let _ = options;
+        Err(not_built(url))
+    }
 }
 
 /// What a build without it says; tests ask it of any build.

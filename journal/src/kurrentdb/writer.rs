@@ -24,7 +24,7 @@ use crate::head::Head;
 use crate::load::Counters;
 use crate::queue::{Entry, Queue};
 use crate::streams::{SlotIndex, Streams};
-use crate::{Append, Expected, Filter, JournalError, Micros, Position, Receipt, Version};
+use crate::{Append, Expected, Filter, JournalError, Kept, Micros, Position, Receipt, Version};
 
 /// What the threads of a journal have in common.
 pub(super) struct Shared {
@@ -154,6 +154,42 @@ impl Writer {
             "{}: somebody else writes stream {}, and only one may; nothing of this was written",
             self.reader.supervisor.target.name, item.stream
         )))
+    }
+
+    /// Writes events of one stream that follow each other, as another journal has them.
+    pub(super) fn restore(&mut self, events: &[Kept]) -> Result<(), JournalError> {
+        self.settle()?;
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
+        let name = &self.reader.supervisor.target.name;
+        if first.recorded_at <= self.last_recorded {
+            return Err(JournalError::Malformed(format!(
+                "event {} of {} was recorded at {}, and {name} ends at {}: it does not follow",
+                first.version, first.stream, first.recorded_at, self.last_recorded
+            )));
+        }
+        let encoded = events.iter().map(|kept| encode(&kept.event, &kept.cause, kept.recorded_at));
+        let sent = Sent {
+            stream: first.stream.clone(),
+            before: first.version.saturating_sub(1),
+            events: encoded.collect::<Result<_, _>>()?,
+            first_id: first.event.id,
+            bytes: events.iter().map(|kept| kept.event.data.len() + kept.event.refs.len()).sum(),
+        };
+        match self.send(&sent) {
+            Outcome::Written(_) => {
+                self.last_recorded = last.recorded_at;
+                Ok(())
+            }
+            Outcome::Refused(error) => Err(error),
+            Outcome::Overtaken => Err(JournalError::Malformed(format!(
+                "event {} does not follow what {name} has of stream {}",
+                first.version, first.stream
+            ))),
+            Outcome::Unknown(why) => {
+                self.unsettled = Some(sent);
+                Err(JournalError::OutcomeUnknown(why))
+            }
+        }
     }
 
     /// Finds out what became of an append that had no answer, by sending it again.

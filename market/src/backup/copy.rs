@@ -1,7 +1,8 @@
-//! A journal into another one, of whatever kind: the same events at the same positions.
+//! A journal into another one, of whatever kind: the same events, at the same positions where both number them alike.
 
 use std::ops::ControlFlow;
 
+use daybook_domain::EventKind;
 use daybook_journal::{Filter, Journal, JournalError, Kept, Position, Restore};
 use serde::Serialize;
 
@@ -26,39 +27,48 @@ pub struct Copied {
 
 /// Copies the events of `from`, as far as it goes when this begins, behind those that `to` has of it already; then holds
 /// one against the other. Positions, times and every stored byte are kept, so that read models and the signed log of the
-/// copy are those of the journal. Cut off, it goes on where it stopped. `told`: events done, of so many.
+/// copy are those of the journal. Where one of the two gives positions of its own, all but these are; then no event may name
+/// any. Cut off, it goes on where it stopped. `told`: the position that it is at, and the last.
 ///
 /// # Errors
-/// [`BackupError::NotACopy`] when `to` holds something that is not the beginning of `from`, or in the end not the same;
-/// [`BackupError::Journal`] when one of the two cannot be read or written.
+/// [`BackupError::NotACopy`] when `to` holds something that is not the beginning of `from`, or in the end not the same, and where
+/// events name positions that would be others; [`BackupError::Journal`] when one of the two cannot be read or written.
 pub fn copy_journal(
     from: &dyn Journal,
     to: &mut dyn Restore,
     told: &mut dyn FnMut(Position, Position),
 ) -> Result<Copied, BackupError> {
     let head = from.head()?;
-    let kept = to.journal().head()?;
     let (source, target) = (from.describe(), to.journal().describe());
-    if !(from.dense() && to.journal().dense()) {
+    let alike = from.dense() && to.journal().dense();
+    if !alike && let Some(named) = position_named(from, head)? {
         return Err(BackupError::NotACopy(format!(
-            "{source} and {target} do not number events alike, and events name positions: none can be a copy of the other"
+            "{source} and {target} do not number events alike, and {named} names positions: it would tell of other events"
         )));
     }
-    if kept > head {
+    let there = Events::of(to.journal(), to.journal().head()?)?;
+    let kept = there.count;
+    if from.dense() && kept > head {
         return Err(BackupError::NotACopy(format!(
             "{target} holds {kept} events and {source} {head}: it is not a copy of it; name a new one"
         )));
     }
-    if Events::of(from, kept)? != Events::of(to.journal(), kept)? {
+    if Events::first(from, head, kept)? != there {
         return Err(BackupError::NotACopy(format!(
             "the {kept} events of {target} are not the first of {source}: it is not a copy of it; name a new one"
         )));
     }
     let mut page = Page::default();
     let mut failed = None;
-    from.scan(kept, Some(head), &Filter::default(), &mut |event| {
+    let after = if from.dense() { kept } else { 0 };
+    let mut number = after;
+    from.scan(after, Some(head), &Filter::default(), &mut |event| {
+        number += 1;
+        if number <= kept {
+            return ControlFlow::Continue(());
+        }
         page.bytes += event.refs.len() + event.data.len();
-        page.events.push(event.into());
+        page.events.push(Kept { position: number, ..event.into() });
         if page.events.len() < EVENTS && page.bytes < BYTES {
             return ControlFlow::Continue(());
         }
@@ -82,7 +92,19 @@ pub fn copy_journal(
             found.count, found.digest, events.count, events.digest
         )));
     }
-    Ok(Copied { kept, copied: head - kept, events })
+    Ok(Copied { kept, copied: events.count - kept, events })
+}
+
+/// The first event that names positions, as it is told; none where none does.
+fn position_named(journal: &dyn Journal, head: Position) -> Result<Option<String>, JournalError> {
+    let kinds = EventKind::ALL.iter().filter(|kind| kind.names_positions()).map(|kind| kind.as_str().into());
+    let filter = Filter { kinds: Some(kinds.collect()), categories: None };
+    let mut named = None;
+    journal.scan(0, Some(head), &filter, &mut |event| {
+        named = Some(format!("{} at position {} ({})", event.kind, event.position, event.stream));
+        ControlFlow::Break(())
+    })?;
+    Ok(named)
 }
 
 #[derive(Default)]

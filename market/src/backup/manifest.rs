@@ -41,7 +41,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Events {
-    /// How many; also the position of the last.
+    /// How many; where positions are dense also the position of the last.
     pub count: Position,
     /// SHA-256 over all that the journal says of each.
     pub digest: String,
@@ -98,20 +98,33 @@ impl Manifest {
 }
 
 impl Events {
-    /// Reads the events up to a position, which must be dense.
+    /// Reads the events up to a position.
+    ///
+    /// # Errors
+    /// [`BackupError::Damaged`] where its positions are dense and one is missing.
     pub(super) fn of(journal: &dyn Journal, upto: Position) -> Result<Self, BackupError> {
+        Self::first(journal, upto, Position::MAX)
+    }
+
+    /// As [`of`](Self::of), no more than so many. An event goes into the digest with its number, which is its position where these are dense.
+    pub(super) fn first(journal: &dyn Journal, upto: Position, most: Position) -> Result<Self, BackupError> {
         let (mut count, mut hash, mut gap) = (0, Sha256::new(), None);
+        let dense = journal.dense();
         journal.scan(0, Some(upto), &Filter::default(), &mut |event| {
-            if event.position != count + 1 {
+            if count == most {
+                return ControlFlow::Break(());
+            }
+            if dense && event.position != count + 1 {
                 gap = Some(event.position);
                 return ControlFlow::Break(());
             }
             count += 1;
-            add(&mut hash, &event);
+            add(&mut hash, count, &event);
             ControlFlow::Continue(())
         })?;
         let missing = gap.map(|found| format!("event {} is followed by {found}", count));
-        let short = (count != upto).then(|| format!("the events end at {count}, not at {upto}"));
+        let all = upto.min(most);
+        let short = (dense && count != all).then(|| format!("the events end at {count}, not at {all}"));
         if let Some(why) = missing.or(short) {
             return Err(BackupError::Damaged(why));
         }
@@ -119,10 +132,10 @@ impl Events {
     }
 }
 
-/// Everything that the journal says of an event; texts with their length before them.
-fn add(hash: &mut Sha256, event: &Recorded<'_>) {
-    let Recorded { position, stream, version, id, kind, schema, occurred_at, recorded_at, .. } = event;
-    for number in [*position, *version, u64::from(*schema)] {
+/// Everything that the journal says of an event, and its number; texts with their length before them.
+fn add(hash: &mut Sha256, number: Position, event: &Recorded<'_>) {
+    let Recorded { stream, version, id, kind, schema, occurred_at, recorded_at, .. } = event;
+    for number in [number, *version, u64::from(*schema)] {
         hash.update(number.to_be_bytes());
     }
     for time in [*occurred_at, *recorded_at] {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use daybook_journal::postgres::PostgresRestore;
 use daybook_journal::sqlite::SqliteRestore;
-use daybook_journal::{Journal, PostgresJournal, Restore, SqliteJournal};
+use daybook_journal::{Journal, PostgresJournal, Restore, SqliteJournal, kurrentdb};
 use daybook_market::backup::copy_journal;
 
 use crate::cli::{Global, Url};
@@ -28,12 +28,13 @@ enum What {
 /// Copy a journal into another one, of whatever kind, and compare the two
 #[derive(Debug, clap::Args)]
 #[command(long_about = "Copy a journal into another one, of whatever kind, and compare the two.\n\n\
-    Positions, times and every stored byte are kept: the copy has the same digests and the same signed log. TO is made \
-    where there is none; what it holds must be the beginning of FROM, so a copy that was cut off, or made a while ago, goes \
+    Positions, times and every stored byte are kept: the copy has the same digests and the same signed log. KurrentDB gives \
+    positions of its own: to and from there all but these are kept, and a journal is refused whose events name positions (a close \
+    of the books, a statement of liabilities, a bank's statement, an issued pack). TO is made where there is none; what it holds must be the beginning of FROM, so a copy that was cut off, or made a while ago, goes \
     on where it ends. FROM may be in use: what it has when this begins is copied. The market's own files (keys, \
     webhooks, the log's folder) are not: copy those beside TO, under its name.")]
 struct Copy {
-    /// The journal to read: sqlite:PATH or postgres://USER@HOST/DATABASE
+    /// The journal to read: sqlite:PATH, postgres://USER@HOST/DATABASE or esdb://USER@HOST:2113
     #[arg(value_name = "FROM")]
     from: Url,
     /// The journal to make or to go on with
@@ -47,15 +48,6 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     }
 }
 
-/// A copy keeps positions, and events name them: a close of the books says through which position it counts. KurrentDB gives
-/// positions of its own, so a copy would have to rewrite what was recorded.
-fn not_copied(url: &Url) -> Failure {
-    Failure::Usage(format!(
-        "{url} is a KurrentDB, which gives positions of its own, and closes of the books name positions: a journal is neither \
-         copied from there nor to there; copy a KurrentDB by its own backup"
-    ))
-}
-
 fn copied(global: &Global, args: &Copy) -> Result<(), Failure> {
     if args.from == args.to {
         return Err(Failure::Usage("FROM and TO are the same journal".to_owned()));
@@ -64,12 +56,12 @@ fn copied(global: &Global, args: &Copy) -> Result<(), Failure> {
     let from: Box<dyn Journal> = match &args.from {
         Url::Sqlite(path) => Box::new(SqliteJournal::open_read_only(path)?),
         Url::Postgres(url) => Box::new(PostgresJournal::open_read_only(url)?),
-        Url::Kurrent(_) => return Err(not_copied(&args.from)),
+        Url::Kurrent(url) => Box::new(kurrentdb::open_read_only(url)?),
     };
     let mut to: Box<dyn Restore> = match &args.to {
         Url::Sqlite(path) => Box::new(SqliteRestore::open(path)?),
         Url::Postgres(url) => Box::new(PostgresRestore::open(url)?),
-        Url::Kurrent(_) => return Err(not_copied(&args.to)),
+        Url::Kurrent(url) => kurrentdb::restore(url, kurrentdb::Options::default())?,
     };
     let progress = Progress::new(!global.no_progress, "copying", 1);
     let done = copy_journal(&*from, &mut *to, &mut |at, of| {

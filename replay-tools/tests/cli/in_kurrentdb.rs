@@ -43,10 +43,16 @@ fn a_demo_of_a_seed_has_the_same_digests_in_sqlite_and_in_kurrentdb() {
     assert_eq!(place.digest(&url, "sqlite:kdb.views.db"), expected, "rebuilt");
     assert_eq!(json(&place, &url, &["status"])["lag"], 0);
 
-    let url_of_else = "sqlite:else.db";
+    // into a file, whose positions count its events, and into another journal there
+    let copied = place.json(&["journal", "copy", &url, "sqlite:copy.db"]);
+    assert_eq!(place.digest("sqlite:copy.db", "sqlite:copy.views.db"), expected, "copied from there");
+    let second = format!("{url}&journal=second");
+    let there = place.json(&["journal", "copy", "sqlite:copy.db", &second]);
+    assert_eq!((&there["digest"], &there["copied"]), (&copied["digest"], &copied["events"]));
+    assert_eq!(place.json(&["journal", "copy", "sqlite:copy.db", &second])["copied"], 0);
+
     for (args, told) in [
-        (&["journal", "copy", &url, url_of_else][..], "closes of the books name positions"),
-        (&["journal", "copy", "sqlite:daybook.db", &url], "closes of the books name positions"),
+        (&["journal", "copy", "sqlite:daybook.db", &url][..], "are not the first of"),
         (&["backup", "copy", "--journal", &url, "--read-models", "sqlite:kdb.views.db"], "is a database"),
         (&["demo", "--journal", &url], "--read-models sqlite:daybook.views.db"),
     ] {

@@ -24,6 +24,30 @@ fn every_event_type_has_a_complete_and_a_minimal_fixture_for_each_schema_version
     none("a payload once stored must decode for ever; write its fixture:", &missing);
 }
 
+#[test]
+fn every_event_type_that_names_a_position_says_so() {
+    // of an account's lines, which are numbered in the account
+    let others = [EventKind::SettlementClosed];
+    let fixtures = files("domain", &[".json"]);
+    let mut findings = Vec::new();
+    for kind in EventKind::ALL.iter().filter(|kind| !others.contains(kind)) {
+        let name = format!("/{}.v{}.complete.json", kind.as_str(), kind.schema());
+        let fixture = fixtures.iter().find(|file| file.path.ends_with(&name));
+        let text = fixture.map(|file| file.text.as_str()).unwrap_or_default();
+        let named = ["\"through\":", "\"follows\":"].iter().any(|key| {
+            let after = text.split(key).skip(1);
+            after.map(str::trim_start).any(|value| value.starts_with(|c: char| c.is_ascii_digit()))
+        });
+        if named != kind.names_positions() {
+            findings.push(kind.as_str().to_owned());
+        }
+    }
+    none(
+        "a journal whose events name positions is not copied to others (`EventKind::names_positions`):",
+        &findings,
+    );
+}
+
 /// Event types that no read model looks at, and why.
 const NOT_ROUTED: &[(EventKind, &str)] = &[
     (
