@@ -111,7 +111,7 @@ macro_rules! registry {
                         | Self::PeriodClosed
                         | Self::LiabilitiesStated
                         | Self::MarketPackIssued
-                        | Self::StatementRegistered
+                        | Self::StatementImported
                 )
             }
             /// The JSON Schema of its payload: a reference to the component that the generator keeps.

@@ -243,12 +243,15 @@ pub fn said(field: &'static str, text: &str) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Text that a follow-up command passes on with words of its own before it, cut to what a command may say: money must
-/// not stay where it is because somebody explained at length why it moves.
+/// Text that a follow-up command passes on, cut to what a command may say, with a word in the place of nothing: money must not stay where it
+/// is because somebody explained at length why it moves, or history not at all.
 #[must_use]
 pub fn passed_on(mut text: String) -> String {
     /// Says that there was more.
     const MORE: char = '…';
+    if text.trim().is_empty() {
+        return "no reason given".to_owned();
+    }
     if text.len() > MAX_TEXT {
         text.truncate(text.floor_char_boundary(MAX_TEXT - MORE.len_utf8()));
         text.push(MORE);

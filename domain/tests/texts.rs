@@ -108,6 +108,9 @@ fn people_say_why_in_a_few_words() {
             json!({ "action": "restore", "order": "o1", "dispute": "d1", "amount": cny("1.00") }),
         ],
     );
+    // history is taken as it is
+    let silent = json!({ "action": "hold", "reason": "" });
+    placed().importing().when(read(&silent)).then_kinds(&["OrderHeld"]);
     // what fails is a fact, whatever the provider has to say of it
     let failed = json!({ "action": "fail_payment", "payment": "p1", "provider": "bank", "reason": "" });
     let events = checkout.when(read::<CheckoutCommand>(&failed)).result.expect("recorded");
@@ -118,6 +121,7 @@ fn people_say_why_in_a_few_words() {
 fn what_is_passed_on_is_shortened_between_letters() {
     assert_eq!(passed_on("dispute d1 ruled: broken".to_owned()), "dispute d1 ruled: broken");
     assert_eq!(passed_on("x".repeat(MOST)).len(), MOST);
+    assert_eq!(passed_on(" ".to_owned()), "no reason given");
     for letter in ["x", "é", "破", "🦀"] {
         let short = passed_on(format!("d: {}", letter.repeat(MOST)));
         assert!((MOST - 3..=MOST).contains(&short.len()), "{}", short.len());

@@ -14,6 +14,9 @@ const MOST_TAKEN: u64 = 4 << 30;
 /// Rows after which it is asked again whether there is room for more.
 const ASKED_AFTER: usize = 1_024;
 
+/// Most bytes that room is made for before they are written.
+const MOST_GUESSED: usize = 256 << 20;
+
 /// A value that stands in a cell.
 pub trait Cell: Sized {
     /// Writes it.
@@ -348,7 +351,8 @@ pub fn file_of<R: Row>(rows: &[R], of: Currency) -> Result<(&'static str, Vec<u8
     write(first, of, &mut bytes)?;
     if first.len() < rows.len() {
         // a long table is as long as its first rows say, about: growing to that it would be copied again and again
-        bytes = Vec::with_capacity(bytes.len().div_ceil(first.len()) * rows.len() / 8 * 9);
+        let guess = bytes.len().div_ceil(first.len()).saturating_mul(rows.len()) / 8 * 9;
+        bytes = Vec::with_capacity(guess.min(MOST_GUESSED));
         write(rows, of, &mut bytes)?;
     }
     Ok((R::FILE, bytes))

@@ -254,19 +254,25 @@ pub fn read(path: &Path, reading: &Reading<'_>) -> Result<Files, PackError> {
 pub fn stands(path: &Path, files: &Files) -> Result<bool, PackError> {
     let name = path.display().to_string();
     let failed = |error| PackError::file(name.clone(), error);
+    let whole = Reading { most: MOST_BYTES, only: None };
     if fs::metadata(path).map_err(failed)?.is_dir() {
-        return Ok(read(path, &Reading { most: MOST_BYTES, only: None })? == *files);
+        return Ok(read(path, &whole)? == *files);
     }
     let broken = |error: zip::result::ZipError| PackError::malformed(name.clone(), error);
     directory(path).map_err(failed)??;
     let mut zip = ZipArchive::new(File::open(path).map_err(failed)?).map_err(broken)?;
     zip.validate_header_consistency().map_err(broken)?;
-    // held to each other as they are read: a second copy of them all would only be made to be compared
-    let mut buffer = vec![0; 64 << 10];
+    let mut limits = Limits::of(files.get(LIST).map_or(&[], Vec::as_slice), &whole);
+    let (mut found, mut buffer) = (0, vec![0; 64 << 10]);
     for at in 0..zip.len() {
         let mut entry = zip.by_index(at).map_err(broken)?;
         let inner = entry.name().map_err(broken)?.into_owned();
-        let Some(mut rest) = files.get(&inner).map(Vec::as_slice) else { return Ok(false) };
+        if entry.is_dir() {
+            continue;
+        }
+        // held to each other as they are read: a second copy of them all would only be made to be compared
+        let Some(expected) = files.get(&inner) else { return Ok(false) };
+        let (mut rest, mut entry) = (expected.as_slice(), entry.take(limits.most(&inner)));
         loop {
             let read = entry.read(&mut buffer).map_err(|error| PackError::file(inner.clone(), error))?;
             match rest.strip_prefix(&buffer[..read]) {
@@ -280,8 +286,10 @@ pub fn stands(path: &Path, files: &Files) -> Result<bool, PackError> {
         if !rest.is_empty() {
             return Ok(false);
         }
+        limits.took(&inner, expected.len() as u64)?;
+        found += 1;
     }
-    Ok(zip.len() == files.len())
+    Ok(found == files.len())
 }
 
 /// Whether a zip ends with a directory that is no longer than a pack's can be: before that is read, which is work too. It is the file's last
@@ -336,28 +344,40 @@ impl<'n> Limits<'n> {
     /// Reads a file, and a byte more than it may have at most: it is not the one that was listed then, which the check says.
     /// Of what is neither listed nor a proof that a pack can have only the name is of interest: no signature of the list holds for how long it is.
     fn take(&mut self, from: &mut dyn std::io::Read, name: &str) -> Result<Vec<u8>, PackError> {
-        let proves = name.strip_prefix(PROOF).is_some_and(|name| proof::ALL.contains(&name));
+        let mut bytes = Vec::new();
+        from.take(self.most(name)).read_to_end(&mut bytes).map_err(|error| PackError::file(name, error))?;
+        self.took(name, bytes.len() as u64)?;
+        Ok(bytes)
+    }
+
+    /// How much of a file is read.
+    fn most(&self, name: &str) -> u64 {
         let most = match self.listed.get(name) {
             _ if !self.reading.wants(name) => 0,
-            _ if proves => MOST_PROVING + 1,
+            _ if proves(name) => MOST_PROVING + 1,
             Some(listed) => listed.saturating_add(1),
             None if name == LIST => MOST_LISTED,
             None => 0,
         };
-        let mut bytes = Vec::new();
-        from.take(most.min(self.room + 1))
-            .read_to_end(&mut bytes)
-            .map_err(|error| PackError::file(name, error))?;
-        if proves && bytes.len() as u64 > MOST_PROVING {
+        most.min(self.room + 1)
+    }
+
+    /// Counts what was read of a file; refused where that is more than it may have.
+    fn took(&mut self, name: &str, bytes: u64) -> Result<(), PackError> {
+        if proves(name) && bytes > MOST_PROVING {
             return Err(PackError::malformed(
                 name,
                 format!("it is longer than the {MOST_PROVING} bytes that a proof may have"),
             ));
         }
-        self.room =
-            self.room.checked_sub(bytes.len() as u64).ok_or_else(|| too_much(name, self.reading.most))?;
-        Ok(bytes)
+        self.room = self.room.checked_sub(bytes).ok_or_else(|| too_much(name, self.reading.most))?;
+        Ok(())
     }
+}
+
+/// Whether a file is a proof that a pack can have.
+fn proves(name: &str) -> bool {
+    name.strip_prefix(PROOF).is_some_and(|name| proof::ALL.contains(&name))
 }
 
 fn too_much(name: &str, most: u64) -> PackError {

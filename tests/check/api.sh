@@ -22,6 +22,7 @@ if python3 -m venv "$folder/venv" 2>/dev/null && "$folder/venv/bin/pip" install 
     -r "$checks/requirements-api.txt" 2>"$folder/pip.log"; then
     python="$folder/venv/bin"
 else
+    cat "$folder/pip.log" 2>/dev/null || true
     echo "LEFT OUT: the generated client and schemathesis (no python3-venv here, or PyPI is out of reach)"
 fi
 

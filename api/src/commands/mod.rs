@@ -48,8 +48,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Longest Idempotency-Key.
 const LONGEST_KEY: usize = 128;
 
-/// Longest text in a command: what follows from one quotes it, and has 2,000 bytes for all it says.
-const LONGEST_TEXT: usize = 1_900;
+/// Longest text in a command, whoever said it.
+const LONGEST_TEXT: usize = 2_000;
 
 /// What a command is for.
 #[derive(Clone, Copy)]

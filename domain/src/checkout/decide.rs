@@ -42,10 +42,11 @@ impl Aggregate for Checkout {
                 "the checkout was never opened: open it first, without orders if it has none",
             ));
         }
-        // what a bank or a provider said is a fact and taken as it came
-        if let C::AcceptShortfall { reason, .. }
-        | C::RefundUnallocated { reason, .. }
-        | C::Cancel { reason } = command
+        // what a bank or a provider said is a fact and taken as it came, and so is all that history says
+        if !context.import
+            && let C::AcceptShortfall { reason, .. }
+            | C::RefundUnallocated { reason, .. }
+            | C::Cancel { reason } = command
         {
             said("reason", reason)?;
         }

@@ -27,7 +27,10 @@ impl Aggregate for Deposit {
 
     fn decide(&self, command: &DepositCommand, context: &Context<'_>) -> Decision {
         use DepositCommand as C;
-        if let C::Freeze { reason, .. } | C::Deduct { reason, .. } | C::Restore { reason, .. } = command {
+        // history is taken as it is
+        if !context.import
+            && let C::Freeze { reason, .. } | C::Deduct { reason, .. } | C::Restore { reason, .. } = command
+        {
             said("reason", reason)?;
         }
         match command {

@@ -15,7 +15,8 @@ pub(super) fn refuse<T>(code: &'static str, message: impl Into<String>) -> Resul
     Err(Rejection::new(code, message.into()))
 }
 
-/// Refuses free text that says nothing or too much. What a bank or a provider said is a fact and taken as it came.
+/// Refuses free text that says nothing or too much. What a bank or a provider said is a fact and taken as it came, and so is all that
+/// history says.
 fn check_text(command: &C) -> Result<(), Rejection> {
     match command {
         C::Hold { reason }
@@ -79,7 +80,9 @@ impl Aggregate for Order {
         if !self.placed() && !matches!(command, C::Place(_)) {
             return refuse("order_unknown", "the order was never placed: place it first");
         }
-        check_text(command)?;
+        if !context.import {
+            check_text(command)?;
+        }
         match command {
             C::Place(place) => self.place(place, context),
             C::Hold { reason } => self.hold(reason),

@@ -53,13 +53,18 @@ impl KurrentJournal {
         Ok(Self { reader, head, writing })
     }
 
+    /// One that only reads.
+    pub(super) fn reading(reader: Reader) -> Self {
+        Self { reader, head: Arc::default(), writing: None }
+    }
+
     /// As [`open_read_only`](super::open_read_only).
     ///
     /// # Errors
     /// As there.
     pub fn open_read_only(url: &str) -> Result<Self, JournalError> {
         let reader = Reader::new(Supervisor::new(Target::parse(url)?, Options::default().patience));
-        let journal = Self { reader, head: Arc::default(), writing: None };
+        let journal = Self::reading(reader);
         // who waits at once is not told that there is nothing
         if journal.head()? == 0 && !super::lease::was_taken(&journal.reader.supervisor)? {
             return Err(JournalError::Unavailable(format!(

@@ -23,6 +23,7 @@ use super::session::{Failure, Tries};
 use crate::head::Head;
 use crate::load::Counters;
 use crate::queue::{Entry, Queue};
+use crate::restore::does_not_follow;
 use crate::streams::{SlotIndex, Streams};
 use crate::{Append, Expected, Filter, JournalError, Kept, Micros, Position, Receipt, Version};
 
@@ -50,7 +51,7 @@ struct Sent {
     /// Version of the stream before it.
     before: Version,
     events: Vec<EventData>,
-    first_id: uuid::Uuid,
+    ids: Vec<uuid::Uuid>,
     bytes: usize,
 }
 
@@ -159,32 +160,35 @@ impl Writer {
     /// Writes events of one stream that follow each other, as another journal has them.
     pub(super) fn restore(&mut self, events: &[Kept]) -> Result<(), JournalError> {
         self.settle()?;
-        let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
-        let name = &self.reader.supervisor.target.name;
-        if first.recorded_at <= self.last_recorded {
-            return Err(JournalError::Malformed(format!(
-                "event {} of {} was recorded at {}, and {name} ends at {}: it does not follow",
-                first.version, first.stream, first.recorded_at, self.last_recorded
-            )));
+        let Some(first) = events.first() else { return Ok(()) };
+        let there = self.reader.version(&first.stream)?;
+        let mut recorded_at = self.last_recorded;
+        for (kept, version) in events.iter().zip(there + 1..) {
+            if kept.version != version || kept.recorded_at <= recorded_at {
+                return Err(does_not_follow(kept, version - 1, self.shared.head.get(), recorded_at));
+            }
+            recorded_at = kept.recorded_at;
         }
         let encoded = events.iter().map(|kept| encode(&kept.event, &kept.cause, kept.recorded_at));
         let sent = Sent {
             stream: first.stream.clone(),
-            before: first.version.saturating_sub(1),
+            before: there,
             events: encoded.collect::<Result<_, _>>()?,
-            first_id: first.event.id,
+            ids: events.iter().map(|kept| kept.event.id).collect(),
             bytes: events.iter().map(|kept| kept.event.data.len() + kept.event.refs.len()).sum(),
         };
         match self.send(&sent) {
             Outcome::Written(_) => {
-                self.last_recorded = last.recorded_at;
+                self.last_recorded = recorded_at;
                 Ok(())
             }
             Outcome::Refused(error) => Err(error),
-            Outcome::Overtaken => Err(JournalError::Malformed(format!(
-                "event {} does not follow what {name} has of stream {}",
-                first.version, first.stream
-            ))),
+            Outcome::Overtaken => Err(does_not_follow(
+                first,
+                self.reader.version(&first.stream)?,
+                self.shared.head.get(),
+                self.last_recorded,
+            )),
             Outcome::Unknown(why) => {
                 self.unsettled = Some(sent);
                 Err(JournalError::OutcomeUnknown(why))
@@ -282,9 +286,9 @@ impl Writer {
         }
         // also when it is not written: it only has to grow
         self.last_recorded = recorded_at;
-        let first_id = item.events.first().map(|event| event.id).unwrap_or_default();
+        let ids = item.events.iter().map(|event| event.id).collect();
         let bytes = item.events.iter().map(|event| event.data.len() + event.refs.len()).sum();
-        Ok(Sent { stream: item.stream.clone(), before, events, first_id, bytes })
+        Ok(Sent { stream: item.stream.clone(), before, events, ids, bytes })
     }
 
     /// Sends until there is a clear answer or no time left.
@@ -351,14 +355,17 @@ impl Writer {
         })
     }
 
-    /// Whether the event behind `before` is the first of what was sent.
+    /// Whether the events behind `before` are those that were sent.
     fn is_there(&self, sent: &Sent) -> Result<bool, JournalError> {
-        let mut found = None;
-        self.reader.stream(&sent.stream, sent.before, &mut |stored| {
-            found = Some(stored.id);
-            ControlFlow::Break(())
+        let mut left = sent.ids.iter();
+        self.reader.stream(&sent.stream, sent.before, &mut |stored| match left.as_slice().first() {
+            Some(id) if *id == stored.id => {
+                left.next();
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Break(()),
         })?;
-        Ok(found == Some(sent.first_id))
+        Ok(left.len() == 0)
     }
 
     fn refusal(&self, sent: &Sent, error: &Error) -> JournalError {

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use daybook_domain::EventKind;
 use daybook_journal::{Filter, Journal, JournalError, Kept, Position, Restore};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::BackupError;
 use super::manifest::Events;
 
-/// Events and bytes of their payloads that are written at once.
+/// Events and bytes of their payloads that are written at once, about.
 const EVENTS: usize = 2_000;
 const BYTES: usize = 8 << 20;
 
@@ -67,19 +68,16 @@ pub fn copy_journal(
         if number <= kept {
             return ControlFlow::Continue(());
         }
-        page.bytes += event.refs.len() + event.data.len();
-        page.events.push(Kept { position: number, ..event.into() });
-        if page.events.len() < EVENTS && page.bytes < BYTES {
-            return ControlFlow::Continue(());
-        }
-        told(event.position, head);
-        match page.write(to) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
+        if page.ends_before(event.command) {
+            told(event.position, head);
+            if let Err(error) = page.write(to) {
                 failed = Some(error);
-                ControlFlow::Break(())
+                return ControlFlow::Break(());
             }
         }
+        page.bytes += event.refs.len() + event.data.len();
+        page.events.push(Kept { position: number, ..event.into() });
+        ControlFlow::Continue(())
     })?;
     failed.map_or(Ok(()), Err)?;
     page.write(to)?;
@@ -114,6 +112,13 @@ struct Page {
 }
 
 impl Page {
+    /// Whether it is full, and what comes is of another command: what one made is in one page, so that a copy that is cut off has all or
+    /// nothing of it.
+    fn ends_before(&self, command: Uuid) -> bool {
+        let full = self.events.len() >= EVENTS || self.bytes >= BYTES;
+        full && self.events.last().is_some_and(|last| last.cause.command != command)
+    }
+
     fn write(&mut self, to: &mut dyn Restore) -> Result<(), JournalError> {
         self.bytes = 0;
         let events = std::mem::take(&mut self.events);

@@ -40,7 +40,7 @@ pub(super) fn react(happened: &Happened, commands: &Commands) -> Result<Vec<Reac
             DeductedTo::Buyer { order } => {
                 vec![Reaction::new(
                     "refund",
-                    issue(order, happened.id, e.amount, Bearer::Deposit, &e.reason, None),
+                    issue(order, happened.id, e.amount, Bearer::Deposit, &passed_on(e.reason.clone()), None),
                 )]
             }
             DeductedTo::Penalty | DeductedTo::MerchantBalance => Vec::new(),
@@ -104,7 +104,7 @@ impl Case<'_> {
                         order: self.order,
                         dispute: e.dispute,
                         amount: e.to_deposit,
-                        reason: e.reason.clone(),
+                        reason: passed_on(e.reason.clone()),
                     };
                     out.push(Reaction::new("restore", self.deposit(restore)));
                 }

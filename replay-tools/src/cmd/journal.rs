@@ -30,9 +30,10 @@ enum What {
 #[command(long_about = "Copy a journal into another one, of whatever kind, and compare the two.\n\n\
     Positions, times and every stored byte are kept: the copy has the same digests and the same signed log. KurrentDB gives \
     positions of its own: to and from there all but these are kept, and a journal is refused whose events name positions (a close \
-    of the books, a statement of liabilities, a bank's statement, an issued pack). TO is made where there is none; what it holds must be the beginning of FROM, so a copy that was cut off, or made a while ago, goes \
-    on where it ends. FROM may be in use: what it has when this begins is copied. The market's own files (keys, \
-    webhooks, the log's folder) are not: copy those beside TO, under its name.")]
+    of the books, a statement of liabilities, a bank's statement, an issued pack). TO is made where there is none; what it holds \
+    must be the beginning of FROM, so a copy that was cut off, or made a while ago, goes on where it ends; until this has ended \
+    with 0 nothing may write TO. FROM may be in use: what it has when this begins is copied. The market's own files (keys, \
+    webhooks, the log's folder) are not: copy those beside TO, under its name; behind a copy to or from KurrentDB keys alone.")]
 struct Copy {
     /// The journal to read: sqlite:PATH, postgres://USER@HOST/DATABASE or esdb://USER@HOST:2113
     #[arg(value_name = "FROM")]

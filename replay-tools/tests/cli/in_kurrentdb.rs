@@ -51,8 +51,10 @@ fn a_demo_of_a_seed_has_the_same_digests_in_sqlite_and_in_kurrentdb() {
     assert_eq!((&there["digest"], &there["copied"]), (&copied["digest"], &copied["events"]));
     assert_eq!(place.json(&["journal", "copy", "sqlite:copy.db", &second])["copied"], 0);
 
+    let other = ["--journal", "sqlite:else.db", "--read-models", "sqlite:else.views.db"];
+    place.json(&[&["demo", "--days", "2", "--orders-per-day", "10", "--seed", "12"][..], &other].concat());
     for (args, told) in [
-        (&["journal", "copy", "sqlite:daybook.db", &url][..], "are not the first of"),
+        (&["journal", "copy", "sqlite:else.db", &url][..], "not the first of"),
         (&["backup", "copy", "--journal", &url, "--read-models", "sqlite:kdb.views.db"], "is a database"),
         (&["demo", "--journal", &url], "--read-models sqlite:daybook.views.db"),
     ] {
