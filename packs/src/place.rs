@@ -265,7 +265,7 @@ pub fn stands(path: &Path, files: &Files) -> Result<bool, PackError> {
     let mut limits = Limits::of(files.get(LIST).map_or(&[], Vec::as_slice), &whole);
     let (mut found, mut buffer) = (0, vec![0; 64 << 10]);
     for at in 0..zip.len() {
-        let mut entry = zip.by_index(at).map_err(broken)?;
+        let entry = zip.by_index(at).map_err(broken)?;
         let inner = entry.name().map_err(broken)?.into_owned();
         if entry.is_dir() {
             continue;
