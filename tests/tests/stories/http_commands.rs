@@ -117,7 +117,7 @@ async fn a_merchants_key_neither_dates_back_nor_speaks_for_others_nor_spends_the
     for who in ["merchant-m1", "operator"] {
         assert_eq!(site.post(who, &long, "k", &json!({})).await.status, 400);
     }
-    let talk = site.post("operator", "/v1/orders/o1/hold", "k", &json!({"reason": "x".repeat(2_000)})).await;
+    let talk = site.post("operator", "/v1/orders/o1/hold", "k", &json!({"reason": "x".repeat(2_001)})).await;
     assert_eq!((talk.status, &talk.body["pointer"]), (400, &json!("/reason")), "{}", talk.text);
     let voucher = |by: &str| json!({"voucher": "v1", "proposed_by": by, "reason": "r", "entries": []});
     for (by, code) in [("nobody", "forbidden"), ("key:operator", "forbidden"), ("key:admin", "refused")] {
