@@ -226,6 +226,22 @@ pub fn read(path: &Path, reading: &Reading<'_>) -> Result<Files, PackError> {
     if !kind.is_file() {
         return Err(PackError::malformed(name, "it is neither a folder nor a file"));
     }
+    let mut files = Files::new();
+    zipped(path, reading, &mut |limits, name, from| {
+        files.insert(name.to_owned(), limits.take(from, name)?);
+        Ok(())
+    })?;
+    Ok(files)
+}
+
+/// What is done with a file of a zip: how much of it may be read, its name, and what it is read from.
+type EachOfZip<'e, 'n> =
+    &'e mut dyn FnMut(&mut Limits<'n>, &str, &mut dyn std::io::Read) -> Result<(), PackError>;
+
+/// Goes through the files of a zip that are wanted of it, whatever stands between them.
+fn zipped<'n>(path: &Path, reading: &Reading<'n>, each: EachOfZip<'_, 'n>) -> Result<(), PackError> {
+    let name = path.display().to_string();
+    let failed = |error| PackError::file(name.clone(), error);
     let broken = |error: zip::result::ZipError| PackError::malformed(name.clone(), error);
     directory(path).map_err(failed)??;
     let mut zip = ZipArchive::new(File::open(path).map_err(failed)?).map_err(broken)?;
@@ -237,59 +253,31 @@ pub fn read(path: &Path, reading: &Reading<'_>) -> Result<Files, PackError> {
         Err(error) => return Err(broken(error)),
     };
     let mut limits = Limits::of(&list, reading);
-    let mut files = Files::new();
     for at in 0..zip.len() {
         let mut entry = zip.by_index(at).map_err(broken)?;
         let inner = entry.name().map_err(broken)?.into_owned();
-        if entry.is_dir() || !reading.wants(&inner) {
-            continue;
+        if !entry.is_dir() && reading.wants(&inner) {
+            each(&mut limits, &inner, &mut entry)?;
         }
-        let bytes = limits.take(&mut entry, &inner)?;
-        files.insert(inner, bytes);
     }
-    Ok(files)
+    Ok(())
 }
 
-/// Whether these files stand there and no others, byte by byte, as whoever gets them will find them.
+/// Whether these files stand there and no others, byte by byte, as whoever gets them will find them. A zip is held to them as it is read: a second
+/// copy of them all would only be made to be compared.
 pub fn stands(path: &Path, files: &Files) -> Result<bool, PackError> {
-    let name = path.display().to_string();
-    let failed = |error| PackError::file(name.clone(), error);
     let whole = Reading { most: MOST_BYTES, only: None };
-    if fs::metadata(path).map_err(failed)?.is_dir() {
+    let kind = fs::metadata(path).map_err(|error| PackError::file(path.display().to_string(), error))?;
+    if !kind.is_file() {
         return Ok(read(path, &whole)? == *files);
     }
-    let broken = |error: zip::result::ZipError| PackError::malformed(name.clone(), error);
-    directory(path).map_err(failed)??;
-    let mut zip = ZipArchive::new(File::open(path).map_err(failed)?).map_err(broken)?;
-    zip.validate_header_consistency().map_err(broken)?;
-    let mut limits = Limits::of(files.get(LIST).map_or(&[], Vec::as_slice), &whole);
-    let (mut found, mut buffer) = (0, vec![0; 64 << 10]);
-    for at in 0..zip.len() {
-        let entry = zip.by_index(at).map_err(broken)?;
-        let inner = entry.name().map_err(broken)?.into_owned();
-        if entry.is_dir() {
-            continue;
-        }
-        // held to each other as they are read: a second copy of them all would only be made to be compared
-        let Some(expected) = files.get(&inner) else { return Ok(false) };
-        let (mut rest, mut entry) = (expected.as_slice(), entry.take(limits.most(&inner)));
-        loop {
-            let read = entry.read(&mut buffer).map_err(|error| PackError::file(inner.clone(), error))?;
-            match rest.strip_prefix(&buffer[..read]) {
-                Some(after) => rest = after,
-                None => return Ok(false),
-            }
-            if read == 0 {
-                break;
-            }
-        }
-        if !rest.is_empty() {
-            return Ok(false);
-        }
-        limits.took(&inner, expected.len() as u64)?;
+    let (mut found, mut same) = (0, true);
+    zipped(path, &whole, &mut |limits, name, from| {
         found += 1;
-    }
-    Ok(found == files.len())
+        same = same && files.get(name).map_or(Ok(false), |expected| limits.hold(from, name, expected))?;
+        Ok(())
+    })?;
+    Ok(same && found == files.len())
 }
 
 /// Whether a zip ends with a directory that is no longer than a pack's can be: before that is read, which is work too. It is the file's last
@@ -348,6 +336,21 @@ impl<'n> Limits<'n> {
         from.take(self.most(name)).read_to_end(&mut bytes).map_err(|error| PackError::file(name, error))?;
         self.took(name, bytes.len() as u64)?;
         Ok(bytes)
+    }
+
+    /// Whether a file reads as these bytes, as far as it is read.
+    fn hold(&mut self, from: &mut dyn std::io::Read, name: &str, expected: &[u8]) -> Result<bool, PackError> {
+        let (mut rest, mut from, mut buffer) = (expected, from.take(self.most(name)), vec![0; 64 << 10]);
+        loop {
+            let read = from.read(&mut buffer).map_err(|error| PackError::file(name, error))?;
+            match rest.strip_prefix(&buffer[..read]) {
+                Some(after) if read > 0 => rest = after,
+                Some([]) => break,
+                _ => return Ok(false),
+            }
+        }
+        self.took(name, expected.len() as u64)?;
+        Ok(true)
     }
 
     /// How much of a file is read.

@@ -3,6 +3,8 @@
 
 mod hand;
 
+use std::io::Write as _;
+
 use daybook_packs::proof::{CONSENT, ISSUED, STATEMENT};
 use daybook_packs::{Figures, Pack};
 use hand::facts;
@@ -133,6 +135,26 @@ fn what_stands_among_the_proofs_under_a_name_of_none_is_not_read_and_named_all_t
 }
 
 #[cfg(unix)]
+#[test]
+fn a_zip_with_folders_and_files_of_others_in_it_stands_as_it_was_read() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("pack.zip");
+    pack().write(&path).unwrap();
+    let file = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let mut zip = zip::ZipWriter::new_append(file).unwrap();
+    let options = zip::write::SimpleFileOptions::default();
+    zip.add_directory("proof/", options).unwrap();
+    zip.start_file(".DS_Store", options).unwrap();
+    zip.write_all(b"a desktop's").unwrap();
+    zip.finish().unwrap();
+    let mut read = Pack::read(&path).unwrap();
+    assert_eq!(read.file(".DS_Store"), Some(&b""[..]), "known by its name alone");
+    assert!(read.stands(&path).unwrap() && !pack().stands(&path).unwrap());
+    read.prove(&path, ISSUED, b"issued".to_vec()).unwrap();
+    assert!(read.stands(&path).unwrap());
+    assert_eq!(Pack::read(&path).unwrap(), read);
+}
+
 #[test]
 fn who_may_read_a_pack_may_read_it_when_it_is_proved_and_nobody_else() {
     use std::os::unix::fs::PermissionsExt as _;
