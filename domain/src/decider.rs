@@ -226,7 +226,7 @@ pub fn not_negative(field: &'static str, amount: Money) -> Result<(), Rejection>
 }
 
 /// Longest free text in a command, in bytes.
-const MAX_TEXT: usize = 2_000;
+pub const MAX_TEXT: usize = 2_000;
 
 /// Refuses a text that says nothing, or more than a note should.
 ///

@@ -19,6 +19,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use daybook_commands::Executed;
+use daybook_domain::decider::MAX_TEXT;
 use daybook_domain::schema::Schemas;
 use daybook_domain::{MerchantId, Reference, Timestamp};
 use daybook_market::{AnyCommand, AnyRequest};
@@ -47,9 +48,6 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Longest Idempotency-Key.
 const LONGEST_KEY: usize = 128;
-
-/// Longest text in a command, whoever said it.
-const LONGEST_TEXT: usize = 2_000;
 
 /// What a command is for.
 #[derive(Clone, Copy)]
@@ -204,8 +202,8 @@ fn bounded<'v>(
         let before = pointer.len();
         *pointer += &format!("/{name}");
         match value {
-            Value::String(text) if text.len() > LONGEST_TEXT => {
-                let why = format!("a text has at most {LONGEST_TEXT} bytes, this one {}", text.len());
+            Value::String(text) if text.len() > MAX_TEXT => {
+                let why = format!("a text has at most {MAX_TEXT} bytes, this one {}", text.len());
                 return Err(Problem::bad(&pointer[1..], why).at(pointer.as_str()));
             }
             Value::Object(members) => bounded(members, pointer)?,
