@@ -178,8 +178,11 @@ impl Writer {
             bytes: events.iter().map(|kept| kept.event.data.len() + kept.event.refs.len()).sum(),
         };
         match self.send(&sent) {
-            Outcome::Written(_) => {
+            Outcome::Written(at) => {
                 self.last_recorded = recorded_at;
+                if let Some(at) = at {
+                    self.shared.head.publish(at);
+                }
                 Ok(())
             }
             Outcome::Refused(error) => Err(error),
