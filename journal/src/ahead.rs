@@ -3,9 +3,12 @@
 //! What a row costs to read (pages, columns, names) is about what it costs to decode and fold. A pass over the whole
 //! log that does both by turns leaves a core idle; this one copies events into pages of bounded size, a few at a
 //! time, and visits them where they lie. A short scan is not worth a thread, and is read where it is visited.
+//!
+//! Where reading is the lesser work, its thread would wait for the other: meanwhile it takes over what can be made of an
+//! event by itself (it is decoded, say), as far as it comes, and the visitor makes the rest.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use uuid::Uuid;
@@ -18,10 +21,12 @@ const LEAST: u64 = 50_000;
 const EVENTS: usize = 1_024;
 /// Bytes of a page's texts, about: the event that reaches it is still in.
 const BYTES: usize = 256 << 10;
-/// Pages under way: one being filled, one being visited, one between.
-const PAGES: usize = 3;
+/// Pages under way: one being filled, one being visited, two between.
+const PAGES: usize = 4;
 /// Positions after which a page goes on its way that is not full, to tell how far the reading is.
 const TOLD: Position = 16_384;
+/// Events of which something is made before the reader looks whether it is still in time.
+const MADE: usize = 32;
 
 /// As [`Journal::scan`], read on a thread of its own where there is much to read.
 ///
@@ -34,33 +39,45 @@ pub fn scan(
     filter: &Filter,
     visit: Visit<'_>,
 ) -> Result<Scanned, JournalError> {
-    scan_wanted(journal, (after, upto), filter, &|_| true, &mut |_| {}, visit)
+    let each: (Wanted<'_>, Make<'_, _>) = (&|_| true, &|_| ());
+    scan_made(journal, (after, upto), filter, each, &mut |_| {}, &mut |event, ()| visit(event))
 }
 
 /// Whether an event is visited, asked on the thread that reads it: what is not is not copied.
 pub type Wanted<'w> = &'w (dyn Fn(&Recorded<'_>) -> bool + Sync);
 
+/// What is made of an event that is visited, on either thread.
+pub type Make<'m, T> = &'m (dyn Fn(&Recorded<'_>) -> T + Sync);
+
 /// Hears now and then how far a scan is: all that is wanted through there has been visited.
 pub type Told<'t> = &'t mut dyn FnMut(Position);
 
-/// As [`scan`], of the events that are wanted; `told` hears how far it is also where none is.
+/// As [`Visit`], with what was made of the event.
+pub type VisitMade<'v, T> = &'v mut dyn FnMut(Recorded<'_>, T) -> ControlFlow<()>;
+
+/// As [`scan`], of the events that are wanted, with what is made of each; `told` hears how far it is also where none is.
 ///
 /// # Errors
 /// As [`scan`].
-pub fn scan_wanted(
+pub fn scan_made<T: Send>(
     journal: &dyn Journal,
     (after, upto): (Position, Option<Position>),
     filter: &Filter,
-    wanted: Wanted<'_>,
+    (wanted, make): (Wanted<'_>, Make<'_, T>),
     told: Told<'_>,
-    visit: Visit<'_>,
+    visit: VisitMade<'_, T>,
 ) -> Result<Scanned, JournalError> {
     let head = journal.head()?;
-    let by_turns = |told: Told<'_>, visit: Visit<'_>| {
+    let by_turns = |told: Told<'_>, visit: VisitMade<'_, T>| {
         let mut heard = after;
         journal.scan(after, upto, filter, &mut |event| {
             let position = event.position;
-            let going = if wanted(&event) { visit(event) } else { ControlFlow::Continue(()) };
+            let going = if wanted(&event) {
+                let made = make(&event);
+                visit(event, made)
+            } else {
+                ControlFlow::Continue(())
+            };
             if going.is_continue() && position.saturating_sub(heard) >= TOLD {
                 heard = position;
                 told(position);
@@ -71,23 +88,23 @@ pub fn scan_wanted(
     if upto.unwrap_or(head).min(head).saturating_sub(after) < LEAST {
         return by_turns(told, visit);
     }
-    let ended = AtomicBool::new(false);
+    let state = State::default();
     std::thread::scope(|scope| {
-        let (full, pages) = sync_channel::<Page>(PAGES);
-        let (back, empty) = sync_channel::<Page>(PAGES);
+        let (full, pages) = sync_channel::<Page<T>>(PAGES);
+        let (back, empty) = sync_channel::<Page<T>>(PAGES);
         for _ in 0..PAGES {
             back.send(Page::default()).expect("invariant: it has room for all pages");
         }
         let reader = std::thread::Builder::new().name("journal-ahead".into());
-        let until = Until { upto, ended: &ended };
-        let reader = reader
-            .spawn_scoped(scope, move || read(journal, (after, until), (filter, wanted), &full, &empty));
+        let (state, each) = (&state, (filter, wanted, make));
+        let reader =
+            reader.spawn_scoped(scope, move || read(journal, (after, upto), each, state, &full, &empty));
         let Ok(reader) = reader else {
             return by_turns(told, visit); // the system gives no thread
         };
         let stopped = {
-            let _ended = Ended(&ended);
-            visit_all(pages, &back, told, visit)
+            let _ended = Ended(&state.ended);
+            visit_all(pages, &back, state, told, (make, visit))
         };
         drop(back); // a reader that waits for a page ends
         let scanned = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -98,12 +115,13 @@ pub fn scan_wanted(
     })
 }
 
-/// Until when is read.
-#[derive(Clone, Copy)]
-struct Until<'e> {
-    upto: Option<Position>,
+/// What the two threads know of each other.
+#[derive(Default)]
+struct State {
     /// Nobody visits any more. A page that cannot be sent says so too, but where nothing is wanted there is none for long.
-    ended: &'e AtomicBool,
+    ended: AtomicBool,
+    /// Pages that wait to be visited.
+    waiting: AtomicUsize,
 }
 
 /// Says that nobody visits any more, also where the visitor panics: the scope waits for the reader.
@@ -116,17 +134,27 @@ impl Drop for Ended<'_> {
 }
 
 /// Fills pages until there is no more, or nobody takes them.
-fn read(
+fn read<T>(
     journal: &dyn Journal,
-    (after, until): (Position, Until<'_>),
-    (filter, wanted): (&Filter, Wanted<'_>),
-    full: &SyncSender<Page>,
-    empty: &Receiver<Page>,
+    (after, upto): (Position, Option<Position>),
+    (filter, wanted, make): (&Filter, Wanted<'_>, Make<'_, T>),
+    state: &State,
+    full: &SyncSender<Page<T>>,
+    empty: &Receiver<Page<T>>,
 ) -> Result<Scanned, JournalError> {
-    let mut filling: Option<Page> = None;
+    let send = |mut page: Page<T>| {
+        // while the visitor has another page to go on with
+        while state.waiting.load(Ordering::Relaxed) > 0
+            && !state.ended.load(Ordering::Relaxed)
+            && page.make(make)
+        {}
+        state.waiting.fetch_add(1, Ordering::Relaxed);
+        full.send(page)
+    };
+    let mut filling: Option<Page<T>> = None;
     let mut sent = after;
-    let scanned = journal.scan(after, until.upto, filter, &mut |event| {
-        if until.ended.load(Ordering::Relaxed) {
+    let scanned = journal.scan(after, upto, filter, &mut |event| {
+        if state.ended.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
         let (wanted, due) = (wanted(&event), event.position.saturating_sub(sent) >= TOLD);
@@ -148,7 +176,7 @@ fn read(
             filling = Some(page);
         } else {
             sent = event.position;
-            if full.send(page).is_err() {
+            if send(page).is_err() {
                 return ControlFlow::Break(());
             }
         }
@@ -156,20 +184,22 @@ fn read(
     });
     // also what was read before an error
     if let Some(page) = filling {
-        let _ = full.send(page); // where nobody takes it, nobody asks for it
+        let _ = send(page); // where nobody takes it, nobody asks for it
     }
     scanned
 }
 
 /// Visits what comes; where the visitor stopped, if it did.
-fn visit_all(
-    pages: Receiver<Page>,
-    back: &SyncSender<Page>,
+fn visit_all<T>(
+    pages: Receiver<Page<T>>,
+    back: &SyncSender<Page<T>>,
+    state: &State,
     told: Told<'_>,
-    visit: Visit<'_>,
+    (make, visit): (Make<'_, T>, VisitMade<'_, T>),
 ) -> Option<Position> {
     for mut page in pages {
-        if let Some(at) = page.visit(visit) {
+        state.waiting.fetch_sub(1, Ordering::Relaxed);
+        if let Some(at) = page.visit(make, visit) {
             return Some(at);
         }
         told(page.through);
@@ -180,10 +210,11 @@ fn visit_all(
 }
 
 /// Events one behind the other, their texts in one string.
-#[derive(Default)]
-struct Page {
+struct Page<T> {
     text: String,
     events: Vec<Header>,
+    /// Of the first ones, what is made of them.
+    made: Vec<T>,
     /// What is wanted through here is in it, or in one before.
     through: Position,
 }
@@ -199,12 +230,49 @@ struct Header {
     command: Uuid,
     fingerprint: [u8; 16],
     correlation: Uuid,
+    /// Where its texts begin.
+    start: usize,
     /// Bytes of stream, type, actor, references and payload, which follow each other.
     lengths: [usize; 5],
 }
 
-impl Page {
+impl Header {
+    /// The event, its texts in that of its page.
+    fn event<'p>(&self, text: &'p str) -> Recorded<'p> {
+        let mut rest = &text[self.start..];
+        let [stream, kind, actor, refs, data] = self.lengths.map(|length| {
+            let (text, after) = rest.split_at(length);
+            rest = after;
+            text
+        });
+        Recorded {
+            position: self.position,
+            stream,
+            version: self.version,
+            id: self.id,
+            kind,
+            schema: self.schema,
+            occurred_at: self.occurred_at,
+            recorded_at: self.recorded_at,
+            command: self.command,
+            fingerprint: self.fingerprint,
+            correlation: self.correlation,
+            actor,
+            refs,
+            data,
+        }
+    }
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { text: String::new(), events: Vec::new(), made: Vec::new(), through: 0 }
+    }
+}
+
+impl<T> Page<T> {
     fn put(&mut self, event: &Recorded<'_>) {
+        let start = self.text.len();
         let texts = [event.stream, event.kind, event.actor, event.refs, event.data];
         texts.iter().for_each(|text| self.text.push_str(text));
         self.events.push(Header {
@@ -217,6 +285,7 @@ impl Page {
             command: event.command,
             fingerprint: event.fingerprint,
             correlation: event.correlation,
+            start,
             lengths: texts.map(str::len),
         });
     }
@@ -225,32 +294,21 @@ impl Page {
         self.events.len() >= EVENTS || self.text.len() >= BYTES
     }
 
+    /// Makes of the next few events what is to be made of them; false where there is none left.
+    fn make(&mut self, make: Make<'_, T>) -> bool {
+        let next = &self.events[self.made.len()..];
+        let next = &next[..next.len().min(MADE)];
+        self.made.extend(next.iter().map(|header| make(&header.event(&self.text))));
+        !next.is_empty()
+    }
+
     /// Visits its events in order; the position at which the visitor stopped, if it did.
-    fn visit(&self, visit: Visit<'_>) -> Option<Position> {
-        let mut rest = self.text.as_str();
+    fn visit(&mut self, make: Make<'_, T>, visit: VisitMade<'_, T>) -> Option<Position> {
+        let mut made = self.made.drain(..);
         for header in &self.events {
-            let [stream, kind, actor, refs, data] = header.lengths.map(|length| {
-                let (text, after) = rest.split_at(length);
-                rest = after;
-                text
-            });
-            let stopped = visit(Recorded {
-                position: header.position,
-                stream,
-                version: header.version,
-                id: header.id,
-                kind,
-                schema: header.schema,
-                occurred_at: header.occurred_at,
-                recorded_at: header.recorded_at,
-                command: header.command,
-                fingerprint: header.fingerprint,
-                correlation: header.correlation,
-                actor,
-                refs,
-                data,
-            });
-            if stopped.is_break() {
+            let event = header.event(&self.text);
+            let made = made.next().unwrap_or_else(|| make(&event));
+            if visit(event, made).is_break() {
                 return Some(header.position);
             }
         }
@@ -264,229 +322,4 @@ impl Page {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::atomic::AtomicU64;
-
-    use super::*;
-    use crate::conformance::tools::block_on;
-    use crate::{Expected, MemoryJournal, NewEvent};
-
-    const EVENTS_IN_ALL: u64 = LEAST + 3 * EVENTS as u64 + 17;
-
-    /// Events of a journal in which a reader that goes on alone goes far.
-    const LONG: u64 = 120_000;
-
-    fn journal() -> MemoryJournal {
-        of_events(EVENTS_IN_ALL)
-    }
-
-    fn of_events(all: u64) -> MemoryJournal {
-        let journal = MemoryJournal::default();
-        let of = |n: u64| NewEvent {
-            id: Uuid::from_u128(n.into()),
-            kind: if n.is_multiple_of(3) { "Third" } else { "Other" }.into(),
-            schema: 1,
-            occurred_at: n as i64,
-            refs: format!("{{\"order\":\"ö{n}\"}}"),
-            data: format!("{{\"n\":{n}}}"),
-        };
-        for first in (0..all).step_by(500) {
-            let append = crate::Append {
-                stream: format!("order-{first}"),
-                expected: Expected::NoStream,
-                cause: crate::Cause {
-                    command: Uuid::from_u128(first.into()),
-                    fingerprint: [7; 16],
-                    correlation: Uuid::from_u128(1),
-                    actor: "tester".into(),
-                },
-                events: (first..(first + 500).min(all)).map(of).collect(),
-            };
-            for result in block_on(journal.append(vec![append])) {
-                result.unwrap();
-            }
-        }
-        journal
-    }
-
-    #[test]
-    fn it_visits_what_a_scan_visits_from_anywhere_to_anywhere() {
-        let journal = journal();
-        let thirds = Filter { kinds: Some(vec!["Third".into()]), categories: None };
-        for filter in [Filter::default(), thirds] {
-            for (after, upto) in
-                [(0, None), (7, Some(LEAST + 9)), (0, Some(LEAST - 1)), (EVENTS_IN_ALL, None)]
-            {
-                let (mut plain, mut ahead) = (Vec::new(), Vec::new());
-                let one = journal.scan(after, upto, &filter, &mut |event| {
-                    plain.push(format!("{event:?}"));
-                    ControlFlow::Continue(())
-                });
-                let other = scan(&journal, after, upto, &filter, &mut |event| {
-                    ahead.push(format!("{event:?}"));
-                    ControlFlow::Continue(())
-                });
-                assert_eq!(one, other, "{filter:?} {after} {upto:?}");
-                assert!(plain == ahead, "{filter:?} {after} {upto:?}");
-                let mut some = Vec::new();
-                let wanted = |event: &Recorded<'_>| event.position.is_multiple_of(7);
-                let third =
-                    scan_wanted(&journal, (after, upto), &filter, &wanted, &mut |_| {}, &mut |event| {
-                        some.push(format!("{event:?}"));
-                        ControlFlow::Continue(())
-                    });
-                assert_eq!(one, third, "{filter:?} {after} {upto:?}");
-                let sevenths = plain.iter().filter(|event| {
-                    let position = event.split("position: ").nth(1).and_then(|of| of.split(',').next());
-                    position.unwrap().parse::<u64>().unwrap().is_multiple_of(7)
-                });
-                assert!(sevenths.eq(&some), "{filter:?} {after} {upto:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_visitor_that_stops_is_asked_for_no_more_and_told_where() {
-        let journal = journal();
-        for stop in [1, EVENTS as u64, EVENTS as u64 + 1, EVENTS_IN_ALL] {
-            let mut seen = 0;
-            let scanned = scan(&journal, 0, None, &Filter::default(), &mut |event| {
-                seen += 1;
-                if event.position == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            });
-            assert_eq!(scanned.unwrap(), Scanned { through: stop, head: EVENTS_IN_ALL });
-            assert_eq!(seen, stop);
-        }
-    }
-
-    /// Counts how many events a reader asks for, and how many are visited until the visitor ends with one.
-    fn asked_for(
-        journal: &MemoryJournal,
-        wanted: impl Fn(Position) -> bool + Sync,
-        end: impl Fn() -> ControlFlow<()>,
-    ) -> (u64, u64, std::thread::Result<Scanned>) {
-        let (asked, mut seen) = (AtomicU64::new(0), 0);
-        let wanted = |event: &Recorded<'_>| {
-            // whoever visits comes to it while this one reads
-            if asked.fetch_add(1, Ordering::Relaxed) > 20_000 && event.position.is_multiple_of(100) {
-                std::thread::sleep(std::time::Duration::from_millis(1));
-            }
-            wanted(event.position)
-        };
-        let scanned = catch_unwind(AssertUnwindSafe(|| {
-            let of = (0, None);
-            scan_wanted(journal, of, &Filter::default(), &wanted, &mut |_| {}, &mut |_| {
-                seen += 1;
-                end()
-            })
-            .unwrap()
-        }));
-        (asked.load(Ordering::Relaxed), seen, scanned)
-    }
-
-    #[test]
-    fn a_reader_ends_with_its_visitor_also_where_nothing_more_is_wanted() {
-        let journal = of_events(LONG);
-        // the first alone is wanted: it is on its way when the reader tells how far it is, long before the end
-        let far = |asked: u64| assert!(asked < LONG / 2, "{asked} of {LONG} were asked for");
-        let (asked, seen, scanned) = asked_for(&journal, |at| at == 1, || ControlFlow::Break(()));
-        assert_eq!((seen, scanned.unwrap()), (1, Scanned { through: 1, head: LONG }));
-        far(asked);
-        let (asked, seen, scanned) = asked_for(&journal, |at| at == 1, || panic!("a visitor's"));
-        assert_eq!((seen, *scanned.unwrap_err().downcast_ref::<&str>().unwrap()), (1, "a visitor's"));
-        far(asked);
-        // and the last is not missed
-        let (asked, seen, scanned) = asked_for(&journal, |at| at == LONG, || ControlFlow::Break(()));
-        assert_eq!((asked, seen), (LONG, 1));
-        assert_eq!(scanned.unwrap(), Scanned { through: LONG, head: LONG });
-    }
-
-    #[test]
-    fn where_nothing_is_wanted_nothing_is_visited_and_it_is_told_how_far_it_is() {
-        for (journal, head) in [(journal(), EVENTS_IN_ALL), (of_events(LEAST - 1), LEAST - 1)] {
-            let mut heard = Vec::new();
-            let mut told = |at| heard.push(at);
-            let scanned =
-                scan_wanted(&journal, (0, None), &Filter::default(), &|_| false, &mut told, &mut |_| {
-                    panic!("nothing is wanted")
-                });
-            assert_eq!(scanned.unwrap(), Scanned { through: head, head });
-            let every: Vec<Position> = (1..=head / TOLD).map(|n| n * TOLD).collect();
-            assert_eq!(heard, every);
-        }
-    }
-
-    #[test]
-    fn what_asks_whether_an_event_is_wanted_may_panic_and_nobody_waits() {
-        let journal = journal();
-        let wanted = |at: Position| if at == 40_000 { panic!("not to be asked") } else { true };
-        let (asked, seen, scanned) = asked_for(&journal, wanted, || ControlFlow::Continue(()));
-        assert_eq!(*scanned.unwrap_err().downcast_ref::<&str>().unwrap(), "not to be asked");
-        assert_eq!(
-            (asked, seen / EVENTS as u64),
-            (40_000, 40_000 / EVENTS as u64),
-            "pages before it are visited"
-        );
-    }
-
-    /// Fails in the middle of a scan, as a disk may.
-    struct Failing(MemoryJournal);
-
-    impl Journal for Failing {
-        fn describe(&self) -> String {
-            self.0.describe()
-        }
-        fn append(&self, items: Vec<crate::Append>) -> crate::Appending<'_> {
-            self.0.append(items)
-        }
-        fn head(&self) -> Result<Position, JournalError> {
-            self.0.head()
-        }
-        fn scan(
-            &self,
-            after: Position,
-            _: Option<Position>,
-            filter: &Filter,
-            visit: Visit<'_>,
-        ) -> Result<Scanned, JournalError> {
-            self.0.scan(after, Some(EVENTS as u64 + 5), filter, visit)?;
-            Err(JournalError::Unavailable("the disk is gone".into()))
-        }
-        fn read_stream(
-            &self,
-            stream: &str,
-            after: Version,
-            visit: Visit<'_>,
-        ) -> Result<Version, JournalError> {
-            self.0.read_stream(stream, after, visit)
-        }
-        fn read_streams(
-            &self,
-            streams: &[&str],
-            upto: Option<Position>,
-            visit: Visit<'_>,
-        ) -> Result<(), JournalError> {
-            self.0.read_streams(streams, upto, visit)
-        }
-        fn wait_beyond(
-            &self,
-            after: Position,
-            timeout: std::time::Duration,
-        ) -> Result<Position, JournalError> {
-            self.0.wait_beyond(after, timeout)
-        }
-    }
-
-    #[test]
-    fn an_error_comes_after_what_was_read_before_it() {
-        let journal = Failing(journal());
-        let mut seen = 0;
-        let failed = scan(&journal, 0, None, &Filter::default(), &mut |_| {
-            seen += 1;
-            ControlFlow::Continue(())
-        });
-        assert_eq!(failed, Err(JournalError::Unavailable("the disk is gone".into())));
-        assert_eq!(seen, EVENTS as u64 + 5);
-    }
-}
+mod tests;

@@ -1,9 +1,17 @@
 //! Two things at once: a pack is drawn and checked by whoever waits for it.
 
+use std::sync::Mutex;
+
 /// Does two things, the first on a thread of its own where the system gives one.
-pub fn both<A: Send, B>(one: impl Fn() -> A + Sync, other: impl FnOnce() -> B) -> (A, B) {
+pub fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    // a thread that is not given does not give back what it was to do
+    let one = Mutex::new(Some(one));
+    let one = || {
+        let one = one.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        one.map(|one| one()).expect("invariant: it is done once")
+    };
     std::thread::scope(|scope| {
-        let beside = std::thread::Builder::new().name("pack".into()).spawn_scoped(scope, &one);
+        let beside = std::thread::Builder::new().name("pack".into()).spawn_scoped(scope, one);
         let other = other();
         let one = match beside {
             Ok(beside) => beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),

@@ -18,15 +18,17 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use daybook_domain::posting::post;
-use daybook_domain::{Code, Currency, Event, EventKind, MerchantId, Money, Reference, Timestamp};
+use daybook_domain::{Code, Currency, Event, EventKind, MerchantId, Money, Reference, Refs, Timestamp};
 use daybook_journal::{Filter, Journal, Position, Recorded};
-use daybook_packs::{DEFINITIONS_VERSION, Elsewhere, FORMAT, Facts, Issued, PackError, Subject, ToldBy};
+use daybook_packs::{
+    DEFINITIONS_VERSION, Elsewhere, FORMAT, Facts, Issued, PackError, Subject, ToldBy, both,
+};
 use daybook_projections::metrics::Sites;
 
 use self::account::Account;
 use self::orders::Orders;
 pub use self::sealed::unsealed_closes;
-use crate::verify::{VerifyError, decode};
+use crate::verify::VerifyError;
 use crate::{Calendar, MarketError};
 
 /// Why the lines could not be drawn.
@@ -119,13 +121,14 @@ pub fn draw(
     let name = format!("\"merchant\":\"{}\"", asked.merchant);
     let foreign: Vec<&str> = FOREIGN.iter().map(|kind| kind.as_str()).collect();
     let wanted = |recorded: &Recorded<'_>| recorded.refs.contains(&name) || foreign.contains(&recorded.kind);
-    crate::stream::pass(journal, head, (&kinds(), &wanted), told, &mut |recorded| drawing.see(recorded))?;
+    crate::stream::pass(journal, head, (&kinds(), &wanted), told, &mut |recorded, event, refs| {
+        drawing.see(recorded, &event, &refs)
+    })?;
     if drawing.standing.is_empty() {
         return Err(LoanPackError::Unknown(format!("the journal knows no merchant {}", asked.merchant)));
     }
-    let mut orders = drawing.orders.finish();
-    let (account, balances) = drawing.account.finish();
-    let mut standing = drawing.standing;
+    let Drawing { orders, account, mut standing, market, .. } = drawing;
+    let ((account, balances), mut orders) = both(|| account.finish(), || orders.finish());
     if let Some((at, of)) = orders.first_sale {
         let place = standing.iter().position(|row| row.at > at).unwrap_or(standing.len());
         standing.insert(place, standing::first_sale(at, of));
@@ -137,7 +140,7 @@ pub fn draw(
     let subject = Subject {
         format: FORMAT,
         definitions: DEFINITIONS_VERSION,
-        market: drawing.market,
+        market,
         merchant: asked.merchant.to_string(),
         currency,
         time_zone: calendar.zone().to_owned(),
@@ -269,11 +272,10 @@ struct Drawing {
 }
 
 impl Drawing {
-    fn see(&mut self, recorded: &Recorded<'_>) -> Result<(), LoanPackError> {
-        let (event, refs) = decode(recorded)?;
+    fn see(&mut self, recorded: &Recorded<'_>, event: &Event, refs: &Refs) -> Result<(), LoanPackError> {
         let at = Timestamp(recorded.occurred_at);
         let counts = at <= self.cut.to;
-        match &event {
+        match event {
             Event::MarketOpened(e) => e.name.as_str().clone_into(&mut self.market),
             Event::StatementLineMatched(e) if counts => self.orders.matched(e),
             Event::PageViewed(e) => {
@@ -283,12 +285,12 @@ impl Drawing {
             _ => {}
         }
         let mut entries = Vec::with_capacity(8);
-        post(&event, &refs, &mut entries);
-        let booked_at = self.account.see(&event, &refs, at, &entries);
+        post(event, refs, &mut entries);
+        let booked_at = self.account.see(event, refs, at, &entries);
         if counts && refs.merchant == Some(self.merchant) {
-            self.standing.extend(standing::rows(&event, at));
+            self.standing.extend(standing::rows(event, at));
             if let Some(order) = refs.order {
-                self.orders.see(order, &event, at, (booked_at <= self.cut.to).then_some(booked_at))?;
+                self.orders.see(order, event, at, (booked_at <= self.cut.to).then_some(booked_at))?;
             }
         }
         Ok(())

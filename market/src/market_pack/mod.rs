@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 use daybook_domain::posting::post;
-use daybook_domain::{Currency, Event, EventKind, Timestamp};
+use daybook_domain::{Currency, Event, EventKind, Refs, Timestamp};
 use daybook_journal::{Filter, Journal, Position, Recorded};
 use daybook_packs::{
     Handed, MARKET_DEFINITIONS_VERSION, MARKET_FORMAT, MarketFacts, MarketSubject, Month, Size,
@@ -101,7 +101,9 @@ pub fn draw_market(
     };
     let kinds = EventKind::ALL.iter().filter(|kind| kind.posts() || KINDS.contains(kind));
     let filter = Filter { kinds: Some(kinds.map(|kind| kind.as_str().into()).collect()), categories: None };
-    crate::stream::pass(journal, head, (&filter, &|_| true), told, &mut |recorded| drawing.see(recorded))?;
+    crate::stream::pass(journal, head, (&filter, &|_| true), told, &mut |recorded, event, refs| {
+        drawing.see(recorded, &event, &refs)
+    })?;
     let traffic = traffic::draw(journal, asked, window, (currency, head), told)?;
     let drawn = drawing.sold.finish()?;
     let began = calendar.day(drawing.began);
@@ -180,18 +182,17 @@ struct Drawing {
 }
 
 impl Drawing {
-    fn see(&mut self, recorded: &Recorded<'_>) -> Result<(), LoanPackError> {
-        let (event, refs) = decode(recorded)?;
+    fn see(&mut self, recorded: &Recorded<'_>, event: &Event, refs: &Refs) -> Result<(), LoanPackError> {
         let at = Timestamp(recorded.occurred_at);
         let mut entries = Vec::with_capacity(8);
-        post(&event, &refs, &mut entries);
+        post(event, refs, &mut entries);
         if !entries.is_empty() || matches!(event, Event::OrderPlaced(_)) {
             self.began = self.began.min(at);
         }
-        self.sold.book(&event, at, &entries)?;
+        self.sold.book(event, at, &entries)?;
         if at <= self.window.to {
-            self.sold.see(&event, &refs, at)?;
-            self.cases.see(&event, &refs, at)?;
+            self.sold.see(event, refs, at)?;
+            self.cases.see(event, refs, at)?;
         }
         Ok(())
     }

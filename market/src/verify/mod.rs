@@ -22,17 +22,17 @@ mod seals;
 mod settlements;
 mod states;
 
-use std::ops::ControlFlow;
-
 use daybook_domain::posting::{Entry, post};
 use daybook_domain::{DecodeError, Event, EventKind, Refs};
-use daybook_journal::{Filter, Journal, JournalError, Position, Recorded, ahead};
+use daybook_journal::{Filter, Journal, JournalError, Position, Recorded};
 use daybook_projections::ReadModelError;
 
 use books::Books;
 pub use models::verify_models;
 pub use report::{Check, Open, Report, Violation};
 pub use seals::{verify_liabilities, verify_seals};
+
+use crate::stream::pass;
 
 /// Why the check could not be carried out; nothing is said about the invariants then.
 #[derive(Debug, thiserror::Error)]
@@ -100,25 +100,19 @@ pub fn verify(journal: &dyn Journal, told: Told<'_>) -> Result<Report, VerifyErr
         Box::new(freezes::Freezes::default()),
         Box::new(periods::Periods::of(journal, head)?),
     ];
-    let mut failed = None;
-    let mut visit = |recorded: Recorded<'_>| {
+    let mut passed = |at, of| told("posting every event again", at, of);
+    pass(journal, head, (&Filter::default(), &|_| true), &mut passed, &mut |recorded, event, refs| {
         report.events += 1;
-        match one(&recorded, &mut books, &mut groups, &mut streams) {
-            Ok(()) => {}
-            Err(error) => {
-                failed = Some(error);
-                return ControlFlow::Break(());
-            }
+        let mut entries = Vec::with_capacity(8);
+        post(&event, &refs, &mut entries);
+        books.post(recorded, &event, &entries);
+        let seen = Seen { recorded, refs: &refs, event: &event, entries: &entries };
+        for group in &mut groups {
+            group.see(&seen, &books);
         }
-        if recorded.position.is_multiple_of(4096) {
-            told("posting every event again", recorded.position, head);
-        }
-        ControlFlow::Continue(())
-    };
-    ahead::scan(journal, 0, Some(head), &Filter::default(), &mut visit)?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
+        streams.see(&seen);
+        Ok::<_, VerifyError>(())
+    })?;
     books.check(&mut report);
     clients::check(&books, &mut report);
     for group in groups {
@@ -129,24 +123,7 @@ pub fn verify(journal: &dyn Journal, told: Told<'_>) -> Result<Report, VerifyErr
     Ok(report)
 }
 
-fn one(
-    recorded: &Recorded<'_>,
-    books: &mut Books,
-    groups: &mut [Box<dyn Group>],
-    streams: &mut states::Streams,
-) -> Result<(), VerifyError> {
-    let (event, refs) = decode(recorded)?;
-    let mut entries = Vec::with_capacity(8);
-    post(&event, &refs, &mut entries);
-    books.post(recorded, &event, &entries);
-    let seen = Seen { recorded, refs: &refs, event: &event, entries: &entries };
-    for group in groups {
-        group.see(&seen, books);
-    }
-    streams.see(&seen);
-    Ok(())
-}
-
+/// What is stored, as it is read.
 pub(crate) fn decode(recorded: &Recorded<'_>) -> Result<(Event, Refs), VerifyError> {
     let position = recorded.position;
     let unknown = || DecodeError::UnknownKind { kind: recorded.kind.to_owned() };
