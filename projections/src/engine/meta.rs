@@ -19,8 +19,8 @@ const LAYOUT: i32 = 1;
 const BUSY_TIMEOUT_MS: u64 = 10_000;
 /// Page cache of the one writer, KiB.
 const CACHE_KIB: i64 = 64 << 10;
-/// Bytes of the file that a reader maps, at most, instead of copying it page by page.
-const MAPPED: i64 = 1 << 30;
+/// Bytes of the file that a reader maps, at most, instead of copying it page by page: as many as SQLite takes.
+const MAPPED: i64 = 0x7fff_0000;
 
 /// The engine's own tables.
 const TABLES: &str = include_str!("../../../migrations/sqlite/read_models/0001_engine.sql");
