@@ -107,10 +107,11 @@ pub fn scan_made<T: Send>(
             visit_all(pages, &back, state, told, (make, visit))
         };
         drop(back); // a reader that waits for a page ends
-        let scanned = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        match stopped {
-            Some(through) => Ok(Scanned { through, head }),
-            None => scanned,
+        match (stopped, reader.join()) {
+            // whatever became of what was read ahead of that: nobody asked for it
+            (Some(through), _) => Ok(Scanned { through, head }),
+            (None, Ok(scanned)) => scanned,
+            (None, Err(panic)) => std::panic::resume_unwind(panic),
         }
     })
 }
@@ -143,8 +144,9 @@ fn read<T>(
     empty: &Receiver<Page<T>>,
 ) -> Result<Scanned, JournalError> {
     let send = |mut page: Page<T>| {
-        // while the visitor has another page to go on with
-        while state.waiting.load(Ordering::Relaxed) > 0
+        // while the visitor has another page to go on with, and where anything is made at all
+        while size_of::<T>() > 0
+            && state.waiting.load(Ordering::Relaxed) > 0
             && !state.ended.load(Ordering::Relaxed)
             && page.make(make)
         {}

@@ -134,7 +134,6 @@ fn what_stands_among_the_proofs_under_a_name_of_none_is_not_read_and_named_all_t
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_zip_with_folders_and_files_of_others_in_it_stands_as_it_was_read() {
     let place = tempfile::tempdir().unwrap();
@@ -155,6 +154,7 @@ fn a_zip_with_folders_and_files_of_others_in_it_stands_as_it_was_read() {
     assert_eq!(Pack::read(&path).unwrap(), read);
 }
 
+#[cfg(unix)]
 #[test]
 fn who_may_read_a_pack_may_read_it_when_it_is_proved_and_nobody_else() {
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,5 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::conformance::tools::block_on;
@@ -88,34 +89,74 @@ fn it_visits_what_a_scan_visits_from_anywhere_to_anywhere() {
     }
 }
 
-#[test]
-fn what_is_made_of_an_event_comes_with_it_whichever_thread_made_it() {
+/// A pass whose visitor begins when the reader has made something, which is from the third page on: of the first one nobody has
+/// anything to do before it. `make` says whether it may be made, by its position and whether it is made ahead. What was made ahead,
+/// what was visited, and how it ended.
+fn made(
+    make: impl Fn(Position, bool) -> bool + Sync,
+    mut visit: impl FnMut(Position) -> ControlFlow<()>,
+) -> (u64, Vec<Position>, std::thread::Result<Scanned>) {
     let journal = journal();
     let visiting = std::thread::current().id();
-    let ahead = AtomicU64::new(0);
+    let (ahead, mut here, mut visited) = (AtomicU64::new(0), 0, Vec::new());
     let make = |event: &Recorded<'_>| {
-        let by = std::thread::current().id();
-        ahead.fetch_add(u64::from(by != visiting), Ordering::Relaxed);
-        (event.position, event.data.to_owned(), by)
+        let is_ahead = std::thread::current().id() != visiting;
+        ahead.fetch_add(u64::from(is_ahead), Ordering::Relaxed);
+        assert!(make(event.position, is_ahead), "not to be made");
+        (event.position, event.data.to_owned(), is_ahead)
     };
-    let (mut last, mut here) = (0, 0);
+    let longest = Instant::now() + Duration::from_secs(60);
     let each: (Wanted<'_>, Make<'_, _>) = (&|_| true, &make);
-    let scanned =
+    let scanned = catch_unwind(AssertUnwindSafe(|| {
         scan_made(&journal, (0, None), &Filter::default(), each, &mut |_| {}, &mut |event, made| {
-            // until the reader has nothing else to do
             while event.position == 1 && ahead.load(Ordering::Relaxed) == 0 {
+                assert!(Instant::now() < longest, "the reader makes nothing");
                 std::thread::yield_now();
             }
             assert_eq!((made.0, made.1.as_str()), (event.position, event.data));
-            here += u64::from(made.2 == visiting);
-            last += 1;
-            assert_eq!(event.position, last);
-            ControlFlow::Continue(())
-        });
-    assert_eq!(scanned.unwrap().through, EVENTS_IN_ALL);
-    // of the first page nothing is made ahead: nobody has anything to do before it
-    assert!(here >= EVENTS as u64, "{here}");
-    assert_eq!(here + ahead.load(Ordering::Relaxed), EVENTS_IN_ALL);
+            here += u64::from(!made.2);
+            visited.push(event.position);
+            visit(event.position)
+        })
+        .unwrap()
+    }));
+    assert!(visited.is_empty() || here > 0);
+    (ahead.load(Ordering::Relaxed), visited, scanned)
+}
+
+#[test]
+fn what_is_made_of_an_event_comes_with_it_whichever_thread_made_it() {
+    let (ahead, visited, scanned) = made(|_, _| true, |_| ControlFlow::Continue(()));
+    assert_eq!(scanned.unwrap(), Scanned { through: EVENTS_IN_ALL, head: EVENTS_IN_ALL });
+    assert!(visited.into_iter().eq(1..=EVENTS_IN_ALL));
+    assert!((1..=EVENTS_IN_ALL - EVENTS as u64).contains(&ahead), "{ahead}");
+}
+
+#[test]
+fn what_makes_may_panic_on_either_thread_and_nobody_waits() {
+    let third = 2 * EVENTS as u64 + 1;
+    let (_, visited, scanned) = made(|at, ahead| !(ahead && at > third), |_| ControlFlow::Continue(()));
+    assert_eq!(*scanned.unwrap_err().downcast_ref::<&str>().unwrap(), "not to be made");
+    assert!(visited.into_iter().eq(1..third), "pages before it are visited");
+    let (_, visited, scanned) = made(|at, ahead| ahead || at < 2, |_| ControlFlow::Continue(()));
+    assert_eq!(*scanned.unwrap_err().downcast_ref::<&str>().unwrap(), "not to be made");
+    assert_eq!(visited, [1]);
+}
+
+#[test]
+fn a_visitor_that_stops_hears_nothing_of_what_was_made_ahead_of_that() {
+    for stop in [7, EVENTS as u64] {
+        let stops = |at| if at == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let (ahead, visited, scanned) = made(|_, ahead| !ahead, stops);
+        assert_eq!(scanned.unwrap(), Scanned { through: stop, head: EVENTS_IN_ALL });
+        assert!(ahead == 1 && visited.into_iter().eq(1..=stop), "{ahead}");
+    }
+    // within a page of which some is made
+    let stop = 2 * EVENTS as u64 + 5;
+    let stops = |at| if at == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let (_, visited, scanned) = made(|_, _| true, stops);
+    assert_eq!(scanned.unwrap(), Scanned { through: stop, head: EVENTS_IN_ALL });
+    assert!(visited.into_iter().eq(1..=stop));
 }
 
 #[test]
@@ -142,7 +183,7 @@ fn asked_for(
     let wanted = |event: &Recorded<'_>| {
         // whoever visits comes to it while this one reads
         if asked.fetch_add(1, Ordering::Relaxed) > 20_000 && event.position.is_multiple_of(100) {
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
         wanted(event.position)
     };
