@@ -65,8 +65,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                       is another hit: give it an `at` or an `id`. None may be older than 30 days.\n\nPages can send it by `navigator.sendBeacon`: the body may come as `text/plain`, and the key of \
                       a `collector` in the address (`?key=`), where no other key is taken."
             .to_owned(),
-        parameters: vec![json!({"name": "key", "in": "query", "schema": {"type": "string", "maxLength": 200},
-            "description": "The key of a collector, for callers that cannot send the header Authorization."})],
+        parameters: vec![json!({"name": "key", "in": "query", "schema": {"type": "string"},
+            "description": "The key of a collector, for callers that cannot send the header Authorization; beside the header it is not looked at."})],
         body: Some(body),
         answers: vec![(200, "What came of the hits", vec![("application/json", answer)])],
         problems: vec![413, 415],
