@@ -229,7 +229,13 @@ struct New {
     types: Vec<String>,
     #[serde(default)]
     filter: std::collections::BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "position")]
     after: Option<Position>,
+}
+
+/// A position where one is named: nothing (`null`) is none, and is refused.
+fn position<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Position>, D::Error> {
+    Position::deserialize(from).map(Some)
 }
 
 /// A webhook with the secret that was made just now.

@@ -449,6 +449,7 @@ async fn webhooks_are_for_admins_and_say_what_is_wrong_with_a_question() {
         (json!({"url": good, "filter": {"colour": "red"}}), "colour"),
         (json!({"url": good, "filter": {"order": "o o"}}), "order"),
         (json!({"url": good, "after": 999_999}), "after"),
+        (json!({"url": good, "after": null}), "after"),
         (json!({"url": good, "colour": "red"}), "colour"),
     ];
     for (body, names) in table {
