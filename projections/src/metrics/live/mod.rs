@@ -15,6 +15,7 @@
 pub(crate) mod answer;
 pub(crate) mod bulk;
 pub(crate) mod heard;
+pub(crate) mod kept;
 pub(crate) mod packed;
 pub(crate) mod parts;
 
