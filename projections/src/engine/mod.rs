@@ -473,9 +473,4 @@ impl ReadModels {
     pub(crate) fn read_now(&self) -> Result<Option<Reading<'_>>, ReadModelError> {
         self.inner.readers.read_now()
     }
-
-    /// A second connection that sees what this one does, where there is one, to read on two threads.
-    pub(crate) fn read_beside(&self, first: &store::Db) -> Result<Option<Reading<'_>>, ReadModelError> {
-        self.inner.readers.read_beside(first)
-    }
 }

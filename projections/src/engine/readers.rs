@@ -1,6 +1,6 @@
 //! Connections that read: kept open, given out one at a time, closed while the file is replaced.
 
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
 use std::path::Path;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -38,17 +38,6 @@ impl Readers {
             return Ok(None);
         }
         self.open.try_read().map(|held| self.lend(held)).transpose()
-    }
-
-    /// A second connection that sees what the first one sees, to read on two threads; none where the models have moved on since, and none
-    /// of a server.
-    pub(crate) fn read_beside(&self, first: &Db) -> Result<Option<Reading<'_>>, ReadModelError> {
-        if matches!(self.seat, Seat::Database(_)) {
-            return Ok(None);
-        }
-        // who waits to replace the file waits for the first connection: waiting behind it would be for ever
-        let second = self.lend(self.open.read_recursive())?;
-        Ok((meta::models(first)? == meta::models(&second)?).then_some(second))
     }
 
     fn lend<'r>(&'r self, held: RwLockReadGuard<'r, ()>) -> Result<Reading<'r>, ReadModelError> {
@@ -91,12 +80,6 @@ impl Deref for Reading<'_> {
     type Target = Db;
     fn deref(&self) -> &Db {
         self.db.as_ref().expect("invariant: given back only when dropped")
-    }
-}
-
-impl DerefMut for Reading<'_> {
-    fn deref_mut(&mut self) -> &mut Db {
-        self.db.as_mut().expect("invariant: given back only when dropped")
     }
 }
 
@@ -181,41 +164,5 @@ mod tests {
             question.query_row([after], |row| row.get::<_, i64>(0)).unwrap();
         }
         assert_eq!(question.get_status(StatementStatus::RePrepare), 0);
-    }
-
-    #[test]
-    fn a_second_connection_sees_what_the_first_does_or_there_is_none() {
-        let room = tempfile::tempdir().unwrap();
-        let path = room.path().join("views.db");
-        let all = models::all(Children::Write);
-        rebuild::build_file(&path, &deposits(3_000), all, Bounds::ALONE, &mut |_| {}).unwrap();
-        let Db::Sqlite(writer) = meta::open(&path).unwrap() else { panic!("a file") };
-        let readers = Readers::new(Seat::File(path.clone()));
-        let first = readers.read().unwrap();
-        let seen = meta::models(&first).unwrap();
-        let second = readers.read_beside(&first).unwrap().expect("nothing was written");
-        assert_eq!(meta::models(&second).unwrap(), seen);
-        drop(second);
-
-        // who waits to replace the file keeps a new reader out, and not the second connection of one that reads
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| drop(readers.close_and_hold()));
-            while readers.open.try_read().is_some() {
-                std::thread::yield_now();
-            }
-            assert!(readers.read_beside(&first).unwrap().is_some());
-            drop(first);
-            waiting.join().unwrap();
-        });
-
-        let first = readers.read().unwrap();
-        assert_eq!(meta::models(&first).unwrap(), seen);
-        writer
-            .execute("UPDATE _models SET position = position + 1 WHERE model = 'traffic_days'", [])
-            .unwrap();
-        assert!(readers.read_beside(&first).unwrap().is_none(), "the models have moved on");
-        drop(first);
-        let first = readers.read().unwrap();
-        assert!(readers.read_beside(&first).unwrap().is_some());
     }
 }

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::store::{self, Db, params};
-use crate::engine::{AsOf, ReadModelError, ReadModels, Reading};
-use crate::metrics::live::answer::Asked;
+use crate::engine::{AsOf, ReadModelError, ReadModels};
+use crate::metrics::live::answer::{Asked, Kept, KeptSales, KeptTraffic};
 use crate::metrics::live::heard::currency;
-use crate::metrics::live::kept::{Kept, KeptSales, KeptTraffic};
 use crate::metrics::live::parts::Part;
 use crate::metrics::live::{Group, NONE};
 use crate::metrics::{Cells, Days, Dimension, Explanation, History, Most, Question};
-use chrono::{Months, NaiveDate, TimeDelta};
+use chrono::{Months, NaiveDate};
 use daybook_domain::{Code, Currency};
 use daybook_metrics::attribution::DEFAULT_LOOK_BACK;
 use daybook_metrics::{Channel, SessionRule};
@@ -40,11 +39,7 @@ impl ReadModels {
         match Asked::of(question).filter(|_| !self.is_apart_stopped()) {
             Some(asked) => {
                 let db = self.read()?;
-                if !self.is_told_so(&db)? {
-                    return Ok(None);
-                }
-                let mut beside = self.read_long(&db, question.days)?;
-                kept_cells((&db, beside.as_deref_mut()), question, asked, most)
+                if self.is_told_so(&db)? { kept_cells(&db, question, asked, most) } else { Ok(None) }
             }
             None => Ok(None),
         }
@@ -88,17 +83,10 @@ impl ReadModels {
         if !self.is_told_so(&db)? {
             return Ok(None);
         }
-        let cells = |question: &Question| {
-            let mut beside = self.read_long(&db, question.days)?;
-            kept_cells((&db, beside.as_deref_mut()), question, asked, Most::default())
-        };
-        let (Some(before), Some(after)) = (cells(&earlier)?, cells(question)?) else { return Ok(None) };
+        let most = Most::default();
+        let cells = (kept_cells(&db, &earlier, asked, most)?, kept_cells(&db, question, asked, most)?);
+        let (Some(before), Some(after)) = cells else { return Ok(None) };
         Explanation::between(&before, &after, question).map(Some)
-    }
-
-    /// A second connection where there is much to read.
-    fn read_long(&self, db: &Db, days: Days) -> Result<Option<Reading<'_>>, ReadModelError> {
-        if many(days) < LEAST_BESIDE { Ok(None) } else { self.read_beside(db) }
     }
 
     /// The currencies that orders were paid in, sorted.
@@ -114,14 +102,8 @@ impl ReadModels {
     }
 }
 
-/// Fewest days that are read on two threads.
-const LEAST_BESIDE: i64 = 40;
-
-/// The connection that reads, and one that reads beside it.
-type Sight<'s> = (&'s Db, Option<&'s mut Db>);
-
 fn kept_cells(
-    (db, mut beside): Sight<'_>,
+    db: &Db,
     question: &Question,
     asked: Asked,
     most: Most,
@@ -136,9 +118,9 @@ fn kept_cells(
     let days = vec![Span { of: Of::Days, days: question.days }];
     let spans =
         if matches!(asked.time, None | Some(Dimension::Month)) { whole.clone() } else { days.clone() };
-    match read((db, beside.as_deref_mut()), question, asked, (&spans, &whole), most)? {
+    match read(db, question, asked, (&spans, &whole), most)? {
         // of days, two words of a campaign may well have no visitor in common
-        None if spans != days => read((db, beside), question, asked, (&days, &whole), most),
+        None if spans != days => read(db, question, asked, (&days, &whole), most),
         found => Ok(found),
     }
 }
@@ -180,34 +162,8 @@ fn spans(db: &Db, days: Days) -> Result<Vec<Span>, ReadModelError> {
     Ok(spans)
 }
 
-/// How many days.
-fn many(days: Days) -> i64 {
-    (days.to - days.from).num_days() + 1
-}
-
-/// The earlier and the later half of some days, of which about as much is kept. A month stays whole.
-fn halves(spans: &[Span]) -> (Vec<Span>, Vec<Span>) {
-    let mut left = spans.iter().map(|span| many(span.days)).sum::<i64>() / 2;
-    let (mut earlier, mut later) = (Vec::new(), Vec::new());
-    for Span { of, days } in spans.iter().copied() {
-        let cut = days.from.checked_add_signed(TimeDelta::days(left)).filter(|cut| *cut <= days.to);
-        match cut {
-            _ if left <= 0 => later.push(Span { of, days }),
-            None => earlier.push(Span { of, days }),
-            Some(cut) if of == Of::Days => {
-                earlier.push(Span { of, days: Days { to: cut - TimeDelta::days(1), ..days } });
-                later.push(Span { of, days: Days { from: cut, ..days } });
-            }
-            Some(_) if left * 2 >= many(days) => earlier.push(Span { of, days }),
-            Some(_) => later.push(Span { of, days }),
-        }
-        left -= many(days);
-    }
-    (earlier, later)
-}
-
 fn read(
-    (db, beside): Sight<'_>,
+    db: &Db,
     question: &Question,
     asked: Asked,
     (spans, whole): (&[Span], &[Span]),
@@ -224,35 +180,12 @@ fn read(
     }
     let asked_by = Some(asked.group).filter(|group| *group != Group::All || kept.apart.is_some());
     let all = kept.apart.is_none().then_some(Group::All);
-    let part = |db: &Db, spans: &[Span], kept: &mut Kept| {
-        for span in spans {
-            for group in [Group::First].into_iter().chain(all).chain(asked_by) {
-                traffic(db, group, *span, kept, most)?;
-            }
-            for group in [Group::Untracked].into_iter().chain(all).chain(asked_by) {
-                sales(db, group, *span, question.currency, kept, most)?;
-            }
+    for span in spans {
+        for group in [Group::First].into_iter().chain(all).chain(asked_by) {
+            traffic(db, group, *span, &mut kept, most)?;
         }
-        Ok::<_, ReadModelError>(())
-    };
-    match beside {
-        None => part(db, spans, &mut kept)?,
-        Some(beside) => {
-            let (earlier, later) = halves(spans);
-            let (mut other, part, of_later) = (kept.beside(), &part, &later);
-            let read_later = move || part(beside, of_later, &mut other).map(|()| other);
-            std::thread::scope(|scope| {
-                let thread = std::thread::Builder::new().name("kept-reader".into());
-                let thread = thread.spawn_scoped(scope, read_later);
-                part(db, &earlier, &mut kept)?;
-                match thread {
-                    Ok(thread) => {
-                        kept.join(thread.join().expect("invariant: reading does not panic")?);
-                        Ok(())
-                    }
-                    Err(_) => part(db, &later, &mut kept), // the system gives no thread
-                }
-            })?;
+        for group in [Group::Untracked].into_iter().chain(all).chain(asked_by) {
+            sales(db, group, *span, question.currency, &mut kept, most)?;
         }
     }
     kept.hold(most)?;
@@ -404,52 +337,4 @@ fn campaigns(db: &Db) -> Result<Campaigns, ReadModelError> {
         campaigns.ids.insert(id);
     }
     Ok(campaigns)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn day(text: &str) -> NaiveDate {
-        text.parse().unwrap()
-    }
-
-    fn span(of: Of, from: &str, to: &str) -> Span {
-        Span { of, days: Days { from: day(from), to: day(to) } }
-    }
-
-    #[test]
-    fn halves_are_all_days_once_and_cut_no_month() {
-        let of = |spans: &[Span]| spans.iter().map(|span| many(span.days)).sum::<i64>();
-        let quarter = [
-            span(Of::Days, "2026-01-15", "2026-01-31"),
-            span(Of::Month, "2026-02-01", "2026-02-28"),
-            span(Of::Month, "2026-03-01", "2026-03-31"),
-            span(Of::Days, "2026-04-01", "2026-04-14"),
-        ];
-        let year = [span(Of::Days, "2026-01-01", "2026-12-31")];
-        let cut = [span(Of::Days, "2026-01-01", "2026-01-31"), span(Of::Days, "2026-02-01", "2026-05-01")];
-        let months =
-            [span(Of::Month, "2026-02-01", "2026-02-28"), span(Of::Month, "2026-03-01", "2026-03-31")];
-        for spans in [&quarter[..], &year, &cut, &months, &year[..0]] {
-            let (earlier, later) = halves(spans);
-            assert!((of(&earlier) - of(&later)).abs() <= 31, "{} and {}", of(&earlier), of(&later));
-            let mut joined: Vec<Span> = Vec::new();
-            for span in earlier.into_iter().chain(later) {
-                match joined.last_mut() {
-                    Some(last)
-                        if last.of == Of::Days
-                            && span.of == Of::Days
-                            && last.days.to.succ_opt() == Some(span.days.from) =>
-                    {
-                        last.days.to = span.days.to;
-                    }
-                    _ => joined.push(span),
-                }
-            }
-            let whole =
-                if spans == cut { vec![span(Of::Days, "2026-01-01", "2026-05-01")] } else { spans.to_vec() };
-            assert!(joined == whole, "{}", of(spans));
-        }
-    }
 }

@@ -25,8 +25,7 @@ use support::{memory, open, shown};
 use told::{DAY, FROM, MINUTE, Told, day, once, something, tell};
 use uuid::Uuid;
 
-// the fourth is read on two threads, of which each has some of what happens here
-const RANGES: [(i64, i64); 5] = [(0, 0), (-1, 2), (2, 9), (-45, 50), (-2, 5)];
+const RANGES: [(i64, i64); 5] = [(0, 0), (-1, 2), (2, 9), (-45, 100), (-2, 5)];
 const TIMES: [Option<Dimension>; 4] =
     [None, Some(Dimension::Day), Some(Dimension::Week), Some(Dimension::Month)];
 const GROUPS: [Option<Dimension>; 5] = [

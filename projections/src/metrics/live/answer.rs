@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use daybook_domain::Currency;
-use daybook_metrics::counting::{Counter, Within};
+use daybook_metrics::counting::{Counter, KeptSets, Within};
 use daybook_metrics::sessions::Day;
 use parking_lot::Mutex;
 
-use super::kept::{Kept, KeptSales, KeptTraffic, Set, late};
 use super::parts::Part;
 use super::{Group, NONE};
 use crate::engine::ReadModelError;
+use crate::engine::traffic::bad_set;
 use crate::metrics::filing::{period, period_word};
 use crate::metrics::most::{Answer, Most};
 use crate::metrics::{Cell, Cells, Dimension, Question, beyond, money};
@@ -25,6 +25,118 @@ const DAY_WORD: usize = "2026-01-01".len();
 const MOST_TAKEN: usize = 8;
 /// How often each thread takes some, at least, where there are few: then they are large, and the last ones are waited for.
 const LEAST_TURNS: usize = 4;
+
+/// Rows between two looks at the time.
+const EVERY: usize = 1_024;
+
+/// Bytes of sets that lie in one piece, at least: what grew would be copied again and again.
+const PIECE: usize = 4 << 20;
+
+/// Where the bytes of a set lie.
+#[derive(Clone, Copy)]
+pub(crate) struct Set {
+    piece: usize,
+    from: usize,
+    to: usize,
+}
+
+/// The bytes of sets.
+#[derive(Default)]
+struct Sets {
+    pieces: Vec<Vec<u8>>,
+    /// What they take, with the ends of pieces that the next set had no room in.
+    len: usize,
+}
+
+impl Sets {
+    fn take(&mut self, bytes: &[u8]) -> Set {
+        let room = self.pieces.last().map_or(0, |last| last.capacity() - last.len());
+        if self.pieces.is_empty() || room < bytes.len() {
+            self.pieces.push(Vec::with_capacity(PIECE.max(bytes.len())));
+            self.len += room;
+        }
+        self.len += bytes.len();
+        let piece = self.pieces.len() - 1;
+        let last = &mut self.pieces[piece];
+        let from = last.len();
+        last.extend_from_slice(bytes);
+        Set { piece, from, to: last.len() }
+    }
+
+    fn get(&self, Set { piece, from, to }: Set) -> &[u8] {
+        &self.pieces[piece][from..to]
+    }
+}
+
+/// A kept cell of traffic.
+pub(crate) struct KeptTraffic {
+    pub group: Group,
+    pub day: Day,
+    pub word: u32,
+    pub part: Part,
+    pub visitors: Set,
+    pub bouncers: Set,
+}
+
+/// A kept cell of sales in the currency asked for.
+pub(crate) struct KeptSales {
+    pub group: Group,
+    pub day: Day,
+    pub word: u32,
+    pub orders: i64,
+    pub order_value: i64,
+    pub gmv: i64,
+    pub refunded: i64,
+    pub buyers: Set,
+}
+
+/// What is kept of the days asked for.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub traffic: Vec<KeptTraffic>,
+    pub sales: Vec<KeptSales>,
+    /// How many of these, from the first on, tell what all cells come to and no cell: months, where the cells are days. None
+    /// where the cells' own rows tell that too.
+    pub apart: Option<(usize, usize)>,
+    sets: Sets,
+}
+
+impl Kept {
+    /// Takes the bytes of a set.
+    pub(crate) fn set(&mut self, bytes: &[u8]) -> Set {
+        self.sets.take(bytes)
+    }
+
+    /// Refuses more than one question may rest on; once in a while looks at the time.
+    pub(crate) fn hold(&self, most: Most) -> Result<(), ReadModelError> {
+        let rows = self.rows();
+        if rows.is_multiple_of(EVERY) && most.is_late() {
+            return Err(late(rows));
+        }
+        let of = |rows: usize, row: usize, sets: usize| rows * (row + sets * size_of::<Set>());
+        let traffic = of(self.traffic.len(), size_of::<KeptTraffic>(), 2);
+        let bytes = self.sets.len + traffic + of(self.sales.len(), size_of::<KeptSales>(), 1);
+        if bytes <= most.bytes {
+            return Ok(());
+        }
+        Err(ReadModelError::BadQuestion(format!(
+            "the figures kept by day that this rests on take more than {} MiB of memory: ask about fewer days",
+            most.bytes >> 20
+        )))
+    }
+
+    fn rows(&self) -> usize {
+        self.traffic.len() + self.sales.len()
+    }
+
+    fn sets<'k>(&'k self, all: &[Set]) -> Result<KeptSets<'k>, ReadModelError> {
+        let mut sets = KeptSets::default();
+        for set in all {
+            sets.add(self.sets.get(*set)).map_err(|why| bad_set(&why))?;
+        }
+        Ok(sets)
+    }
+}
 
 /// What is asked by.
 #[derive(Clone, Copy)]
@@ -145,7 +257,7 @@ impl Asked {
         let mut counting: Vec<(Option<u32>, Counted)> = vec![(None, Counted::Total(total))];
         counting.extend(sums.into_iter().map(|(key, sum)| (key.0, Counted::Cell(key, sum))));
         let nobody = Vec::new();
-        let mut counted = on_all_cores(counting, kept.bytes_of_sets(), &|room: &mut Room, (period, of)| {
+        let mut counted = on_all_cores(counting, kept.sets.len, &|room: &mut Room, (period, of)| {
             if most.is_late() {
                 return Err(late(kept.rows()));
             }
@@ -316,5 +428,28 @@ impl Sum {
             refunded: money(self.refunded)?,
             reported: None,
         })
+    }
+}
+
+fn late(rows: usize) -> ReadModelError {
+    ReadModelError::LateKept { rows: rows as u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_come_back_whichever_piece_they_lie_in_and_all_that_they_take_is_counted() {
+        let mut sets = Sets::default();
+        let lengths = [3, 0, PIECE / 2 + 1, PIECE / 2 + 1, PIECE + 7, 5];
+        let all: Vec<Vec<u8>> = lengths.into_iter().zip(0u8..).map(|(len, n)| vec![n; len]).collect();
+        let taken: Vec<Set> = all.iter().map(|bytes| sets.take(bytes)).collect();
+        for (bytes, set) in all.iter().zip(taken) {
+            assert!(sets.get(set) == bytes.as_slice());
+        }
+        assert_eq!(sets.pieces.len(), 4);
+        let held: usize = sets.pieces.iter().map(Vec::capacity).sum();
+        assert!(held - sets.len < PIECE, "{} of {held}", sets.len);
     }
 }

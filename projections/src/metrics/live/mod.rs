@@ -15,7 +15,6 @@
 pub(crate) mod answer;
 pub(crate) mod bulk;
 pub(crate) mod heard;
-pub(crate) mod kept;
 pub(crate) mod packed;
 pub(crate) mod parts;
 
